@@ -1,0 +1,110 @@
+"""What data sources give: samples, the three splits they come in, and batches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seglab.entry import SeglabError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+VOID = 255  # the label of pixels that count for nothing
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its truth: image uint8 (H, W, 3), mask uint8 (H, W) of class ids with 255 = void,
+    instances int32 (H, W) with 0 = none."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    instances: np.ndarray | None = None
+    domain: str | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Named samples that are loaded when asked for."""
+
+    names: tuple[str, ...]
+    load: Callable[[str], Sample]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.load(self.names[index])
+
+    def take(self, indices: Sequence[int]) -> Split:
+        """The samples at these places, in this order."""
+        return replace(self, names=tuple(self.names[i] for i in indices))
+
+
+@dataclass(frozen=True)
+class Data:
+    """An opened data source.
+
+    `train` is learned from, `search` chooses (the best epoch, CRF parameters), `val` is reported. `colors` are RGB;
+    `digest` names the content: two sources with the same digest hold the same images and masks. `notes` are warnings.
+    """
+
+    classes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+    train: Split
+    search: Split
+    val: Split
+    digest: str
+    notes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def halved(cls, *, val: Split, train: Split, **rest) -> Data:
+        """Splits validation in two: the first half searches, the second reports.
+
+        The halves are contiguous, so that neighbouring frames of a video stay together; a single image serves as both.
+        """
+        if len(train) < 2 or len(val) < 1:
+            raise SeglabError(
+                "{train} training and {val} validation images were found; at least 2 and 1 are needed",
+                train=len(train),
+                val=len(val),
+            )
+        middle = max(1, len(val) // 2)
+        return cls(
+            train=train, search=val.take(range(middle)), val=val.take(range(middle % len(val), len(val))), **rest
+        )
+
+
+@dataclass
+class Batch:
+    """images float32 (B, 3, H, W) in [0, 1]; masks int64 (B, H, W), 255 = void; targets: what else the loss needs, by
+    name; index: the samples' places in their split."""
+
+    images: Tensor
+    masks: Tensor
+    index: Tensor
+    targets: dict[str, Tensor] = field(default_factory=dict)
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device; from pinned memory the copy does not wait."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        targets = {name: moved(target) for name, target in self.targets.items()}
+        return Batch(moved(self.images), moved(self.masks), moved(self.index), targets)
+
+
+def digest(parts: Sequence[bytes]) -> str:
+    """sha256 over the parts, in hexadecimal."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(len(part).to_bytes(8, "big") + part)
+    return sha.hexdigest()

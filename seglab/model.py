@@ -1,0 +1,49 @@
+"""A network made ready to use: images in, logits of the same size out."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seglab.entry import Architecture, Outputs
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as pretrained encoders expect
+MULTIPLE, SMALLEST = 32, 64  # pixels: what five halvings need, and what batch norm needs at the bottom
+
+
+class Segmenter(nn.Module):
+    """Normalises and pads images for a network, and brings what it gives back to the images' size."""
+
+    def __init__(self, architecture: Architecture, num_classes: int):
+        super().__init__()
+        self.num_classes = num_classes
+        self.net = architecture.build(num_classes)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Outputs:
+        """Images float (B, 3, H, W) in [0, 1] -> logits float32 (B, K, H, W)."""
+        height, width = images.shape[-2:]
+        padding = [max(SMALLEST, -(-side // MULTIPLE) * MULTIPLE) - side for side in (width, height)]
+        x = (images - self.mean) / self.std
+        if any(padding):
+            x = F.pad(x, (0, padding[0], 0, padding[1]), mode="replicate")
+        outputs = self.net(x.contiguous(memory_format=torch.channels_last))
+        if isinstance(outputs, Tensor):
+            outputs = Outputs(outputs)
+
+        def at_size(maps: Tensor) -> Tensor:
+            return resized(maps.float(), x.shape[-2:])[..., :height, :width] if maps.dim() == 4 else maps
+
+        return Outputs(at_size(outputs.logits), {name: at_size(value) for name, value in outputs.extras.items()})
+
+
+def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps (B, K, h, w) at another size, bilinearly; the same tensor when it has that size."""
+    return maps if tuple(maps.shape[-2:]) == tuple(size) else F.interpolate(maps, size, mode="bilinear")
+
+
+def parameters(model: nn.Module) -> int:
+    """How many trainable numbers the model has."""
+    return sum(parameter.numel() for parameter in model.parameters())

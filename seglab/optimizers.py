@@ -1,0 +1,55 @@
+"""How gradients change the weights: entries over torch.optim."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from seglab.entry import Optimizer
+
+LearningRate = Annotated[float, Field(gt=0, le=10, description="learning rate at the start")]
+WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly weights are pulled to zero")]
+
+
+class Adam(Optimizer):
+    """Steps scaled for each weight by its recent gradients; weight decay enters the gradient.
+
+    Source: Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1.
+    """
+
+    name = "adam"
+    lr: LearningRate = 1e-3
+    weight_decay: WeightDecay = 0.0
+
+    def build(self, module: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(module.parameters(), self.lr, weight_decay=self.weight_decay)
+
+
+class AdamW(Optimizer):
+    """Adam with weight decay kept apart from the gradient.
+
+    Source: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101, algorithm 2.
+    """
+
+    name = "adamw"
+    lr: LearningRate = 1e-3
+    weight_decay: WeightDecay = 1e-2
+
+    def build(self, module: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(module.parameters(), self.lr, weight_decay=self.weight_decay)
+
+
+class SGD(Optimizer):
+    """Plain gradient steps with momentum: slower to start, few choices made for you.
+
+    Source: Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html, eq. 1-2.
+    """
+
+    name = "sgd"
+    lr: LearningRate = 1e-2
+    momentum: Annotated[float, Field(ge=0, lt=1, description="share of the last step that is kept")] = 0.9
+    weight_decay: WeightDecay = 0.0
+
+    def build(self, module: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.SGD(module.parameters(), self.lr, momentum=self.momentum, weight_decay=self.weight_decay)

@@ -1,0 +1,39 @@
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import pytest
+
+from seglab.config import RunConfig
+from seglab.entry import validated
+
+
+@pytest.fixture(autouse=True)
+def runs_home(tmp_path, monkeypatch):
+    """Every test has a place of its own for runs."""
+    monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def camvid() -> Path:
+    """The folder of the real CamVid, where there is one."""
+    root = Path(os.environ.get("SEGLAB_DATA", "")) / "camvid"
+    if not os.environ.get("SEGLAB_DATA") or not root.is_dir():
+        pytest.skip("SEGLAB_DATA does not name a folder with camvid in it")
+    return root
+
+
+def tiny(**options) -> RunConfig:
+    """A run of seconds: eight small streets, a small net, two epochs."""
+    defaults = {
+        "data": {"name": "streets", "train_images": 8, "val_images": 4, "size": 64},
+        "model": {"name": "unet", "width": 4, "depth": 2},
+        "image_size": 64,
+        "batch_size": 4,
+        "epochs": 2,
+    }
+    return validated(RunConfig, defaults | options)

@@ -1,0 +1,113 @@
+"""What every architecture must do."""
+
+import pytest
+import torch
+
+from seglab.config import RunConfig  # noqa: F401 - registers the entries
+from seglab.entry import FAMILIES
+from seglab.model import Segmenter
+
+ARCHITECTURES = list(FAMILIES["architectures"].entries.values())
+each = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.name)
+
+
+def narrow(architecture):
+    return architecture(width=4) if "width" in architecture.model_fields else architecture()
+
+
+def small(architecture, num_classes=5, seed=0):
+    torch.manual_seed(seed)
+    return Segmenter(narrow(architecture), num_classes)
+
+
+@each
+def test_the_papers_network_has_its_published_number_of_parameters(architecture):
+    with torch.device("meta"):
+        network = architecture(**architecture.paper).build(21)
+    assert sum(parameter.numel() for parameter in network.parameters()) == architecture.parameters
+
+
+@each
+@pytest.mark.parametrize("size", [(64, 64), (96, 96), (97, 131), (40, 200)], ids=str)
+@pytest.mark.parametrize("num_classes", [2, 21])
+def test_logits_come_at_the_size_of_the_images(architecture, size, num_classes):
+    images = torch.rand(2, 3, *size)
+    outputs = small(architecture, num_classes)(images)
+    assert outputs.logits.shape == (2, num_classes, *size) and outputs.logits.dtype == torch.float32
+    outputs.logits.square().mean().backward()
+
+
+@each
+def test_a_batch_of_one_can_be_trained_on(architecture):
+    model = small(architecture).train()
+    model(torch.rand(1, 3, 64, 64)).logits.sum().backward()
+
+
+@each
+def test_a_gradient_reaches_every_parameter(architecture):
+    model = small(architecture).train()
+    logits = model(torch.rand(2, 3, 96, 96)).logits
+    (logits * torch.randn_like(logits)).sum().backward()
+    without = [
+        name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()
+    ]
+    assert without == []
+
+
+@each
+@torch.no_grad()
+def test_a_saved_network_gives_the_same_when_loaded(architecture):
+    model = small(architecture).train()
+    model(torch.rand(4, 3, 64, 64))  # moves the statistics of batch norm away from where they begin
+    model.eval()
+    copy = small(architecture, seed=1)
+    copy.load_state_dict(model.state_dict())
+    images = torch.rand(2, 3, 97, 131)
+    assert torch.equal(copy.eval()(images).logits, model(images).logits)
+
+
+@each
+@torch.no_grad()
+def test_two_evaluations_are_equal(architecture):
+    model = small(architecture).eval()
+    images = torch.rand(2, 3, 64, 96)
+    assert torch.equal(model(images).logits, model(images).logits)
+
+
+@each
+@torch.no_grad()
+def test_an_image_is_labelled_alike_alone_and_in_a_batch(architecture):
+    model = small(architecture).eval()
+    images = torch.rand(3, 3, 64, 96)
+    together = model(images).logits
+    alone = torch.cat([model(image[None]).logits for image in images])
+    torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
+
+
+@each
+def test_stages_run_from_shallow_to_deep(architecture):
+    network = narrow(architecture).build(5)
+    assert len(network.stages()) >= 3
+    owned = {id(parameter) for stage in network.stages() for parameter in stage.parameters()}
+    assert owned < {id(parameter) for parameter in network.parameters()}
+
+
+def test_the_skips_are_all_that_sets_the_unet_apart_from_the_encoder_decoder():
+    with torch.device("meta"):
+        nets = [FAMILIES["architectures"].entries[name](width=64).build(21) for name in ("encoder_decoder", "unet")]
+    plain, unet = ({name: p.shape for name, p in net.named_parameters()} for net in nets)
+    assert plain.keys() == unet.keys()
+    different = {name for name in plain if plain[name] != unet[name]}
+    assert different == {f"decoder.{n}.0.weight" for n in range(4)}  # the convolutions that see the concatenated skip
+
+
+def test_padding_to_a_multiple_of_32_is_cropped_away_again():
+    class Position(torch.nn.Module):
+        def forward(self, x):
+            return torch.arange(x.shape[-1]).float().expand(x.shape[0], 2, *x.shape[-2:])
+
+    model = small(FAMILIES["architectures"].entries["unet"], 2)
+    model.net = Position()
+    logits = model(torch.rand(1, 3, 70, 100)).logits
+    assert logits.shape[-2:] == (70, 100)
+    assert torch.equal(logits[0, 0, 0], torch.arange(100).float())

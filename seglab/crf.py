@@ -1,0 +1,268 @@
+"""Dense CRF refinement through pydensecrf, in a child process: one bad number there ends the process, not the app.
+
+pydensecrf holds the GIL for a whole call, and its time depends on the picture (a noisy one takes ten times as long as
+a flat one), so `refine` asks a process that can be killed at a deadline. `refine_here` is the same thing in-process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import math
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from numbers import Real
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seglab.entry import SeglabError, shown
+
+if TYPE_CHECKING:
+    from seglab.predictors import Crf
+
+MISSING = "dense CRF needs pydensecrf2 (pip install pydensecrf2, needs a C++ compiler)"
+RANGE = "{thing}: {value} is not allowed; allowed: {lowest} to {highest}"
+ARRAY = "{thing}: {value} was given; allowed: {allowed}"
+SIZE = "probabilities are {probabilities} pixels and the image is {image} pixels; they must be equally large"
+
+# Widths of 0 or NaN crash pydensecrf, and tiny ones overflow its 16-bit lattice keys without a word.
+BOUNDS = {
+    "w1": (0, 100),
+    "theta_alpha": (0.5, 500),
+    "theta_beta": (0.5, 255),
+    "w2": (0, 100),
+    "theta_gamma": (0.5, 500),
+}
+MOST_ITERATIONS, MOST_CLASSES, MOST_NUMBERS = 20, 64, 40_000_000
+MOST_PIXELS, LONGEST_SIDE = 409_600, 1024  # larger pictures are refined at this size and their answer is enlarged
+TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie by rounding; it is clipped then
+CLIP = 1e-5  # log(0) would make the marginals NaN
+
+
+def missing() -> str | None:
+    """Why the dense CRF can't run here, or None if it can."""
+    try:
+        import pydensecrf.densecrf  # noqa: F401
+    except ImportError:
+        return MISSING
+    return None
+
+
+def refine(probabilities: np.ndarray, image: np.ndarray, parameters: Crf, deadline: float = 20.0) -> np.ndarray:
+    """The dense CRF's marginals, float32 (K, H, W), for probabilities (K, H, W) of an image uint8 (H, W, 3).
+
+    Runs in a child process that is killed after `deadline` seconds, the wait for it to start included; a call waits
+    as long again at most for its turn behind other threads. Raises SeglabError for inputs that are not allowed,
+    after a deadline, and if pydensecrf is not installed. With one class the probabilities come back as they are.
+    """
+    if reason := missing():
+        raise SeglabError(reason)
+    job = _checked(probabilities, image, parameters)
+    if len(job[0]) == 1:
+        return job[0]
+    answer = _child.ask(job, deadline)
+    if isinstance(answer, np.ndarray):
+        return answer
+    template, values = answer
+    raise SeglabError(template, **values)
+
+
+def refine_here(probabilities: np.ndarray, image: np.ndarray, parameters: Crf) -> np.ndarray:
+    """What `refine` gives, computed in this process: nothing bounds its time, and it holds the GIL."""
+    probabilities, image, options = _checked(probabilities, image, parameters)
+    if len(probabilities) == 1:
+        return probabilities
+    height, width = image.shape[:2]
+    scale = min(1.0, LONGEST_SIDE / max(height, width), math.sqrt(MOST_PIXELS / (height * width)))
+    if scale == 1:
+        return _marginals(probabilities, image, **options)
+
+    import cv2
+
+    size = max(1, int(width * scale)), max(1, int(height * scale))
+    for theta in ("theta_alpha", "theta_gamma"):  # a width is in pixels of the picture as it was given
+        options[theta] = max(BOUNDS[theta][0], options[theta] * scale)
+    small = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in probabilities])
+    small = _marginals(small, cv2.resize(image, size, interpolation=cv2.INTER_AREA), **options)
+    return np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in small])
+
+
+def _marginals(
+    probabilities: np.ndarray,
+    image: np.ndarray,
+    w1: float,
+    theta_alpha: float,
+    theta_beta: float,
+    w2: float,
+    theta_gamma: float,
+    iterations: int,
+) -> np.ndarray:
+    """Mean-field marginals of checked inputs; a kernel without weight is left out, which saves building it."""
+    try:
+        from pydensecrf.densecrf import DenseCRF2D
+    except ImportError:
+        raise SeglabError(MISSING) from None
+    classes, height, width = probabilities.shape
+    unary = np.clip(probabilities, CLIP, 1.0)
+    np.negative(np.log(unary, out=unary), out=unary)
+    field = DenseCRF2D(width, height, classes)
+    field.setUnaryEnergy(unary.reshape(classes, -1))
+    if w2:
+        field.addPairwiseGaussian(sxy=theta_gamma, compat=w2)
+    if w1:
+        field.addPairwiseBilateral(sxy=theta_alpha, srgb=theta_beta, rgbim=image, compat=w1)
+    marginals = np.ascontiguousarray(field.inference(iterations)).reshape(classes, height, width)
+    if not np.isfinite(marginals.sum()):
+        raise SeglabError("the dense CRF gave values that are not finite")
+    return marginals
+
+
+def _checked(probabilities: Any, image: Any, parameters: Any) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """The inputs as pydensecrf can take them (float32 and uint8, in C order), or a SeglabError that says what is wrong.
+
+    The image is a copy: pydensecrf refuses read-only memory, which PIL's arrays are.
+    """
+    options = {thing: float(_within(thing, getattr(parameters, thing), *bounds)) for thing, bounds in BOUNDS.items()}
+    iterations = _within("iterations", parameters.iterations, 0, MOST_ITERATIONS)
+    if iterations != int(iterations):
+        raise SeglabError("{thing}: {value} is not a whole number", thing="iterations", value=shown(iterations))
+    options["iterations"] = int(iterations)
+
+    colour = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+    if not colour or not image.size:
+        raise SeglabError(ARRAY, thing="image", value=_kind(image), allowed="uint8 (height, width, 3)")
+    if not isinstance(probabilities, np.ndarray) or probabilities.dtype.kind != "f" or probabilities.ndim != 3:
+        allowed = "floating point (classes, height, width)"
+        raise SeglabError(ARRAY, thing="probabilities", value=_kind(probabilities), allowed=allowed)
+    classes, *size = probabilities.shape
+    if tuple(size) != image.shape[:2]:
+        sizes = {"probabilities": f"{size[1]} x {size[0]}", "image": f"{image.shape[1]} x {image.shape[0]}"}
+        raise SeglabError(SIZE, **sizes)
+    _within("classes", classes, 1, MOST_CLASSES)
+    _within("classes x height x width", probabilities.size, 1, MOST_NUMBERS)
+
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused below
+        probabilities = np.ascontiguousarray(probabilities, dtype=np.float32)
+    for extreme in (float(probabilities.min()), float(probabilities.max())):  # both are NaN if any number is
+        if not -TOLERANCE <= extreme <= 1 + TOLERANCE:
+            raise SeglabError(RANGE, thing="probabilities", value=extreme, lowest=0, highest=1)
+    return probabilities, np.array(image, order="C"), options
+
+
+def _within(thing: str, value: Any, lowest: float, highest: float) -> Any:
+    if not isinstance(value, Real) or isinstance(value, bool) or not lowest <= value <= highest:
+        raise SeglabError(RANGE, thing=thing, value=shown(value), lowest=lowest, highest=highest)
+    return value
+
+
+def _kind(value: Any) -> str:
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+
+
+# --- the child process ----------------------------------------------------------------------------------------------
+
+
+class _Child:
+    """The one process that runs the CRF: started when it is needed, killed at a deadline, replaced when it has died."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self.process: subprocess.Popen | None = None
+
+    def ask(self, job: Any, deadline: float) -> Any:
+        """The process's answer to a job; a job that the process dies of is tried once more."""
+        if not self.turn.acquire(timeout=deadline):
+            raise SeglabError("the dense CRF was busy for {seconds} s; try again in a moment", seconds=deadline)
+        try:
+            ends = time.monotonic() + deadline
+            for _ in range(2):
+                answer = self.answer(job, ends)
+                if answer is not None:
+                    return answer
+                if time.monotonic() >= ends:
+                    template = "the dense CRF was stopped after {seconds} s; try fewer iterations or a smaller image"
+                    raise SeglabError(template, seconds=deadline)
+            raise SeglabError("the dense CRF crashed on this image, twice; it may have run out of memory")
+        finally:
+            self.turn.release()
+
+    def answer(self, job: Any, ends: float) -> Any:
+        """What the process says, or None if it died or was killed because the clock reached `ends`."""
+        if self.process is None or self.process.poll() is not None:  # a forked copy of us sees it as ended, too
+            self.stop()
+            self.process = _started()
+        # Killing ends every wait for the process, also the one for it to take the job.
+        alarm = threading.Timer(ends - time.monotonic(), self.process.kill)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            pickle.dump(job, self.process.stdin, protocol=5)
+            self.process.stdin.flush()
+            return pickle.load(self.process.stdout)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            self.stop()
+            return None
+        except BaseException:  # an unread answer must not be taken for the next job's
+            self.stop()
+            raise
+        finally:
+            alarm.cancel()
+
+    def stop(self) -> None:
+        """Ends the process, if there is one."""
+        if self.process is None:
+            return
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):  # what was not sent yet can't be sent any more
+                pipe.close()
+        self.process = None
+
+
+def _started() -> subprocess.Popen:
+    # multiprocessing would import the parent's main module again, which may be the whole app.
+    return subprocess.Popen(
+        [sys.executable, "-m", "seglab.crf"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parents[1],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        start_new_session=True,  # Ctrl-C in the parent's terminal is the parent's business
+    )
+
+
+def _serve() -> None:
+    """Answers jobs from standard input on standard output, until the parent closes it or is gone."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what anything prints must not get among the answers
+    with suppress(OSError):  # Linux: short of memory, the kernel is to end this process and not the app
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            pickle.dump(_answered(*pickle.load(sys.stdin.buffer)), answers, protocol=5)
+            answers.flush()
+
+
+def _answered(probabilities: np.ndarray, image: np.ndarray, options: dict[str, Any]) -> Any:
+    """The marginals, or an error's template and values."""
+    try:
+        return refine_here(probabilities, image, SimpleNamespace(**options))
+    except SeglabError as error:
+        return error.template, error.values
+    except Exception as error:
+        return "the dense CRF failed: {reason}", {"reason": f"{type(error).__name__}: {error}"}
+
+
+_child = _Child()
+atexit.register(_child.stop)
+
+if __name__ == "__main__":
+    _serve()

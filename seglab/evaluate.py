@@ -1,0 +1,95 @@
+"""A model scored on a set of images, at their stored size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from seglab import metrics
+from seglab.data.base import Batch
+from seglab.entry import Outputs, Term
+from seglab.events import Score
+from seglab.loader import Cached, ahead, collated
+from seglab.model import resized
+
+
+@dataclass
+class Evaluation:
+    """confusions int64 (N, K, K) and labels uint8 (H, W) of every image, in order; probabilities float32 (K, H, W)
+    of those asked for; loss and raw terms, averaged over images."""
+
+    confusions: np.ndarray
+    labels: list[np.ndarray] = field(default_factory=list)
+    probabilities: dict[int, np.ndarray] = field(default_factory=dict)
+    loss: float = 0.0
+    terms: dict[str, float] = field(default_factory=dict)
+
+    def score(self) -> Score:
+        matrix = self.confusions.sum(0)
+        return Score(
+            loss=self.loss,
+            terms=self.terms,
+            miou=number(metrics.miou(matrix)),
+            iou=[number(value) for value in metrics.iou(matrix)],
+            pixel_accuracy=number(metrics.pixel_accuracy(matrix)),
+            images=len(self.confusions),
+        )
+
+
+def number(value: float) -> float | None:
+    """The value, or None for one that is not a number."""
+    return None if math.isnan(value) else float(value)
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    samples: Cached,
+    terms: Callable[[Outputs, Batch], dict[str, Term]],
+    batch_size: int,
+    keep: Collection[int] = (),
+) -> Evaluation:
+    """Scores the model on samples whose masks are at stored size; gives the probabilities of the places in `keep`.
+
+    The logits are resized to the masks, never the masks to the logits. The loss is computed there too, on batches of
+    images of one size.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    result = Evaluation(np.zeros((len(samples), model.num_classes, model.num_classes), np.int64))
+    for batch in ahead(lambda places: collated([samples[n] for n in places], places), same_size(samples, batch_size)):
+        batch = batch.to(device)
+        outputs = model(batch.images)
+        size = batch.masks.shape[-2:]
+        extras = {name: resized(value, size) if value.dim() == 4 else value for name, value in outputs.extras.items()}
+        outputs = Outputs(resized(outputs.logits, size), extras)
+        share = len(batch.index) / len(samples)
+        for name, term in terms(outputs, batch).items():
+            value = float(term.value) * share
+            result.terms[name] = result.terms.get(name, 0.0) + value
+            result.loss += term.weight * value
+        labels = outputs.logits.argmax(1).to(torch.uint8).cpu().numpy()
+        masks = batch.masks.to(torch.uint8).cpu().numpy()
+        for n, index in enumerate(batch.index.tolist()):
+            result.confusions[index] = metrics.confusion(labels[n], masks[n], model.num_classes)
+            if index in keep:
+                result.probabilities[index] = outputs.logits[n].softmax(0).cpu().numpy()
+        result.labels += list(labels)
+    return result
+
+
+def same_size(samples: Cached, batch_size: int) -> list[list[int]]:
+    """Places in order, cut into batches of at most `batch_size` neighbours whose stored sizes are the same."""
+    places: list[list[int]] = []
+    for n in range(len(samples)):
+        shape = samples[n].mask.shape
+        if places and len(places[-1]) < batch_size and samples[places[-1][0]].mask.shape == shape:
+            places[-1].append(n)
+        else:
+            places.append([n])
+    return places

@@ -1,0 +1,309 @@
+"""Training: a stream of events from one loop that touches no files and no screen."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seglab import __version__
+from seglab.config import RunConfig
+from seglab.data.base import Batch, Data
+from seglab.entry import Hooks, Outputs, Term
+from seglab.evaluate import Evaluation, evaluate
+from seglab.events import Evaluated, Event, Finished, Started, Stepped
+from seglab.loader import Cached, ahead, batches, collated, random
+from seglab.model import Segmenter, parameters
+
+REPORT_SECONDS = 0.5  # between two Stepped events
+SAMPLES = 4  # validation images whose masks are kept at every evaluation
+
+
+@dataclass
+class Best:
+    """The evaluation with the highest mIoU on `search`, and what `val` gave then."""
+
+    epoch: float
+    search_miou: float
+    val_miou: float | None
+
+
+class Run:
+    """Everything one training run consists of; `state_dict` is what another needs to go on from the same place.
+
+    `weights` are the model's initial weights, where they come from elsewhere. `should_stop` is asked after every step.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        device: str = "cpu",
+        threads: int = 1,
+        weights: dict[str, Tensor] | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ):
+        torch.set_num_threads(threads)
+        self.config, self.should_stop, self.threads = config, should_stop, threads
+        self.device = torch.device(device)
+        self.data = folded(config.data.open(), config)
+        self.train = Cached(self.data.train, config.image_size)
+        few = random(config.seed, "scored").permutation(len(self.data.train))[: len(self.data.val)]
+        scored = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
+        self.scored = {name: Cached(split, config.image_size, keep_mask=True) for name, split in scored.items()}
+        self.samples = [n * len(self.data.val) // SAMPLES for n in range(min(SAMPLES, len(self.data.val)))]
+
+        self.seed_torch("weights")
+        self.model = Segmenter(config.model, len(self.data.classes))
+        if weights:
+            self.model.load_state_dict(weights)
+        self.model.to(self.device, memory_format=torch.channels_last)
+        self.loss = config.loss
+        self.hooks: dict[str, Hooks] = {technique.name: technique.start(self) for technique in config.techniques}
+        self.optimizer = config.optimizer.build(self.model)
+        self.steps_per_epoch = len(batches(range(len(self.train)), config.batch_size))
+        self.total_steps = self.steps_per_epoch * config.epochs
+        unit = {"step": self.total_steps, "epoch": config.epochs}[config.scheduler.every]
+        self.scheduler = config.scheduler.build(self.optimizer, unit)
+        half = torch.bfloat16 if self.device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
+        self.autocast = torch.autocast(self.device.type, dtype=half, enabled=self.device.type == "cuda")
+        self.scaler = torch.amp.GradScaler(enabled=self.device.type == "cuda" and half == torch.float16)
+
+        self.step, self.best = 0, None
+        self.lr = self.optimizer.param_groups[0]["lr"]  # of the latest step
+        self.evaluations: dict[str, Evaluation] = {}
+        self.before, self.began = 0.0, time.monotonic()
+        self.step_seconds, self.evaluation_seconds, self.timed_steps = 0.0, 0.0, 0
+
+    # --- where the run stands
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, over all the processes that worked on the run."""
+        return self.before + time.monotonic() - self.began
+
+    @property
+    def epoch(self) -> float:
+        return self.step / self.steps_per_epoch
+
+    @property
+    def images_per_second(self) -> float:
+        return self.timed_steps * len(self.train) / self.steps_per_epoch / max(self.step_seconds, 1e-9)
+
+    @property
+    def seconds_left(self) -> float:
+        """An estimate, from the pace so far and the budget."""
+        left = (self.total_steps - self.step) * self.step_seconds / max(self.timed_steps, 1)
+        left += math.ceil(self.config.epochs - self.epoch) * self.evaluation_seconds
+        budget = self.config.budget_seconds
+        return left if budget is None else min(left, max(0.0, budget - self.seconds) + self.evaluation_seconds)
+
+    def out_of_budget(self) -> bool:
+        return self.config.budget_seconds is not None and self.seconds >= self.config.budget_seconds
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": vars(self.best) if self.best else None,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "hooks": {name: hooks.state_dict() for name, hooks in self.hooks.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step, self.before = state["step"], state["seconds"]
+        self.best = Best(**state["best"]) if state["best"] else None
+        for part in ("model", "optimizer", "scheduler", "scaler"):
+            getattr(self, part).load_state_dict(state[part])
+        for name, hooks in self.hooks.items():
+            hooks.load_state_dict(state["hooks"][name])
+
+    # --- what the loop does
+
+    def seed_torch(self, *place: int | str) -> None:
+        """Makes torch's random choices from here on depend on the seed and this place in the run alone."""
+        torch.manual_seed(int(random(self.config.seed, *place).integers(2**62)))
+
+    def evaluated_model(self) -> Segmenter:
+        model = self.model
+        for hooks in self.hooks.values():
+            model = hooks.on_eval(model)
+        return model
+
+    def batch(self, epoch: int, places: list[int]) -> Batch:
+        """The training samples at these places as the techniques make them in this epoch."""
+        samples = [self.train[n] for n in places]
+        for name, hooks in self.hooks.items():
+            rngs = (random(self.config.seed, epoch, n, name) for n in places)
+            samples = [hooks.on_sample(sample, rng) for sample, rng in zip(samples, rngs, strict=True)]
+        batch = collated(samples, places)
+        for name, hooks in self.hooks.items():
+            batch = hooks.on_batch(batch, random(self.config.seed, epoch, places[0], name, "batch"))
+        if self.device.type == "cuda":
+            batch.images, batch.masks = batch.images.pin_memory(), batch.masks.pin_memory()
+        return batch
+
+    def terms(self, outputs: Outputs, batch: Batch) -> dict[str, Term]:
+        return self.config.model.terms(outputs, batch, self.loss, self.step / self.total_steps)
+
+    def objective(self, batch: Batch) -> dict[str, Term]:
+        """The terms of one training step, through every technique that wraps them."""
+
+        def plain(batch: Batch) -> dict[str, Term]:
+            with self.autocast:
+                outputs = self.model(batch.images)
+            return self.terms(outputs, batch)
+
+        objective = plain
+        for hooks in self.hooks.values():
+            objective = wrapped(hooks, objective)
+        return objective(batch)
+
+    def advance(self, batch: Batch) -> tuple[float, dict[str, float]]:
+        """One step of the optimizer, unless the loss is not finite; gives the total loss and its raw terms."""
+        began = time.monotonic()
+        self.seed_torch("step", self.step)
+        self.model.train()
+        self.optimizer.zero_grad()
+        terms = self.objective(batch.to(self.device))
+        total = sum(term.weight * term.value for term in terms.values())
+        loss, values = float(total.detach()), {name: float(term.value.detach()) for name, term in terms.items()}
+        if math.isfinite(loss):
+            self.scaler.scale(total).backward()
+            self.scaler.unscale_(self.optimizer)
+            for hooks in self.hooks.values():
+                hooks.on_grads()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            for hooks in self.hooks.values():
+                hooks.on_step()
+            self.step, self.lr = self.step + 1, self.optimizer.param_groups[0]["lr"]
+            if self.config.scheduler.every == "step" or self.step % self.steps_per_epoch == 0:
+                self.scheduler.step()
+        self.step_seconds += time.monotonic() - began
+        self.timed_steps += 1
+        return loss, values
+
+    def evaluate(self) -> Evaluated:
+        """Scores the model on every set; the label maps and matrices stay in `evaluations` until the next time."""
+        began = time.monotonic()
+        model = self.evaluated_model()
+        with self.autocast:
+            for name, samples in self.scored.items():
+                keep = self.samples if name == "val" else ()
+                self.evaluations[name] = evaluate(model, samples, self.terms, self.config.batch_size, keep)
+        self.evaluation_seconds = time.monotonic() - began
+        scores = {name: evaluation.score() for name, evaluation in self.evaluations.items()}
+        miou = scores["search"].miou or 0.0
+        best = self.best is None or miou > self.best.search_miou
+        if best:
+            self.best = Best(self.epoch, miou, scores["val"].miou)
+        return Evaluated(
+            step=self.step,
+            seconds=self.seconds,
+            epoch=self.epoch,
+            lr=self.lr,
+            images_per_second=self.images_per_second,
+            scores=scores,
+            best=best,
+        )
+
+    def started(self) -> Started:
+        packages = ("torch", "numpy", "pydantic", "albumentations")
+        return Started(
+            step=self.step,
+            seconds=self.seconds,
+            resumed_at=self.step or None,
+            parameters=parameters(self.model),
+            device=torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
+            threads=self.threads,
+            steps_per_epoch=self.steps_per_epoch,
+            total_steps=self.total_steps,
+            images={"train": len(self.data.train), "search": len(self.data.search), "val": len(self.data.val)},
+            dataset=self.data.digest,
+            versions={"seglab": __version__, "python": platform.python_version()} | {p: version(p) for p in packages},
+        )
+
+    def finished(self, reason: str, text: str = "") -> Finished:
+        best = self.best
+        return Finished(
+            step=self.step,
+            seconds=self.seconds,
+            reason=reason,
+            text=text,
+            epoch=self.epoch,
+            parameters=parameters(self.model),
+            best_epoch=best and best.epoch,
+            search_miou=best and best.search_miou,
+            val_miou=best and best.val_miou,
+        )
+
+
+def wrapped(hooks: Hooks, inner: Callable[[Batch], dict[str, Term]]) -> Callable[[Batch], dict[str, Term]]:
+    return lambda batch: hooks.objective(batch, inner)
+
+
+def folded(data: Data, config: RunConfig) -> Data:
+    """The data with one contiguous part of the training images held out for validation, where the run is a fold."""
+    if config.fold is None:
+        return data
+    count = len(data.train)
+    start, end = (count * (config.fold.index + n) // config.fold.of for n in (0, 1))
+    rest = [n for n in range(count) if not start <= n < end]
+    halves = Data.halved(
+        train=data.train.take(rest), val=data.train.take(range(start, end)), classes=(), colors=(), digest=""
+    )
+    return replace(data, train=halves.train, search=halves.search, val=halves.val)
+
+
+def train(run: Run) -> Iterator[Event]:
+    """Trains the run to its end. It is suspended at each event, so whoever reads them may look at the run meanwhile.
+
+    Stopping and the time budget are looked at after each step; then the model is scored once more and `Finished` comes.
+    A loss that is not finite ends the run as `diverged`, with the best weights so far untouched.
+    """
+    yield run.started()
+    reason, reported = None, 0.0
+    while run.step < run.total_steps and not reason:
+        epoch, done = divmod(run.step, run.steps_per_epoch)
+        for hooks in run.hooks.values():
+            hooks.on_epoch(epoch)
+        order = random(run.config.seed, epoch, "order").permutation(len(run.train)).tolist()
+        places = batches(order, run.config.batch_size)[done:]
+        with closing(ahead(lambda places, epoch=epoch: run.batch(epoch, places), places)) as loader:
+            for batch in loader:
+                loss, terms = run.advance(batch)
+                if not math.isfinite(loss):
+                    yield run.finished("diverged", f"the loss became {loss} after step {run.step}")
+                    return
+                if time.monotonic() - reported >= REPORT_SECONDS:
+                    reported = time.monotonic()
+                    yield Stepped(
+                        step=run.step,
+                        seconds=run.seconds,
+                        epoch=run.epoch,
+                        loss=loss,
+                        terms=terms,
+                        lr=run.lr,
+                        images_per_second=run.images_per_second,
+                        seconds_left=run.seconds_left,
+                    )
+                reason = "stopped" if run.should_stop() else "budget" if run.out_of_budget() else None
+                if reason:
+                    break
+        evaluated = run.evaluate()
+        if not math.isfinite(sum(score.loss for score in evaluated.scores.values())):
+            yield run.finished("diverged", f"the validation loss is not finite after step {run.step}")
+            return
+        yield evaluated
+    yield run.finished("completed" if run.step == run.total_steps else reason)

@@ -1,0 +1,310 @@
+"""The run directory: it survives being killed anywhere, and a damaged one is never used in silence."""
+
+import errno
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from seglab import metrics, predict, runs
+from seglab.data.images import read_mask
+from seglab.entry import SeglabError
+from seglab.events import Evaluated, Finished, Started
+from tests.conftest import tiny
+
+forked = multiprocessing.get_context("fork")
+
+
+def finished(config=None, name=None):
+    directory = runs.create(config or tiny(), name)
+    return directory, list(runs.work(directory))
+
+
+def sha(directory):
+    return [event.weights_sha256 for event in runs.events(directory) if isinstance(event, Evaluated)]
+
+
+def last_state(directory):
+    pointer = json.loads((directory / "last").read_bytes())
+    return torch.load(directory / pointer["folder"] / "state.pt", weights_only=True)
+
+
+def same(one, other):
+    return all(torch.equal(value, other["model"][name]) for name, value in one["model"].items())
+
+
+# --- what a finished run holds
+
+
+def test_a_finished_run_holds_what_every_reader_needs():
+    directory, events = finished()
+    assert runs.status(directory).state == "completed" and isinstance(events[-1], Finished)
+    assert runs.config(directory) == tiny()
+    dataset = runs.description(directory)
+    names = dataset["images"]["val"]
+    assert (
+        len(list((directory / "predictions").glob("*.png")))
+        == len(list((directory / "truth").glob("*.png")))
+        == len(names)
+    )
+    assert [path.name for path in sorted((directory / "samples").iterdir())] == ["epoch_001", "epoch_002"]
+    assert len(list((directory / "samples" / "epoch_001").glob("*.png"))) == len(dataset["samples"])
+    matrices = np.load(directory / "evaluation.npz")["val"]
+    assert events[-1].val_miou == pytest.approx(metrics.miou(matrices.sum(0)))
+    again = sum(
+        metrics.confusion(
+            read_mask(directory / "predictions" / name)[0], read_mask(directory / "truth" / name)[0], matrices.shape[-1]
+        )
+        for name in (f"{n:04}.png" for n in range(len(names)))
+    )
+    assert np.array_equal(again, matrices.sum(0))
+
+
+def test_a_loaded_run_predicts_as_it_was_scored():
+    directory, _ = finished()
+    trained = runs.load(directory)
+    data = trained.config.data.open()
+    matrices = sum(predict.confusions(trained, data.val, [[]]))[0]
+    assert np.abs(matrices - np.load(directory / "evaluation.npz")["val"].sum(0)).sum() <= 8
+
+
+def test_a_run_may_start_from_the_weights_of_another():
+    first, _ = finished()
+    directory = runs.create(tiny(init_from=str(first), epochs=1, optimizer={"name": "sgd", "lr": 1e-9}))
+    list(runs.work(directory))
+    before, after = runs.load(first).model.state_dict(), runs.load(directory).model.state_dict()
+    name = "net.encoder.stages.0.0.weight"
+    torch.testing.assert_close(before[name], after[name], atol=1e-6, rtol=0)
+
+
+# --- names and finding
+
+
+def test_a_name_is_taken_once():
+    runs.create(tiny(), "mine")
+    with pytest.raises(SeglabError, match="'mine' is there already"):
+        runs.create(tiny(), "mine")
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 81, "a\nb"])
+def test_a_name_that_is_no_plain_folder_name_is_refused(name):
+    with pytest.raises(SeglabError, match="not allowed"):
+        runs.create(tiny(), name)
+
+
+def test_an_unknown_run_is_named_with_those_that_are_known():
+    runs.create(tiny(), "known")
+    with pytest.raises(SeglabError, match=r"no run 'unknown'.*known"):
+        runs.find("unknown")
+
+
+def test_a_thousand_runs_are_listed_in_under_a_second(runs_home):
+    directory, events = finished()
+    for n in range(1000):
+        copy = runs_home / f"copy-{n}"
+        copy.mkdir()
+        for name in ("config.json", "events.jsonl"):
+            os.link(directory / name, copy / name)
+    began = time.monotonic()
+    states = [runs.status(run) for run in runs.every()]
+    assert time.monotonic() - began < 1
+    assert sum(state.finished == events[-1] for state in states) == 1001
+
+
+# --- being killed
+
+
+def killed(directory, after):
+    """Works on the run in a process of its own that is killed with -9 after so many seconds."""
+    child = forked.Process(target=lambda: list(runs.work(directory)))
+    child.start()
+    child.join(after)
+    if child.is_alive():
+        os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    return child.exitcode
+
+
+def test_a_run_killed_again_and_again_ends_with_the_same_weights():
+    config = tiny(epochs=6, techniques=["ema"])
+    whole, _ = finished(config)
+    directory = runs.create(config)
+    began = time.monotonic()
+    list(runs.work(runs.create(config)))
+    duration = time.monotonic() - began
+    kills = [killed(directory, duration * share) for share in (0.2, 0.35, 0.5, 0.3)]
+    assert -signal.SIGKILL in kills
+    if not runs.status(directory).over:
+        assert runs.status(directory).state in ("interrupted", "queued")
+        list(runs.work(directory))
+    assert sha(directory) == sha(whole) and same(last_state(directory), last_state(whole))
+    assert not list(directory.glob(".*.*")) and runs.load(directory)
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_write_can_be_resumed_to_the_same_weights(monkeypatch):
+    config = tiny(epochs=2)
+    whole, _ = finished(config)
+    for fatal in range(1, 200):
+        directory = runs.create(config)
+
+        def die_at_the_nth(directory=directory, fatal=fatal):
+            count = iter(range(1, 10_000))
+
+            def dying(real):
+                return lambda *given, **named: os._exit(9) if next(count) == fatal else real(*given, **named)
+
+            for name in ("fsync", "replace"):
+                setattr(os, name, dying(getattr(os, name)))
+            list(runs.work(directory))
+
+        child = forked.Process(target=die_at_the_nth)
+        child.start()
+        child.join()
+        if child.exitcode == 0:
+            break
+        if (directory / "weights.safetensors").exists():
+            runs.load(directory)  # whatever is there is whole
+        if not runs.status(directory).over:  # the last write of all is the one that ends the run
+            list(runs.work(directory))
+        assert sha(directory) == sha(whole) and same(last_state(directory), last_state(whole)), fatal
+    assert fatal > 20
+
+
+def test_a_torn_last_line_is_ignored_and_then_cut_off():
+    directory, events = finished(tiny(epochs=1))
+    lines = (directory / "events.jsonl").read_bytes()
+    (directory / "events.jsonl").write_bytes(lines + b'{"kind":"evalu')
+    assert runs.events(directory) == events and runs.status(directory).state == "completed"
+    runs.append(directory, events[-1])
+    assert runs.events(directory) == [*events, events[-1]]
+
+
+def test_events_beyond_the_place_a_run_resumed_from_do_not_count():
+    directory, events = finished()
+    start = events[0].model_copy(update={"resumed_at": 2, "step": 2})
+    runs.append(directory, start)
+    kept = runs.events(directory)
+    assert kept[-1] == start and all(event.step <= 2 for event in kept)
+    assert (
+        not any(isinstance(event, Finished) for event in kept)
+        and sum(isinstance(event, Started) for event in kept) == 2
+    )
+
+
+# --- one worker
+
+
+def test_a_run_has_one_worker_at_a_time():
+    directory = runs.create(tiny())
+    with runs.locked(directory):
+        assert runs.status(directory).state == "running"
+        with pytest.raises(SeglabError, match="busy"):
+            list(runs.work(directory))
+    assert runs.status(directory).state == "queued"
+
+
+def test_a_run_that_is_over_cannot_be_resumed():
+    directory, _ = finished(tiny(epochs=1))
+    with pytest.raises(SeglabError, match=r"is over \(completed\)"):
+        list(runs.work(directory))
+
+
+def test_stopping_a_waiting_run_ends_it_at_once():
+    directory = runs.create(tiny())
+    runs.stop(directory)
+    assert runs.status(directory).state == "stopped"
+    assert list(runs.work(directory))[-1].reason == "completed"  # and it can still be begun
+
+
+def test_stopping_a_run_at_work_ends_it_after_its_present_step():
+    directory = runs.create(tiny(epochs=500))
+    stream = runs.work(directory)
+    next(stream)
+    runs.stop(directory)
+    events = list(stream)
+    assert events[-1].reason == "stopped" and events[-1].step == 1 and runs.load(directory)
+
+
+# --- damage
+
+
+def damaged(directory, name, change):
+    content = bytearray((directory / name).read_bytes())
+    change(content)
+    (directory / name).write_bytes(content)
+
+
+def flip(content):
+    content[len(content) // 2] ^= 1
+
+
+def cut(content):
+    del content[len(content) // 2 :]
+
+
+@pytest.mark.parametrize("change", [flip, cut, bytearray.clear], ids=["one bit", "half", "all"])
+def test_damaged_weights_are_refused(change):
+    directory, _ = finished(tiny(epochs=1))
+    damaged(directory, "weights.safetensors", change)
+    with pytest.raises(SeglabError, match=r"weights of .* are damaged"):
+        runs.load(directory)
+
+
+def test_a_damaged_state_is_not_resumed_from():
+    directory, _ = finished(tiny(epochs=1))
+    (directory / "events.jsonl").unlink()
+    damaged(directory, json.loads((directory / "last").read_bytes())["folder"] + "/state.pt", flip)
+    with pytest.raises(SeglabError, match="cannot be resumed: its last state is damaged"):
+        list(runs.work(directory))
+
+
+@pytest.mark.parametrize("name", ["config.json", "dataset.json", "events.jsonl"])
+def test_a_damaged_description_is_named(name):
+    directory, _ = finished(tiny(epochs=1))
+    damaged(directory, name, lambda content: content.__setitem__(0, ord("?")))
+    with pytest.raises(SeglabError, match=name):
+        runs.load(directory)
+
+
+def test_weights_of_another_network_are_refused():
+    directory, _ = finished(tiny(epochs=1))
+    config = json.loads((directory / "config.json").read_bytes())
+    config["model"]["width"] = 8
+    (directory / "config.json").write_text(json.dumps(config))
+    with pytest.raises(SeglabError, match="do not fit its model"):
+        runs.load(directory)
+
+
+def test_a_run_without_weights_says_so():
+    with pytest.raises(SeglabError, match="has not started yet"):
+        runs.load(runs.create(tiny()))
+
+
+# --- a full disk
+
+
+@pytest.mark.parametrize("allowed", range(10))
+def test_a_full_disk_ends_the_run_and_keeps_what_was_saved(allowed, monkeypatch):
+    directory = runs.create(tiny(epochs=3))
+    real, count = runs.write, iter(range(1000))
+
+    def writing(path, content):
+        if next(count) >= allowed:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr(runs, "write", writing)
+    with pytest.raises(SeglabError, match="disk is full"):
+        list(runs.work(directory))
+    status = runs.status(directory)
+    assert status.state == "failed" and status.finished.text == "the disk is full"
+    if (directory / "weights.safetensors").exists():
+        runs.load(directory)
+    monkeypatch.setattr(runs, "write", real)
+    assert list(runs.work(directory))[-1].reason == "completed"

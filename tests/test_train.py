@@ -1,0 +1,159 @@
+"""The training loop: what it reports, and that nothing but the configuration decides what it learns."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from seglab import metrics
+from seglab import train as training
+from seglab.data.base import VOID
+from seglab.evaluate import evaluate
+from seglab.events import Evaluated, Finished, Started, Stepped, from_line, to_line
+from seglab.loader import batches
+from tests.conftest import tiny
+
+
+def trained(config, **options):
+    run = training.Run(config, **options)
+    return run, list(training.train(run))
+
+
+def weights(run):
+    return run.evaluated_model().state_dict()
+
+
+def equal(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_run_reports_its_start_every_epoch_and_its_end():
+    run, events = trained(tiny(epochs=3))
+    assert isinstance(events[0], Started) and events[0].total_steps == 6 == run.step
+    evaluated = [event for event in events if isinstance(event, Evaluated)]
+    assert [event.epoch for event in evaluated] == [1, 2, 3] and any(isinstance(event, Stepped) for event in events)
+    assert events[-1] == run.finished("completed").model_copy(update={"seconds": events[-1].seconds})
+    for event in evaluated:
+        assert set(event.scores) == {"train", "search", "val"}
+        for score in event.scores.values():
+            assert set(score.terms) == {"cross_entropy", "dice"}
+            assert score.loss == pytest.approx(sum(score.terms.values()))
+            assert 0 <= score.miou <= 1 and len(score.iou) == len(run.data.classes)
+
+
+def test_events_survive_their_own_lines():
+    _, events = trained(tiny(epochs=1))
+    assert [from_line(to_line(event)) for event in events] == events
+
+
+def test_the_loss_falls_on_images_it_has_seen():
+    config = tiny(epochs=30, model={"name": "unet", "width": 8, "depth": 2}, optimizer={"name": "adamw", "lr": 5e-3})
+    _, events = trained(config)
+    losses = [event.scores["train"].loss for event in events if isinstance(event, Evaluated)]
+    assert losses[-1] < 0.75 * losses[0]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
+    one, events = trained(tiny(techniques=["flip", "color"]))
+    two, again = trained(tiny(techniques=["flip", "color"]))
+    other, _ = trained(tiny(techniques=["flip", "color"], seed=1))
+    assert equal(weights(one), weights(two)) and not equal(weights(one), weights(other))
+    assert [e.scores for e in events if isinstance(e, Evaluated)] == [
+        e.scores for e in again if isinstance(e, Evaluated)
+    ]
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_a_run_stopped_at_any_step_goes_on_to_the_same_weights(stop_at):
+    config = tiny(techniques=["flip", "ema"])
+    whole, _ = trained(config)
+    first = training.Run(config)
+    first.should_stop = lambda: first.step == stop_at
+    events = list(training.train(first))
+    assert events[-1].reason == "stopped" and first.step == stop_at
+    second = training.Run(config)
+    second.load_state_dict(first.state_dict())
+    events = list(training.train(second))
+    assert events[0].resumed_at == stop_at and events[-1].reason == "completed"
+    assert equal(weights(whole), weights(second))
+
+
+def test_a_budget_ends_the_run_after_an_evaluation():
+    _, events = trained(tiny(epochs=50, budget_seconds=0.2))
+    assert isinstance(events[-2], Evaluated) and events[-1].reason == "budget" and events[-1].epoch < 50
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_diverged():
+    run = training.Run(tiny(epochs=3))
+    events = []
+    for event in training.train(run):
+        events.append(event)
+        if isinstance(event, Evaluated):
+            best = {name: value.clone() for name, value in weights(run).items()}
+            with torch.no_grad():
+                run.model.net.classifier.weight.fill_(math.nan)
+    assert events[-1].reason == "diverged" and "nan" in events[-1].text
+    assert sum(isinstance(event, Evaluated) for event in events) == 1 and len(best) > 0
+
+
+def test_an_absurd_learning_rate_diverges_or_ends_with_finite_scores():
+    _, events = trained(tiny(epochs=3, optimizer={"name": "sgd", "lr": 10}, loss="1000*cross_entropy"))
+    assert isinstance(events[-1], Finished)
+    for event in events:
+        if isinstance(event, Evaluated):
+            assert all(math.isfinite(score.loss) for score in event.scores.values())
+
+
+def test_validation_is_scored_at_the_stored_size_of_the_masks():
+    run = training.Run(tiny(data={"name": "streets", "train_images": 8, "val_images": 4, "size": 96}, image_size=64))
+    assert run.train[0].mask.shape[1] == 64 and run.scored["val"][0].mask.shape[1] == 96
+    found = evaluate(run.model, run.scored["val"], run.terms, 2)
+    labelled = sum((run.data.val[n].mask != VOID).sum() for n in range(2))
+    assert found.labels[0].shape == run.data.val[0].mask.shape and found.confusions.sum() == labelled
+    matrix = metrics.confusion(found.labels[1], run.data.val[1].mask, len(run.data.classes))
+    assert np.array_equal(matrix, found.confusions[1])
+
+
+def test_scores_do_not_depend_on_the_batch_size():
+    run = training.Run(tiny(loss="cross_entropy"))
+    one, three = (evaluate(run.model, run.scored["val"], run.terms, size) for size in (1, 3))
+    assert np.abs(one.confusions - three.confusions).sum() <= 4  # rounding may turn a pixel over
+    assert one.loss == pytest.approx(three.loss, rel=1e-3)
+
+
+def test_images_of_several_sizes_are_padded_with_void_in_training_and_scored_each_at_its_own():
+    run = training.Run(tiny())
+    cut = [replace(run.train[n], image=run.train[n].image[:40], mask=run.train[n].mask[:40]) for n in (0, 1)]
+    run.train.samples[:2] = cut
+    batch = run.batch(0, [0, 1, 2])
+    assert batch.masks.shape[1] == run.train[2].mask.shape[0]
+    assert (batch.masks[0, 40:] == VOID).all() and (batch.masks[2, 40:] != VOID).any()
+    run.advance(batch)
+
+
+def test_no_batch_has_a_single_sample():
+    assert batches(range(5), 4) == [[0, 1, 2, 3, 4]]
+    assert batches(range(6), 4) == [[0, 1, 2, 3], [4, 5]]
+    assert batches(range(3), 1) == [[0], [1], [2]]
+
+
+def test_folds_hold_out_each_training_image_once():
+    config = tiny(data={"name": "streets", "train_images": 9, "val_images": 4, "size": 64})
+    everything = set(config.data.open().train.names)
+    held_out = []
+    for index in range(3):
+        data = training.folded(config.data.open(), tiny(data=config.data, fold={"index": index, "of": 3}))
+        scored = {*data.search.names, *data.val.names}
+        assert set(data.train.names) == everything - scored and len(scored) == 3
+        held_out += scored
+    assert sorted(held_out) == sorted(everything)
+
+
+def test_the_best_epoch_is_chosen_on_search_and_reported_on_val():
+    _, events = trained(tiny(epochs=4, optimizer={"name": "adamw", "lr": 1e-2}))
+    evaluated = [event for event in events if isinstance(event, Evaluated)]
+    best = max(evaluated, key=lambda event: event.scores["search"].miou)
+    assert events[-1].best_epoch == best.epoch and events[-1].val_miou == best.scores["val"].miou
+    assert [event.best for event in evaluated][: int(best.epoch)][-1]

@@ -1,0 +1,366 @@
+"""The command line; every option of `train` comes from RunConfig and the entries."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from seglab.config import RunConfig
+from seglab.entry import FAMILIES, Dataset, Entry, Predictor, SeglabError, refusal_of, validated
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs one command. Exit status: 0 done, 1 failed, 2 a person's mistake, told in one line."""
+    arguments, rest = parser().parse_known_args(argv)
+    try:
+        if rest and "dotted" not in arguments:
+            raise SeglabError(
+                "{given} is not known here; see seglab {command} --help", given=rest[0], command=arguments.command
+            )
+        sys.exit(arguments.action(arguments, dotted(rest)))
+    except SeglabError as error:
+        print(f"seglab: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        print(f"seglab: {type(error).__name__}: {error}", file=sys.stderr)
+        if os.environ.get("SEGLAB_DEBUG"):
+            raise
+        sys.exit(1)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        print(f"seglab: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def parser() -> Parser:
+    top = Parser(prog="seglab", description="Compare semantic-segmentation models.", allow_abbrev=False)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(action: Any, help: str, epilog: str = "") -> Parser:
+        made = commands.add_parser(
+            action.__name__.rstrip("_"), help=help, description=help, epilog=epilog, allow_abbrev=False
+        )
+        made.set_defaults(action=action)
+        return made
+
+    listing = command(list_, "show what can be picked")
+    listing.add_argument("family", nargs="?", choices=list(FAMILIES), metavar="FAMILY", help=", ".join(FAMILIES))
+    listing.add_argument("--json", action="store_true", help="as JSON, with every option's schema")
+
+    training = command(train, "train a model and print its run's directory", "Options of an entry: --model.width 16, "
+        "--loss.dice.smooth 1, --techniques.color.p 0.5; `seglab list` shows them all.")  # fmt: skip
+    training.set_defaults(dotted=True)
+    for name, field in RunConfig.model_fields.items():
+        training.add_argument(f"--{name}", help=field.description)
+    training.add_argument("--config", help="a config.json to begin with; other options change it")
+    training.add_argument("--name", help="the run's name")
+
+    resuming = command(resume, "go on with a run that was stopped or interrupted, or begin one that is queued")
+    resuming.add_argument("run", metavar="RUN")
+    for each in (training, resuming):
+        each.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="where to compute")
+        each.add_argument(
+            "--threads", type=int, default=os.cpu_count(), help="threads of the CPU (default: %(default)s)"
+        )
+
+    scoring = command(evaluate, "score a run's best model")
+    scoring.add_argument("run", metavar="RUN")
+    scoring.add_argument("--split", default="val", choices=["train", "search", "val"], help="(default: val)")
+    scoring.add_argument("--json", action="store_true")
+
+    predicting = command(predict, "label photographs with a run's best model")
+    predicting.add_argument("run", metavar="RUN")
+    predicting.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predicting.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the label maps and overlays"
+    )
+    for each in (scoring, predicting):
+        each.set_defaults(dotted=True)
+        each.add_argument(
+            "--predictors", default="", help="applied in order, such as flips,crf; options: --predictors.crf.w1 5"
+        )
+        each.add_argument("--crf", action="store_true", help="refine with the dense CRF")
+
+    comparing = command(compare, "set runs side by side")
+    comparing.add_argument("runs", nargs="+", metavar="RUN")
+    comparing.add_argument("--json", action="store_true")
+    comparing.add_argument("--png", type=Path, metavar="FILE", help="draw the curves")
+
+    checking = command(data, "open a data source and report what is there and what is wrong")
+    checking.set_defaults(dotted=True)
+    checking.add_argument("--data", required=True, help="the data source, such as folder; options: --data.root DIR")
+    return top
+
+
+# --- options from the command line
+
+
+def dotted(tokens: Sequence[str]) -> dict[str, str]:
+    """`--loss.gamma 3` and `--loss.gamma=3` as {"loss.gamma": "3"}."""
+    options: dict[str, str] = {}
+    rest = iter(tokens)
+    for token in rest:
+        name, equals, value = token.removeprefix("--").partition("=")
+        if not token.startswith("--") or "." not in name:
+            raise refusal_of("option", token.removeprefix("--"), RunConfig.model_fields, thing="seglab", owner="seglab")
+        options[name] = value if equals else next(rest, "")
+    return options
+
+
+def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
+    """What was given for a run's fields, with the dotted options set inside."""
+    config: dict[str, Any] = dict(given)
+    for place, value in options.items():
+        field, *path = place.split(".")
+        if field not in RunConfig.model_fields:
+            raise refusal_of("option", field, RunConfig.model_fields, thing=place, owner="seglab")
+        kind = RunConfig.model_fields[field].annotation
+        if field == "techniques":
+            config[field] = assigned(picked(config.get(field) or "", "techniques"), path, value, place)
+        elif isinstance(kind, type) and issubclass(kind, Entry):
+            default = RunConfig.model_fields[field].default
+            entry = validated(kind, config[field]).model_dump() if config.get(field) else default.model_dump()
+            parts = [part["loss"] for part in entry.get("parts", ())]
+            if parts and path[0] in [part["name"] for part in parts]:
+                assigned(parts, path, value, place)
+            else:
+                assigned([entry], [entry["name"], *path], value, place)
+            config[field] = entry
+        else:
+            config[field] = {**(config.get(field) or {}), path[-1]: value}
+    return config
+
+
+def picked(names: Any, family: str) -> list[dict[str, Any]]:
+    """`flip,color` as a list of entries to be filled with options; checked, so that a near miss is named."""
+    base = FAMILIES[family]
+    names = [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
+    return [validated(base, name).model_dump() for name in names]
+
+
+def assigned(entries: list[dict[str, Any]], path: Sequence[str], value: str, place: str) -> list[dict[str, Any]]:
+    """Sets `color.p` in the entry named color; text with commas becomes a list where the option is one."""
+    name, *option = path
+    entry = next((entry for entry in entries if entry["name"] == name), None)
+    if entry is None or len(option) != 1:
+        raise SeglabError(
+            "{place} is not an option here; entries that can take one: {names}",
+            place=f"--{place}",
+            names=", ".join(entry["name"] for entry in entries) or "-",
+        )
+    entry[option[0]] = value.split(",") if isinstance(entry.get(option[0]), list | tuple) else value
+    return entries
+
+
+# --- commands
+
+
+def list_(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    families = [arguments.family] if arguments.family else list(FAMILIES)
+    if arguments.json:
+        print(
+            json.dumps(
+                {family: [listed(entry) for entry in FAMILIES[family].entries.values()] for family in families},
+                indent=1,
+            )
+        )
+        return 0
+    for family in families:
+        print(f"\n{family}" if family != families[0] else family)
+        for entry in FAMILIES[family].entries.values():
+            print(f"  {entry.name:<18}{entry.summary()}")
+            for name, schema in listed(entry)["options"].items():
+                bounds = [f"{schema[key]}" if key in schema else "" for key in ("minimum", "maximum")]
+                allowed = f" ({' to '.join(bounds)})" if all(bounds) else ""
+                default = f" [{schema['default']}]" if schema.get("default") is not None else ""
+                print(f"    .{name:<15} {schema.get('description', '')}{allowed}{default}")
+    return 0
+
+
+def listed(entry: type[Entry]) -> dict[str, Any]:
+    schema = entry.model_json_schema().get("properties", {})
+    return {"name": entry.name, "summary": entry.summary(), "source": entry.source(), "options": schema}
+
+
+def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    from seglab import runs
+
+    given: dict[str, Any] = {}
+    if arguments.config:
+        try:
+            given = json.loads(Path(arguments.config).read_bytes())
+        except (OSError, ValueError) as error:
+            raise SeglabError("{file} cannot be read: {reason}", file=arguments.config, reason=error) from None
+    given |= {name: value for name in RunConfig.model_fields if (value := getattr(arguments, name)) is not None}
+    if isinstance(given.get("techniques"), str):
+        given["techniques"] = picked(given["techniques"], "techniques")
+    config = validated(RunConfig, settings(given, options))
+    device = chosen(arguments.device)
+    config.data.open()  # a missing folder is told before a run is made
+    directory = runs.create(config, arguments.name)
+    print(directory, flush=True)
+    return follow(directory, device, arguments.threads)
+
+
+def resume(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    from seglab import runs
+
+    return follow(runs.find(arguments.run), chosen(arguments.device), arguments.threads)
+
+
+def follow(directory: Path, device: str, threads: int) -> int:
+    """Works on a run with a progress bar; Ctrl-C and SIGTERM end it in good order."""
+    from tqdm import tqdm
+
+    from seglab import runs
+    from seglab.events import Evaluated, Finished, Started
+
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: asked.append(number))
+    with tqdm(unit="step", desc=directory.name, dynamic_ncols=True, disable=None) as bar:
+        for event in runs.work(directory, device, threads, lambda: bool(asked)):
+            if isinstance(event, Started):
+                bar.reset(event.total_steps)
+            bar.update(event.step - bar.n)
+            if isinstance(event, Evaluated):
+                val = event.scores["val"]
+                bar.set_postfix(loss=f"{val.loss:.3f}", mIoU="-" if val.miou is None else f"{val.miou:.3f}")
+    if isinstance(event, Finished) and event.reason in ("diverged", "failed"):
+        print(f"seglab: {event.reason}: {event.text}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def chosen(device: str) -> str:
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SeglabError("device: 'cuda' is not available here; allowed: auto, cpu")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Predictor]:
+    """The predictors asked for, with their options; --crf adds the CRF at the end."""
+    entries = picked(arguments.predictors, "predictors")
+    if arguments.crf and not any(entry["name"] == "crf" for entry in entries):
+        entries += picked("crf", "predictors")
+    for place, value in options.items():
+        family, *path = place.split(".")
+        if family != "predictors":
+            raise SeglabError("--{place} is not an option here; allowed: --predictors.NAME.OPTION", place=place)
+        assigned(entries, path, value, place)
+    return [validated(Predictor, entry) for entry in entries]
+
+
+def bar(things: Any, total: int, unit: str) -> Iterator[Any]:
+    from tqdm import tqdm
+
+    return iter(tqdm(things, total=total, unit=unit, delay=2, dynamic_ncols=True, disable=None))
+
+
+def evaluate(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    from seglab import metrics, predict, runs
+    from seglab.evaluate import number
+    from seglab.train import folded
+
+    predictors = pipeline(arguments, options)
+    trained = runs.load(arguments.run)
+    data = folded(trained.config.data.open(), trained.config)
+    if data.classes != trained.classes:
+        raise SeglabError("the classes of {run} are not those of its data any more", run=trained.name)
+    split = getattr(data, arguments.split)
+    rest = [predictor for predictor in predictors if predictor.name != "crf"]
+    pipelines = [rest, predictors] if len(rest) < len(predictors) else [predictors]
+    matrices = sum(bar(predict.confusions(trained, split, pipelines), len(split), "image"))
+
+    def result(matrix: np.ndarray) -> dict[str, Any]:
+        iou = dict(zip(trained.classes, map(number, metrics.iou(matrix)), strict=True))
+        return {
+            "miou": number(metrics.miou(matrix)),
+            "iou": iou,
+            "pixel_accuracy": number(metrics.pixel_accuracy(matrix)),
+        }
+
+    found = result(matrices[0]) | {"images": len(split), "definition": metrics.DEFINITION}
+    if len(matrices) == 2:
+        found["crf"] = result(matrices[1])
+    print(json.dumps(found, indent=1, ensure_ascii=False) if arguments.json else scored(found))
+    return 0
+
+
+def scored(found: dict[str, Any]) -> str:
+    """The result of `evaluate` as a small table, with a second column after the CRF."""
+    columns = [found, *([found["crf"]] if "crf" in found else [])]
+
+    def line(name: str, values: Sequence[float | None]) -> str:
+        return f"{name:<18}" + "".join(f"{'-' if value is None else f'{value:.4f}':>10}" for value in values)
+
+    lines = [f"{'':<18}" + "".join(f"{title:>10}" for title in ("plain", "crf")[: len(columns)])]
+    lines += [line(name, [column[name] for column in columns]) for name in ("miou", "pixel_accuracy")]
+    lines += [line(f"  {name}", [column["iou"][name] for column in columns]) for name in found["iou"]]
+    return "\n".join([*lines, f"{found['images']} images. {found['definition']}"])
+
+
+def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    from PIL import Image
+
+    from seglab import draw, predict, runs
+    from seglab.data.images import read_photo, write_mask
+
+    predictors = pipeline(arguments, options)
+    trained = runs.load(arguments.run)
+    twice = {path.stem for path in arguments.images if sum(path.stem == other.stem for other in arguments.images) > 1}
+    if twice:
+        raise SeglabError("two images are named {stem}; their label maps would overwrite each other", stem=min(twice))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for path in bar(arguments.images, len(arguments.images), "image"):
+        image = read_photo(path)
+        labels = predict.predict(trained, image, predictors).labels
+        write_mask(arguments.out / f"{path.stem}.png", labels, trained.colors)
+        Image.fromarray(draw.overlay(image, labels, trained.colors)).save(arguments.out / f"{path.stem}_overlay.png")
+    return 0
+
+
+def compare(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    from seglab import draw, runs
+    from seglab.compare import compare
+
+    comparison = compare([runs.find(run) for run in arguments.runs])
+    if arguments.png:
+        draw.curves(comparison).savefig(arguments.png, dpi=120)
+    if arguments.json:
+        print(json.dumps(comparison.as_json(), indent=1, ensure_ascii=False))
+    else:
+        for label, row in zip(comparison.labels, comparison.rows, strict=True):
+            miou = "-" if row.miou is None else f"{row.miou:.4f}"
+            print(f"{label:<44}{row.state:<12}mIoU {miou:<9}{row.parameters or 0:>12,} parameters{row.seconds:>8.0f} s")
+        for option, values in comparison.differences.items():
+            print(f"  {option}: {' | '.join(str(value) for value in values)}")
+    return 0
+
+
+def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    from seglab.data import folder
+
+    dataset = validated(Dataset, settings({"data": arguments.data}, options)["data"])
+    if isinstance(dataset, folder.Folder):
+        report = dataset.report()
+        print(report.text())
+        return 2 if report.rows else 0
+    found = dataset.open()
+    print(f"{len(found.train)} training, {len(found.search)} search and {len(found.val)} validation images")
+    print(f"{len(found.classes)} classes: {', '.join(found.classes)}")
+    return 0

@@ -1,0 +1,229 @@
+"""The command line, as a person types it."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seglab import cli, runs
+from seglab.config import RunConfig
+from seglab.entry import FAMILIES
+from tests.conftest import tiny
+
+SMALL = shlex.split("""
+--data streets --data.train_images 8 --data.val_images 4 --data.size 64 --model unet --model.width 4 --model.depth 2
+--image_size 64 --batch_size 4 --epochs 1 --device cpu --threads 1
+""")
+
+
+def seglab(capsys, *arguments):
+    """Exit status, standard output and standard error of one command."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return ended.value.code, captured.out, captured.err
+
+
+@pytest.fixture
+def run(runs_home):
+    directory = runs.create(tiny(epochs=6, optimizer={"name": "adamw", "lr": 1e-2}), "finished")
+    list(runs.work(directory))
+    return directory
+
+
+def test_list_shows_every_entry_of_every_family(capsys):
+    code, out, _ = seglab(capsys, "list", "--json")
+    found = json.loads(out)
+    assert code == 0 and list(found) == list(FAMILIES)
+    for family, entries in found.items():
+        assert [entry["name"] for entry in entries] == list(FAMILIES[family].entries)
+        assert all(set(entry) == {"name", "summary", "source", "options"} for entry in entries)
+    width = next(entry for entry in found["architectures"] if entry["name"] == "unet")["options"]["width"]
+    assert (width["minimum"], width["maximum"], width["default"]) == (4, 128, 16)
+
+
+def test_list_of_one_family_keeps_its_outer_key(capsys):
+    assert list(json.loads(seglab(capsys, "list", "losses", "--json")[1])) == ["losses"]
+    code, out, _ = seglab(capsys, "list", "losses")
+    assert code == 0 and "dice" in out and ".smooth" in out and "unet" not in out
+
+
+def test_train_prints_the_run_s_directory_and_nothing_else():
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "seglab", "train", *SMALL, "--name", "mine"]
+    found = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == f"{runs.home() / 'mine'}\n" and "Traceback" not in found.stderr
+    assert runs.status(runs.home() / "mine").state == "completed"
+
+
+def test_every_option_reaches_the_configuration(capsys):
+    code, out, err = seglab(
+        capsys, "train", *SMALL, "--loss", "cross_entropy + 0.5*dice", "--loss.dice.smooth", "3", "--scheduler", "step",
+        "--scheduler.step_size=4", "--techniques", "flip,color", "--techniques.color.p", "0.5", "--optimizer", "adamw",
+        "--optimizer.lr", "2e-3", "--seed", "7", "--budget_seconds", "300", "--fold.index", "1", "--fold.of", "3",
+    )  # fmt: skip
+    assert code == 0, err
+    config = runs.config(runs.find(out.strip()))
+    assert config.loss.parts[1].loss.smooth == 3 and config.scheduler.step_size == 4 and config.seed == 7
+    assert config.techniques[1].p == 0.5 and config.optimizer.lr == 2e-3 and config.fold.of == 3
+    assert config.model.width == 4 and config.data.size == 64 and config.budget_seconds == 300
+
+
+def test_a_configuration_file_is_changed_by_the_options_beside_it(capsys, tmp_path):
+    (tmp_path / "config.json").write_text(tiny(epochs=1, seed=5, techniques=["flip"]).model_dump_json())
+    code, out, err = seglab(
+        capsys,
+        "train",
+        "--config",
+        tmp_path / "config.json",
+        "--model.width",
+        "8",
+        "--techniques.flip.p",
+        "1",
+        "--device",
+        "cpu",
+    )
+    assert code == 0, err
+    config = runs.config(runs.find(out.strip()))
+    assert (config.model.width, config.model.depth, config.seed, config.techniques[0].p) == (8, 2, 5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--model", "unt"], ["'unt'", "did you mean 'unet'"]),
+        (["train", "--model.widht", "8"], ["'widht'", "'width'"]),
+        (["train", "--model.width", "1"], ["model.width", "4 or more"]),
+        (["train", "--modle", "unet"], ["'modle'", "'model'"]),
+        (["train", "--modle.width", "8"], ["'modle'", "'model'"]),
+        (["train", "--techniques", "flip,colr"], ["'colr'", "'color'"]),
+        (["train", "--techniques", "flip", "--techniques.color.p", "1"], ["techniques.color.p", "flip"]),
+        (["train", "--epochs", "many"], ["epochs", "'many'", "whole number"]),
+        (["train", "--data", "camvid", "--data.root", "/nowhere"], ["/nowhere"]),
+        (["train", "--config", "/nowhere.json"], ["/nowhere.json"]),
+        (["train", "--name", "a/b"], ["a/b", "not allowed"]),
+        (["train", "--device", "tpu"], ["tpu", "cpu"]),
+        (["resume", "nothing"], ["'nothing'"]),
+        (["evaluate", "nothing"], ["'nothing'"]),
+        (["evaluate", "nothing", "--predictors", "crff"], ["'crff'", "'crf'"]),
+        (["predict", "nothing", "x.jpg", "--out", "/tmp/x"], ["'nothing'"]),
+        (["compare", "nothing"], ["'nothing'"]),
+        (["list", "looses"], ["looses", "losses"]),
+        (["compare", "nothing", "--jsn"], ["--jsn"]),
+        (["fly"], ["fly"]),
+        ([], ["COMMAND"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_mistake_ends_in_one_line_and_status_2(capsys, arguments, words):
+    code, out, err = seglab(capsys, *arguments)
+    assert code == 2 and out == ""
+    assert len(err.strip().splitlines()) == 1 and "Traceback" not in err
+    for word in words:
+        assert word in err
+    assert not runs.home().exists() or not list(runs.home().iterdir())
+
+
+def test_a_diverged_run_ends_with_status_1(capsys, monkeypatch):
+    monkeypatch.setattr(
+        "seglab.losses.pixel.F.cross_entropy", lambda logits, *rest, **named: logits.sum() * float("nan")
+    )
+    code, _, err = seglab(capsys, "train", *SMALL, "--loss", "cross_entropy", "--name", "mad")
+    assert code == 1 and "diverged" in err and runs.status(runs.home() / "mad").state == "diverged"
+
+
+def test_resume_goes_on_with_a_stopped_run(capsys, runs_home):
+    directory = runs.create(tiny(), "halted")
+    stream = runs.work(directory)
+    next(stream)
+    runs.stop(directory)
+    assert list(stream)[-1].reason == "stopped"
+    code, out, err = seglab(capsys, "resume", "halted", "--device", "cpu", "--threads", "1")
+    assert (code, out) == (0, ""), err
+    assert runs.status(directory).state == "completed"
+    code, _, err = seglab(capsys, "resume", "halted", "--device", "cpu")
+    assert code == 2 and "nothing to resume" in err
+
+
+def test_evaluate_gives_the_recorded_score_and_the_score_after_the_crf(capsys, run):
+    code, out, err = seglab(capsys, "evaluate", run, "--crf", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert set(found) == {"miou", "iou", "pixel_accuracy", "images", "definition", "crf"}
+    assert set(found["crf"]) == {"miou", "iou", "pixel_accuracy"}
+    assert found["images"] == 2 and found["miou"] == pytest.approx(runs.status(run).finished.val_miou, abs=2e-3)
+    assert found["crf"]["miou"] != found["miou"]
+    assert list(found["iou"]) == runs.description(run)["classes"]
+    code, out, _ = seglab(capsys, "evaluate", run, "--split", "search")
+    assert code == 0 and "miou" in out and "crf" not in out
+
+
+def test_predict_writes_a_palette_map_and_an_overlay_at_the_image_s_own_size(capsys, run, tmp_path):
+    rng = np.random.default_rng(0)
+    photos = {
+        "colour.png": Image.fromarray(rng.integers(0, 255, (70, 90, 3), np.uint8)),
+        "grey.png": Image.fromarray(rng.integers(0, 255, (33, 150), np.uint8)),
+        "deep.png": Image.fromarray(rng.integers(0, 65535, (64, 64)).astype(np.uint16)),
+        "alpha.png": Image.fromarray(rng.integers(0, 255, (40, 40, 4), np.uint8)),
+    }
+    for name, photo in photos.items():
+        photo.save(tmp_path / name)
+    turned = Image.fromarray(rng.integers(0, 255, (60, 100, 3), np.uint8))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    names = [*photos, "turned.jpg"]
+    code, _, err = seglab(
+        capsys, "predict", run, *(tmp_path / name for name in names), "--out", tmp_path / "out", "--crf"
+    )
+    assert code == 0, err
+    for name in names:
+        stem = name.split(".")[0]
+        size = (60, 100) if stem == "turned" else photos[name].size
+        labels, drawn = (
+            Image.open(tmp_path / "out" / f"{stem}.png"),
+            Image.open(tmp_path / "out" / f"{stem}_overlay.png"),
+        )
+        assert labels.mode == "P" and labels.size == size == drawn.size
+        assert np.array(labels).max() < len(runs.description(run)["classes"])
+
+
+def test_predict_says_what_is_wrong_with_an_image(capsys, run, tmp_path):
+    (tmp_path / "text.jpg").write_text("hello")
+    code, _, err = seglab(capsys, "predict", run, tmp_path / "text.jpg", "--out", tmp_path / "out")
+    assert code == 2 and "text.jpg" in err and len(err.strip().splitlines()) == 1
+
+
+def test_compare_shows_curves_scores_and_only_what_differs(capsys, run, tmp_path):
+    other = runs.create(
+        tiny(
+            model={"name": "encoder_decoder", "width": 4, "depth": 2},
+            seed=3,
+            epochs=6,
+            optimizer={"name": "adamw", "lr": 1e-2},
+        ),
+        "other",
+    )
+    list(runs.work(other))
+    code, out, err = seglab(capsys, "compare", run, other, "--json", "--png", tmp_path / "curves.png")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["differences"] == {"model": ["unet", "encoder_decoder"], "seed": [0, 3]}
+    assert set(found["curves"]) == {"train_loss", "val_loss", "train_miou", "val_miou", "lr", "step_loss"}
+    assert [epoch for epoch, _ in found["curves"]["val_miou"][1]] == [1, 2, 3, 4, 5, 6]
+    assert [row["run"] for row in found["runs"]] == ["finished", "other"] and found["same_data"]
+    assert Image.open(tmp_path / "curves.png").size[0] > 1000
+    code, out, _ = seglab(capsys, "compare", run, other)
+    assert code == 0 and "encoder_decoder" in out and "seed: 0 | 3" in out
+
+
+def test_the_help_names_every_field(capsys):
+    out = seglab(capsys, "train", "--help")[1]
+    for name in RunConfig.model_fields:
+        assert f"--{name}" in out

@@ -217,7 +217,9 @@ def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 def resume(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab import runs
 
-    return follow(runs.find(arguments.run), chosen(arguments.device), arguments.threads)
+    directory, device = runs.find(arguments.run), chosen(arguments.device)
+    runs.unstop(directory)
+    return follow(directory, device, arguments.threads)
 
 
 def follow(directory: Path, device: str, threads: int) -> int:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seglab.predictors import Crf
 
 MISSING = "dense CRF needs pydensecrf2 (pip install pydensecrf2, needs a C++ compiler)"
+TOO_LONG = "the dense CRF was stopped after {seconds} s; try fewer iterations or a smaller image"
 RANGE = "{thing}: {value} is not allowed; allowed: {lowest} to {highest}"
 ARRAY = "{thing}: {value} was given; allowed: {allowed}"
 SIZE = "probabilities are {probabilities} pixels and the image is {image} pixels; they must be equally large"
@@ -187,8 +188,7 @@ class _Child:
                 if answer is not None:
                     return answer
                 if time.monotonic() >= ends:
-                    template = "the dense CRF was stopped after {seconds} s; try fewer iterations or a smaller image"
-                    raise SeglabError(template, seconds=deadline)
+                    raise SeglabError(TOO_LONG, seconds=deadline)
             raise SeglabError("the dense CRF crashed on this image, twice; it may have run out of memory")
         finally:
             self.turn.release()
@@ -258,7 +258,8 @@ def _answered(probabilities: np.ndarray, image: np.ndarray, options: dict[str, A
     except SeglabError as error:
         return error.template, error.values
     except Exception as error:
-        return "the dense CRF failed: {reason}", {"reason": f"{type(error).__name__}: {error}"}
+        failed = SeglabError("the dense CRF failed: {reason}", reason=f"{type(error).__name__}: {error}")
+        return failed.template, failed.values
 
 
 _child = _Child()

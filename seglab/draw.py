@@ -55,6 +55,8 @@ def curve(axes: Axes, comparison: Comparison, metric: str) -> None:
             axes.step(epochs, values, where="pre", color=color, linewidth=1.8)
         else:
             axes.plot(epochs, values, color=color, linewidth=1.8, marker="o", markersize=3.5)
+    reached = max((max(epochs, default=0) for epochs, _ in comparison.curves["lr"]), default=0)
+    axes.set_xlim(0, max(1, reached) * 1.02)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.tick_params(labelsize=8, length=3)
     axes.grid(alpha=0.25)

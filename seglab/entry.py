@@ -168,8 +168,8 @@ REASONS = {
     "twice": "techniques: {name} is given twice; give it once",
     "refused": "techniques: {name} cannot be used here: {reason}",
     "fold": "fold.index: {index} is too large; allowed: 0 to {most}",
+    "other": "{thing}: {value} is not allowed ({reason})",
 }
-OTHER_REASON = "{thing}: {value} is not allowed ({reason})"
 
 
 def refusal_of(what: str, given: Any, known: Any, thing: str, **context: str) -> SeglabError:
@@ -182,9 +182,12 @@ def explain(error: ValidationError, thing: str) -> SeglabError:
     """The first thing that pydantic found wrong, as a sentence that names the option, the value and what is allowed."""
     found = error.errors()[0]
     kind = found["type"]
-    template = REASONS.get(kind) or REASONS.get(kind.split("_")[0]) or OTHER_REASON
+    template = REASONS.get(kind) or REASONS.get(kind.split("_")[0]) or REASONS["other"]
     thing = ".".join(str(part) for part in found["loc"]) or thing
-    return SeglabError(template, thing=thing, value=shown(found["input"]), reason=found["msg"], **found.get("ctx", {}))
+    values = {"thing": thing, "value": shown(found["input"]), "reason": found["msg"]} | found.get("ctx", {})
+    if "expected" in values:
+        values["expected"] = values["expected"].replace(" or ", ", ")
+    return SeglabError(template, **values)
 
 
 def validated(kind: type[Options], value: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from seglab.entry import SeglabError
 
 
 class Event(BaseModel):
@@ -72,16 +74,34 @@ class Evaluated(Event):
 
 
 class Finished(Event):
-    """The run ended; the summary is repeated here, so that many runs can be listed from their last lines."""
+    """The run ended; the summary is repeated here, so that many runs can be listed from their last lines.
+
+    Why it did, where that needs words, is a sentence `template` with `values` to fill in, so that it can be translated.
+    """
 
     kind: Literal["finished"] = "finished"
     reason: Literal["completed", "budget", "stopped", "diverged", "failed"]
-    text: str = ""
+    template: str = ""
+    values: dict[str, str] = {}
     epoch: float = 0.0
     parameters: int | None = None
     best_epoch: float | None = None
     search_miou: float | None = None
     val_miou: float | None = None
+
+    @property
+    def text(self) -> str:
+        return self.template.format(**self.values)
+
+
+LONGEST = 1_000  # characters of a value in a sentence
+
+
+def in_words(why: SeglabError | None) -> dict[str, Any]:
+    """The fields of a Finished that say why."""
+    if why is None:
+        return {}
+    return {"template": why.template, "values": {name: str(value)[:LONGEST] for name, value in why.values.items()}}
 
 
 AnyEvent = Annotated[Started | Stepped | Evaluated | Finished, Field(discriminator="kind")]

@@ -25,12 +25,12 @@ from seglab import train as training
 from seglab.config import RunConfig
 from seglab.data.images import write_mask
 from seglab.entry import SeglabError, validated
-from seglab.events import Evaluated, Event, Finished, Started, from_line, to_line
+from seglab.events import Evaluated, Event, Finished, Started, from_line, in_words, to_line
 from seglab.model import Segmenter
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 NAME = re.compile(r"[\w][\w .+-]{0,79}")
-TEXT = 1_000  # characters of a failure's text that are kept
+MADE_NAME = re.compile(r"(\w+)-\d{8}-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}")
 
 
 # --- directories
@@ -206,6 +206,11 @@ def is_locked(directory: Path) -> bool:
         return False
 
 
+def unstop(directory: Path) -> None:
+    """Takes back that the run was asked to end, so that it can be worked on again."""
+    (directory / "stop").unlink(missing_ok=True)
+
+
 def stop(directory: Path) -> None:
     """Asks a run to end after its present step; one that nobody works on ends at once."""
     state = status(directory)
@@ -214,19 +219,15 @@ def stop(directory: Path) -> None:
     (directory / "stop").touch()
     if state.state != "running":
         with contextlib.suppress(SeglabError), locked(directory):  # if it began meanwhile it sees the file
-            last = events(directory)
-            append(
-                directory,
-                Finished(step=last[-1].step if last else 0, seconds=last[-1].seconds if last else 0, reason="stopped"),
-            )
+            append(directory, ending(directory, "stopped"))
 
 
 def work(
     directory: Path, device: str = "cpu", threads: int = 1, interrupted: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
-    """Trains the run in this process, from where it stands to its end, and yields its events once they are recorded.
+    """Trains the run in this process, from where it stands to its end; yields each event once it is recorded.
 
-    Raises SeglabError when the run is over, or busy; a mistake found on the way is recorded and then raised.
+    Raises SeglabError when the run is over, busy, or asked to stop; a mistake on the way is recorded, then raised.
     """
     with locked(directory):
         state = status(directory)
@@ -235,7 +236,9 @@ def work(
                 "{run} is over ({reason}); there is nothing to resume", run=directory.name, reason=state.state
             )
         stopping = directory / "stop"
-        stopping.unlink(missing_ok=True)
+        if stopping.exists():
+            raise SeglabError("{run} was stopped; resume it to go on", run=directory.name)
+        (directory / "queued").unlink(missing_ok=True)
         for leftover in directory.glob(".*.????????"):  # what a killed process was writing
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         try:
@@ -245,22 +248,23 @@ def work(
             restore(run, directory)
             yield from record(training.train(run), directory, run)
         except Exception as error:
-            with contextlib.suppress(OSError):
-                append(directory, failure(directory, error))
+            why = error
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                raise SeglabError(
-                    "the disk is full: {run} ended; what it had saved is kept", run=directory.name
-                ) from None
+                why = SeglabError("the disk is full: {run} ended; what it had saved is kept", run=directory.name)
+            elif not isinstance(error, SeglabError):
+                why = SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error)
+            with contextlib.suppress(OSError):
+                append(directory, ending(directory, "failed", why))
+            if isinstance(error, OSError):
+                raise why from None
             raise
 
 
-def failure(directory: Path, error: Exception) -> Finished:
-    last = events(directory)
-    text = str(error) if isinstance(error, SeglabError) else f"{type(error).__name__}: {error}"
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        text = "the disk is full"
-    step, seconds = (last[-1].step, last[-1].seconds) if last else (0, 0.0)
-    return Finished(step=step, seconds=seconds, reason="failed", text=text[:TEXT])
+def ending(directory: Path, reason: str, why: SeglabError | None = None) -> Finished:
+    """The end of a run whose own process did not say it."""
+    known = events(directory)
+    step, seconds = (known[-1].step, known[-1].seconds) if known else (0, 0.0)
+    return Finished(step=step, seconds=seconds, reason=reason, **in_words(why))
 
 
 # --- recording

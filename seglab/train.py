@@ -17,9 +17,9 @@ from torch import Tensor
 from seglab import __version__
 from seglab.config import RunConfig
 from seglab.data.base import Batch, Data
-from seglab.entry import Hooks, Outputs, Term
+from seglab.entry import Hooks, Outputs, SeglabError, Term
 from seglab.evaluate import Evaluation, evaluate
-from seglab.events import Evaluated, Event, Finished, Started, Stepped
+from seglab.events import Evaluated, Event, Finished, Started, Stepped, in_words
 from seglab.loader import Cached, ahead, batches, collated, random
 from seglab.model import Segmenter, parameters
 
@@ -234,13 +234,13 @@ class Run:
             versions={"seglab": __version__, "python": platform.python_version()} | {p: version(p) for p in packages},
         )
 
-    def finished(self, reason: str, text: str = "") -> Finished:
+    def finished(self, reason: str, why: SeglabError | None = None) -> Finished:
         best = self.best
         return Finished(
             step=self.step,
             seconds=self.seconds,
             reason=reason,
-            text=text,
+            **in_words(why),
             epoch=self.epoch,
             parameters=parameters(self.model),
             best_epoch=best and best.epoch,
@@ -284,7 +284,8 @@ def train(run: Run) -> Iterator[Event]:
             for batch in loader:
                 loss, terms = run.advance(batch)
                 if not math.isfinite(loss):
-                    yield run.finished("diverged", f"the loss became {loss} after step {run.step}")
+                    why = SeglabError("the loss became {loss} after step {step}", loss=loss, step=run.step)
+                    yield run.finished("diverged", why)
                     return
                 if time.monotonic() - reported >= REPORT_SECONDS:
                     reported = time.monotonic()
@@ -303,7 +304,8 @@ def train(run: Run) -> Iterator[Event]:
                     break
         evaluated = run.evaluate()
         if not math.isfinite(sum(score.loss for score in evaluated.scores.values())):
-            yield run.finished("diverged", f"the validation loss is not finite after step {run.step}")
+            why = SeglabError("the validation loss is not finite after step {step}", step=run.step)
+            yield run.finished("diverged", why)
             return
         yield evaluated
     yield run.finished("completed" if run.step == run.total_steps else reason)

@@ -68,10 +68,10 @@ class Folder(Dataset):
         found = self.report()
         if found.rows:
             raise SeglabError(
-                "{folder}: wrong files: {count}; {first}",
+                "{folder}: wrong files: {count}; the first: {first}",
                 folder=printable(str(found.root)),
                 count=len({file for file, _ in found.rows}),
-                first="; ".join(str(problem) for _, problem in found.rows[:3]) + "; …" * (len(found.rows) > 3),
+                first=found.rows[0][1],
             )
         return Data.halved(
             train=_split(found.train, found),

@@ -1,0 +1,142 @@
+"""The queue: runs in processes of their own, one at a time on one machine, that go on when every page is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from seglab import runs
+from seglab.config import RunConfig
+from seglab.entry import SeglabError
+
+MOST_WAITING = 30
+TAKE_A_LOOK = 0.5  # seconds between two looks at the queue
+
+
+def submit(configs: list[RunConfig]) -> list[Path]:
+    """Creates a run for each configuration and puts them in the queue, in this order."""
+    waiting = len(queue())
+    if waiting + len(configs) > MOST_WAITING:
+        raise SeglabError(
+            "the queue is full: {waiting} runs wait and {new} more do not fit; allowed: {most}",
+            waiting=waiting,
+            new=len(configs),
+            most=MOST_WAITING,
+        )
+    directories = [runs.create(config) for config in configs]
+    for directory in directories:
+        enqueue(directory)
+    return directories
+
+
+def enqueue(directory: Path) -> None:
+    """Puts a run at the end of the queue."""
+    (directory / "queued").write_text(str(time.time_ns()))
+
+
+def resubmit(directory: Path) -> None:
+    """Puts a stopped, failed or interrupted run back in the queue, to go on where it was."""
+    state = runs.status(directory).state
+    if state not in ("stopped", "failed", "interrupted"):
+        raise SeglabError("{run} cannot be resumed: it is {state}", run=directory.name, state=state)
+    runs.unstop(directory)
+    enqueue(directory)
+
+
+def queue(home: Path | None = None) -> list[Path]:
+    """The runs that wait, the next one first."""
+    waiting = []
+    for path in (home or runs.home()).glob("*/queued"):
+        with contextlib.suppress(FileNotFoundError):  # it has just begun
+            waiting.append((int(path.read_text() or 0), path.parent))
+    return [directory for _, directory in sorted(waiting)]
+
+
+def stop(directory: Path) -> None:
+    """Ends a run: a waiting one leaves the queue, one under way ends after its present step."""
+    (directory / "queued").unlink(missing_ok=True)
+    runs.stop(directory)
+
+
+def threads() -> int:
+    """How many threads a run gets: one core is left for the page, which would not answer otherwise."""
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
+class Worker(threading.Thread):
+    """Works through the queue, each run in a child process, until the program ends.
+
+    Of several programs with the same home only one works; the others' runs wait in the same queue.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="jobs", daemon=True)
+        self.home, self.ended = runs.home(), threading.Event()
+
+    def run(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        with open(self.home / ".jobs.lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # waits for as long as another program works
+            while not self.ended.is_set():
+                waiting = queue(self.home)
+                if waiting:
+                    with contextlib.suppress(FileNotFoundError):  # stopped just now
+                        self.work(waiting[0])
+                else:
+                    self.ended.wait(TAKE_A_LOOK)
+
+    def work(self, directory: Path) -> None:
+        """Runs the child to its end; one that died without a word is recorded as failed."""
+        marker = directory / "queued"
+        taken = marker.read_text()
+        environment = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        environment = {name: value for name, value in environment.items() if "TOKEN" not in name}
+        with open(directory / "log.txt", "ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "seglab.jobs", str(directory), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+            code = child.wait()
+        with contextlib.suppress(FileNotFoundError):  # the run took it away, unless it never began
+            if marker.read_text() == taken:
+                marker.unlink()
+        if code != 0 and not runs.status(directory).over:
+            with contextlib.suppress(SeglabError, OSError), runs.locked(directory):
+                why = SeglabError("the run's process ended with status {code}", code=code)
+                if code < 0:
+                    why = SeglabError("the run's process was ended by signal {signal}", signal=-code)
+                runs.append(directory, runs.ending(directory, "failed", why))
+
+
+def child(directory: Path, parent: int) -> None:
+    """Works on one run, with less right to the processor than the page has, and no longer than its parent lives."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            return
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(
+                "1000"
+            )  # short of memory, the kernel ends the run, not the page
+    os.nice(10)
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    for _ in runs.work(directory, device, threads()):
+        pass
+
+
+if __name__ == "__main__":
+    child(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,121 @@
+"""The queue: runs go on in processes of their own, in order, and end when they are told to."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from seglab import jobs, runs
+from seglab.entry import SeglabError
+from tests.conftest import tiny
+
+
+def wait_until(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.05)
+
+
+def state(directory):
+    return runs.status(directory).state
+
+
+@pytest.fixture
+def worker(runs_home, monkeypatch):
+    """A worker on this test's runs; what it left waiting or working is stopped at the end."""
+    monkeypatch.setattr(jobs, "TAKE_A_LOOK", 0.05)
+    started = jobs.Worker()
+    started.start()
+    yield started
+    for directory in runs.every():
+        if directory.parent == runs.home():
+            jobs.stop(directory)
+    started.ended.set()
+    started.join(30)
+
+
+def test_runs_are_worked_on_one_at_a_time_in_the_order_of_the_queue(worker):
+    first, second = jobs.submit([tiny(epochs=3), tiny(epochs=1, seed=1)])
+    wait_until(lambda: state(first) == "running")
+    assert state(second) == "queued" and jobs.queue() == [second]
+    wait_until(lambda: state(second) == "completed")
+    assert state(first) == "completed" and runs.load(first) and runs.load(second)
+    ended = [(directory / "events.jsonl").stat().st_mtime for directory in (first, second)]
+    assert ended[0] < ended[1]
+
+
+def test_a_run_at_work_stops_when_it_is_told_to_and_can_be_resumed(worker):
+    (directory,) = jobs.submit([tiny(epochs=400)])
+    wait_until(lambda: state(directory) == "running" and runs.size_of(directory / "events.jsonl"))
+    jobs.stop(directory)
+    wait_until(lambda: state(directory) == "stopped", 10)
+    step = runs.status(directory).finished.step
+    jobs.resubmit(directory)
+    wait_until(lambda: state(directory) == "running" and runs.events(directory)[-1].step > step)
+    jobs.stop(directory)
+    wait_until(lambda: state(directory) == "stopped", 10)
+
+
+def test_a_waiting_run_leaves_the_queue_when_it_is_stopped():
+    first, second = jobs.submit([tiny(), tiny()])
+    jobs.stop(first)
+    assert jobs.queue() == [second] and state(first) == "stopped" and state(second) == "queued"
+
+
+def test_a_child_that_dies_without_a_word_is_recorded_as_failed_and_the_queue_goes_on(worker):
+    first, second = jobs.submit([tiny(epochs=400), tiny(epochs=1)])
+    wait_until(lambda: state(first) == "running" and runs.size_of(first / "events.jsonl"))
+    (child,) = [p for p in psutil.Process().children() if "seglab.jobs" in " ".join(p.cmdline())]
+    assert child.nice() >= 10
+    child.kill()
+    wait_until(lambda: state(first) == "failed", 10)
+    assert runs.status(first).finished.text == "the run's process was ended by signal 9"
+    wait_until(lambda: state(second) == "completed")
+
+
+def test_a_mistake_found_in_the_child_is_told_by_the_run(worker, tmp_path):
+    (directory,) = jobs.submit([tiny(data={"name": "camvid", "root": str(tmp_path / "gone")})])
+    wait_until(lambda: state(directory) == "failed")
+    assert "gone" in runs.status(directory).finished.text
+
+
+def test_a_full_queue_takes_no_more_and_says_so():
+    jobs.submit([tiny()] * jobs.MOST_WAITING)
+    with pytest.raises(SeglabError, match="queue is full: 30 runs wait"):
+        jobs.submit([tiny()])
+    assert len(jobs.queue()) == jobs.MOST_WAITING == len(list(runs.home().iterdir()))
+
+
+def test_a_completed_run_cannot_be_put_back_in_the_queue():
+    directory = runs.create(tiny(epochs=1))
+    list(runs.work(directory))
+    with pytest.raises(SeglabError, match="it is completed"):
+        jobs.resubmit(directory)
+
+
+def test_no_run_outlives_the_program_that_started_it(runs_home):
+    (directory,) = jobs.submit([tiny(epochs=400)])
+    program = "import time; from seglab import jobs; jobs.Worker().start(); time.sleep(600)"
+    parent = subprocess.Popen([sys.executable, "-c", program], env=os.environ | {"SEGLAB_HOME": str(runs_home)})
+    wait_until(lambda: state(directory) == "running" and runs.size_of(directory / "events.jsonl"))
+    (child,) = psutil.Process(parent.pid).children()
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    wait_until(lambda: not child.is_running() and state(directory) == "interrupted", 5)
+
+
+def test_a_second_program_leaves_the_queue_to_the_first(worker, monkeypatch):
+    wait_until(lambda: (runs.home() / ".jobs.lock").exists())
+    time.sleep(0.2)
+    other, worked = jobs.Worker(), []
+    monkeypatch.setattr(other, "work", worked.append)
+    other.ended.set()  # it would look at the queue once, when its turn comes
+    other.start()
+    (directory,) = jobs.submit([tiny(epochs=1)])
+    wait_until(lambda: state(directory) == "completed")
+    assert other.is_alive() and not worked

@@ -1,0 +1,56 @@
+"""The Compare tab: finished runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from seglab import runs
+from seglab.entry import SeglabError
+from seglab.ui import views
+from seglab.ui.text import label, language, told
+
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+def build() -> None:
+    """Builds the tab in the Blocks at hand."""
+    picked = gr.Dropdown(
+        multiselect=True, label=label("Runs and shipped checkpoints"), elem_id="compare-runs", interactive=True
+    )
+    curves = gr.HTML(apply_default_css=False, elem_id="compare-curves")
+    scores = gr.HTML(apply_default_css=False, elem_id="compare-scores")
+    picked.change(show, picked, [curves, scores], **QUIET)
+    picked.focus(offered, picked, picked, **QUIET)  # runs may have begun since the page was opened
+    gr.on([gr.context.Context.root_block.load], first, None, picked, **QUIET)
+
+
+def trained() -> list[Path]:
+    """The runs that have been scored at least once, newest first, then the shipped ones."""
+    return [directory for directory in runs.every() if (directory / "weights.safetensors").exists()]
+
+
+def offered(names: list[str] | None) -> Any:
+    """The dropdown of runs as they are now, with the same ones picked."""
+    return gr.Dropdown(choices=views.named(trained()), value=names)
+
+
+def first() -> Any:
+    """A new page shows the shipped runs."""
+    known = trained()
+    shipped = [directory.name for directory in known if directory.parent == runs.CHECKPOINTS]
+    return offered(shipped or [directory.name for directory in known[:3]])
+
+
+def show(names: list[str] | None, request: gr.Request) -> list[str]:
+    lang = language(request)
+    if not names:
+        return [views.render("hint.html", lang, text="Pick two or more runs."), ""]
+    try:
+        known = {directory.name: directory for directory in trained()}
+        stamped = views.stamp([known[name] for name in names if name in known])
+        return [views.curves(stamped, lang), views.scoreboard(stamped, lang)]
+    except SeglabError as error:
+        return [views.render("message.html", lang, text=told(error, lang), kind="wrong"), ""]

@@ -1,0 +1,523 @@
+"""The Korean of every string on the page and of every error, by its English."""
+
+KOREAN: dict[str, str] = {
+    # --- page: tabs, form, training
+    "Train": "학습",
+    "Predict": "예측",
+    "Compare": "비교",
+    "Options": "옵션",
+    "Loss, schedule, optimizer, techniques": "손실 함수, 스케줄러, 옵티마이저, 학습 기법",
+    "pick at least one model": "모델을 하나 이상 선택하세요.",
+    "pick at least one loss": "손실 함수를 하나 이상 선택하세요.",
+    "Start": "학습 시작",
+    "{count} in the queue: they go on when this page is closed.": (
+        "실행 {count}개를 대기열에 추가했습니다. 이 페이지를 닫아도 계속 진행됩니다."
+    ),
+    "Runs on this page": "화면에 표시할 실행",
+    "there is no run {run}": "{run} 실행을 찾을 수 없습니다.",
+    "No runs yet. Pick models and press Start.": "아직 실행이 없습니다. 모델을 고르고 [학습 시작]을 누르세요.",
+    "run": "실행",
+    "state": "상태",
+    "progress": "진행",
+    "place {place} in the queue": "대기열 {place}번째",
+    "epoch {done} of {all}": "에폭 {done} / {all}",
+    "{seconds} s left": "약 {seconds}초 남음",
+    "Stop": "정지",
+    "Resume": "재개",
+    "Masks after epoch": "마스크를 볼 에폭",
+    "Masks of a few validation images appear after the first epoch.": (
+        "첫 에폭이 끝나면 검증 이미지 몇 장의 예측 마스크가 나타납니다."
+    ),
+    "image": "이미지",
+    "truth": "정답",
+    "epoch {epoch}": "에폭 {epoch}",
+    # --- page: prediction
+    "Models": "모델",
+    "Upload a photograph": "사진 업로드",
+    "Examples: validation images of the first model": "예시: 첫 번째 모델의 검증 이미지",
+    "validation image": "검증 이미지",
+    "The data of this model is not here; upload a photograph.": (
+        "이 모델의 데이터를 찾을 수 없습니다. 대신 사진을 업로드하세요."
+    ),
+    "mIoU of this picture": "이 이미지의 mIoU",
+    "no truth is known": "정답 없음",
+    "model {ms} ms": "모델 {ms} ms",
+    "CRF {ms} ms": "CRF {ms} ms",
+    "before the CRF": "CRF 적용 전",
+    "after the CRF": "CRF 적용 후",
+    # --- states
+    "queued": "대기 중",
+    "running": "학습 중",
+    "interrupted": "비정상 중단",
+    "completed": "완료",
+    "budget": "시간 한도 도달",
+    "stopped": "정지됨",
+    "diverged": "발산",
+    "failed": "실패",
+    # --- curves
+    "The curves begin with the first steps of training.": "학습이 시작되면 곡선이 나타납니다.",
+    "by epoch": "에폭별",
+    "train loss": "학습 손실",
+    "validation loss": "검증 손실",
+    "learning rate": "학습률",
+    "train mIoU": "학습 mIoU",
+    "validation mIoU": "검증 mIoU",
+    # --- scores
+    "Runs and shipped checkpoints": "실행 및 기본 제공 체크포인트",
+    "Pick two or more runs.": "실행을 두 개 이상 선택하세요.",
+    "These runs were scored on different images: their scores cannot be compared.": (
+        "서로 다른 이미지로 평가한 실행이므로 점수를 비교할 수 없습니다."
+    ),
+    "Scoreboard": "성능 비교",
+    "pixel accuracy": "픽셀 정확도",
+    "parameters": "파라미터 수",
+    "seconds": "학습 시간(초)",
+    "images per second": "초당 이미지 수",
+    "best epoch": "최고 성능 에폭",
+    "IoU by class": "클래스별 IoU",
+    "What differs": "설정 차이",
+    "option": "옵션",
+    "Nothing: these runs have the same configuration.": "차이가 없습니다. 모든 실행의 설정이 같습니다.",
+    "mIoU: one confusion matrix over the whole set, at the images' stored size; IoU = TP / (TP + FP + FN) per class, "
+    "averaged over the classes that occur in truth or prediction; void pixels are left out": (
+        "mIoU: 이미지의 원래 크기에서 데이터 전체의 혼동 행렬 하나를 구해 계산합니다. "
+        "클래스별 IoU = TP / (TP + FP + FN)이며, 정답이나 예측에 나타난 클래스에 대해서만 평균을 냅니다. "
+        "무시(void) 픽셀은 제외합니다."
+    ),
+    # --- errors of options; {thing} is the dotted option
+    "{thing}: {value} is too small; allowed: {ge} or more": (
+        "{thing}: {value} 값이 너무 작습니다. {ge} 이상이어야 합니다."
+    ),
+    "{thing}: {value} is too small; allowed: more than {gt}": (
+        "{thing}: {value} 값이 너무 작습니다. {gt}보다 커야 합니다."
+    ),
+    "{thing}: {value} is too large; allowed: {le} or less": (
+        "{thing}: {value} 값이 너무 큽니다. {le} 이하여야 합니다."
+    ),
+    "{thing}: {value} is too large; allowed: less than {lt}": (
+        "{thing}: {value} 값이 너무 큽니다. {lt}보다 작아야 합니다."
+    ),
+    "{thing}: {value} is not allowed; allowed: {expected}": (
+        "{thing}: {value} 값은 사용할 수 없습니다. 사용 가능한 값: {expected}"
+    ),
+    "{thing}: {actual_length} given; allowed: {min_length} or more": (
+        "{thing}: {actual_length}개가 지정되었습니다. {min_length}개 이상이어야 합니다."
+    ),
+    "{thing}: {actual_length} given; allowed: {max_length} or fewer": (
+        "{thing}: {actual_length}개가 지정되었습니다. {max_length}개 이하여야 합니다."
+    ),
+    "{thing}: {value} is not a whole number": "{thing}: {value} 값은 정수가 아닙니다.",
+    "{thing}: {value} is not a number": "{thing}: {value} 값은 숫자가 아닙니다.",
+    "{thing}: {value} is not a finite number": "{thing}: {value} 값은 유한한 수가 아닙니다.",
+    "{thing}: {value} is not true or false": "{thing}: {value} 값은 참/거짓(true/false)이 아닙니다.",
+    "{thing}: no value was given, and there is no default": "{thing}: 기본값이 없으므로 값을 지정해야 합니다.",
+    "{thing}: {owner} has no option {given}; its options: {allowed}": (
+        "{thing}: {owner}에는 {given} 옵션이 없습니다. 사용 가능한 옵션: {allowed}"
+    ),
+    "{thing}: {owner} has no option {given}; did you mean {near}? Its options: {allowed}": (
+        "{thing}: {owner}에는 {given} 옵션이 없습니다. {near} 옵션이 아닌지 확인하세요. 사용 가능한 옵션: {allowed}"
+    ),
+    "{thing}: there is no {given} among the {family}; allowed: {allowed}": (
+        "{thing}: {family} 중에 {given} 항목이 없습니다. 사용 가능한 항목: {allowed}"
+    ),
+    "{thing}: there is no {given} among the {family}; did you mean {near}? Allowed: {allowed}": (
+        "{thing}: {family} 중에 {given} 항목이 없습니다. {near} 항목이 아닌지 확인하세요. 사용 가능한 항목: {allowed}"
+    ),
+    "{thing}: {value} names none of the {family}; give a name, or an object with one; allowed: {allowed}": (
+        "{thing}: {value} 값에는 {family} 항목의 이름이 없습니다. 이름이나 name이 있는 객체를 지정하세요. "
+        "사용 가능한 항목: {allowed}"
+    ),
+    "{thing}: {given} was given where only {allowed} can stand": (
+        "{thing}: {allowed} 항목만 쓸 수 있는 자리에 {given} 항목이 지정되었습니다."
+    ),
+    "{thing}: {option} cannot be {given}; it is no switch": (
+        "{thing}: {option} 옵션은 참/거짓 옵션이 아니므로 {given} 값을 쓸 수 없습니다."
+    ),
+    "techniques: {name} is given twice; give it once": (
+        "techniques: {name} 기법이 중복되었습니다. 한 번만 지정하세요."
+    ),
+    "techniques: {name} cannot be used here: {reason}": (
+        "techniques: {name} 기법은 이 설정에서 사용할 수 없습니다: {reason}"
+    ),
+    "fold.index: {index} is too large; allowed: 0 to {most}": (
+        "fold.index: {index} 값이 너무 큽니다. 0 이상 {most} 이하여야 합니다."
+    ),
+    "{thing}: {value} is not allowed ({reason})": "{thing}: {value} 값은 쓸 수 없습니다({reason}).",
+    # --- errors of the command line
+    "{given} is not known here; see seglab {command} --help": (
+        "{given} 인자를 인식할 수 없습니다. seglab {command} --help 도움말을 참고하세요."
+    ),
+    "{place} is not an option here; entries that can take one: {names}": (
+        "{place} 옵션은 여기에서 사용할 수 없습니다. 옵션을 지정할 수 있는 항목: {names}"
+    ),
+    "--{place} is not an option here; allowed: --predictors.NAME.OPTION": (
+        "--{place} 옵션은 여기에서 사용할 수 없습니다. 사용 가능한 옵션: --predictors.NAME.OPTION"
+    ),
+    "device: 'cuda' is not available here; allowed: auto, cpu": (
+        "device: 이 컴퓨터에서는 'cuda'를 사용할 수 없습니다. 사용 가능한 값: auto, cpu"
+    ),
+    "the classes of {run} are not those of its data any more": (
+        "{run} 실행의 클래스가 현재 데이터의 클래스와 다릅니다."
+    ),
+    "two images are named {stem}; their label maps would overwrite each other": (
+        "이름이 {stem}인 이미지가 두 장 있어 예측 마스크를 서로 덮어쓰게 됩니다."
+    ),
+    # --- errors of runs and the queue
+    "{kind}: {reason}": "{kind}: {reason}",
+    "the loss became {loss} after step {step}": "{step}번째 스텝 뒤에 손실이 {loss} 값이 되었습니다.",
+    "the validation loss is not finite after step {step}": "{step}번째 스텝 뒤에 검증 손실이 유한한 값이 아닙니다.",
+    "the run's process ended with status {code}": "실행 프로세스가 상태 코드 {code}(으)로 끝났습니다.",
+    "the run's process was ended by signal {signal}": "실행 프로세스가 시그널 {signal}에 의해 종료되었습니다.",
+    "there is no run {run}; known runs: {known}": "{run} 실행을 찾을 수 없습니다. 현재 있는 실행: {known}",
+    "a run named {name} is there already; give another name": (
+        "이름이 {name}인 실행이 이미 있습니다. 다른 이름을 지정하세요."
+    ),
+    "name: {name} is not allowed; allowed: letters, digits, spaces and . _ + - (80 at most)": (
+        "name: {name} 이름은 사용할 수 없습니다. 글자, 숫자, 공백과 . _ + - 기호를 최대 80자까지 쓸 수 있습니다."
+    ),
+    "{file} cannot be read: {reason}": "{file} 파일을 읽을 수 없습니다: {reason}",
+    "{file} is damaged: {reason}": "{file} 파일이 손상되었습니다: {reason}",
+    "{run} has not started yet": "{run} 실행은 아직 시작되지 않았습니다.",
+    "{run} is busy: another process is working on it": "{run} 실행은 다른 프로세스에서 처리 중입니다.",
+    "{run} was stopped; resume it to go on": "{run} 실행은 정지된 상태입니다. 계속하려면 재개하세요.",
+    "{run} is over ({reason}); there is nothing to resume": (
+        "{run} 실행은 이미 끝났으므로({reason}) 재개할 수 없습니다."
+    ),
+    "{run} cannot be resumed: it is {state}": "{run} 실행은 재개할 수 없는 상태입니다: {state}",
+    "{run} cannot be resumed: {reason}": "{run} 실행을 재개할 수 없습니다: {reason}",
+    "{run} cannot be resumed: its last state is damaged (sha256 differs)": (
+        "{run} 실행을 재개할 수 없습니다. 마지막으로 저장된 상태가 손상되었습니다(sha256 불일치)."
+    ),
+    "{run} has no weights yet: it was not evaluated so far": (
+        "{run} 실행은 아직 평가를 한 번도 하지 않아 저장된 가중치가 없습니다."
+    ),
+    "the weights of {run} do not fit its model: {names}": "{run} 실행의 가중치가 모델 구조와 맞지 않습니다: {names}",
+    "the weights of {run} are damaged: some are not finite": (
+        "{run} 실행의 가중치가 손상되었습니다. NaN 또는 무한대 값이 있습니다."
+    ),
+    "the weights of {run} are damaged: their sha256 is not the one recorded": (
+        "{run} 실행의 가중치가 손상되었습니다. sha256이 기록된 값과 다릅니다."
+    ),
+    "the disk is full: {run} ended; what it had saved is kept": (
+        "디스크가 가득 차서 {run} 실행이 종료되었습니다. 그때까지 저장된 내용은 남아 있습니다."
+    ),
+    "the queue is full: {waiting} runs wait and {new} more do not fit; allowed: {most}": (
+        "대기열이 가득 찼습니다. {waiting}개가 대기 중이어서 {new}개를 더 추가할 수 없습니다(최대 {most}개)."
+    ),
+    # --- errors of images and masks
+    "{file}: there is no such file": "{file}: 파일이 없습니다.",
+    "{file}: cannot be read ({reason})": "{file}: 파일을 읽을 수 없습니다({reason}).",
+    "{file}: the file is empty": "{file}: 빈 파일입니다.",
+    "{file}: larger than {most} MB": "{file}: 파일 크기가 {most} MB를 넘습니다.",
+    "{file}: not an image; allowed: {formats}": "{file}: 지원하는 이미지가 아닙니다. 지원 형식: {formats}",
+    "{file}: the image is damaged ({reason})": "{file}: 이미지가 손상되었습니다({reason}).",
+    "{file}: {width} x {height} pixels; allowed: sides from {least} to {most}, and {megapixels} megapixels": (
+        "{file}: 이미지 크기가 {width}×{height}픽셀입니다. "
+        "각 변은 {least}~{most}픽셀, 전체는 {megapixels}메가픽셀 이하여야 합니다."
+    ),
+    "{file}: its pixels are floating-point or 32-bit numbers, which have no fixed white; "
+    "save it with 8 or 16 bits a channel": (
+        "{file}: 픽셀이 부동소수점 또는 32비트 값이어서 흰색의 기준값을 알 수 없습니다. "
+        "채널당 8비트나 16비트로 저장하세요."
+    ),
+    "{file}: {width} x {height} pixels, but {image} has {image_width} x {image_height}; the two must be equal": (
+        "{file}: 크기가 {width}×{height}픽셀인데 {image} 이미지는 {image_width}×{image_height}픽셀입니다. "
+        "마스크와 이미지의 크기는 같아야 합니다."
+    ),
+    "{file}: {width} x {height} pixels, but {image} is shown turned, as its EXIF orientation says, with "
+    "{image_width} x {image_height}; turn the mask too, or save the photograph without EXIF": (
+        "{file}: 크기가 {width}×{height}픽셀인데 {image} 사진은 EXIF 방향 정보에 따라 회전하면 "
+        "{image_width}×{image_height}픽셀입니다. 마스크도 같이 회전하거나 사진을 EXIF 없이 저장하세요."
+    ),
+    "{file}: stored as JPEG, which changes pixel values and so invents classes; save the mask as PNG": (
+        "{file}: JPEG로 저장된 마스크입니다. JPEG 압축은 픽셀 값을 바꾸어 없던 클래스를 만들어 내므로 PNG로 저장하세요."
+    ),
+    "{file}: its pixels are colours or have transparency ({mode}), and which class each means is not known; "
+    "allowed: class ids as grey values, or a palette, without alpha": (
+        "{file}: 픽셀이 컬러이거나 투명도가 있어({mode}) 어떤 클래스를 뜻하는지 알 수 없습니다. "
+        "마스크는 클래스 ID를 담은 회색조 또는 팔레트 이미지여야 하며 알파 채널이 없어야 합니다."
+    ),
+    "{file}: grey values of 2 or 4 bits, or counted from white; whether they are ids or shades is not known; "
+    "save the mask with 8 bits": (
+        "{file}: 2비트나 4비트 회색조이거나 흰색이 0인 이미지여서 픽셀 값이 클래스 ID인지 명암인지 알 수 없습니다. "
+        "마스크를 8비트로 저장하세요."
+    ),
+    "{file}: its values run from {least} to {most}; class ids run from 0 to 254, and 255 is void": (
+        "{file}: 픽셀 값의 범위가 {least}~{most}입니다. 클래스 ID는 0~254, 무시(void)는 255여야 합니다."
+    ),
+    "a label is {label}; allowed: 0 to {most}, and 255 for void": (
+        "레이블에 {label} 값이 있습니다. 클래스 ID는 0~{most}, 무시(void)는 255여야 합니다."
+    ),
+    # --- errors and warnings of folders
+    "{folder}: there is no such folder, or it cannot be read": "{folder}: 폴더가 없거나 읽을 수 없습니다.",
+    "no folder was given for {name}; give --data.root, or set SEGLAB_DATA to the folder that holds {name}": (
+        "{name} 데이터의 폴더가 지정되지 않았습니다. "
+        "--data.root를 지정하거나 SEGLAB_DATA를 {name} 폴더의 상위 폴더로 설정하세요."
+    ),
+    "{folder}: there is no such folder; give that of {name} with --data.root, or set SEGLAB_DATA to the folder that "
+    "holds {name}": (
+        "{folder}: 폴더가 없습니다. "
+        "--data.root에 {name} 데이터의 폴더를 지정하거나 SEGLAB_DATA를 {name} 폴더의 상위 폴더로 설정하세요."
+    ),
+    "{folder}: there is no folder {place}, or it cannot be read; CamVid has train, trainannot, val and valannot "
+    "(--data.root, or camvid below SEGLAB_DATA)": (
+        "{folder}: {place} 폴더가 없거나 읽을 수 없습니다. CamVid 폴더(--data.root 또는 SEGLAB_DATA 아래의 camvid)에는 "
+        "train, trainannot, val, valannot 폴더가 있어야 합니다."
+    ),
+    "{folder}: wrong files: {count}; the first: {first}": "{folder}: 파일 {count}개에 문제가 있습니다. 첫 번째: {first}",
+    "{folder}: entries that are no image files and were left out: {count}, among them {first}": (
+        "{folder}: 이미지 파일이 아닌 항목 {count}개를 제외했습니다(예: {first})."
+    ),
+    "{file}: {other} has the same name": "{file}: {other} 파일과 이름이 같습니다.",
+    "{file}: its mask is missing: {missing}": "{file}: 이 이미지의 마스크가 없습니다: {missing}",
+    "{file}: no image has this name": "{file}: 이 마스크와 이름이 같은 이미지가 없습니다.",
+    "{file}: its partner {other} is missing": "{file}: 짝이 되는 {other} 파일이 없습니다.",
+    "{train} training and {val} validation images were found; at least 2 and 1 are needed": (
+        "학습 이미지 {train}장과 검증 이미지 {val}장을 찾았습니다. 학습은 2장, 검증은 1장 이상 필요합니다."
+    ),
+    "{train} training and {val} validation pairs were found; at least 2 and 1 are needed": (
+        "이미지와 마스크 쌍을 학습용 {train}개, 검증용 {val}개 찾았습니다. 학습용은 2개, 검증용은 1개 이상 필요합니다."
+    ),
+    "pictures that are there more than once: {count}, such as {first}": (
+        "여러 번 들어 있는 이미지가 {count}개 있습니다(예: {first})."
+    ),
+    "pictures in both training and validation: {count}, such as {first}; scores will be too good": (
+        "학습과 검증에 함께 들어 있는 이미지가 {count}개 있습니다(예: {first}). 점수가 실제보다 높게 나옵니다."
+    ),
+    "classes.txt: not UTF-8 text": "classes.txt: UTF-8 텍스트가 아닙니다.",
+    "class names: the name of class {index} is empty": "클래스 이름: {index}번 클래스의 이름이 비어 있습니다.",
+    "class names: {name} stands there twice": "클래스 이름: {name} 이름이 중복되었습니다.",
+    "class names: {count} were given; allowed: up to {most}": (
+        "클래스 이름: {count}개가 지정되었습니다. {most}개 이하여야 합니다."
+    ),
+    "the masks and class names give too few classes: {count}; at least 2 are needed": (
+        "마스크와 클래스 이름에서 확인된 클래스가 {count}개입니다. 2개 이상 필요합니다."
+    ),
+    "{file}: holds {values}; the {count} classes have the ids 0 to {largest}, and 255 is void": (
+        "{file}: 잘못된 픽셀 값이 있습니다({values}). "
+        "클래스가 {count}개이므로 클래스 ID는 0~{largest}, 무시(void)는 255여야 합니다."
+    ),
+    "{file}: holds {values}; CamVid's ids are 0 to 10, and 11 is unlabelled": (
+        "{file}: 잘못된 픽셀 값이 있습니다({values}). CamVid의 클래스 ID는 0~10이고, 11은 레이블 없음을 뜻합니다."
+    ),
+    "{file}: its palette is not that of other masks; only ids count": (
+        "{file}: 팔레트가 다른 마스크와 다릅니다. 팔레트 색은 무시하고 클래스 ID만 사용합니다."
+    ),
+    "the masks hold only 0 and 255; they are read as classes 0 and 1, not as void": (
+        "마스크의 값이 0과 255뿐입니다. 255를 무시(void)로 처리하지 않고, 0과 255를 각각 클래스 0과 1로 읽습니다."
+    ),
+    "ids run up to {largest}; are these shades of grey, not ids?": (
+        "클래스 ID가 {largest}까지 있습니다. 클래스 ID가 아니라 명암값이 저장된 것은 아닌지 확인하세요."
+    ),
+    "no training mask shows {classes}": "학습 마스크에 나타나지 않는 클래스가 있습니다: {classes}",
+    "no validation mask shows {classes}; the mean IoU leaves absent classes out": (
+        "검증 마스크에 나타나지 않는 클래스가 있습니다: {classes}. 나타나지 않은 클래스는 mIoU 평균에서 제외됩니다."
+    ),
+    # --- errors of the CRF
+    "dense CRF needs pydensecrf2 (pip install pydensecrf2, needs a C++ compiler)": (
+        "Dense CRF를 쓰려면 pydensecrf2가 필요합니다(pip install pydensecrf2, C++ 컴파일러 필요)."
+    ),
+    "{thing}: {value} is not allowed; allowed: {lowest} to {highest}": (
+        "{thing}: {value} 값은 쓸 수 없습니다. 허용 범위: {lowest} ~ {highest}"
+    ),
+    "{thing}: {value} was given; allowed: {allowed}": "{thing}: 주어진 값은 {value}입니다. 허용: {allowed}",
+    "probabilities are {probabilities} pixels and the image is {image} pixels; they must be equally large": (
+        "확률 맵의 크기는 {probabilities}, 이미지의 크기는 {image} 픽셀입니다. 두 크기가 같아야 합니다."
+    ),
+    "the dense CRF failed: {reason}": "Dense CRF가 실패했습니다: {reason}",
+    "the dense CRF was stopped after {seconds} s; try fewer iterations or a smaller image": (
+        "Dense CRF를 {seconds}초 만에 중지했습니다. 반복 횟수를 줄이거나 더 작은 이미지를 사용하세요."
+    ),
+    "the dense CRF was busy for {seconds} s; try again in a moment": (
+        "Dense CRF가 {seconds}초 동안 다른 작업을 처리하고 있었습니다. 잠시 후 다시 시도하세요."
+    ),
+    "the dense CRF gave values that are not finite": "Dense CRF 결과에 NaN 또는 무한대 값이 있습니다.",
+    "the dense CRF crashed on this image, twice; it may have run out of memory": (
+        "이 이미지에서 Dense CRF가 두 번 연속 비정상 종료되었습니다. 메모리가 부족했을 수 있습니다."
+    ),
+    # --- options of a run
+    "data": "데이터",
+    "where images and masks come from": "이미지와 마스크를 가져올 곳",
+    "model": "모델",
+    "models": "모델",
+    "the network": "학습할 신경망",
+    "loss": "손실 함수",
+    "losses": "손실 함수",
+    "what training makes small": "학습에서 최소화할 값",
+    "scheduler": "스케줄러",
+    "how the learning rate changes": "학습률을 바꾸는 방식",
+    "optimizer": "옵티마이저",
+    "how gradients change the weights": "기울기(gradient)로 가중치를 갱신하는 방식",
+    "techniques": "학습 기법",
+    "what else is done in training": "학습에 추가로 적용할 기법",
+    "image size": "이미지 크기 (image_size)",
+    "longer side of the images in training, in pixels": "학습할 때 이미지의 긴 변 길이(픽셀)",
+    "batch size": "배치 크기 (batch_size)",
+    "images for each step of the optimizer": "가중치를 한 번 갱신할 때 쓰는 이미지 수",
+    "epochs": "에폭 수 (epochs)",
+    "how often every training image is seen": "학습 데이터 전체를 반복하는 횟수",
+    "budget seconds": "학습 시간 한도 (budget_seconds)",
+    "training ends after this many seconds, if given": "초 단위, 비워 두면 제한 없음",
+    "seed": "시드 (seed)",
+    "decides every random choice of the run": "실행에 쓰이는 모든 난수를 결정하는 값",
+    "init from": "초기 가중치",
+    "folder of a run whose weights this one starts from": "초기 가중치를 가져올 실행의 폴더",
+    "fold": "교차 검증",
+    "cross-validation: the part of the training images held out": "학습 이미지 중 검증용으로 떼어 둘 폴드",
+    "which part is held out, counted from 0": "검증용으로 떼어 둘 폴드의 번호(0부터 시작)",
+    "how many parts there are": "전체 폴드 수",
+    # --- entries: models
+    "An encoder and a decoder joined by skip connections at every resolution, so that edges survive.": (
+        "인코더와 디코더를 모든 해상도에서 스킵 연결로 이어 경계 정보를 보존합니다."
+    ),
+    "A U-Net whose encoder is VGG16 with batch norm; the skip at full resolution is kept.": (
+        "배치 정규화를 넣은 VGG16을 인코더로 쓰는 U-Net입니다. 원본 해상도의 스킵 연결도 유지합니다."
+    ),
+    "Squeezes the image to a small map and grows it back, with no skip connections: thin things get lost.": (
+        "이미지를 작은 특징 맵으로 줄였다가 다시 키웁니다. 스킵 연결이 없어 가느다란 물체를 놓치기 쉽습니다."
+    ),
+    "width": "채널 수 (width)",
+    "channels of the first stage; each further stage doubles them": "첫 단계의 채널 수, 단계마다 두 배로 증가",
+    "channels of the first stage; VGG16 has 64, the last has 8 times as many": (
+        "첫 단계의 채널 수(원래 VGG16은 64), 마지막 단계는 이 값의 8배"
+    ),
+    "depth": "깊이 (depth)",
+    "how often the encoder halves the resolution": "인코더가 해상도를 절반으로 줄이는 횟수",
+    # --- entries: losses
+    "Adds several losses with weights, and records each by name.": (
+        "여러 손실의 가중합을 구하고, 각 손실을 이름별로 기록합니다."
+    ),
+    "parts": "손실 목록 (parts)",
+    "the losses and their weights": "더할 손실과 각각의 가중치",
+    "weight": "손실 가중치 (weight)",
+    "factor of this loss in the sum": "전체 손실을 더할 때 이 손실에 곱하는 값",
+    "Scores every pixel by the probability of its true class, so frequent classes weigh most.": (
+        "픽셀마다 정답 클래스의 예측 확률로 손실을 계산하므로, 자주 나오는 클래스의 영향이 가장 큽니다."
+    ),
+    "Scores how well each class's region overlaps the truth, so a rare class counts as much as a frequent one.": (
+        "클래스마다 예측 영역이 정답과 얼마나 겹치는지로 손실을 계산하므로, 드문 클래스도 흔한 클래스만큼 반영됩니다."
+    ),
+    "smooth": "스무딩 상수 (smooth)",
+    "added above and below the fraction; softens the score of tiny regions": (
+        "분자와 분모에 더하는 값, 아주 작은 영역의 점수를 완화"
+    ),
+    # --- entries: schedulers
+    "Keeps the learning rate as it is.": "학습률을 처음 값 그대로 유지합니다.",
+    "Multiplies the learning rate by a factor every few epochs.": "정해진 에폭마다 학습률에 같은 비율을 곱합니다.",
+    "step size": "감소 간격 (step_size)",
+    "epochs between two cuts": "학습률을 낮추는 간격(에폭)",
+    "gamma": "감마 (gamma)",
+    "factor of each cut": "학습률을 낮출 때마다 곱하는 비율",
+    # --- entries: optimizers
+    "Steps scaled for each weight by its recent gradients; weight decay enters the gradient.": (
+        "최근 기울기에 따라 가중치마다 갱신 크기를 조절합니다. 가중치 감쇠는 기울기에 더해집니다."
+    ),
+    "Adam with weight decay kept apart from the gradient.": "가중치 감쇠를 기울기에서 분리한 Adam입니다.",
+    "Plain gradient steps with momentum: slower to start, few choices made for you.": (
+        "모멘텀을 쓰는 기본 경사 하강법입니다. 초반 학습이 느리고 직접 정해야 할 값이 많습니다."
+    ),
+    "lr": "학습률 (lr)",
+    "learning rate at the start": "학습을 시작할 때의 학습률",
+    "weight decay": "가중치 감쇠 (weight_decay)",
+    "how strongly weights are pulled to zero": "가중치를 0 쪽으로 당기는 세기",
+    "momentum": "모멘텀 (momentum)",
+    "share of the last step that is kept": "직전 갱신량을 이어받는 비율",
+    # --- entries: techniques
+    "Mirrors the picture left to right.": "이미지를 좌우로 뒤집습니다.",
+    "Turns the picture by a small angle; the corners become void.": (
+        "이미지를 작은 각도로 회전합니다. 모서리에 생기는 빈 곳은 무시(void)로 처리합니다."
+    ),
+    "Cuts out a part and enlarges it, so that things appear at other sizes.": (
+        "이미지의 일부를 잘라 확대하여 물체가 여러 크기로 나타나게 합니다."
+    ),
+    "Changes brightness, contrast, saturation and hue.": "밝기, 대비, 채도, 색조를 바꿉니다.",
+    "p": "적용 확률 (p)",
+    "share of the samples that are changed": "데이터 증강을 적용할 샘플의 비율",
+    "degrees": "회전 각도 (degrees)",
+    "largest angle, to either side": "양방향 최대 회전 각도(도)",
+    "smallest": "최소 면적 비율 (smallest)",
+    "smallest share of the picture's area that is kept": "잘라 낸 영역의 최소 면적 비율(원본 대비)",
+    "brightness": "밝기 (brightness)",
+    "largest change of brightness": "밝기의 최대 변화량",
+    "contrast": "대비 (contrast)",
+    "largest change of contrast": "대비의 최대 변화량",
+    "saturation": "채도 (saturation)",
+    "largest change of saturation": "채도의 최대 변화량",
+    "hue": "색조 (hue)",
+    "largest change of hue, as a share of the colour circle": "색조의 최대 변화량(색상환 한 바퀴에 대한 비율)",
+    "Evaluates and keeps a running average of the weights, which is steadier than the weights themselves.": (
+        "가중치의 이동 평균을 평가하고 저장합니다. 이동 평균은 가중치 자체보다 안정적입니다."
+    ),
+    "decay": "감쇠율 (decay)",
+    "share of the old average kept at each step": "스텝마다 이전 평균을 유지하는 비율",
+    # --- entries: predictors
+    "A dense CRF, which moves the borders of the prediction to the borders in the image.": (
+        "예측의 경계를 이미지 속 물체의 경계에 맞추는 조건부 무작위장(Dense CRF)입니다."
+    ),
+    "w1": "외관 커널 가중치 (w1)",
+    "weight of the appearance kernel; pydensecrf's bilateral compat": (
+        "외관 커널의 세기 · pydensecrf bilateral의 compat"
+    ),
+    "theta alpha": "외관 커널 위치 폭 (theta_alpha)",
+    "how far similar colours bind, in pixels; pydensecrf's bilateral sxy": (
+        "색이 비슷한 픽셀끼리 영향을 주는 거리(픽셀) · pydensecrf bilateral의 sxy"
+    ),
+    "theta beta": "외관 커널 색상 폭 (theta_beta)",
+    "how similar colours are, in grey levels; pydensecrf's bilateral srgb": (
+        "비슷한 색으로 보는 색상 차이(0~255 기준) · pydensecrf bilateral의 srgb"
+    ),
+    "w2": "평활화 커널 가중치 (w2)",
+    "weight of the smoothness kernel; pydensecrf's Gaussian compat": (
+        "평활화 커널의 세기 · pydensecrf Gaussian의 compat"
+    ),
+    "theta gamma": "평활화 커널 위치 폭 (theta_gamma)",
+    "how far neighbours bind, in pixels; pydensecrf's Gaussian sxy": (
+        "이웃 픽셀끼리 영향을 주는 거리(픽셀) · pydensecrf Gaussian의 sxy"
+    ),
+    "iterations": "반복 횟수 (iterations)",
+    "steps of the mean field, 0 for none; pydensecrf's inference(n)": (
+        "평균장 추론의 반복 횟수(0이면 추론 없음) · pydensecrf의 inference(n)"
+    ),
+    "The mean of the predictions for the image and for its mirror image, mirrored back.": (
+        "원본 이미지의 예측과, 좌우로 뒤집어 예측한 뒤 되돌린 결과를 평균합니다."
+    ),
+    "vertical": "상하 반전 (vertical)",
+    "also turn both upside down, for pictures that have no up, such as those from above": (
+        "상하 반전 예측도 평균에 포함, 항공 사진처럼 위아래 구분이 없는 이미지에 적합"
+    ),
+    # --- entries: data
+    "Your own pictures: a folder with `images` and `masks`, paired by file name.": (
+        "직접 준비한 데이터입니다. images 폴더와 masks 폴더에서 이름이 같은 파일끼리 짝을 짓습니다."
+    ),
+    "root": "데이터 폴더 (root)",
+    "folder with images and masks; without it, $SEGLAB_DATA/folder": (
+        "images와 masks가 있는 폴더, 지정하지 않으면 $SEGLAB_DATA/folder"
+    ),
+    "classes": "클래스 이름 (classes)",
+    "class names by id; without them, the lines of classes.txt, or else class 0, class 1 and so on": (
+        "ID 순으로 나열한 클래스 이름, 지정하지 않으면 classes.txt의 각 줄, 이 파일도 없으면 class 0, class 1, …"
+    ),
+    "val fraction": "검증 비율 (val_fraction)",
+    "share of the pairs for validation, where no folders split them": (
+        "학습과 검증 폴더가 나뉘어 있지 않을 때 검증에 쓰는 비율"
+    ),
+    "CamVid: street scenes from a car in Cambridge, 11 classes, in the customary split.": (
+        "CamVid: 영국 케임브리지에서 차량으로 촬영한 거리 장면입니다. 클래스는 11개이고 널리 쓰이는 분할을 따릅니다."
+    ),
+    "folder with train, trainannot, val and valannot; without it, $SEGLAB_DATA/camvid": (
+        "train, trainannot, val, valannot이 있는 폴더, 지정하지 않으면 $SEGLAB_DATA/camvid"
+    ),
+    "Street scenes drawn from a seed, in four weathers and with nothing to download.": (
+        "시드로 생성하는 네 가지 날씨의 거리 장면입니다. 따로 내려받을 필요가 없습니다."
+    ),
+    "train images": "학습 이미지 수 (train_images)",
+    "How many scenes to learn from.": "학습에 쓸 장면의 수",
+    "val images": "검증 이미지 수 (val_images)",
+    "How many scenes to validate on: one half chooses, the other reports.": (
+        "검증에 쓸 장면의 수, 절반은 최고 모델 선택용이고 나머지 절반은 점수 보고용"
+    ),
+    "weather": "날씨 (weather)",
+    "The weather of all scenes; mixed gives all four in turn.": "장면의 날씨, mixed는 네 가지를 번갈아 사용",
+    "size": "크기 (size)",
+    "Width in pixels; the height is 3/4 of it.": "너비(픽셀), 높이는 너비의 3/4",
+}

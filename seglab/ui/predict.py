@@ -1,0 +1,219 @@
+"""The Predict tab: one photograph, several models, before and after the CRF."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from seglab import crf, draw, metrics, predict, runs
+from seglab.data.base import Data
+from seglab.data.images import read_photo, resize_image
+from seglab.entry import SeglabError, validated
+from seglab.predictors import Crf
+from seglab.train import folded
+from seglab.ui import compare, views
+from seglab.ui.form import EntryControls
+from seglab.ui.text import label, language, told
+
+MODELS = 4  # side by side
+EXAMPLES = 8
+LONGEST = 640  # pixels of an uploaded photograph's longer side; larger ones are shrunk before they are labelled
+DEADLINE = 10.0  # seconds for one CRF
+
+
+TELL_EXAMPLE = """element.addEventListener('click', event => {
+  const button = event.target.closest('button[data-place]');
+  if (button) trigger('click', {place: button.dataset.place});
+});"""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is to be labelled: image uint8 (H, W, 3), and its truth uint8 (H, W) where that is known."""
+
+    image: np.ndarray
+    truth: np.ndarray | None
+
+
+def build() -> None:
+    """Builds the tab in the Blocks at hand."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=320):
+            models = gr.Dropdown(multiselect=True, max_choices=MODELS, label=label("Models"), elem_id="predict-models")
+            gr.HTML(f"<p class='hint'>{label('Examples: validation images of the first model')}</p>", padding=True)
+            gallery = gr.HTML(apply_default_css=False, elem_id="predict-examples", js_on_load=TELL_EXAMPLE)
+            upload = gr.UploadButton(label("Upload a photograph"), file_types=["image"], elem_id="predict-upload")
+            controls = EntryControls(Crf, visible=True, opened=True)
+            message = gr.HTML(apply_default_css=False, elem_id="predict-message")
+        with gr.Column(scale=5, min_width=480):
+            legend = gr.HTML(apply_default_css=False, elem_id="predict-legend")
+            sliders, captions = [], []
+            for row in range(MODELS // 2):
+                with gr.Row():
+                    for place in range(2 * row, 2 * row + 2):
+                        with gr.Column(min_width=240, visible=True):
+                            captions.append(gr.HTML(apply_default_css=False, elem_id=f"predict-caption-{place}"))
+                            sliders.append(
+                                gr.ImageSlider(
+                                    show_label=False,
+                                    visible=False,
+                                    buttons=["fullscreen"],
+                                    elem_id=f"predict-slider-{place}",
+                                    max_height=520,
+                                )
+                            )
+    chosen = gr.State(0)  # an example's place, or an uploaded file's path
+    crf_inputs = controls.inputs()
+    shown = [legend, *captions, *sliders, message]
+    quiet: dict[str, Any] = {
+        "show_progress": "hidden",
+        "api_visibility": "private",
+        "concurrency_id": "predict",
+        "concurrency_limit": 2,
+    }
+
+    def paint(names: list[str] | None, place: int | str, request: gr.Request, *values: Any) -> list[Any]:
+        given = controls.read(dict(zip(crf_inputs, values, strict=True)))
+        return painted((names or [])[:MODELS], place, given, language(request))
+
+    arguments = [models, chosen, *crf_inputs]
+    models.focus(compare.offered, models, models, **compare.QUIET)
+    models.change(examples, models, gallery, **quiet).then(paint, arguments, shown, **quiet)
+    gallery.click(picked, None, chosen, **quiet).then(paint, arguments, shown, **quiet)
+    upload.upload(uploaded, upload, [chosen, message], **quiet).then(paint, arguments, shown, **quiet)
+    for control in crf_inputs:
+        (control.release if isinstance(control, gr.Slider) else control.change)(paint, arguments, shown, **quiet)
+    gr.on([gr.context.Context.root_block.load], first, None, models, **compare.QUIET)
+
+
+def first() -> Any:
+    """A new page has two models picked: of the shipped ones, the last in the list of names."""
+    return compare.offered([directory.name for directory in compare.trained()[-2:]])
+
+
+# --- pictures
+
+
+@lru_cache(maxsize=8)
+def data_of(setting: str, directory: Path) -> Data:
+    """A run's data, opened; runs whose data `setting` is the same share it."""
+    config = runs.config(directory)
+    return folded(config.data.open(), config)
+
+
+def opened(name: str) -> Data:
+    directory = runs.find(name)
+    config = runs.config(directory)
+    return data_of(repr((config.data, config.fold)), directory)
+
+
+@lru_cache(maxsize=64)
+def picture(name: str, place: int | str) -> Picture:
+    """The photograph uploaded to the path `place`, or the validation image of the run's data at that place."""
+    if isinstance(place, str):
+        image = read_photo(place)
+        return Picture(resize_image(image, LONGEST) if max(image.shape[:2]) > LONGEST else image, None)
+    val = opened(name).val
+    sample = val[place * len(val) // min(EXAMPLES, len(val))]
+    return Picture(sample.image, sample.mask)
+
+
+def examples(names: list[str] | None, request: gr.Request) -> str:
+    """Thumbnails of the first model's validation images; none where its data is not there."""
+    try:
+        count = min(EXAMPLES, len(opened(names[0]).val)) if names else 0
+    except SeglabError:
+        count = 0
+    shown = [views.picture(picture(names[0], place).image, 120) for place in range(count)]
+    return views.render("examples.html", language(request), pictures=shown)
+
+
+def picked(event: gr.EventData) -> int:
+    return int(event.place)
+
+
+def uploaded(path: str, request: gr.Request) -> list[Any]:
+    """Takes a photograph; one that cannot be read leaves the picture as it was and says why."""
+    try:
+        picture("", path)
+        return [path, ""]
+    except SeglabError as error:
+        error.values["file"] = Path(path).name  # not where the server keeps it
+        lang = language(request)
+        return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
+
+
+# --- predictions
+
+
+@lru_cache(maxsize=MODELS)
+def model(name: str, stamped: float) -> runs.Trained:
+    return runs.load(name)
+
+
+@lru_cache(maxsize=4 * MODELS)
+def prediction(name: str, stamped: float, source: str, place: int | str) -> tuple[np.ndarray, float]:
+    """A model's probabilities for a picture, and the milliseconds they took; a moved CRF slider finds them here.
+
+    The first of two runs is not timed: it prepares the convolutions for this size.
+    """
+    trained, image = model(name, stamped), picture(source, place).image
+    predict.predict(trained, image)
+    began = time.perf_counter()
+    return predict.predict(trained, image).probabilities, (time.perf_counter() - began) * 1e3
+
+
+def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any], lang: str) -> list[Any]:
+    """The legend, each model's caption and its picture before and after the CRF, and what went wrong."""
+    hidden: list[Any] = [gr.ImageSlider(visible=False)] * (MODELS - len(names))
+    captions, sliders, legend = [], [], ""
+    try:
+        parameters = validated(Crf, crf_options)
+        for name in names:
+            directory = runs.find(name)
+            stamped = (directory / "weights.safetensors").stat().st_mtime
+            shown = picture(names[0], place)
+            before, milliseconds = prediction(name, stamped, names[0], place)
+            began = time.perf_counter()
+            after = crf.refine(before, shown.image, parameters, deadline=DEADLINE)
+            refined = (time.perf_counter() - began) * 1e3
+            trained = model(name, stamped)
+            labels = [probabilities.argmax(0).astype(np.uint8) for probabilities in (before, after)]
+            sliders.append(
+                gr.ImageSlider([draw.overlay(shown.image, each, trained.colors) for each in labels], visible=True)
+            )
+            scores = scored(labels, shown.truth, trained.classes, names[0], name)
+            captions.append(
+                views.render(
+                    "caption.html",
+                    lang,
+                    name=views.named([directory])[0][0],
+                    scores=scores,
+                    ms=milliseconds,
+                    crf_ms=refined,
+                )
+            )
+            legend = legend or views.legend(trained.classes, trained.colors, lang)
+        wrong = ""
+    except SeglabError as error:
+        wrong = views.render("message.html", lang, text=told(error, lang), kind="wrong")
+        if not sliders:  # nothing is lost: what was on the page stays
+            return [gr.skip()] * (1 + 2 * MODELS) + [wrong]
+        hidden = [gr.ImageSlider(visible=False)] * (MODELS - len(sliders))
+    return [legend, *captions, *[""] * (MODELS - len(captions)), *sliders, *hidden, wrong]
+
+
+def scored(
+    labels: Sequence[np.ndarray], truth: np.ndarray | None, classes: Sequence[str], source: str, name: str
+) -> list[float] | None:
+    """mIoU of this one picture before and after, where its truth is known in the model's own classes."""
+    if truth is None or opened(source).classes != tuple(classes):
+        return None
+    return [metrics.miou(metrics.confusion(each, truth, len(classes))) for each in labels]

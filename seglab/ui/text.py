@@ -1,0 +1,51 @@
+"""Every string on the page, in English and Korean.
+
+The English text is the key. `label` marks a text that the browser translates, `say` translates on the server, for what
+is computed there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from seglab.entry import SeglabError
+from seglab.ui.korean import KOREAN
+
+LANGUAGES = {"en": "English", "ko": "한국어"}
+_catalogue = gr.I18n(en={text: text for text in KOREAN}, ko=KOREAN)
+
+
+def catalogue() -> gr.I18n:
+    """What the browser needs to translate labels."""
+    return _catalogue
+
+
+def label(text: str) -> Any:
+    """A text for a label that the browser translates; an identifier, which has no translation, as it is."""
+    return _catalogue(text) if text in KOREAN else text
+
+
+def language(request: gr.Request | None) -> str:
+    """The page's language: `?lang=ko` where the visitor chose one, the browser's own otherwise."""
+    if request is None:
+        return "en"
+    wanted = request.query_params.get("lang") or request.headers.get("accept-language", "")
+    return "ko" if wanted.lower().startswith("ko") else "en"
+
+
+def say(text: str, lang: str, **values: Any) -> str:
+    """The text in a language, with its values filled in."""
+    return (KOREAN.get(text, text) if lang == "ko" else text).format(**values)
+
+
+def told(error: SeglabError, lang: str) -> str:
+    """An error's sentence in a language; sentences and known words among its values included."""
+
+    def word(value: Any) -> Any:
+        if isinstance(value, SeglabError):
+            return told(value, lang)
+        return say(value, lang) if isinstance(value, str) and value in KOREAN else value
+
+    return say(error.template, lang, **{name: word(value) for name, value in error.values.items()})

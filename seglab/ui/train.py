@@ -1,0 +1,123 @@
+"""The Train tab: pick models, start runs, and watch them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from seglab import jobs, runs
+from seglab.entry import SeglabError
+from seglab.ui import views
+from seglab.ui.form import Form
+from seglab.ui.text import label, language, say, told
+
+POLL_SECONDS = 2
+SHOWN_AT_FIRST = 4  # finished runs that a new page shows beside those under way
+TELL_ROW = """element.addEventListener('click', event => {
+  const button = event.target.closest('button.act');
+  if (button) { button.disabled = true; trigger('click', {run: button.dataset.run, action: button.dataset.action}); }
+});"""
+
+
+def build() -> None:
+    """Builds the tab in the Blocks at hand."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=340):
+            form = Form()
+            start = gr.Button(label("Start"), variant="primary", elem_id="start", size="lg")
+            message = gr.HTML(apply_default_css=False, elem_id="train-message")
+        with gr.Column(scale=5, min_width=480):
+            shown = gr.Dropdown(
+                multiselect=True, label=label("Runs on this page"), elem_id="train-shown", interactive=True
+            )
+            table = gr.HTML(apply_default_css=False, elem_id="jobs", js_on_load=TELL_ROW)
+            curves = gr.HTML(apply_default_css=False, elem_id="train-curves")
+            epoch = gr.Slider(1, 2, 1, step=1, label=label("Masks after epoch"), elem_id="train-epoch", visible=False)
+            samples = gr.HTML(apply_default_css=False, elem_id="train-samples")
+    seen = gr.State({})
+    timer = gr.Timer(POLL_SECONDS)
+    live = [shown, table, curves, epoch, samples, seen]
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+    def begin(values: dict[Component, Any], request: gr.Request) -> list[Any]:
+        lang = language(request)
+        try:
+            directories = jobs.submit(form.configs(values))
+        except SeglabError as error:
+            return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
+        text = say("{count} in the queue: they go on when this page is closed.", lang, count=len(directories))
+        names = [directory.name for directory in directories]
+        return [choices(names), views.render("message.html", lang, text=text, kind="right")]
+
+    start.click(begin, form.inputs(), [shown, message], **quiet).then(look, [shown, epoch, seen], live, **quiet)
+    table.click(act, None, message, **quiet).then(look, [shown, epoch, seen], live, **quiet)
+    shown.input(look, [shown, epoch, seen], live, **quiet)
+    epoch.release(look, [shown, epoch, seen], live, **quiet)
+    timer.tick(look, [shown, epoch, seen], live, **quiet)
+    # A page that is opened, or opened again, attaches to what goes on.
+    gr.on([gr.context.Context.root_block.load], attach, None, shown, **quiet).then(
+        look, [shown, epoch, seen], live, **quiet
+    )
+
+
+def choices(names: Sequence[str]) -> Any:
+    """The dropdown of runs with these shown."""
+    return gr.Dropdown(choices=views.named(reversed(own())), value=list(names))
+
+
+def own() -> list[Path]:
+    """The runs made here, the oldest first; the shipped ones have no place in this tab."""
+    return [directory for directory in reversed(runs.every()) if directory.parent == runs.home()]
+
+
+def attach() -> Any:
+    """Shows every run that waits or works, and the newest others."""
+    directories = own()
+    under_way = [directory for directory in directories if not runs.status(directory).over]
+    others = [directory for directory in directories if directory not in under_way]
+    picked = set(under_way) | set(others[max(0, len(others) - SHOWN_AT_FIRST) :])
+    return choices([directory.name for directory in directories if directory in picked])
+
+
+def act(event: gr.EventData, request: gr.Request) -> str:
+    """Stops or resumes the run of a pressed button."""
+    lang = language(request)
+    try:
+        directory = next((directory for directory in own() if directory.name == event.run), None)
+        if directory is None:
+            raise SeglabError("there is no run {run}", run=repr(event.run))
+        {"stop": jobs.stop, "resume": jobs.resubmit}[event.action](directory)
+    except SeglabError as error:
+        return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+    return ""
+
+
+def look(names: list[str] | None, epoch: float, seen: dict[str, Any], request: gr.Request) -> list[Any]:
+    """What is new since `seen` about the runs; leaves alone on the page what has not changed."""
+    lang, known = language(request), {directory.name: directory for directory in own()}
+    directories = [known[name] for name in sorted(names or [], key=list(known).index) if name in known]
+    stamped = views.stamp(directories)
+    reached = views.epochs(directories)
+    followed = epoch >= seen.get("epochs", 1)  # the slider at its end follows the training
+    wanted = None if followed or not reached else reached[min(int(epoch), len(reached)) - 1]
+    now = {
+        "choices": list(known),
+        "table": views.table(directories, lang),
+        "curves": stamped,
+        "samples": (reached, wanted, [name for name, _ in stamped]),
+    }
+    old = {part for part in now if now[part] == seen.get(part)}
+    count = len(reached)
+    slider = gr.Slider(minimum=1, maximum=max(count, 2), value=max(count, 1) if followed else epoch, visible=count > 1)
+    return [
+        gr.skip() if "choices" in old else choices(names or []),
+        gr.skip() if "table" in old else now["table"],
+        gr.skip() if "curves" in old else views.curves(stamped, lang) if directories else "",
+        gr.skip() if "samples" in old else slider,
+        gr.skip() if "samples" in old else views.samples(directories, wanted, lang),
+        now | {"epochs": max(count, 1)},
+    ]

@@ -1,0 +1,186 @@
+"""What the page shows of runs, as HTML; everything a person could have named is escaped."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from seglab import draw, jobs, runs
+from seglab.compare import Comparison, compare
+from seglab.data.images import read_mask
+from seglab.entry import SeglabError
+from seglab.events import Evaluated, Finished, Started, Stepped
+from seglab.metrics import DEFINITION
+from seglab.train import folded
+from seglab.ui.text import say, told
+
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(template: str, lang: str, **values: Any) -> str:
+    """A template in a language; `t` translates inside it."""
+    return _templates.get_template(template).render(t=partial(say, lang=lang), lang=lang, **values)
+
+
+def named(directories: Iterable[Path]) -> list[tuple[str, str]]:
+    """Runs as choices: `unet 14:03:21` for a name that seglab made, a person's own name as it is."""
+
+    def short(name: str) -> str:
+        made = runs.MADE_NAME.fullmatch(name)
+        return "{} {}:{}:{}".format(*made.groups()) if made else name
+
+    return [(short(directory.name), directory.name) for directory in directories]
+
+
+def stamp(directories: Sequence[Path]) -> tuple[tuple[str, int], ...]:
+    """What changes whenever one of the runs has something new to show."""
+    return tuple((str(directory), runs.size_of(directory / "events.jsonl")) for directory in directories)
+
+
+@lru_cache(maxsize=64)
+def compared(stamped: tuple[tuple[str, int], ...]) -> Comparison:
+    """The comparison of the runs as they were when stamped; shared by every visitor."""
+    return compare([Path(directory) for directory, _ in stamped])
+
+
+@lru_cache(maxsize=64)
+def curves(stamped: tuple[tuple[str, int], ...], lang: str) -> str:
+    """The five pictures of a comparison, the runs overlaid, with one legend."""
+    comparison = compared(stamped)
+    panels = [(title, Markup(draw.curve_svg(comparison, metric))) for metric, title in draw.CURVES.items()]
+    return render(
+        "curves.html", lang, panels=panels, runs=chips(comparison), empty=not any(map(any, comparison.curves["lr"]))
+    )
+
+
+def chips(comparison: Comparison) -> list[tuple[str, str]]:
+    return [(draw.LINES[place % len(draw.LINES)], name) for place, name in enumerate(comparison.labels)]
+
+
+def table(directories: Sequence[Path], lang: str) -> str:
+    """The runs with their state, progress, score and what can be done: stop or resume."""
+    waiting = jobs.queue()
+    rows = []
+    for stamped in stamp(directories):
+        directory = Path(stamped[0])
+        state = runs.status(directory).state
+        place = waiting.index(directory) + 1 if directory in waiting else None
+        known = progress(stamped)
+        text = told(known["why"], lang) if known["why"] else ""
+        rows.append({"run": directory.name, "state": state, "place": place, "text": text} | known)
+    return render("jobs.html", lang, rows=rows)
+
+
+@lru_cache(maxsize=256)
+def progress(stamped: tuple[str, int]) -> dict[str, Any]:
+    """How far a run is and what is left, as of its stamp."""
+    events, config = runs.events(Path(stamped[0])), runs.config(Path(stamped[0]))
+    scored = next((event for event in reversed(events) if isinstance(event, Evaluated)), None)
+    stepped = next((event for event in reversed(events) if isinstance(event, Stepped)), None)
+    total = next((event.total_steps for event in events if isinstance(event, Started)), 1)
+    done = events[-1].step / total if events else 0.0
+    return {
+        "model": config.model.name,
+        "why": SeglabError(events[-1].template, **events[-1].values)
+        if events and isinstance(events[-1], Finished)
+        else None,
+        "done": done,
+        "epoch": done * config.epochs,
+        "epochs": config.epochs,
+        "miou": scored.scores["val"].miou if scored else None,
+        "left": stepped.seconds_left if stepped else None,
+    }
+
+
+def epochs(directories: Sequence[Path]) -> list[str]:
+    """The evaluations that the runs kept sample masks of, in order, as their folders are named."""
+    return sorted({path.name for directory in directories for path in (directory / "samples").glob("epoch_*")})
+
+
+def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
+    """The same validation images labelled by every run after an epoch, below the images and their truth.
+
+    A run that has not come so far shows its latest evaluation before it.
+    """
+    rows: list[dict[str, Any]] = []
+    known: set[str] = set()
+    for directory, name in zip(directories, compared(stamp(directories)).labels, strict=True):
+        try:
+            folders = [
+                path for path in sorted((directory / "samples").glob("epoch_*")) if not epoch or path.name <= epoch
+            ]
+            dataset = runs.description(directory)
+            if not folders:
+                continue
+            if dataset["digest"] not in known:
+                known.add(dataset["digest"])
+                rows += originals(str(directory), dataset["digest"], lang)
+            masks = [read_mask(path)[0] for path in sorted(folders[-1].glob("*.png"))]
+        except (SeglabError, OSError):  # a run that is being written, or whose data has gone, shows again later
+            continue
+        pictures = [picture(draw.painted(mask, dataset["colors"])) for mask in masks]
+        reached = folders[-1].name.removeprefix("epoch_").lstrip("0") or "0"
+        rows.append({"title": name, "note": say("epoch {epoch}", lang, epoch=reached), "pictures": pictures})
+    return render("samples.html", lang, rows=rows)
+
+
+@lru_cache(maxsize=32)
+def originals(directory: str, digest: str, lang: str) -> list[dict[str, Any]]:
+    """The rows above the runs': the sample images and their truth."""
+    config, dataset = runs.config(Path(directory)), runs.description(Path(directory))
+    data = folded(config.data.open(), config)
+    found = [data.val[n] for n in dataset["samples"]]
+    return [
+        {
+            "title": say("image", lang),
+            "note": config.data.name,
+            "pictures": [picture(sample.image) for sample in found],
+        },
+        {
+            "title": say("truth", lang),
+            "note": "",
+            "pictures": [picture(draw.painted(sample.mask, dataset["colors"])) for sample in found],
+        },
+    ]
+
+
+def picture(image: np.ndarray, longest: int = 320) -> str:
+    """An image uint8 (H, W, 3) as a data URI."""
+    from PIL import Image
+
+    shown = Image.fromarray(image)
+    shown.thumbnail((longest, longest))
+    buffer = io.BytesIO()
+    shown.save(buffer, "WEBP", quality=88, method=2)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def legend(classes: Sequence[str], colors: Sequence[Sequence[int]], lang: str) -> str:
+    """The classes with their colours."""
+    entries = [
+        ("#" + "".join(f"{part:02x}" for part in color), name) for name, color in zip(classes, colors, strict=True)
+    ]
+    return render("legend.html", lang, entries=entries)
+
+
+def scoreboard(stamped: tuple[tuple[str, int], ...], lang: str) -> str:
+    """Parameters, time and mIoU of each run, IoU by class, and the options that differ."""
+    comparison = compared(stamped)
+    classes = list(dict.fromkeys(name for row in comparison.rows for name in row.iou))
+    best = max((row.miou for row in comparison.rows if row.miou is not None), default=None)
+    return render(
+        "scores.html", lang, c=comparison, chips=chips(comparison), classes=classes, best=best, definition=DEFINITION
+    )

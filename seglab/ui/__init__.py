@@ -25,10 +25,10 @@ def build() -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(text.label("Train"), id="train", elem_id="tab-train"):
                 train.build()
-            with gr.Tab(text.label("Predict"), id="predict", elem_id="tab-predict"):
-                predict.build()
-            with gr.Tab(text.label("Compare"), id="compare", elem_id="tab-compare"):
-                compare.build()
+            with gr.Tab(text.label("Predict"), id="predict", elem_id="tab-predict") as tab:
+                predict.build(tab)
+            with gr.Tab(text.label("Compare"), id="compare", elem_id="tab-compare") as tab:
+                compare.build(tab)
     return page
 
 

@@ -15,7 +15,7 @@ from seglab.ui.text import label, language, told
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def build() -> None:
+def build(tab: gr.Tab) -> None:
     """Builds the tab in the Blocks at hand."""
     picked = gr.Dropdown(
         multiselect=True, label=label("Runs and shipped checkpoints"), elem_id="compare-runs", interactive=True
@@ -23,7 +23,7 @@ def build() -> None:
     curves = gr.HTML(apply_default_css=False, elem_id="compare-curves")
     scores = gr.HTML(apply_default_css=False, elem_id="compare-scores")
     picked.change(show, picked, [curves, scores], **QUIET)
-    picked.focus(offered, picked, picked, **QUIET)  # runs may have begun since the page was opened
+    tab.select(offered, None, picked, **QUIET)  # runs may have begun since the page was opened
     gr.on([gr.context.Context.root_block.load], first, None, picked, **QUIET)
 
 
@@ -32,16 +32,16 @@ def trained() -> list[Path]:
     return [directory for directory in runs.every() if (directory / "weights.safetensors").exists()]
 
 
-def offered(names: list[str] | None) -> Any:
-    """The dropdown of runs as they are now, with the same ones picked."""
-    return gr.Dropdown(choices=views.named(trained()), value=names)
+def offered() -> Any:
+    """The dropdown's runs as they are now; what the visitor has picked meanwhile stays picked."""
+    return gr.Dropdown(choices=views.named(trained()))
 
 
 def first() -> Any:
     """A new page shows the shipped runs."""
     known = trained()
     shipped = [directory.name for directory in known if directory.parent == runs.CHECKPOINTS]
-    return offered(shipped or [directory.name for directory in known[:3]])
+    return gr.Dropdown(choices=views.named(known), value=shipped or [directory.name for directory in known[:3]])
 
 
 def show(names: list[str] | None, request: gr.Request) -> list[str]:

@@ -19,10 +19,10 @@ WIDEST_SLIDER = 200  # a range with more places than this is typed instead
 Values = Mapping[Component, Any]
 
 
-def control(name: str, schema: Mapping[str, Any], typed: bool = False) -> Component | None:
+def control(name: str, schema: Mapping[str, Any], place: str, typed: bool = False) -> Component | None:
     """The control for one option's JSON schema, or None where the page offers none (paths, lists of words).
 
-    With `typed`, a number gets a box to type in even where a slider would do.
+    `place` is its id on the page. With `typed`, a number gets a box to type in even where a slider would do.
     """
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
     common = {
@@ -30,6 +30,7 @@ def control(name: str, schema: Mapping[str, Any], typed: bool = False) -> Compon
         "info": label(schema.get("description", "")),
         "value": schema.get("default"),
         "interactive": True,
+        "elem_id": place,
     }
     if "enum" in kinds[0]:
         return gr.Dropdown(kinds[0]["enum"], **common)
@@ -66,14 +67,14 @@ class EntryControls:
         schemas = entry.model_json_schema()["properties"]
         with gr.Group(visible=visible, elem_classes="entry") as self.group:
             gr.HTML(f"<b>{entry.name}</b><p>{label(entry.summary())}</p>", elem_classes="entry-head", padding=True)
-            with gr.Accordion(label("Options"), open=opened, visible=weighted or bool(schemas), elem_classes="options"):
-                self.weight = control("weight", Part.model_json_schema()["properties"]["weight"]) if weighted else None
-                made = {
-                    name: control(
-                        name, {**schema, "default": getattr(default, name) if default else schema.get("default")}
-                    )
-                    for name, schema in schemas.items()
-                }
+            place = f"{entry.name}-options"
+            with gr.Accordion(label("Options"), open=opened, visible=weighted or bool(schemas), elem_id=place):
+                weight = Part.model_json_schema()["properties"]["weight"]
+                self.weight = control("weight", weight, f"{entry.name}-weight") if weighted else None
+                made = {}
+                for name, schema in schemas.items():
+                    value = getattr(default, name) if default else schema.get("default")
+                    made[name] = control(name, {**schema, "default": value}, f"{entry.name}-{name}")
         self.controls = {name: made for name, made in made.items() if made is not None}
 
     def inputs(self) -> list[Component]:
@@ -151,7 +152,9 @@ class Form:
         with gr.Group(elem_classes="section"), gr.Row():
             for name, field in RunConfig.model_fields.items():
                 if name not in (*CHOICES, *NOT_ON_PAGE):
-                    self.scalars[name] = control(name, schema[name] | {"default": field.default}, typed=True)
+                    self.scalars[name] = control(
+                        name, schema[name] | {"default": field.default}, f"form-{name}", typed=True
+                    )
         with gr.Accordion(label("Loss, schedule, optimizer, techniques"), open=False, elem_id="form-more"):
             self.loss = Choice(
                 "loss", True, [part.loss for part in default.loss.parts], weighted=True, without=("sum",)

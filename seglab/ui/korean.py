@@ -264,7 +264,9 @@ KOREAN: dict[str, str] = {
         "{folder}: {place} 폴더가 없거나 읽을 수 없습니다. CamVid 폴더(--data.root 또는 SEGLAB_DATA 아래의 camvid)에는 "
         "train, trainannot, val, valannot 폴더가 있어야 합니다."
     ),
-    "{folder}: wrong files: {count}; the first: {first}": "{folder}: 파일 {count}개에 문제가 있습니다. 첫 번째: {first}",
+    "{folder}: wrong files: {count}; the first: {first}": (
+        "{folder}: 파일 {count}개에 문제가 있습니다. 첫 번째: {first}"
+    ),
     "{folder}: entries that are no image files and were left out: {count}, among them {first}": (
         "{folder}: 이미지 파일이 아닌 항목 {count}개를 제외했습니다(예: {first})."
     ),

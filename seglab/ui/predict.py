@@ -42,7 +42,7 @@ class Picture:
     truth: np.ndarray | None
 
 
-def build() -> None:
+def build(tab: gr.Tab) -> None:
     """Builds the tab in the Blocks at hand."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
@@ -84,10 +84,11 @@ def build() -> None:
         return painted((names or [])[:MODELS], place, given, language(request))
 
     arguments = [models, chosen, *crf_inputs]
-    models.focus(compare.offered, models, models, **compare.QUIET)
+    tab.select(compare.offered, None, models, **compare.QUIET)
     models.change(examples, models, gallery, **quiet).then(paint, arguments, shown, **quiet)
-    gallery.click(picked, None, chosen, **quiet).then(paint, arguments, shown, **quiet)
-    upload.upload(uploaded, upload, [chosen, message], **quiet).then(paint, arguments, shown, **quiet)
+    gallery.click(picked, None, chosen, **quiet)
+    upload.upload(uploaded, upload, [chosen, message], **quiet)
+    chosen.change(paint, arguments, shown, **quiet)
     for control in crf_inputs:
         (control.release if isinstance(control, gr.Slider) else control.change)(paint, arguments, shown, **quiet)
     gr.on([gr.context.Context.root_block.load], first, None, models, **compare.QUIET)
@@ -95,7 +96,8 @@ def build() -> None:
 
 def first() -> Any:
     """A new page has two models picked: of the shipped ones, the last in the list of names."""
-    return compare.offered([directory.name for directory in compare.trained()[-2:]])
+    known = compare.trained()
+    return gr.Dropdown(choices=views.named(known), value=[directory.name for directory in known[-2:]])
 
 
 # --- pictures

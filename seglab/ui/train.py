@@ -51,7 +51,7 @@ def build() -> None:
             return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
         text = say("{count} in the queue: they go on when this page is closed.", lang, count=len(directories))
         names = [directory.name for directory in directories]
-        return [choices(names), views.render("message.html", lang, text=text, kind="right")]
+        return [showing(names), views.render("message.html", lang, text=text, kind="right")]
 
     start.click(begin, form.inputs(), [shown, message], **quiet).then(look, [shown, epoch, seen], live, **quiet)
     table.click(act, None, message, **quiet).then(look, [shown, epoch, seen], live, **quiet)
@@ -64,7 +64,7 @@ def build() -> None:
     )
 
 
-def choices(names: Sequence[str]) -> Any:
+def showing(names: Sequence[str]) -> Any:
     """The dropdown of runs with these shown."""
     return gr.Dropdown(choices=views.named(reversed(own())), value=list(names))
 
@@ -80,7 +80,7 @@ def attach() -> Any:
     under_way = [directory for directory in directories if not runs.status(directory).over]
     others = [directory for directory in directories if directory not in under_way]
     picked = set(under_way) | set(others[max(0, len(others) - SHOWN_AT_FIRST) :])
-    return choices([directory.name for directory in directories if directory in picked])
+    return showing([directory.name for directory in directories if directory in picked])
 
 
 def act(event: gr.EventData, request: gr.Request) -> str:
@@ -114,7 +114,7 @@ def look(names: list[str] | None, epoch: float, seen: dict[str, Any], request: g
     count = len(reached)
     slider = gr.Slider(minimum=1, maximum=max(count, 2), value=max(count, 1) if followed else epoch, visible=count > 1)
     return [
-        gr.skip() if "choices" in old else choices(names or []),
+        gr.skip() if "choices" in old else gr.Dropdown(choices=views.named(reversed(known.values()))),
         gr.skip() if "table" in old else now["table"],
         gr.skip() if "curves" in old else views.curves(stamped, lang) if directories else "",
         gr.skip() if "samples" in old else slider,

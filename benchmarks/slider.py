@@ -1,0 +1,92 @@
+"""From letting go of a CRF slider to the repainted mask in Chromium: a 256-pixel picture, one model, nothing training.
+
+python -m benchmarks.slider
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from benchmarks.startup import free_port
+from seglab import runs
+from seglab.config import RunConfig
+from seglab.entry import validated
+
+ROOT = Path(__file__).parent.parent
+TIMES, MARK = 50, 0.5
+# What the page paints last is the picture after the CRF: its address changes, and then it is drawn.
+REPAINTED = """before => {
+  const image = [...document.querySelectorAll('#predict-slider-0 img')].pop();
+  return image && image.src !== before && image.complete && image.naturalWidth > 0;
+}"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["SEGLAB_HOME"] = home
+        data = {"name": "streets", "train_images": 64, "val_images": 16, "size": 256}
+        config = validated(
+            RunConfig, {"data": data, "image_size": 256, "epochs": 3, "optimizer": {"name": "adamw", "lr": 5e-3}}
+        )
+        list(runs.work(runs.create(config, "measured"), threads=2))
+        port = free_port()
+        environment = os.environ | {"GRADIO_SERVER_PORT": str(port)}
+        app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            until = monotonic() + 60
+            while monotonic() < until:
+                try:
+                    socket.create_connection(("127.0.0.1", port), 0.1).close()
+                    break
+                except OSError:
+                    sleep(0.1)
+            with sync_playwright() as playwright:
+                seconds = measured(playwright, f"http://127.0.0.1:{port}/")
+        finally:
+            app.terminate()
+            app.wait()
+    high = float(np.percentile(seconds, 95))
+    verdict = "met" if high <= MARK else "MISSED"
+    print(
+        f"CRF slider to repainted mask, 256 px: median {np.median(seconds):.3f} s, 95th percentile of {len(seconds)} "
+        f"{high:.3f} s, at most {MARK} s: {verdict}"
+    )
+
+
+def measured(playwright, address: str) -> list[float]:
+    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+    page = browser.new_page(viewport={"width": 1400, "height": 1200})
+    page.goto(address)
+    page.click("button[role=tab] >> nth=1")
+    page.locator("#predict-slider-0 img").last.wait_for()
+    for other in range(len(runs.every())):  # the one run of this benchmark alone
+        chip = page.locator("#predict-models .token, #predict-models [class*=token]").nth(other)
+        if chip.count() and "measured" not in chip.inner_text():
+            chip.locator("[class*=remove]").click()
+    page.wait_for_timeout(1500)
+    slider = page.locator("#crf-theta_beta input[type=range]")
+    box = slider.bounding_box()
+    seconds = []
+    for n in range(TIMES):
+        before = page.locator("#predict-slider-0 img").last.get_attribute("src")
+        place = box["x"] + box["width"] * (0.15 + 0.7 * ((n * 17) % TIMES) / TIMES)
+        page.mouse.move(place - 5, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(place, box["y"] + box["height"] / 2)
+        began = perf_counter()
+        page.mouse.up()
+        page.wait_for_function(REPAINTED, arg=page.evaluate("s => new URL(s, location).href", before), polling=10)
+        seconds.append(perf_counter() - began)
+    browser.close()
+    return seconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""The page in a real browser, as a visitor meets it."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+from seglab import runs
+from tests.conftest import tiny
+
+CHROMIUM = "/usr/bin/chromium"
+ROOT = Path(__file__).parent.parent
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f"there is no {CHROMIUM}"),
+]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The address of a page whose runs live in a folder of their own, that folder, and two finished runs in it."""
+    home = tmp_path_factory.mktemp("page") / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGLAB_HOME", str(home))
+        for name in ("unet", "encoder_decoder"):
+            model = {"name": name, "width": 8, "depth": 3}
+            data = {"name": "streets", "train_images": 24, "val_images": 8, "size": 96}
+            config = tiny(model=model, data=data, image_size=96, epochs=8, optimizer={"name": "adamw", "lr": 5e-3})
+            list(runs.work(runs.create(config, f"done {name}")))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"SEGLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    log = home.parent / "log.txt"
+    with open(log, "wb") as file:
+        app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=file, stderr=file)
+    for _ in range(300):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            assert app.poll() is None, log.read_text()
+            time.sleep(0.2)
+    yield f"http://127.0.0.1:{port}/", home
+    app.terminate()
+    app.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(served, browser):
+    """Opens a page as a new visitor; afterwards nothing may have gone wrong in it, or gone out to the network."""
+    contexts, wrong = [], []
+
+    def opened(query="", locale="en-US"):
+        context = browser.new_context(locale=locale, viewport={"width": 1400, "height": 1000})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: wrong.append(request.url) if foreign(request.url) else None)
+        page.goto(served[0] + query)
+        page.wait_for_selector("#start")
+        return page
+
+    def foreign(url):
+        return not url.startswith((served[0], "data:", "blob:"))
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == [], (served[1].parent / "log.txt").read_text()
+
+
+def pick(page, dropdown, *names):
+    """Picks names in a dropdown for several, leaving what is picked."""
+    page.click(f"{dropdown} input")
+    for name in names:
+        page.click(f"{dropdown} [role=option]:has-text('{name}')")
+    page.keyboard.press("Escape")
+
+
+def write(page, box, value):
+    """Types a number, once the box, which may just have opened, holds its default."""
+    field = page.locator(f"{box} input[type=number]")
+    expect(field).not_to_have_value("")
+    page.wait_for_timeout(200)
+    field.fill(str(value))
+    page.keyboard.press("Tab")
+
+
+def tab(page, place):
+    page.click(f"button[role=tab] >> nth={place}")
+
+
+def drag(page, slider, share):
+    """Moves a slider to a share of its range and lets go of it."""
+    box = page.locator(f"{slider} input[type=range]").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+
+
+def small(page, epochs):
+    """Fills the form for runs of seconds."""
+    page.click("#streets-options button")
+    for option, value in (("train_images", 8), ("val_images", 4), ("size", 64)):
+        write(page, f"#streets-{option}", value)
+    for option, value in (("image_size", 64), ("batch_size", 4), ("epochs", epochs)):
+        write(page, f"#form-{option}", value)
+    for entry in ("unet", "encoder_decoder"):
+        page.click(f"#{entry}-options button")
+        write(page, f"#{entry}-width", 4)
+
+
+def started(home):
+    """The runs that the page began, the oldest first."""
+    made = [path.parent for path in home.glob("*/config.json") if not path.parent.name.startswith("done")]
+    return sorted(made, key=lambda directory: (directory / "config.json").stat().st_mtime_ns)
+
+
+def wait_until(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.1)
+
+
+def test_a_visitor_trains_two_models_reloads_stops_and_compares(visit, served):
+    page, home = visit(), served[1]
+    expect(page.locator("#jobs")).to_contain_text("done unet", timeout=20_000)
+    pick(page, "#form-model", "encoder_decoder")
+    small(page, epochs=400)
+    page.click("#start")
+    expect(page.locator("#train-message")).to_contain_text("2 in the queue")
+    wait_until(lambda: len(started(home)) == 2)
+    first, second = started(home)
+    assert [runs.config(run).model.name for run in (first, second)] == ["unet", "encoder_decoder"]
+    assert runs.config(first).model.width == runs.config(second).model.width == 4
+
+    running = page.locator(f"#jobs tr[data-run='{first.name}']")
+    expect(running.locator(".state")).to_have_text("running", timeout=30_000)
+    expect(page.locator(f"#jobs tr[data-run='{second.name}']")).to_contain_text("place 1 in the queue")
+    expect(running).to_contain_text("s left", timeout=30_000)
+    wait_until(lambda: runs.status(first).state == "running" and (first / "samples").exists())
+
+    page.reload()  # the run goes on, and the page finds it again
+    expect(page.locator(f"#jobs tr[data-run='{first.name}'] .state")).to_have_text("running", timeout=15_000)
+    other = visit("?lang=ko")  # so does another browser, in another language
+    expect(other.locator(f"#jobs tr[data-run='{first.name}'] .state")).to_have_text("학습 중", timeout=15_000)
+    expect(other.locator("#start")).to_have_text("학습 시작")
+    expect(page.locator("#train-curves svg")).to_have_count(5, timeout=15_000)
+    expect(page.locator("#train-samples img").first).to_be_visible(timeout=15_000)
+
+    page.click(f"#jobs tr[data-run='{second.name}'] button[data-action=stop]")
+    expect(page.locator(f"#jobs tr[data-run='{second.name}'] .state")).to_have_text("stopped", timeout=10_000)
+    page.click(f"#jobs tr[data-run='{first.name}'] button[data-action=stop]")
+    expect(page.locator(f"#jobs tr[data-run='{first.name}'] .state")).to_have_text("stopped", timeout=15_000)
+    page.click(f"#jobs tr[data-run='{second.name}'] button[data-action=resume]")
+    wait_until(lambda: (second / "weights.safetensors").exists())
+    page.click(f"#jobs tr[data-run='{second.name}'] button[data-action=stop]")
+    wait_until(lambda: runs.status(second).state == "stopped", 15)
+
+    tab(page, 2)
+    short = [f"{runs.config(run).model.name} {run.name.split('-')[2][:2]}:" for run in (first, second)]
+    pick(page, "#compare-runs", *short)
+    board = page.locator("#compare-scores")
+    expect(board).to_contain_text(first.name, timeout=15_000)
+    expect(board).to_contain_text(second.name)
+    expect(board).to_contain_text("What differs")
+    expect(page.locator("#compare-curves svg")).to_have_count(5)
+
+
+def upload(page, path):
+    with page.expect_file_chooser() as chooser:
+        page.click("#predict-upload")
+    chooser.value.set_files(path)
+
+
+def source(page, slider):
+    return page.locator(f"{slider} img").last.get_attribute("src")
+
+
+def test_a_moved_crf_slider_repaints_the_mask(visit):
+    page = visit()
+    tab(page, 1)
+    expect(page.locator("#predict-slider-0 img").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#predict-slider-1 img").first).to_be_visible()
+    for place in (0, 1):
+        expect(page.locator(f"#predict-caption-{place}")).to_contain_text(re.compile(r"0\.\d+ → 0\.\d+"))
+        expect(page.locator(f"#predict-caption-{place}")).to_contain_text(re.compile(r"model \d+ ms · CRF \d+ ms"))
+    expect(page.locator("#predict-legend")).to_contain_text("building")
+    before = source(page, "#predict-slider-0")
+    drag(page, "#crf-theta_alpha", 0.9)
+    wait_until(lambda: source(page, "#predict-slider-0") != before, 15)
+    before = source(page, "#predict-slider-0")
+    page.click("#predict-examples button[data-place='2']")
+    wait_until(lambda: source(page, "#predict-slider-0") != before, 15)
+
+
+def test_a_visitor_s_photograph_is_labelled_and_a_bad_one_is_told(visit, tmp_path):
+    page = visit("?lang=ko")
+    tab(page, 1)
+    expect(page.locator("#predict-slider-0 img").first).to_be_visible(timeout=30_000)
+    before = source(page, "#predict-slider-0")
+    (tmp_path / "photo.png").write_text("this is no photograph")
+    upload(page, tmp_path / "photo.png")
+    message = page.locator("#predict-message .message.wrong")
+    expect(message).to_contain_text("photo.png", timeout=15_000)
+    page.wait_for_timeout(1500)  # and it stays
+    assert re.search("[가-힣]", message.inner_text())
+    assert source(page, "#predict-slider-0") == before  # nothing is lost
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (90, 160, 3), np.uint8)).save(tmp_path / "photo.png")
+    upload(page, tmp_path / "photo.png")
+    wait_until(lambda: source(page, "#predict-slider-0") != before, 20)
+    expect(page.locator("#predict-caption-0")).to_contain_text("정답")
+    expect(page.locator("#predict-message .message")).to_have_count(0)
+
+
+def test_a_mistake_in_the_form_is_told_in_korean_and_starts_nothing(visit, served):
+    page = visit(locale="ko-KR")
+    count = len(list(served[1].glob("*/config.json")))
+    write(page, "#form-image_size", 5)
+    page.click("#start")
+    message = page.locator("#train-message .message.wrong")
+    expect(message).to_contain_text("image_size", timeout=10_000)
+    assert "32" in message.inner_text() and re.search("[가-힣]", message.inner_text())
+    assert len(list(served[1].glob("*/config.json"))) == count
+
+
+def test_the_korean_page_has_no_english_but_names(visit):
+    page = visit("?lang=ko")
+    page.click("#form-more button")
+    expect(page.locator("#jobs")).to_contain_text("완료", timeout=15_000)
+    for place in range(3):
+        tab(page, place)
+        page.wait_for_timeout(2500)
+        said = page.locator("button, label, p, th, figcaption, .state, small, .caption span, h4").all_inner_texts()
+        english = [text for text in said if re.search(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}", text)]
+        assert english == []
+
+
+def test_the_page_answers_while_a_run_trains(visit, served):
+    page, home = visit(), served[1]
+    small_before = len(started(home))
+    page.click("#streets-options button")
+    write(page, "#streets-train_images", 60)
+    write(page, "#form-epochs", 50)
+    page.click("#start")
+    wait_until(lambda: len(started(home)) == small_before + 1)
+    run = started(home)[-1]
+    expect(page.locator(f"#jobs tr[data-run='{run.name}'] .state")).to_have_text("running", timeout=30_000)
+    wait_until(lambda: len(runs.events(run)) > 3, 60)
+    waits = []
+    for place in (1, 2, 0, 1, 2, 0):
+        began = time.monotonic()
+        tab(page, place)
+        shown = ("#jobs table", "#predict-models", "#compare-runs")[place]
+        expect(page.locator(shown)).to_be_visible(timeout=5_000)
+        waits.append(time.monotonic() - began)
+    assert sorted(waits)[len(waits) // 2] < 1.0
+    tab(page, 0)
+    page.click(f"#jobs tr[data-run='{run.name}'] button[data-action=stop]")
+    expect(page.locator(f"#jobs tr[data-run='{run.name}'] .state")).to_have_text("stopped", timeout=20_000)

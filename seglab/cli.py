@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -57,7 +57,9 @@ def parser() -> Parser:
 
     listing = command(list_, "show what can be picked")
     listing.add_argument("family", nargs="?", choices=list(FAMILIES), metavar="FAMILY", help=", ".join(FAMILIES))
-    listing.add_argument("--json", action="store_true", help="as JSON, with every option's schema")
+    forms = listing.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="as JSON, with every option's schema")
+    forms.add_argument("--markdown", action="store_true", help="as the README's tables")
 
     training = command(train, "train a model and print its run's directory", "Options of an entry: --model.width 16, "
         "--loss.dice.smooth 1, --techniques.color.p 0.5; `seglab list` shows them all.")  # fmt: skip
@@ -97,6 +99,10 @@ def parser() -> Parser:
     comparing.add_argument("runs", nargs="+", metavar="RUN")
     comparing.add_argument("--json", action="store_true")
     comparing.add_argument("--png", type=Path, metavar="FILE", help="draw the curves")
+
+    shipping = command(ship, "copy a finished run with its weights in float16, to give it to others")
+    shipping.add_argument("run", metavar="RUN")
+    shipping.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
 
     checking = command(data, "open a data source and report what is there and what is wrong")
     checking.set_defaults(dotted=True)
@@ -178,15 +184,30 @@ def list_(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         )
         return 0
     for family in families:
-        print(f"\n{family}" if family != families[0] else family)
-        for entry in FAMILIES[family].entries.values():
-            print(f"  {entry.name:<18}{entry.summary()}")
-            for name, schema in listed(entry)["options"].items():
-                bounds = [f"{schema[key]}" if key in schema else "" for key in ("minimum", "maximum")]
-                allowed = f" ({' to '.join(bounds)})" if all(bounds) else ""
-                default = f" [{schema['default']}]" if schema.get("default") is not None else ""
-                print(f"    .{name:<15} {schema.get('description', '')}{allowed}{default}")
+        entries = FAMILIES[family].entries.values()
+        print(markdown(family, entries) if arguments.markdown else plain(family, entries), end="\n\n")
     return 0
+
+
+def plain(family: str, entries: Iterable[type[Entry]]) -> str:
+    lines = [family]
+    for entry in entries:
+        lines.append(f"  {entry.name:<18}{entry.summary()}")
+        for name, schema in listed(entry)["options"].items():
+            bounds = [f"{schema[key]}" if key in schema else "" for key in ("minimum", "maximum")]
+            allowed = f" ({' to '.join(bounds)})" if all(bounds) else ""
+            default = f" [{schema['default']}]" if schema.get("default") is not None else ""
+            lines.append(f"    .{name:<15} {schema.get('description', '')}{allowed}{default}")
+    return "\n".join(lines)
+
+
+def markdown(family: str, entries: Iterable[type[Entry]]) -> str:
+    """A table of a family's entries, as it stands in the README."""
+    lines = [f"| {family} | what it is | options |", "| --- | --- | --- |"]
+    for entry in entries:
+        options = ", ".join(f"`{name}`" for name in entry.model_fields) or "-"
+        lines.append(f"| `{entry.name}` | {entry.summary()} | {options} |")
+    return "\n".join(lines)
 
 
 def listed(entry: type[Entry]) -> dict[str, Any]:
@@ -351,6 +372,16 @@ def compare(arguments: argparse.Namespace, options: dict[str, str]) -> int:
             print(f"{label:<44}{row.state:<12}mIoU {miou:<9}{row.parameters or 0:>12,} parameters{row.seconds:>8.0f} s")
         for option, values in comparison.differences.items():
             print(f"  {option}: {' | '.join(str(value) for value in values)}")
+    return 0
+
+
+def ship(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    from seglab import runs
+
+    directory = runs.find(arguments.run)
+    if not runs.status(directory).over:
+        raise SeglabError("{run} is not finished yet", run=directory.name)
+    runs.ship(directory, arguments.out)
     return 0
 
 

@@ -436,3 +436,20 @@ def weights(directory: Path) -> dict[str, torch.Tensor]:
     if hashlib.sha256(content).hexdigest() not in announced:
         raise SeglabError("the weights of {run} are damaged: their sha256 is not the one recorded", run=directory.name)
     return safetensors.torch.load(content)
+
+
+def ship(directory: Path, target: Path) -> None:
+    """Copies a finished run to a new directory with its weights in float16, and without what only resuming needs."""
+    state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
+    content = safetensors.torch.save(state)
+    ignored = shutil.ignore_patterns("last*", "log.txt", ".*", "stop", "queued", "weights.safetensors", "events.jsonl")
+    try:
+        shutil.copytree(directory, target, ignore=ignored)
+    except FileExistsError:
+        raise SeglabError("{target} is there already", target=str(target)) from None
+    write(target / "weights.safetensors", content)
+    sha = hashlib.sha256(content).hexdigest()
+    for event in events(directory):
+        if isinstance(event, Evaluated) and event.best:
+            event = event.model_copy(update={"weights_sha256": sha})
+        append(target, event)

@@ -82,6 +82,20 @@ def test_a_run_may_start_from_the_weights_of_another():
     torch.testing.assert_close(before[name], after[name], atol=1e-6, rtol=0)
 
 
+def test_a_shipped_run_is_half_as_large_and_predicts_almost_the_same(tmp_path):
+    directory, events = finished(tiny(epochs=4, optimizer={"name": "adamw", "lr": 1e-2}))
+    runs.ship(directory, tmp_path / "shipped")
+    sizes = [(folder / "weights.safetensors").stat().st_size for folder in (directory, tmp_path / "shipped")]
+    assert sizes[1] < 0.6 * sizes[0] and not list((tmp_path / "shipped").glob("last*"))
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        ours, theirs = (runs.load(folder).model(images).logits for folder in (directory, tmp_path / "shipped"))
+    torch.testing.assert_close(theirs, ours, atol=0.05, rtol=0.05)
+    assert runs.status(tmp_path / "shipped").finished == events[-1]
+    with pytest.raises(SeglabError, match="there already"):
+        runs.ship(directory, tmp_path / "shipped")
+
+
 # --- names and finding
 
 

@@ -1,0 +1,72 @@
+"""The README says what is so."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from seglab import cli, runs
+from seglab.config import RunConfig
+from seglab.entry import FAMILIES, Loss, validated
+from tests.test_losses import example
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_tables_are_those_that_the_command_makes(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["list", "--markdown"])
+    stated = re.search(r"<!-- entries -->\n(.*?)<!-- /entries -->", README, re.DOTALL).group(1)
+    assert stated.strip() == capsys.readouterr().out.strip()
+
+
+def test_the_snippet_adds_a_loss():
+    (code,) = blocks("python")
+    try:
+        exec(compile(code, "README.md", "exec"), {})
+        focal = validated(Loss, {"name": "focal", "gamma": 0})
+        logits, masks = example()
+        torch.testing.assert_close(focal(logits, masks), validated(Loss, "cross_entropy")(logits, masks))
+        assert validated(Loss, "focal")(logits, masks) < focal(logits, masks)
+        assert validated(Loss, "focal")(logits, torch.full_like(masks, 255)).item() == 0
+        assert validated(RunConfig, {"loss": "dice + 0.5*focal"}).loss.parts[1].loss.gamma == 2
+    finally:
+        FAMILIES["losses"].entries.pop("focal", None)
+
+
+def test_the_command_of_the_readme_trains(capsys, camvid):
+    script = blocks("sh")[1].replace("\\\n", " ")
+    line = next(line for line in script.splitlines() if "seglab train" in line)
+    arguments = shlex.split(line, comments=True)[3:]
+    arguments[arguments.index("DIR")] = str(camvid)
+    for option, value in (("--epochs", "1"), ("--image_size", "32"), ("--model.width", "4")):
+        arguments[arguments.index(option) + 1] = value
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*arguments, "--budget_seconds", "3", "--device", "cpu", "--threads", "1"])
+    captured = capsys.readouterr()
+    assert ended.value.code == 0, captured.err
+    assert runs.status(runs.find("first")).over
+
+
+def test_the_front_matter_names_the_installed_gradio():
+    front = yaml.safe_load(README.split("---")[1])
+    pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+    assert front["sdk_version"] == pins["gradio"] and (ROOT / front["app_file"]).exists()
+
+
+def test_every_picture_and_file_it_shows_is_there():
+    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+        assert (ROOT / path).stat().st_size < 2_000_000
+
+
+def test_no_file_is_larger_than_a_space_takes():
+    for path in (ROOT / "checkpoints").rglob("*"):
+        assert not path.is_file() or path.stat().st_size < 10_000_000, path

@@ -30,9 +30,7 @@ class Streets(Dataset):
         int, Field(ge=2, le=5000, description="How many scenes to validate on: one half chooses, the other reports.")
     ] = 100
     weather: Annotated[Weather, Field(description="The weather of all scenes; mixed gives all four in turn.")] = "mixed"
-    size: Annotated[int, Field(ge=64, le=1024, description="Width of the images in pixels; they are 3/4 as high.")] = (
-        128
-    )
+    size: Annotated[int, Field(ge=64, le=1024, description="Width in pixels; the height is 3/4 of it.")] = 128
 
     def open(self) -> Data:
         return Data.halved(

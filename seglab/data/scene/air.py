@@ -78,7 +78,7 @@ def day(rng: Random) -> Air:
         lamps=False,
         windows=0.0,
         wet=0.0,
-        noise=rng.uniform(2.5, 5),
+        noise=rng.uniform(2, 4),
     )
 
 
@@ -90,8 +90,8 @@ def dusk(rng: Random) -> Air:
         sky_low=warm,
         haze=tuple(0.55 * c + 25 for c in warm),
         visibility=rng.uniform(120, 200),
-        light=(0.86, 0.66, 0.58),
-        shade=(0.43, 0.43, 0.54),
+        light=(0.98, 0.76, 0.66),
+        shade=(0.52, 0.51, 0.62),
         sun=sun_direction(rng, 8, 14),
         sharpness=0.25,
         clouds=rng.uniform(0.2, 0.7),
@@ -99,7 +99,7 @@ def dusk(rng: Random) -> Air:
         lamps=True,
         windows=rng.uniform(0.25, 0.5),
         wet=0.0,
-        noise=rng.uniform(5, 8),
+        noise=rng.uniform(3, 5.5),
     )
 
 
@@ -121,7 +121,7 @@ def fog(rng: Random) -> Air:
         lamps=True,
         windows=0.06,
         wet=0.05,
-        noise=rng.uniform(3, 6),
+        noise=rng.uniform(2, 4),
     )
 
 
@@ -133,8 +133,8 @@ def rain(rng: Random) -> Air:
         sky_low=(152 * grey, 160 * grey, 168 * grey),
         haze=(136 * grey, 144 * grey, 152 * grey),
         visibility=rng.uniform(55, 100),
-        light=(0.62, 0.65, 0.70),
-        shade=(0.45, 0.48, 0.54),
+        light=(0.74, 0.77, 0.82),
+        shade=(0.54, 0.57, 0.63),
         sun=(0.0, 1.0, 0.0),
         sharpness=0.0,
         clouds=rng.uniform(0.5, 0.9),
@@ -142,7 +142,7 @@ def rain(rng: Random) -> Air:
         lamps=True,
         windows=rng.uniform(0.1, 0.25),
         wet=rng.uniform(0.38, 0.55),
-        noise=rng.uniform(4, 7),
+        noise=rng.uniform(3, 5),
     )
 
 

@@ -55,7 +55,7 @@ class Building:
     """A house on one side of the street, or across its end (`side` 0, from `x` to `x` + `deep`)."""
 
     side: int
-    x: float  # of its street front, from the middle of the road
+    x: float  # of its street front
     near: float
     far: float
     deep: float
@@ -84,8 +84,8 @@ class Building:
         if not self.side:
             return [Wall(self.x, self.near, 1, 0, self.deep, ahead)]
         across = 0.75 - 0.1 * self.side if overcast else min(1.0, max(0.0, 0.15 - 1.2 * self.side * sun[0]))
-        front = Wall(self.side * self.x, self.near, 0, 1, self.far - self.near, across)
-        gable = Wall(self.side * self.x, self.near, self.side, 0, self.deep, ahead)
+        front = Wall(self.x, self.near, 0, 1, self.far - self.near, across)
+        gable = Wall(self.x, self.near, self.side, 0, self.deep, ahead)
         return [gable, front] if self.near > NEAR else [front]
 
     def cast(self, canvas: Canvas) -> None:
@@ -95,7 +95,7 @@ class Building:
         dx, dz = -sun[0] * reach, -sun[2] * reach
         if not self.side or dx * self.side > 0:
             return
-        x = self.side * self.x
+        x = self.x
         corners = [(x, 0, self.near), (x, 0, self.far), (x + dx, 0, self.far + dz), (x + dx, 0, self.near + dz)]
         canvas.shadow(np.array([corners]), canvas.air.sharpness)
 
@@ -208,8 +208,8 @@ class Building:
             slope += [(right - 1, ridge, self.near + 4), (left + 1, ridge, self.near + 4)]
             canvas.fill(slope, canvas.ink(self.roof, BUILDING, depth, 0.6))
             return
-        x, inner = self.side * self.x, self.side * (self.x + self.deep / 2)
-        back, ridge = self.side * (self.x + self.deep), self.height + self.deep * 0.36
+        x, inner = self.x, self.x + self.side * self.deep / 2
+        back, ridge = self.x + self.side * self.deep, self.height + self.deep * 0.36
         if self.near > NEAR:
             gable = [(x, self.height, self.near), (inner, ridge, self.near), (back, self.height, self.near)]
             canvas.fill(gable, canvas.ink(self.wall, BUILDING, self.near, max(0.0, -sun[2])))

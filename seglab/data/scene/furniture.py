@@ -50,20 +50,18 @@ class Fence:
         pass
 
     def draw(self, canvas: Canvas) -> None:
-        step = 0.3 if self.boards else 0.28
-        for near in np.arange(self.near, self.far, 6.0)[::-1]:
-            far = min(near + 6.0, self.far)
-            ink = canvas.ink(self.color, FENCE, (near + far) / 2, 0.6)
-            z = np.arange(near, far - 0.05, step)
-            if self.boards:
-                canvas.fill_all(self.bars(np.array([near]), far - near, 0, self.height - 0.08), ink)
-                dark = canvas.ink(toned(self.color, 0.6), FENCE, near, 0.4)
-                canvas.fill_all(self.bars(z, 0.07, 0, self.height), dark)
-                continue
-            canvas.fill_all(self.bars(z, 0.06, KERB, self.height), ink)
-            canvas.fill_all(self.bars(np.arange(near, far, 2.0), 0.12, 0, self.height + 0.06), ink)
-            for low in (self.height - 0.07, 0.28):
-                canvas.fill_all(self.bars(np.array([near]), far - near, low, low + 0.07), ink)
+        depth, length = (self.near + self.far) / 2, self.far - self.near
+        ink = canvas.ink(self.color, FENCE, depth, 0.6)
+        whole = np.array([self.near])
+        if self.boards:
+            canvas.fill_all(self.bars(whole, length, 0, self.height - 0.08), ink)
+            dark = canvas.ink(toned(self.color, 0.6), FENCE, depth, 0.4)
+            canvas.fill_all(self.bars(np.arange(self.near, self.far - 0.05, 0.3), 0.07, 0, self.height), dark)
+            return
+        canvas.fill_all(self.bars(np.arange(self.near, self.far - 0.05, 0.28), 0.06, KERB, self.height), ink)
+        canvas.fill_all(self.bars(np.arange(self.near, self.far, 2.0), 0.12, 0, self.height + 0.06), ink)
+        for low in (self.height - 0.07, 0.28):
+            canvas.fill_all(self.bars(whole, length, low, low + 0.07), ink)
 
     def bars(self, z: np.ndarray, width: float, low: float, high: float) -> np.ndarray:
         """Upright rectangles in the plane of the fence, (m, 4, 3)."""
@@ -93,11 +91,11 @@ class Lamp:
 
     def draw(self, canvas: Canvas) -> None:
         ink = canvas.ink(self.color, POLE, self.z, 0.5)
-        canvas.fill(bar(self.x, self.z, self.height, 0.20, 0.12), ink)
+        canvas.fill(bar(self.x, self.z, self.height, 0.30, 0.20), ink)
         if self.z < 20:
-            canvas.fill(bar(self.x, self.z, 0.9, 0.30, 0.26), ink)
+            canvas.fill(bar(self.x, self.z, 0.9, 0.38, 0.34), ink)
         reach = -np.sign(self.x) * self.arm
-        arm = [(0, -0.12), (reach, 0.28), (reach, 0.40), (0, 0.06)]
+        arm = [(0, -0.16), (reach, 0.24), (reach, 0.42), (0, 0.06)]
         canvas.fill(facing(self.x, self.z, arm, self.height), ink)
         tip = reach * 1.45
         head = [(reach * 0.9, 0.24), (tip, 0.26), (tip, 0.40), (reach * 0.9, 0.46)]
@@ -133,12 +131,13 @@ class Post:
 
 @dataclass(frozen=True)
 class Sign:
-    """A traffic sign on its post."""
+    """A traffic sign on its post; `size` enlarges its plate."""
 
     x: float
     z: float
     height: float
     kind: str
+    size: float
     color: Color
 
     @property
@@ -149,11 +148,11 @@ class Sign:
         cast_bar(canvas, self.x, self.z, self.height + 0.4, 0.25)
 
     def draw(self, canvas: Canvas) -> None:
-        canvas.fill(bar(self.x, self.z, self.height, 0.09, 0.09), canvas.ink(self.color, POLE, self.z, 0.5))
+        canvas.fill(bar(self.x, self.z, self.height, 0.12, 0.12), canvas.ink(self.color, POLE, self.z, 0.5))
         outer, edge, inner, face = SIGNS[self.kind]
         lit = 0.4 + 0.6 * canvas.sunlit(self.x, self.z)
         for flat, color in ((outer, edge), (inner, face)):
-            points = facing(self.x, self.z - 0.05, flat, self.height)
+            points = facing(self.x, self.z - 0.05, self.size * flat, self.height)
             canvas.fill(points, canvas.ink(color, SIGN, self.z, lit))
 
 
@@ -175,7 +174,7 @@ class TrafficLight:
         cast_bar(canvas, self.x, self.z, self.height, 0.2)
 
     def draw(self, canvas: Canvas) -> None:
-        canvas.fill(bar(self.x, self.z, self.height + 0.2, 0.15, 0.13), canvas.ink(self.color, POLE, self.z, 0.5))
+        canvas.fill(bar(self.x, self.z, self.height + 0.2, 0.19, 0.17), canvas.ink(self.color, POLE, self.z, 0.5))
         box = [(-0.22, -1.0), (0.22, -1.0), (0.22, 0.15), (-0.22, 0.15)]
         canvas.fill(facing(self.x, self.z - 0.1, box, self.height), canvas.ink((28, 32, 30), SIGN, self.z, 0.7))
         colors = ((255, 50, 40), (255, 190, 40), (60, 240, 120))

@@ -72,8 +72,8 @@ class Tree:
         bark = canvas.ink(self.bark, VEGETATION, self.z, 0.3)
         canvas.fill(bar(self.x, self.z, top, 0.16 * self.radius, 0.05), bark)
         size = np.array((self.radius, self.radius * self.slim))
-        towards = np.sign(sun[0]) * 0.22 * self.radius if canvas.air.sharpness > 0.2 else 0.0
-        for step, (share, lit) in enumerate(((1.0, 0.0), (0.74, 0.45))):
+        towards = np.sign(sun[0]) * 0.15 * self.radius if canvas.air.sharpness > 0.2 else 0.0
+        for step, (share, lit) in enumerate(((1.0, 0.0), (0.7, 0.45))):
             flat = outlines()[(self.seed + 7 * step) % OUTLINES] * size * share
             points = facing(self.x + towards * step, self.z, flat, top + 0.18 * step * self.radius)
             canvas.fill(points, canvas.ink(toned(self.color, 0.72 + 0.24 * step), VEGETATION, self.z, lit * sunlit))
@@ -106,16 +106,12 @@ class Hedge:
         pass
 
     def draw(self, canvas: Canvas) -> None:
-        edges = np.arange(self.near, self.far, 3.0)[::-1]
-        for near in edges:
-            far = min(near + 3.0, self.far)
-            z = np.linspace(near, far, 7)
-            ragged = 1 + 0.12 * outlines()[self.seed % OUTLINES, :7, 0]
-            top = np.stack([np.full(7, self.x), self.height * ragged, z], 1)
-            foot = np.array([(self.x, 0, far), (self.x, 0, near)])
-            ink = canvas.ink(self.color, VEGETATION, far, 0.35 + 0.2 * (self.seed % 3))
-            canvas.fill(np.concatenate([top, foot]), ink)
-            gable = np.array([(self.x, 0, near), (self.x, self.height, near)])
-            across = np.array([(np.sign(self.x) * 0.9, 0, 0)])
-            ink = canvas.ink(toned(self.color, 0.75), VEGETATION, near, 0.2)
-            canvas.fill(np.concatenate([gable, gable[::-1] + across]), ink)
+        z = np.linspace(self.near, self.far, 9)
+        ragged = 1 + 0.12 * outlines()[self.seed % OUTLINES, :9, 1]
+        top = np.stack([np.full(9, self.x), self.height * ragged, z], 1)
+        front = np.concatenate([top, [(self.x, 0, self.far), (self.x, 0, self.near)]])
+        canvas.fill(front, canvas.ink(self.color, VEGETATION, self.far, 0.35 + 0.2 * (self.seed % 3)))
+        back = self.x + (0.9 if self.x > 0 else -0.9)
+        end = [(self.x, 0, self.near), (self.x, self.height, self.near)]
+        end += [(back, self.height, self.near), (back, 0, self.near)]
+        canvas.fill(end, canvas.ink(toned(self.color, 0.75), VEGETATION, self.near, 0.2))

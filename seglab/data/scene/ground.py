@@ -205,15 +205,15 @@ def paint_markings(canvas: Canvas, street: Street, rng: Random) -> None:
     drive = street.kerb - street.parking
     for lane in range(1, street.lanes):
         x = -drive + 2 * drive * lane / street.lanes
-        canvas.fill_all(rectangles(x - 0.08, x + 0.08, starts, ends), ink)
+        canvas.fill_all(rectangles(x - 0.12, x + 0.12, starts, ends), ink)
     for near, far in pavement_spans(street):
         for side in (-1, 1):
             if street.parking:
-                canvas.fill(band(side * drive, side * (drive + 0.12), near, far), ink)
+                canvas.fill(band(side * drive, side * (drive + 0.18), near, far), ink)
                 bays = np.arange(near + 2, min(far, 50), 5.6)
-                canvas.fill_all(rectangles(side * drive, side * street.kerb, bays, bays + 0.12), ink)
+                canvas.fill_all(rectangles(side * drive, side * street.kerb, bays, bays + 0.16), ink)
             elif street.lanes > 2:
-                canvas.fill(band(side * (drive - 0.35), side * (drive - 0.22), near, far), ink)
+                canvas.fill(band(side * (drive - 0.40), side * (drive - 0.22), near, far), ink)
     if street.crossing:
         near, far = street.crossing
         for z in (near - 3.6, far + 0.8):

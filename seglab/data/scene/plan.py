@@ -76,7 +76,8 @@ def made_up(seed: str, weather: str) -> Plan:
         *make_traffic(rng, street, camera),
         *make_people(rng, street, camera, weather),
     ]
-    things.sort(key=lambda thing: -thing.depth - 0.12 * abs(thing.x))
+    # along a ray what is farther away is also farther to the side, which settles the order where depths overlap
+    things.sort(key=lambda thing: -thing.depth - 4 * abs(thing.x - camera.x))
     return Plan(WEATHERS[weather](Random(seed + weather)), street, camera, tuple(things))
 
 
@@ -85,7 +86,7 @@ def make_street(rng: Random, town: bool) -> Street:
     parking = rng.choice((0.0, 2.1, 2.1)) if town else rng.choice((0.0, 0.0, 2.0))
     kerb = lanes * rng.uniform(2.7, 3.2) / 2 + parking + (0.3 if not parking else 0)
     planted = kerb + (rng.uniform(0.8, 1.6) if rng.random() < (0.15 if town else 0.5) else 0)
-    start = rng.uniform(13, 34)
+    start = rng.uniform(11, 26)
     crossing = (start, start + rng.uniform(6, 8.5)) if rng.random() < 0.5 else None
     end = rng.uniform(55, 90) if rng.random() < 0.4 else FAR
     grey, warm = rng.uniform(78, 128), rng.uniform(-3, 5)
@@ -100,7 +101,7 @@ def make_street(rng: Random, town: bool) -> Street:
         crossing=crossing,
         end=end,
         zebra=rng.random() < 0.75,
-        worn=rng.uniform(0.0, 0.55),
+        worn=rng.uniform(0.0, 0.45),
         asphalt=(grey + warm, grey, grey - warm + 2),
         paving=(pale + tint, pale + tint * 0.3, pale - tint * 0.6),
         yard=between(rng, (74, 104, 48), (112, 124, 70)) if lawn else (pale * 0.9, pale * 0.86, pale * 0.78),
@@ -171,12 +172,12 @@ def make_houses(rng: Random, street: Street, town: bool) -> list[Building]:
             if street.crossing and z < street.crossing[1] and far > street.crossing[0] - path:
                 far = street.crossing[0] - path
                 if far - z > 4:
-                    houses.append(make_building(rng, side, x, z, far, town, scale))
+                    houses.append(make_building(rng, side, side * x, z, far, town, scale))
                 z = street.crossing[1] + path
                 continue
             if far - z > 4 and (town or rng.random() < 0.93) and far > NEAR + 0.5:
                 set_back = rng.choice((0, 0, 0.6)) if town else rng.uniform(0, 1.5)
-                houses.append(make_building(rng, side, x + set_back, z, far, town, scale))
+                houses.append(make_building(rng, side, side * (x + set_back), z, far, town, scale))
             z = far + (rng.choice((0, 0, 0, 0, rng.uniform(2, 6))) if town else rng.uniform(2, 5))
     x = -32.0
     while street.end < FAR and x < 32:
@@ -220,7 +221,7 @@ def make_green(rng: Random, street: Street, town: bool) -> list:
                 z += spacing * rng.uniform(0.85, 1.2)
         if town:
             continue
-        boundary = rng.choice(("hedge", "boards", "railing", "boards", "none"))
+        boundary = rng.choice(("hedge", "boards", "boards", "railing"))
         spans = ((2.5, street.crossing[0] - 3), (street.crossing[1] + 3, 60)) if street.crossing else ((2.5, 60),)
         for near, far in spans:
             green += make_boundary(rng, side * street.walls, near, min(far, street.end - 3), boundary)
@@ -239,13 +240,21 @@ def make_boundary(rng: Random, x: float, near: float, far: float, kind: str) -> 
     leaves, metal = between(rng, *rng.choice(LEAVES[:2])), rng.choice(METALS)
     while near < far - 2 and kind != "none":
         stop = min(far, near + rng.uniform(7, 14))
-        if kind == "hedge":
-            pieces.append(Hedge(x, near, stop, height * 1.15, leaves, rng.getrandbits(12)))
-        else:
-            boards = kind == "boards"
-            pieces.append(Fence(x, near, stop, height, boards, color if boards else metal))
+        for start, end in pieces_of(near, stop):
+            if kind == "hedge":
+                pieces.append(Hedge(x, start, end, height * 1.15, leaves, rng.getrandbits(12)))
+            else:
+                boards = kind == "boards"
+                pieces.append(Fence(x, start, end, height, boards, color if boards else metal))
         near = stop + rng.uniform(1.2, 3)
     return pieces
+
+
+def pieces_of(near: float, far: float, most: float = 4.2) -> list[tuple[float, float]]:
+    """The stretch cut into equal pieces, so short that each has one place in the order of drawing."""
+    count = max(1, round((far - near) / most))
+    step = (far - near) / count
+    return [(near + index * step, near + (index + 1) * step) for index in range(count)]
 
 
 def make_furniture(rng: Random, street: Street, town: bool) -> list:
@@ -254,15 +263,16 @@ def make_furniture(rng: Random, street: Street, town: bool) -> list:
     edge, metal = street.kerb + 0.45, rng.choice(METALS)
     lamp_height, arm = rng.uniform(5, 8), rng.uniform(0.9, 2.2)
     z, side = rng.uniform(6, 16), rng.choice((-1, 1))
-    while z < 90:
+    while z < 45:
         if not in_crossing(street, z, 1):
             things.append(Lamp(side * edge, z, lamp_height, arm, metal))
-        z, side = z + rng.uniform(9, 15), -side
-    kinds = list(SIGNS)
-    for _ in range(rng.randrange(2, 6)):
-        side, z = rng.choice((-1, 1, 1)), rng.uniform(6, 34)
+        z, side = z + rng.uniform(7, 12), -side
+    kinds, size = list(SIGNS), rng.uniform(1.0, 1.35)
+    for _ in range(rng.randrange(3, 7)):
+        side, z = rng.choice((-1, 1, 1)), rng.uniform(4.5, 18)
         if not in_crossing(street, z, 0.5):
-            things.append(Sign(side * (edge + rng.uniform(0, 0.3)), z, rng.uniform(2.0, 2.7), rng.choice(kinds), metal))
+            x, height = side * (edge + rng.uniform(0, 0.3)), rng.uniform(2.0, 2.7)
+            things.append(Sign(x, z, height, rng.choice(kinds), size, metal))
     if street.crossing and rng.random() < 0.6:
         shows, height = rng.randrange(3), rng.uniform(2.9, 3.6)
         for side in (-1, 1):
@@ -274,14 +284,16 @@ def make_furniture(rng: Random, street: Street, town: bool) -> list:
         tall, z = rng.uniform(0.8, 1.1), near
         while z < near + 14:
             if not in_crossing(street, z, 1):
-                things.append(Post(side * (street.kerb + 0.25), z, tall, 0.14, metal))
+                things.append(Post(side * (street.kerb + 0.25), z, tall, 0.18, metal))
             z += 1.8
-    if rng.random() < (0.45 if town else 0.15):
+    if rng.random() < (0.6 if town else 0.25):
         side = rng.choice((-1, 1))
-        near = rng.uniform(5, 10)
-        far = min(near + rng.uniform(7, 18), street.crossing[0] - 1.5 if street.crossing else 60)
+        near = rng.uniform(4, 8)
+        far = min(near + rng.uniform(8, 20), street.crossing[0] - 1.5 if street.crossing else 60)
         if far > near + 2:
-            things.append(Fence(side * (street.kerb + 0.3), near, far, 1.05, False, rng.choice(METALS)))
+            color = rng.choice(METALS)
+            for start, end in pieces_of(near, far):
+                things.append(Fence(side * (street.kerb + 0.3), start, end, 1.05, False, color))
     return things
 
 
@@ -323,15 +335,15 @@ def make_traffic(rng: Random, street: Street, camera: Camera) -> list[Car]:
 def make_people(rng: Random, street: Street, camera: Camera, weather: str) -> list[Person]:
     """People on the pavements, alone or together, and some who cross the road."""
     people = []
-    for _ in range(rng.randrange(2, 8)):
-        side, z = rng.choice((-1, 1)), rng.uniform(6, 13) if rng.random() < 0.4 else rng.uniform(9, 40)
+    for _ in range(rng.randrange(4, 10)):
+        side, z = rng.choice((-1, 1)), rng.uniform(4.5, 9) if rng.random() < 0.6 else rng.uniform(8, 24)
         x = side * rng.uniform(street.planted + 0.35, street.walls - 0.35)
         if in_crossing(street, z, 0.5) or (abs(x - camera.x) < 0.8 and z < 7):
             continue
         for friend in range(rng.choice((1, 1, 1, 2, 3))):
             people.append(make_person(rng, x + 0.55 * friend * -side, z + 0.3 * friend, KERB, weather))
     if rng.random() < 0.45:
-        z = street.crossing[0] - 2.2 if street.crossing else rng.uniform(10, 28)
+        z = street.crossing[0] - 2.2 if street.crossing else rng.uniform(7, 20)
         for _ in range(rng.choice((1, 2, 3))):
             x = rng.uniform(-0.9, 0.9) * street.kerb
             people.append(make_person(rng, x, z + rng.uniform(-0.8, 0.8), 0.0, weather, across=True))

@@ -106,6 +106,7 @@ def parser() -> Parser:
 
     checking = command(data, "open a data source and report what is there and what is wrong")
     checking.set_defaults(dotted=True)
+    checking.add_argument("--sheet", type=Path, metavar="FILE", help="draw 16 validation images with their masks")
     checking.add_argument("--data", required=True, help="the data source, such as folder; options: --data.root DIR")
     return top
 
@@ -392,8 +393,16 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     if isinstance(dataset, folder.Folder):
         report = dataset.report()
         print(report.text())
-        return 2 if report.rows else 0
+        if report.rows:
+            return 2
     found = dataset.open()
     print(f"{len(found.train)} training, {len(found.search)} search and {len(found.val)} validation images")
     print(f"{len(found.classes)} classes: {', '.join(found.classes)}")
+    if arguments.sheet:
+        from PIL import Image
+
+        from seglab import draw
+
+        shown = [found.val[n] for n in range(min(16, len(found.val)))]
+        Image.fromarray(draw.contact_sheet(shown, found.colors)).save(arguments.sheet)
     return 0

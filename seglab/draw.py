@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from seglab.compare import Comparison
+    from seglab.data.base import Sample
 
 Colors = Sequence[tuple[int, int, int]]
 
@@ -40,6 +41,18 @@ def overlay(image: np.ndarray, labels: np.ndarray, colors: Colors, strength: flo
     """uint8 (H, W, 3): the labels' colours over the image, its own light still visible; void stays as it is."""
     mixed = (image * (1 - strength) + painted(labels, colors) * strength).round().astype(np.uint8)
     return np.where((labels == VOID)[..., None], image, mixed)
+
+
+def contact_sheet(samples: Sequence[Sample], colors: Colors, columns: int = 4, gap: int = 4) -> np.ndarray:
+    """uint8 (H, W, 3): each image with its mask beside it, in rows, the first one's size for all."""
+    height, width = samples[0].mask.shape
+    rows = -(-len(samples) // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (2 * width + gap) - gap, 3), 255, np.uint8)
+    for n, sample in enumerate(samples):
+        top, left = n // columns * (height + gap), n % columns * (2 * width + gap)
+        pair = np.hstack([sample.image, painted(sample.mask, colors)])[:height, : 2 * width]
+        sheet[top : top + pair.shape[0], left : left + pair.shape[1]] = pair
+    return sheet
 
 
 def curve(axes: Axes, comparison: Comparison, metric: str) -> None:

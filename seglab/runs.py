@@ -166,7 +166,10 @@ def status(directory: Path) -> Status:
     except FileNotFoundError:
         lines = []
     if len(lines) > 1 and b'"kind":"finished"' in lines[-2]:
-        finished = from_line(lines[-2])
+        try:
+            finished = from_line(lines[-2])
+        except ValueError:  # a damaged file; reading its events tells more
+            return Status("failed")
         return Status(finished.reason, finished)
     if is_locked(directory):
         return Status("running")

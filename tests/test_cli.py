@@ -227,3 +227,20 @@ def test_the_help_names_every_field(capsys):
     out = seglab(capsys, "train", "--help")[1]
     for name in RunConfig.model_fields:
         assert f"--{name}" in out
+
+
+def test_data_reports_a_folder_file_by_file_and_draws_a_sheet(capsys, tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for n in range(6):
+        Image.fromarray(np.full((48, 64, 3), 40 * n, np.uint8)).save(tmp_path / "images" / f"{n}.png")
+        Image.fromarray((np.arange(48 * 64).reshape(48, 64) % 3).astype(np.uint8)).save(tmp_path / "masks" / f"{n}.png")
+    arguments = ["data", "--data", "folder", "--data.root", tmp_path, "--sheet", tmp_path / "sheet.png"]
+    code, out, err = seglab(capsys, *arguments)
+    assert code == 0 and "problems: 0" in out and "3 classes" in out, err
+    assert Image.open(tmp_path / "sheet.png").size[0] > 2 * 64
+    Image.fromarray(np.zeros((48, 32), np.uint8)).save(tmp_path / "masks" / "3.png")
+    code, out, _ = seglab(capsys, *arguments)
+    assert code == 2 and "wrong: masks/3.png" in out and "32 x 48" in out
+    code, out, _ = seglab(capsys, "data", "--data", "streets", "--data.val_images", "20", "--data.train_images", "4")
+    assert code == 0 and "4 training, 10 search and 10 validation images" in out

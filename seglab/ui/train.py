@@ -46,7 +46,12 @@ def build() -> None:
     def begin(values: dict[Component, Any], request: gr.Request) -> list[Any]:
         lang = language(request)
         try:
-            directories = jobs.submit(form.configs(values))
+            configs = form.configs(values)
+            configs[0].data.open()  # data that is missing is told now, not by a run that fails
+            directories = jobs.submit(configs)
+        except OSError as problem:
+            error = SeglabError("{kind}: {reason}", kind=type(problem).__name__, reason=problem.strerror)
+            return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
         except SeglabError as error:
             return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
         text = say("{count} in the queue: they go on when this page is closed.", lang, count=len(directories))
@@ -88,9 +93,10 @@ def act(event: gr.EventData, request: gr.Request) -> str:
     lang = language(request)
     try:
         directory = next((directory for directory in own() if directory.name == event.run), None)
-        if directory is None:
+        action = {"stop": jobs.stop, "resume": jobs.resubmit}.get(event.action)
+        if directory is None or action is None:
             raise SeglabError("there is no run {run}", run=repr(event.run))
-        {"stop": jobs.stop, "resume": jobs.resubmit}[event.action](directory)
+        action(directory)
     except SeglabError as error:
         return views.render("message.html", lang, text=told(error, lang), kind="wrong")
     return ""
@@ -99,14 +105,15 @@ def act(event: gr.EventData, request: gr.Request) -> str:
 def look(names: list[str] | None, epoch: float, seen: dict[str, Any], request: gr.Request) -> list[Any]:
     """What is new since `seen` about the runs; leaves alone on the page what has not changed."""
     lang, known = language(request), {directory.name: directory for directory in own()}
-    directories = [known[name] for name in sorted(names or [], key=list(known).index) if name in known]
+    picked = [directory for name, directory in known.items() if name in (names or [])]
+    directories = [directory for directory in picked if views.readable(directory)]
     stamped = views.stamp(directories)
     reached = views.epochs(directories)
     followed = epoch >= seen.get("epochs", 1)  # the slider at its end follows the training
     wanted = None if followed or not reached else reached[min(int(epoch), len(reached)) - 1]
     now = {
         "choices": list(known),
-        "table": views.table(directories, lang),
+        "table": views.table(picked, lang),
         "curves": stamped,
         "samples": (reached, wanted, [name for name, _ in stamped]),
     }

@@ -84,19 +84,28 @@ def table(directories: Sequence[Path], lang: str) -> str:
     return render("jobs.html", lang, rows=rows)
 
 
+def readable(directory: Path) -> bool:
+    """Whether the run's files are sound; `table` tells why not."""
+    return progress(*stamp([directory]))["readable"]
+
+
 @lru_cache(maxsize=256)
 def progress(stamped: tuple[str, int]) -> dict[str, Any]:
     """How far a run is and what is left, as of its stamp."""
-    events, config = runs.events(Path(stamped[0])), runs.config(Path(stamped[0]))
+    try:
+        events, config = runs.events(Path(stamped[0])), runs.config(Path(stamped[0]))
+    except SeglabError as error:
+        nothing = {"model": "-", "done": 0.0, "epoch": 0.0, "epochs": 0, "miou": None, "left": None}
+        return nothing | {"readable": False, "why": error}
     scored = next((event for event in reversed(events) if isinstance(event, Evaluated)), None)
     stepped = next((event for event in reversed(events) if isinstance(event, Stepped)), None)
     total = next((event.total_steps for event in events if isinstance(event, Started)), 1)
     done = events[-1].step / total if events else 0.0
+    ended = events[-1] if events and isinstance(events[-1], Finished) else None
     return {
+        "readable": True,
         "model": config.model.name,
-        "why": SeglabError(events[-1].template, **events[-1].values)
-        if events and isinstance(events[-1], Finished)
-        else None,
+        "why": ended and SeglabError(ended.template, **ended.values),
         "done": done,
         "epoch": done * config.epochs,
         "epochs": config.epochs,

@@ -1,0 +1,188 @@
+"""What the page's handlers give, without a browser."""
+
+import json
+import re
+
+import pytest
+
+from seglab import jobs, runs
+from seglab.entry import SeglabError
+from seglab.ui import compare, predict, train, views
+from seglab.ui.form import Form
+from tests.conftest import tiny
+
+
+class Request:
+    query_params, headers = {}, {"accept-language": "en"}
+
+
+class Pressed:
+    def __init__(self, run, action):
+        self.run, self.action = run, action
+
+
+def done(name, **options):
+    directory = runs.create(tiny(**options), name)
+    list(runs.work(directory))
+    return directory
+
+
+def looked(names, seen=None, epoch=1):
+    return train.look(names, epoch, seen or {}, Request())
+
+
+def test_nothing_is_sent_again_that_has_not_changed():
+    done("one")
+    first = looked(["one"])
+    second = looked(["one"], first[-1], epoch=2)
+    assert "one" in first[1] and "<svg" in first[2] and "<img" in first[4]
+    assert all(part == {"__type__": "update"} for part in second[:5])
+    done("two")
+    third = looked(["one", "two"], second[-1], epoch=2)
+    assert "two" in third[1] and third[2].count("<svg") == 5
+
+
+def test_a_damaged_run_is_told_and_the_others_go_on():
+    done("good")
+    bad = done("bad")
+    (bad / "events.jsonl").write_bytes(b"?" + (bad / "events.jsonl").read_bytes())
+    parts = looked(["good", "bad"])
+    assert "events.jsonl is damaged" in parts[1] and "good" in parts[1]
+    assert "<svg" in parts[2] and "bad" not in parts[2]
+
+
+def test_names_that_a_page_made_up_do_nothing():
+    done("real")
+    assert "real" in looked(["real", "../../etc", None])[1]
+    for run, action in (("nothing", "stop"), ("real", "delete"), ("../real", "stop"), (None, None)):
+        assert "wrong" in train.act(Pressed(run, action), Request())
+    assert runs.status(runs.find("real")).state == "completed"
+
+
+def test_what_a_person_named_is_escaped():
+    directory = runs.home() / "x<img src=1 onerror=alert(1)>"
+    directory.mkdir(parents=True)
+    (directory / "config.json").write_text(tiny().model_dump_json())
+    shown = "".join(str(part) for part in looked([directory.name])[1:3])
+    assert "<img src=1" not in shown and "&lt;img" in shown
+    assert "<script>" not in views.legend(["<script>"], [(1, 2, 3)], "en")
+
+
+def test_stopping_and_resuming_from_the_page():
+    (directory,) = jobs.submit([tiny()])
+    assert train.act(Pressed(directory.name, "stop"), Request()) == ""
+    assert runs.status(directory).state == "stopped" and jobs.queue() == []
+    assert train.act(Pressed(directory.name, "resume"), Request()) == ""
+    assert runs.status(directory).state == "queued" and jobs.queue() == [directory]
+
+
+def test_masks_can_be_seen_after_any_epoch():
+    directory = done("one", epochs=3)
+    assert views.epochs([directory]) == ["epoch_001", "epoch_002", "epoch_003"]
+    latest, first = (views.samples([directory], epoch, "en") for epoch in (None, "epoch_001"))
+    assert "epoch 3" in latest and "epoch 1" in first and latest.count("<img") == first.count("<img")
+
+
+def test_the_scoreboard_shows_only_what_differs():
+    runs_ = [done("one"), done("two", seed=3)]
+    board = views.scoreboard(views.stamp(runs_), "en")
+    section = board[board.index("What differs") :]
+    assert re.findall(r"<code>(\w+)</code>", section) == ["seed"]
+    assert "cannot be compared" not in board
+    other = done("three", data={"name": "streets", "train_images": 8, "val_images": 6, "size": 64})
+    assert "cannot be compared" in views.scoreboard(views.stamp([*runs_, other]), "en")
+
+
+def test_compare_offers_runs_that_have_weights():
+    done("one")
+    runs.create(tiny(), "waiting")
+    names = [directory.name for directory in compare.trained()]
+    assert "one" in names and "waiting" not in names
+    curves, scores = compare.show(["one", "waiting", "../one"], Request())
+    assert "<svg" in curves and "one" in scores and "waiting" not in scores
+    assert "Pick" in compare.show([], Request())[0]
+
+
+@pytest.fixture(scope="module")
+def form():
+    import gradio as gr
+
+    with gr.Blocks():
+        return Form()
+
+
+def filled(form, **changes):
+    values = {control: control.value for control in form.inputs()}
+    return values | changes
+
+
+def test_the_form_as_it_opens_is_the_default_configuration(form):
+    from seglab.config import RunConfig
+
+    assert form.configs(filled(form)) == [RunConfig()]
+
+
+def test_every_option_of_every_entry_that_is_no_path_has_a_control(form):
+    from seglab.entry import FAMILIES
+
+    for choice in (form.models, form.data, form.loss, form.scheduler, form.optimizer, form.techniques):
+        for name, controls in choice.entries.items():
+            schema = controls.entry.model_json_schema()["properties"]
+            plain = {option for option, kind in schema.items() if not re.search("path|array", json.dumps(kind))}
+            assert set(controls.controls) == plain, name
+    assert set(form.models.entries) == set(FAMILIES["architectures"].entries)
+    assert set(form.techniques.entries) == set(FAMILIES["techniques"].entries)
+
+
+def test_the_form_gives_one_configuration_for_each_model(form):
+    width = form.models.entries["encoder_decoder"].controls["width"]
+    values = filled(form) | {form.models.picker: ["unet", "encoder_decoder"], width: 8}
+    values |= {form.loss.picker: ["dice"], form.techniques.picker: ["flip", "ema"], form.scalars["epochs"]: 3}
+    one, two = form.configs(values)
+    assert (one.model.name, two.model.name, two.model.width) == ("unet", "encoder_decoder", 8)
+    assert one.loss.name == "dice" and [each.name for each in one.techniques] == ["flip", "ema"] and one.epochs == 3
+    assert one.model_copy(update={"model": two.model}) == two
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("epochs", 0, ["epochs", "1 or more"]),
+        ("epochs", float("nan"), ["epochs"]),
+        ("epochs", "many", ["epochs", "many"]),
+        ("image_size", True, ["image_size"]),
+        ("budget_seconds", -3, ["budget_seconds", "more than 0"]),
+        ("seed", [1], ["seed"]),
+    ],
+)
+def test_a_value_that_no_run_allows_is_refused(form, field, value, words):
+    with pytest.raises(SeglabError) as caught:
+        form.configs(filled(form) | {form.scalars[field]: value})
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_form_without_a_model_or_with_an_unknown_one_is_refused(form):
+    for picked, word in (([], "at least one model"), (["unte"], "did you mean 'unet'")):
+        with pytest.raises(SeglabError, match=word):
+            form.configs(filled(form) | {form.models.picker: picked})
+    with pytest.raises(SeglabError, match="at least one loss"):
+        form.configs(filled(form) | {form.loss.picker: []})
+    with pytest.raises(SeglabError, match="no 'magic' among the losses"):
+        form.configs(filled(form) | {form.loss.picker: ["magic"]})
+
+
+def test_a_prediction_is_painted_before_and_after_the_crf_with_its_score():
+    done("one", epochs=4, optimizer={"name": "adamw", "lr": 1e-2})
+    legend, caption, *_ = painted = predict.painted(["one"], 0, {}, "en")
+    assert "building" in legend and re.search(r"0\.\d+ → 0\.\d+", caption)
+    slider = painted[1 + predict.MODELS]
+    before, after = slider.value if hasattr(slider, "value") else slider["value"]
+    assert before != after and painted[-1] == ""
+
+
+def test_a_mistake_on_the_predict_tab_leaves_what_was_there():
+    done("one")
+    for names, options in ((["gone"], {}), (["one"], {"theta_beta": 0}), (["one"], {"iterations": float("nan")})):
+        parts = predict.painted(names, 0, options, "en")
+        assert "wrong" in parts[-1] and all(part == {"__type__": "update"} for part in parts[:-1])

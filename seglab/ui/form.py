@@ -121,18 +121,15 @@ class Choice:
         return [self.picker, *(control for entry in self.entries.values() for control in entry.inputs())]
 
     def read(self, values: Values) -> list[dict[str, Any]]:
-        """Every picked entry with its options, weighted losses as parts of a sum."""
+        """Every picked entry with its options, weighted losses as parts of a sum; unknown names stay, to be refused."""
         picked = values[self.picker] or []
-        names = picked if isinstance(picked, list) else [picked]
-        unknown = [name for name in names if name not in self.entries]
-        found = [{"name": name} if name in unknown else self.entries[name].read(values) for name in names]
-        if not self.weighted:
-            return found
-        return [
-            {"weight": values[self.entries[loss["name"]].weight], "loss": loss}
-            for loss in found
-            if loss["name"] not in unknown
-        ]
+        found = []
+        for name in picked if isinstance(picked, list) else [picked]:
+            known = self.entries.get(name) if isinstance(name, str) else None
+            entry = known.read(values) if known else {"name": name}
+            weight = values[known.weight] if known and known.weight else 1
+            found.append({"weight": weight, "loss": entry} if self.weighted else entry)
+        return found
 
 
 PLURALS = {"model": "models", "loss": "losses"}

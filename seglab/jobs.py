@@ -62,8 +62,8 @@ def queue(home: Path | None = None) -> list[Path]:
 
 def stop(directory: Path) -> None:
     """Ends a run: a waiting one leaves the queue, one under way ends after its present step."""
-    (directory / "queued").unlink(missing_ok=True)
     runs.stop(directory)
+    (directory / "queued").unlink(missing_ok=True)
 
 
 def threads() -> int:

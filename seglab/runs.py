@@ -155,25 +155,30 @@ class Status:
 
 
 def status(directory: Path) -> Status:
-    """Derived from its place in the queue, the last event and the lock; reads only the end of the events."""
+    """Derived from its place in the queue, the lock and the last event; reads only the end of the events."""
     if (directory / "queued").exists():
         return Status("queued")
+    if is_locked(directory):
+        return Status("running")
+    try:
+        ended = last_word(directory)
+    except ValueError:  # a damaged file; reading its events tells more
+        return Status("failed")
+    if ended:
+        return Status(ended.reason, ended)
+    return Status("interrupted" if size_of(directory / "events.jsonl") else "queued")
+
+
+def last_word(directory: Path) -> Finished | None:
+    """How the run ended; None for one that has not, or that has begun again."""
     try:
         with open(directory / "events.jsonl", "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 8192))
             lines = file.read().split(b"\n")
     except FileNotFoundError:
-        lines = []
-    if len(lines) > 1 and b'"kind":"finished"' in lines[-2]:
-        try:
-            finished = from_line(lines[-2])
-        except ValueError:  # a damaged file; reading its events tells more
-            return Status("failed")
-        return Status(finished.reason, finished)
-    if is_locked(directory):
-        return Status("running")
-    return Status("interrupted" if size_of(directory / "events.jsonl") else "queued")
+        return None
+    return from_line(lines[-2]) if len(lines) > 1 and b'"kind":"finished"' in lines[-2] else None
 
 
 def size_of(path: Path) -> int:
@@ -222,6 +227,7 @@ def stop(directory: Path) -> None:
     (directory / "stop").touch()
     if state.state != "running":
         with contextlib.suppress(SeglabError), locked(directory):  # if it began meanwhile it sees the file
+            (directory / "queued").unlink(missing_ok=True)
             append(directory, ending(directory, "stopped"))
 
 
@@ -233,10 +239,10 @@ def work(
     Raises SeglabError when the run is over, busy, or asked to stop; a mistake on the way is recorded, then raised.
     """
     with locked(directory):
-        state = status(directory)
-        if state.state in ("completed", "budget", "diverged"):
+        ended = last_word(directory)
+        if ended and ended.reason in ("completed", "budget", "diverged"):
             raise SeglabError(
-                "{run} is over ({reason}); there is nothing to resume", run=directory.name, reason=state.state
+                "{run} is over ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
             )
         stopping = directory / "stop"
         if stopping.exists():

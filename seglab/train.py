@@ -205,7 +205,8 @@ class Run:
         self.evaluation_seconds = time.monotonic() - began
         scores = {name: evaluation.score() for name, evaluation in self.evaluations.items()}
         miou = scores["search"].miou or 0.0
-        best = self.best is None or miou > self.best.search_miou
+        finite = all(math.isfinite(score.loss) for score in scores.values())
+        best = finite and (self.best is None or miou > self.best.search_miou)
         if best:
             self.best = Best(self.epoch, miou, scores["val"].miou)
         return Evaluated(

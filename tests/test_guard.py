@@ -50,7 +50,14 @@ def test_a_body_of_unknown_length_is_cut_off_at_the_limit(client):
 
 
 @pytest.mark.parametrize(
-    "path", ["/gradio_api/file=https://example.org/x", "/file=http://127.0.0.1/x", "/gradio_api/deep_link", "/proxy=x"]
+    "path",
+    [
+        "/gradio_api/file=https://example.org/x",
+        "/file=http://127.0.0.1/x",
+        "/gradio_api/file/http://127.0.0.1/x",
+        "/gradio_api/deep_link",
+        "/proxy=x",
+    ],
 )
 def test_the_open_proxies_are_shut(client, path):
     assert client.get(path).status_code == 404

@@ -61,6 +61,21 @@ def test_a_run_at_work_stops_when_it_is_told_to_and_can_be_resumed(worker):
     wait_until(lambda: state(directory) == "stopped", 10)
 
 
+def test_a_resumed_run_that_is_stopped_while_it_waits_stays_stopped(worker):
+    worker.ended.set()
+    worker.join(10)
+    directory = runs.create(tiny(epochs=400))
+    stream = runs.work(directory)
+    next(stream)
+    runs.stop(directory)
+    list(stream)
+    jobs.resubmit(directory)
+    jobs.stop(directory)
+    assert state(directory) == "stopped" and jobs.queue() == []
+    with pytest.raises(SeglabError, match="was stopped"):  # a child that had begun before sees it
+        list(runs.work(directory))
+
+
 def test_a_waiting_run_leaves_the_queue_when_it_is_stopped():
     first, second = jobs.submit([tiny(), tiny()])
     jobs.stop(first)

@@ -13,6 +13,8 @@ from seglab.vision import torchvision
 
 LOSSES = {name: entry() for name, entry in FAMILIES["losses"].entries.items() if name != "sum"}
 LOSSES["sum"] = validated(Loss, "cross_entropy + 0.5*dice")
+NESTED = {"name": "sum", "parts": [{"loss": "dice"}, {"loss": {"name": "sum", "parts": [{"loss": "dice"}] * 2}}]}
+LOSSES["nested sum"] = validated(Loss, NESTED)
 each = pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
 
 

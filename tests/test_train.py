@@ -95,7 +95,24 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged():
             with torch.no_grad():
                 run.model.net.classifier.weight.fill_(math.nan)
     assert events[-1].reason == "diverged" and "nan" in events[-1].text
-    assert sum(isinstance(event, Evaluated) for event in events) == 1 and len(best) > 0
+    assert sum(isinstance(event, Evaluated) for event in events) == 1
+    assert events[-1].best_epoch == 1.0 and all(torch.isfinite(value).all() for value in best.values())
+
+
+def test_weights_that_are_no_numbers_are_never_the_best():
+    run = training.Run(tiny(epochs=1))
+    step = run.advance
+
+    def spoilt(batch):
+        found = step(batch)
+        with torch.no_grad():
+            run.model.net.classifier.bias.fill_(math.inf)
+        return found
+
+    run.advance = lambda batch: spoilt(batch) if run.step == run.total_steps - 1 else step(batch)
+    events = list(training.train(run))
+    assert events[-1].reason == "diverged" and events[-1].best_epoch is None
+    assert not any(isinstance(event, Evaluated) for event in events)
 
 
 def test_an_absurd_learning_rate_diverges_or_ends_with_finite_scores():

@@ -42,6 +42,34 @@ def test_nothing_is_sent_again_that_has_not_changed():
     assert "two" in third[1] and third[2].count("<svg") == 5
 
 
+def test_masks_of_a_run_that_comes_later_to_an_epoch_appear():
+    done("first", epochs=2)
+    later = runs.create(tiny(epochs=2, seed=1), "later")
+    seen = looked(["first", "later"])[-1]
+    assert looked(["first", "later"], seen, epoch=2)[4] == {"__type__": "update"}
+    stream = runs.work(later)
+    while not (later / "samples" / "epoch_001").exists():
+        next(stream)
+    assert "later" not in seen["samples"] and "<img" in looked(["first", "later"], seen, epoch=2)[4]
+    stream.close()
+
+
+def test_the_epoch_slider_never_points_beyond_its_end():
+    done("long", epochs=3)
+    done("short", epochs=2)
+    seen = looked(["long"])[-1]
+    seen = looked(["long"], seen, epoch=2)[-1]
+    slider = train.look(["short"], 2, seen | {"epochs": 3}, Request())[3]
+    assert slider["value"] <= slider["maximum"] if isinstance(slider, dict) else slider.value <= slider.maximum
+
+
+def test_without_the_crf_the_models_masks_are_shown_and_what_is_missing_is_told(monkeypatch):
+    done("one")
+    monkeypatch.setattr(predict.crf, "missing", lambda: predict.crf.MISSING)
+    legend, caption, *_, message = predict.painted(["one"], 0, {}, "en")
+    assert "building" in legend and "one" in caption and "pydensecrf2" in message
+
+
 def test_a_damaged_run_is_told_and_the_others_go_on():
     done("good")
     bad = done("bad")

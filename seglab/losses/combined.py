@@ -28,8 +28,7 @@ class Sum(Loss):
         terms: dict[str, Term] = {}
         for part in self.parts:
             for name, term in part.loss.terms(outputs, batch, progress).items():
-                number = 1 + sum(
-                    known.split(" ")[0] == name for known in terms
-                )  # the same loss twice: "dice", "dice 2"
-                terms[name if number == 1 else f"{name} {number}"] = Term(term.value, part.weight * term.weight)
+                names = (name, *(f"{name} {number}" for number in range(2, len(terms) + 3)))  # "dice", "dice 2", ...
+                free = next(candidate for candidate in names if candidate not in terms)
+                terms[free] = Term(term.value, part.weight * term.weight)
         return terms

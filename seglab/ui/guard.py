@@ -37,7 +37,7 @@ class Guard:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         path = scope["path"]
-        if "/file=http" in path or path.endswith("/deep_link") or "/proxy=" in path:
+        if "/file=http" in path or "/file/http" in path or path.endswith("/deep_link") or "/proxy=" in path:
             return await PlainTextResponse("not here", 404)(scope, receive, send)
         limit = UPLOAD if path.endswith("/upload") else OTHER
         headers = dict(scope["headers"])

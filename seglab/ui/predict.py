@@ -175,7 +175,7 @@ def prediction(name: str, stamped: float, source: str, place: int | str) -> tupl
 def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any], lang: str) -> list[Any]:
     """The legend, each model's caption and its picture before and after the CRF, and what went wrong."""
     hidden: list[Any] = [gr.ImageSlider(visible=False)] * (MODELS - len(names))
-    captions, sliders, legend = [], [], ""
+    captions, sliders, legend, wrong = [], [], "", ""
     try:
         parameters = validated(Crf, crf_options)
         for name in names:
@@ -184,7 +184,10 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
             shown = picture(names[0], place)
             before, milliseconds = prediction(name, stamped, names[0], place)
             began = time.perf_counter()
-            after = crf.refine(before, shown.image, parameters, deadline=DEADLINE)
+            try:
+                after = crf.refine(before, shown.image, parameters, deadline=DEADLINE)
+            except SeglabError as error:  # the models' own masks are shown all the same
+                after, wrong = before, views.render("message.html", lang, text=told(error, lang), kind="wrong")
             refined = (time.perf_counter() - began) * 1e3
             trained = model(name, stamped)
             labels = [probabilities.argmax(0).astype(np.uint8) for probabilities in (before, after)]
@@ -203,7 +206,6 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
                 )
             )
             legend = legend or views.legend(trained.classes, trained.colors, lang)
-        wrong = ""
     except SeglabError as error:
         wrong = views.render("message.html", lang, text=told(error, lang), kind="wrong")
         if not sliders:  # nothing is lost: what was on the page stays

@@ -115,11 +115,16 @@ def look(names: list[str] | None, epoch: float, seen: dict[str, Any], request: g
         "choices": list(known),
         "table": views.table(picked, lang),
         "curves": stamped,
-        "samples": (reached, wanted, [name for name, _ in stamped]),
+        "samples": (wanted, [(str(directory), views.epochs([directory])) for directory in directories]),
     }
     old = {part for part in now if now[part] == seen.get(part)}
     count = len(reached)
-    slider = gr.Slider(minimum=1, maximum=max(count, 2), value=max(count, 1) if followed else epoch, visible=count > 1)
+    slider = gr.Slider(
+        minimum=1,
+        maximum=max(count, 2),
+        value=max(count, 1) if followed else min(epoch, max(count, 1)),
+        visible=count > 1,
+    )
     return [
         gr.skip() if "choices" in old else gr.Dropdown(choices=views.named(reversed(known.values()))),
         gr.skip() if "table" in old else now["table"],

@@ -41,7 +41,7 @@ BOUNDS = {
     "w2": (0, 100),
     "theta_gamma": (0.5, 500),
 }
-MOST_ITERATIONS, MOST_CLASSES, MOST_NUMBERS = 20, 64, 40_000_000
+MOST_ITERATIONS, MOST_CLASSES = 20, 64
 MOST_PIXELS, LONGEST_SIDE = 409_600, 1024  # larger pictures are refined at this size and their answer is enlarged
 TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie by rounding; it is clipped then
 CLIP = 1e-5  # log(0) would make the marginals NaN
@@ -65,34 +65,50 @@ def refine(probabilities: np.ndarray, image: np.ndarray, parameters: Crf, deadli
     """
     if reason := missing():
         raise SeglabError(reason)
-    job = _checked(probabilities, image, parameters)
-    if len(job[0]) == 1:
-        return job[0]
-    answer = _child.ask(job, deadline)
+    checked = _checked(probabilities, image, parameters)
+    if len(checked[0]) == 1:
+        return checked[0]
+    answer = _child.ask(_shrunk(*checked), deadline)
     if isinstance(answer, np.ndarray):
-        return answer
+        return _enlarged(answer, image.shape[:2])
     template, values = answer
     raise SeglabError(template, **values)
 
 
 def refine_here(probabilities: np.ndarray, image: np.ndarray, parameters: Crf) -> np.ndarray:
     """What `refine` gives, computed in this process: nothing bounds its time, and it holds the GIL."""
-    probabilities, image, options = _checked(probabilities, image, parameters)
-    if len(probabilities) == 1:
-        return probabilities
+    checked = _checked(probabilities, image, parameters)
+    if len(checked[0]) == 1:
+        return checked[0]
+    small, small_image, options = _shrunk(*checked)
+    return _enlarged(_marginals(small, small_image, **options), image.shape[:2])
+
+
+def _shrunk(
+    probabilities: np.ndarray, image: np.ndarray, options: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Inputs that are too large for pydensecrf at a size that is not; the kernels' widths shrink with them."""
     height, width = image.shape[:2]
     scale = min(1.0, LONGEST_SIDE / max(height, width), math.sqrt(MOST_PIXELS / (height * width)))
-    if scale == 1:
-        return _marginals(probabilities, image, **options)
+    if scale < 1:
+        import cv2
 
+        size = max(1, int(width * scale)), max(1, int(height * scale))
+        options = options | {
+            theta: max(BOUNDS[theta][0], options[theta] * scale) for theta in ("theta_alpha", "theta_gamma")
+        }
+        probabilities = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in probabilities])
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return probabilities, image, options
+
+
+def _enlarged(marginals: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Marginals at the given picture's height and width."""
+    if marginals.shape[1:] == size:
+        return marginals
     import cv2
 
-    size = max(1, int(width * scale)), max(1, int(height * scale))
-    for theta in ("theta_alpha", "theta_gamma"):  # a width is in pixels of the picture as it was given
-        options[theta] = max(BOUNDS[theta][0], options[theta] * scale)
-    small = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in probabilities])
-    small = _marginals(small, cv2.resize(image, size, interpolation=cv2.INTER_AREA), **options)
-    return np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in small])
+    return np.stack([cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR) for plane in marginals])
 
 
 def _marginals(
@@ -147,7 +163,6 @@ def _checked(probabilities: Any, image: Any, parameters: Any) -> tuple[np.ndarra
         sizes = {"probabilities": f"{size[1]} x {size[0]}", "image": f"{image.shape[1]} x {image.shape[0]}"}
         raise SeglabError(SIZE, **sizes)
     _within("classes", classes, 1, MOST_CLASSES)
-    _within("classes x height x width", probabilities.size, 1, MOST_NUMBERS)
 
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused below
         probabilities = np.ascontiguousarray(probabilities, dtype=np.float32)

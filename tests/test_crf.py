@@ -217,11 +217,16 @@ def test_what_is_not_allowed_is_named_and_refused(call, probabilities, image, ch
     assert words in str(error.value)
 
 
-def test_too_many_numbers_are_refused_before_they_are_read():
-    probabilities = np.broadcast_to(np.float32(0.5), (64, 1000, 1000))
-    image = np.broadcast_to(np.uint8(0), (1000, 1000, 3))
-    with pytest.raises(SeglabError, match="classes x height x width: 64000000 is not allowed; allowed: 1 to 40000000"):
-        crf.refine_here(probabilities, image, options())
+@needs_pydensecrf
+def test_a_telephone_s_photograph_is_refined_at_its_own_size():
+    height, width = 2000, 2400
+    probabilities = np.full((11, height, width), 0.02, np.float32)
+    probabilities[0, :, :1200], probabilities[1, :, 1200:] = 0.82, 0.82
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, 1200:] = 255
+    marginals = crf.refine(probabilities, image, options())
+    assert marginals.shape == probabilities.shape
+    assert (marginals.argmax(0) == (np.arange(width) >= 1200)).mean() > 0.99
 
 
 @needs_pydensecrf

@@ -66,10 +66,12 @@ def measured(playwright, address: str) -> list[float]:
     page.goto(address)
     page.click("button[role=tab] >> nth=1")
     page.locator("#predict-slider-0 img").last.wait_for()
-    for other in range(len(runs.every())):  # the one run of this benchmark alone
-        chip = page.locator("#predict-models .token, #predict-models [class*=token]").nth(other)
-        if chip.count() and "measured" not in chip.inner_text():
-            chip.locator("[class*=remove]").click()
+    for chip in page.locator("#predict-models button[title='Remove'], #predict-models .token-remove").all()[::-1]:
+        chip.click()
+    page.click("#predict-models input")
+    page.click("#predict-models [role=option]:has-text('measured')")
+    page.keyboard.press("Escape")
+    page.locator("#predict-caption-0", has_text="measured").wait_for()
     page.wait_for_timeout(1500)
     slider = page.locator("#crf-theta_beta input[type=range]")
     box = slider.bounding_box()

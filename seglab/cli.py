@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from seglab.config import RunConfig
-from seglab.entry import FAMILIES, Dataset, Entry, Predictor, SeglabError, refusal_of, validated
+from seglab.entry import FAMILIES, Dataset, Entry, Predictor, SeglabError, refusal_of, shown, validated
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -74,7 +74,7 @@ def parser() -> Parser:
     for each in (training, resuming):
         each.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="where to compute")
         each.add_argument(
-            "--threads", type=int, default=os.cpu_count(), help="threads of the CPU (default: %(default)s)"
+            "--threads", type=threads, default=os.cpu_count(), help="threads of the CPU (default: %(default)s)"
         )
 
     scoring = command(evaluate, "score a run's best model")
@@ -111,6 +111,12 @@ def parser() -> Parser:
     return top
 
 
+def threads(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: 1 to 1024")
+    return int(text)
+
+
 # --- options from the command line
 
 
@@ -128,6 +134,8 @@ def dotted(tokens: Sequence[str]) -> dict[str, str]:
 
 def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
     """What was given for a run's fields, with the dotted options set inside."""
+    if not isinstance(given, dict):
+        raise SeglabError("the configuration is {given}; it must be an object with options", given=shown(given))
     config: dict[str, Any] = dict(given)
     for place, value in options.items():
         field, *path = place.split(".")
@@ -146,7 +154,12 @@ def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
                 assigned([entry], [entry["name"], *path], value, place)
             config[field] = entry
         else:
-            config[field] = {**(config.get(field) or {}), path[-1]: value}
+            inner = config.get(field) or {}
+            if field != "fold" or not isinstance(inner, dict):
+                raise SeglabError(
+                    "--{place} is not an option: {field} has no options of its own", place=place, field=field
+                )
+            config[field] = {**inner, path[-1]: value}
     return config
 
 
@@ -225,10 +238,12 @@ def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
             given = json.loads(Path(arguments.config).read_bytes())
         except (OSError, ValueError) as error:
             raise SeglabError("{file} cannot be read: {reason}", file=arguments.config, reason=error) from None
-    given |= {name: value for name in RunConfig.model_fields if (value := getattr(arguments, name)) is not None}
-    if isinstance(given.get("techniques"), str):
-        given["techniques"] = picked(given["techniques"], "techniques")
-    config = validated(RunConfig, settings(given, options))
+    typed = {name: value for name in RunConfig.model_fields if (value := getattr(arguments, name)) is not None}
+    given = given | typed if isinstance(given, dict) else given
+    config = settings(given, options)
+    if isinstance(config.get("techniques"), str):
+        config["techniques"] = picked(config["techniques"], "techniques")
+    config = validated(RunConfig, config)
     device = chosen(arguments.device)
     config.data.open()  # a missing folder is told before a run is made
     directory = runs.create(config, arguments.name)
@@ -346,16 +361,27 @@ def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
     predictors = pipeline(arguments, options)
     trained = runs.load(arguments.run)
-    twice = {path.stem for path in arguments.images if sum(path.stem == other.stem for other in arguments.images) > 1}
-    if twice:
-        raise SeglabError("two images are named {stem}; their label maps would overwrite each other", stem=min(twice))
+    made: set[Path] = {path.resolve() for path in arguments.images}  # a photograph is never overwritten
+    for path in arguments.images:
+        for target in targets(arguments.out, path):
+            if target.resolve() in made:
+                raise SeglabError(
+                    "{file} would overwrite {target}; give another --out", file=str(path), target=str(target)
+                )
+            made.add(target.resolve())
     arguments.out.mkdir(parents=True, exist_ok=True)
     for path in bar(arguments.images, len(arguments.images), "image"):
         image = read_photo(path)
         labels = predict.predict(trained, image, predictors).labels
-        write_mask(arguments.out / f"{path.stem}.png", labels, trained.colors)
-        Image.fromarray(draw.overlay(image, labels, trained.colors)).save(arguments.out / f"{path.stem}_overlay.png")
+        map_file, overlay_file = targets(arguments.out, path)
+        write_mask(map_file, labels, trained.colors)
+        Image.fromarray(draw.overlay(image, labels, trained.colors)).save(overlay_file)
     return 0
+
+
+def targets(out: Path, image: Path) -> tuple[Path, Path]:
+    """The label map and the overlay of an image."""
+    return out / f"{image.stem}.png", out / f"{image.stem}_overlay.png"
 
 
 def compare(arguments: argparse.Namespace, options: dict[str, str]) -> int:

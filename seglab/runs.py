@@ -51,6 +51,8 @@ def create(config: RunConfig, name: str | None = None) -> Path:
         )
     directory = home() / name
     try:
+        if (CHECKPOINTS / name).exists():  # a shipped run's name stands for the shipped run everywhere
+            raise FileExistsError
         directory.mkdir(parents=True)
     except FileExistsError:
         raise SeglabError("a run named {name} is there already; give another name", name=repr(name)) from None
@@ -248,11 +250,13 @@ def work(
         if stopping.exists():
             raise SeglabError("{run} was stopped; resume it to go on", run=directory.name)
         (directory / "queued").unlink(missing_ok=True)
-        for leftover in directory.glob(".*.????????"):  # what a killed process was writing
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        for place in (directory, directory / "samples"):  # what a killed process was writing
+            for leftover in place.glob(".*.????????"):
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         try:
             settings = config(directory)
-            weights = load(settings.init_from).model.state_dict() if settings.init_from else None
+            fresh = not (directory / "last").exists()
+            weights = load(settings.init_from).model.state_dict() if settings.init_from and fresh else None
             run = training.Run(settings, device, threads, weights, lambda: interrupted() or stopping.exists())
             restore(run, directory)
             yield from record(training.train(run), directory, run)
@@ -374,6 +378,8 @@ def restore(run: training.Run, directory: Path) -> None:
     """Takes the run to where its last snapshot was; a run without one starts at the beginning."""
     if not (directory / "last").exists():
         return
+    if description(directory)["digest"] != run.data.digest:
+        raise SeglabError("{run} cannot be resumed: its data has changed since it began", run=directory.name)
     try:
         pointer = json.loads((directory / "last").read_bytes())
         content = (directory / pointer["folder"] / "state.pt").read_bytes()
@@ -451,7 +457,7 @@ def ship(directory: Path, target: Path) -> None:
     """Copies a finished run to a new directory with its weights in float16, and without what only resuming needs."""
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
     content = safetensors.torch.save(state)
-    ignored = shutil.ignore_patterns("last*", "log.txt", ".*", "stop", "queued", "weights.safetensors", "events.jsonl")
+    ignored = shutil.ignore_patterns("last*", "log.txt", ".*", "stop", "queued", "weights.*", "events.jsonl")
     try:
         shutil.copytree(directory, target, ignore=ignored)
     except FileExistsError:

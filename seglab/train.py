@@ -63,7 +63,14 @@ class Run:
         self.seed_torch("weights")
         self.model = Segmenter(config.model, len(self.data.classes))
         if weights:
-            self.model.load_state_dict(weights)
+            try:
+                self.model.load_state_dict(weights)
+            except RuntimeError:
+                raise SeglabError(
+                    "init_from: the weights of {run} do not fit this model and its {count} classes",
+                    run=str(config.init_from),
+                    count=len(self.data.classes),
+                ) from None
         self.model.to(self.device, memory_format=torch.channels_last)
         self.loss = config.loss
         self.hooks: dict[str, Hooks] = {technique.name: technique.start(self) for technique in config.techniques}
@@ -171,7 +178,6 @@ class Run:
 
     def advance(self, batch: Batch) -> tuple[float, dict[str, float]]:
         """One step of the optimizer, unless the loss is not finite; gives the total loss and its raw terms."""
-        began = time.monotonic()
         self.seed_torch("step", self.step)
         self.model.train()
         self.optimizer.zero_grad()
@@ -190,8 +196,6 @@ class Run:
             self.step, self.lr = self.step + 1, self.optimizer.param_groups[0]["lr"]
             if self.config.scheduler.every == "step" or self.step % self.steps_per_epoch == 0:
                 self.scheduler.step()
-        self.step_seconds += time.monotonic() - began
-        self.timed_steps += 1
         return loss, values
 
     def evaluate(self) -> Evaluated:
@@ -282,8 +286,11 @@ def train(run: Run) -> Iterator[Event]:
         order = random(run.config.seed, epoch, "order").permutation(len(run.train)).tolist()
         places = batches(order, run.config.batch_size)[done:]
         with closing(ahead(lambda places, epoch=epoch: run.batch(epoch, places), places)) as loader:
+            began = time.monotonic()
             for batch in loader:
                 loss, terms = run.advance(batch)
+                run.step_seconds, run.timed_steps = run.step_seconds + time.monotonic() - began, run.timed_steps + 1
+                began = time.monotonic()  # the wait for the next batch counts too
                 if not math.isfinite(loss):
                     why = SeglabError("the loss became {loss} after step {step}", loss=loss, step=run.step)
                     yield run.finished("diverged", why)

@@ -109,6 +109,9 @@ def test_a_configuration_file_is_changed_by_the_options_beside_it(capsys, tmp_pa
         (["train", "--config", "/nowhere.json"], ["/nowhere.json"]),
         (["train", "--name", "a/b"], ["a/b", "not allowed"]),
         (["train", "--device", "tpu"], ["tpu", "cpu"]),
+        (["train", "--threads", "0"], ["'0'", "1 to 1024"]),
+        (["train", "--seed", "1", "--seed.x", "3"], ["--seed.x", "no options of its own"]),
+        (["train", "--fold", "3", "--fold.index", "1"], ["--fold.index"]),
         (["resume", "nothing"], ["'nothing'"]),
         (["evaluate", "nothing"], ["'nothing'"]),
         (["evaluate", "nothing", "--predictors", "crff"], ["'crff'", "'crf'"]),
@@ -198,6 +201,23 @@ def test_predict_says_what_is_wrong_with_an_image(capsys, run, tmp_path):
     (tmp_path / "text.jpg").write_text("hello")
     code, _, err = seglab(capsys, "predict", run, tmp_path / "text.jpg", "--out", tmp_path / "out")
     assert code == 2 and "text.jpg" in err and len(err.strip().splitlines()) == 1
+
+
+def test_predict_never_overwrites_a_photograph(capsys, run, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(photo)
+    before = photo.read_bytes()
+    code, _, err = seglab(capsys, "predict", run, photo, "--out", tmp_path)
+    assert code == 2 and "photo.png would overwrite" in err and photo.read_bytes() == before
+    (tmp_path / "photo_overlay.jpg").write_bytes(before)
+    code, _, err = seglab(capsys, "predict", run, photo, tmp_path / "photo_overlay.jpg", "--out", tmp_path / "out")
+    assert code == 2 and "photo_overlay.jpg would overwrite" in err
+
+
+def test_a_configuration_that_is_no_object_is_refused(capsys, tmp_path):
+    (tmp_path / "config.json").write_text("[1]")
+    code, _, err = seglab(capsys, "train", "--config", tmp_path / "config.json", "--epochs", "1")
+    assert code == 2 and "[1]" in err
 
 
 def test_compare_shows_curves_scores_and_only_what_differs(capsys, run, tmp_path):

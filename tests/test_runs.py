@@ -96,6 +96,39 @@ def test_a_shipped_run_is_half_as_large_and_predicts_almost_the_same(tmp_path):
         runs.ship(directory, tmp_path / "shipped")
 
 
+def test_weights_that_do_not_fit_are_refused_as_a_beginning():
+    first, _ = finished(tiny(epochs=1))
+    directory = runs.create(tiny(init_from=str(first), model={"name": "unet", "width": 8, "depth": 2}))
+    with pytest.raises(SeglabError, match="do not fit this model and its 11 classes"):
+        list(runs.work(directory))
+
+
+def test_a_run_goes_on_without_the_one_it_began_from(tmp_path):
+    first, _ = finished(tiny(epochs=1))
+    directory = runs.create(tiny(init_from=str(first)))
+    stream = runs.work(directory)
+    next(stream)
+    runs.stop(directory)
+    list(stream)
+    first.rename(tmp_path / "elsewhere")
+    runs.unstop(directory)
+    assert list(runs.work(directory))[-1].reason == "completed"
+
+
+def test_a_run_whose_data_has_changed_is_not_resumed():
+    directory = runs.create(tiny())
+    stream = runs.work(directory)
+    next(stream)
+    runs.stop(directory)
+    list(stream)
+    config = json.loads((directory / "config.json").read_bytes())
+    config["data"]["train_images"] += 4
+    (directory / "config.json").write_text(json.dumps(config))
+    runs.unstop(directory)
+    with pytest.raises(SeglabError, match="its data has changed"):
+        list(runs.work(directory))
+
+
 # --- names and finding
 
 
@@ -103,6 +136,11 @@ def test_a_name_is_taken_once():
     runs.create(tiny(), "mine")
     with pytest.raises(SeglabError, match="'mine' is there already"):
         runs.create(tiny(), "mine")
+
+
+def test_a_shipped_run_s_name_is_taken():
+    with pytest.raises(SeglabError, match="'unet' is there already"):
+        runs.create(tiny(), "unet")
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 81, "a\nb"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import shutil
 import threading
 import time
 import warnings
@@ -131,5 +133,6 @@ def private_folder() -> Path:
     import tempfile
 
     folder = Path(tempfile.mkdtemp(prefix="seglab-page-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     return folder

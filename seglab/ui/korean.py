@@ -159,11 +159,23 @@ KOREAN: dict[str, str] = {
     "the classes of {run} are not those of its data any more": (
         "{run} 실행의 클래스가 현재 데이터의 클래스와 다릅니다."
     ),
-    "two images are named {stem}; their label maps would overwrite each other": (
-        "이름이 {stem}인 이미지가 두 장 있어 예측 마스크를 서로 덮어쓰게 됩니다."
-    ),
     # --- errors of runs and the queue
     "{kind}: {reason}": "{kind}: {reason}",
+    "{file} would overwrite {target}; give another --out": (
+        "{file} 파일의 결과가 {target} 파일을 덮어쓰게 됩니다. --out에 다른 폴더를 지정하세요."
+    ),
+    "the configuration is {given}; it must be an object with options": (
+        "설정이 {given}입니다. 옵션을 담은 객체여야 합니다."
+    ),
+    "--{place} is not an option: {field} has no options of its own": (
+        "--{place} 옵션은 없습니다. {field}에는 하위 옵션이 없습니다."
+    ),
+    "{run} cannot be resumed: its data has changed since it began": (
+        "{run} 실행을 이어서 할 수 없습니다. 시작한 뒤 데이터가 바뀌었습니다."
+    ),
+    "init_from: the weights of {run} do not fit this model and its {count} classes": (
+        "init_from: {run} 실행의 가중치가 이 모델(클래스 {count}개)과 맞지 않습니다."
+    ),
     "{target} is there already": "{target} 폴더가 이미 있습니다.",
     "{run} is not finished yet": "{run} 실행이 아직 끝나지 않았습니다.",
     "the loss became {loss} after step {step}": "{step}번째 스텝 뒤에 손실이 {loss} 값이 되었습니다.",

@@ -123,7 +123,8 @@ def picture(name: str, place: int | str) -> Picture:
         image = read_photo(place)
         return Picture(resize_image(image, LONGEST) if max(image.shape[:2]) > LONGEST else image, None)
     val = opened(name).val
-    sample = val[place * len(val) // min(EXAMPLES, len(val))]
+    count = min(EXAMPLES, len(val))
+    sample = val[min(place, count - 1) * len(val) // count]  # another model's data may have fewer images
     return Picture(sample.image, sample.mask)
 
 
@@ -137,8 +138,10 @@ def examples(names: list[str] | None, request: gr.Request) -> str:
     return views.render("examples.html", language(request), pictures=shown)
 
 
-def picked(event: gr.EventData) -> int:
-    return int(event.place)
+def picked(event: gr.EventData) -> Any:
+    """The place of the pressed example; anything else changes nothing."""
+    place = str(event.place)
+    return int(place) if place.isdecimal() and int(place) < EXAMPLES else gr.skip()
 
 
 def uploaded(path: str, request: gr.Request) -> list[Any]:

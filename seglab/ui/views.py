@@ -22,6 +22,8 @@ from seglab.metrics import DEFINITION
 from seglab.train import folded
 from seglab.ui.text import say, told
 
+Stamp = tuple[str, int, str]  # a run's directory, the size of its events, its state
+
 _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -45,22 +47,31 @@ def named(directories: Iterable[Path]) -> list[tuple[str, str]]:
     return [(short(directory.name), directory.name) for directory in directories]
 
 
-def stamp(directories: Sequence[Path]) -> tuple[tuple[str, int], ...]:
+def stamp(directories: Sequence[Path]) -> tuple[Stamp, ...]:
     """What changes whenever one of the runs has something new to show."""
-    return tuple((str(directory), runs.size_of(directory / "events.jsonl")) for directory in directories)
+    return tuple(
+        (str(directory), runs.size_of(directory / "events.jsonl"), runs.status(directory).state)
+        for directory in directories
+    )
 
 
 @lru_cache(maxsize=64)
-def compared(stamped: tuple[tuple[str, int], ...]) -> Comparison:
+def compared(stamped: tuple[Stamp, ...]) -> Comparison:
     """The comparison of the runs as they were when stamped; shared by every visitor."""
-    return compare([Path(directory) for directory, _ in stamped])
+    return compare([Path(directory) for directory, *_ in stamped])
+
+
+@lru_cache(maxsize=320)
+def svg(stamped: tuple[Stamp, ...], metric: str) -> Markup:
+    """One picture, whatever the language."""
+    return Markup(draw.curve_svg(compared(stamped), metric))
 
 
 @lru_cache(maxsize=64)
-def curves(stamped: tuple[tuple[str, int], ...], lang: str) -> str:
+def curves(stamped: tuple[Stamp, ...], lang: str) -> str:
     """The five pictures of a comparison, the runs overlaid, with one legend."""
     comparison = compared(stamped)
-    panels = [(title, Markup(draw.curve_svg(comparison, metric))) for metric, title in draw.CURVES.items()]
+    panels = [(title, svg(stamped, metric)) for metric, title in draw.CURVES.items()]
     return render(
         "curves.html", lang, panels=panels, runs=chips(comparison), empty=not any(map(any, comparison.curves["lr"]))
     )
@@ -76,11 +87,10 @@ def table(directories: Sequence[Path], lang: str) -> str:
     rows = []
     for stamped in stamp(directories):
         directory = Path(stamped[0])
-        state = runs.status(directory).state
         place = waiting.index(directory) + 1 if directory in waiting else None
         known = progress(stamped)
         text = told(known["why"], lang) if known["why"] else ""
-        rows.append({"run": directory.name, "state": state, "place": place, "text": text} | known)
+        rows.append({"run": directory.name, "state": stamped[2], "place": place, "text": text} | known)
     return render("jobs.html", lang, rows=rows)
 
 
@@ -90,10 +100,13 @@ def readable(directory: Path) -> bool:
 
 
 @lru_cache(maxsize=256)
-def progress(stamped: tuple[str, int]) -> dict[str, Any]:
+def progress(stamped: Stamp) -> dict[str, Any]:
     """How far a run is and what is left, as of its stamp."""
+    directory = Path(stamped[0])
     try:
-        events, config = runs.events(Path(stamped[0])), runs.config(Path(stamped[0]))
+        events, config = runs.events(directory), runs.config(directory)
+        if (directory / "dataset.json").exists():
+            runs.description(directory)
     except SeglabError as error:
         nothing = {"model": "-", "done": 0.0, "epoch": 0.0, "epochs": 0, "miou": None, "left": None}
         return nothing | {"readable": False, "why": error}
@@ -185,7 +198,7 @@ def legend(classes: Sequence[str], colors: Sequence[Sequence[int]], lang: str) -
     return render("legend.html", lang, entries=entries)
 
 
-def scoreboard(stamped: tuple[tuple[str, int], ...], lang: str) -> str:
+def scoreboard(stamped: tuple[Stamp, ...], lang: str) -> str:
     """Parameters, time and mIoU of each run, IoU by class, and the options that differ."""
     comparison = compared(stamped)
     classes = list(dict.fromkeys(name for row in comparison.rows for name in row.iou))

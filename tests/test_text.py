@@ -45,7 +45,7 @@ def needed():
     for path in SOURCES:
         tree = ast.parse(path.read_text())
         errors = set(literal_first_arguments(tree, {"SeglabError"}))
-        said = set(literal_first_arguments(tree, {"label", "say"})) if path.parent.name == "ui" else set()
+        said = set(literal_first_arguments(tree, {"label", "say", "run_picker"})) if path.parent.name == "ui" else set()
         for value in errors | said:
             found[value] = path.name
         for node in ast.walk(tree):  # render(..., text="...") of a hint

@@ -10,16 +10,14 @@ import gradio as gr
 from seglab import runs
 from seglab.entry import SeglabError
 from seglab.ui import views
-from seglab.ui.text import label, language, told
+from seglab.ui.text import language, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def build(tab: gr.Tab) -> None:
     """Builds the tab in the Blocks at hand."""
-    picked = gr.Dropdown(
-        multiselect=True, label=label("Runs and shipped checkpoints"), elem_id="compare-runs", interactive=True
-    )
+    picked = views.run_picker("Runs and shipped checkpoints", "compare-runs")
     curves = gr.HTML(apply_default_css=False, elem_id="compare-curves")
     scores = gr.HTML(apply_default_css=False, elem_id="compare-scores")
     picked.change(show, picked, [curves, scores], **QUIET)

@@ -176,6 +176,7 @@ KOREAN: dict[str, str] = {
     "init_from: the weights of {run} do not fit this model and its {count} classes": (
         "init_from: {run} 실행의 가중치가 이 모델(클래스 {count}개)과 맞지 않습니다."
     ),
+    "latest": "최신",
     "{target} is there already": "{target} 폴더가 이미 있습니다.",
     "{run} is not finished yet": "{run} 실행이 아직 끝나지 않았습니다.",
     "the loss became {loss} after step {step}": "{step}번째 스텝 뒤에 손실이 {loss} 값이 되었습니다.",

@@ -46,7 +46,7 @@ def build(tab: gr.Tab) -> None:
     """Builds the tab in the Blocks at hand."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
-            models = gr.Dropdown(multiselect=True, max_choices=MODELS, label=label("Models"), elem_id="predict-models")
+            models = views.run_picker("Models", "predict-models", MODELS)
             gr.HTML(f"<p class='hint'>{label('Examples: validation images of the first model')}</p>", padding=True)
             gallery = gr.HTML(apply_default_css=False, elem_id="predict-examples", js_on_load=TELL_EXAMPLE)
             upload = gr.UploadButton(label("Upload a photograph"), file_types=["image"], elem_id="predict-upload")

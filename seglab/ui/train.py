@@ -16,6 +16,7 @@ from seglab.ui.form import Form
 from seglab.ui.text import label, language, say, told
 
 POLL_SECONDS = 2
+LATEST = "latest"
 SHOWN_AT_FIRST = 4  # finished runs that a new page shows beside those under way
 TELL_ROW = """element.addEventListener('click', event => {
   const button = event.target.closest('button.act');
@@ -31,12 +32,16 @@ def build() -> None:
             start = gr.Button(label("Start"), variant="primary", elem_id="start", size="lg")
             message = gr.HTML(apply_default_css=False, elem_id="train-message")
         with gr.Column(scale=5, min_width=480):
-            shown = gr.Dropdown(
-                multiselect=True, label=label("Runs on this page"), elem_id="train-shown", interactive=True
-            )
+            shown = views.run_picker("Runs on this page", "train-shown")
             table = gr.HTML(apply_default_css=False, elem_id="jobs", js_on_load=TELL_ROW)
             curves = gr.HTML(apply_default_css=False, elem_id="train-curves")
-            epoch = gr.Slider(1, 2, 1, step=1, label=label("Masks after epoch"), elem_id="train-epoch", visible=False)
+            epoch = gr.Dropdown(
+                [(label("latest"), LATEST)],
+                value=LATEST,
+                label=label("Masks after epoch"),
+                elem_id="train-epoch",
+                allow_custom_value=True,  # Gradio's own copy of the choices can lag behind the page's
+            )
             samples = gr.HTML(apply_default_css=False, elem_id="train-samples")
     seen = gr.State({})
     timer = gr.Timer(POLL_SECONDS)
@@ -61,7 +66,7 @@ def build() -> None:
     start.click(begin, form.inputs(), [shown, message], **quiet).then(look, [shown, epoch, seen], live, **quiet)
     table.click(act, None, message, **quiet).then(look, [shown, epoch, seen], live, **quiet)
     shown.input(look, [shown, epoch, seen], live, **quiet)
-    epoch.release(look, [shown, epoch, seen], live, **quiet)
+    epoch.input(look, [shown, epoch, seen], live, **quiet)
     timer.tick(look, [shown, epoch, seen], live, **quiet)
     # A page that is opened, or opened again, attaches to what goes on.
     gr.on([gr.context.Context.root_block.load], attach, None, shown, **quiet).then(
@@ -102,34 +107,28 @@ def act(event: gr.EventData, request: gr.Request) -> str:
     return ""
 
 
-def look(names: list[str] | None, epoch: float, seen: dict[str, Any], request: gr.Request) -> list[Any]:
+def look(names: list[str] | None, epoch: str | None, seen: dict[str, Any], request: gr.Request) -> list[Any]:
     """What is new since `seen` about the runs; leaves alone on the page what has not changed."""
     lang, known = language(request), {directory.name: directory for directory in own()}
     picked = [directory for name, directory in known.items() if name in (names or [])]
     directories = [directory for directory in picked if views.readable(directory)]
     stamped = views.stamp(directories)
     reached = views.epochs(directories)
-    followed = epoch >= seen.get("epochs", 1)  # the slider at its end follows the training
-    wanted = None if followed or not reached else reached[min(int(epoch), len(reached)) - 1]
+    wanted = epoch if epoch in reached else None
     now = {
         "choices": list(known),
         "table": views.table(picked, lang),
         "curves": stamped,
+        "epochs": reached,
         "samples": (wanted, [(str(directory), views.epochs([directory])) for directory in directories]),
     }
     old = {part for part in now if now[part] == seen.get(part)}
-    count = len(reached)
-    slider = gr.Slider(
-        minimum=1,
-        maximum=max(count, 2),
-        value=max(count, 1) if followed else min(epoch, max(count, 1)),
-        visible=count > 1,
-    )
+    epochs = [(label("latest"), LATEST), *((views.epoch_of(name), name) for name in reached)]
     return [
         gr.skip() if "choices" in old else gr.Dropdown(choices=views.named(reversed(known.values()))),
         gr.skip() if "table" in old else now["table"],
         gr.skip() if "curves" in old else views.curves(stamped, lang) if directories else "",
-        gr.skip() if "samples" in old else slider,
+        gr.skip() if "epochs" in old else gr.Dropdown(choices=epochs),
         gr.skip() if "samples" in old else views.samples(directories, wanted, lang),
-        now | {"epochs": max(count, 1)},
+        now,
     ]

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import jinja2
 import numpy as np
 from markupsafe import Markup
@@ -20,7 +21,7 @@ from seglab.entry import SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.metrics import DEFINITION
 from seglab.train import folded
-from seglab.ui.text import say, told
+from seglab.ui.text import label, say, told
 
 Stamp = tuple[str, int, str]  # a run's directory, the size of its events, its state
 
@@ -45,6 +46,25 @@ def named(directories: Iterable[Path]) -> list[tuple[str, str]]:
         return "{} {}:{}:{}".format(*made.groups()) if made else name
 
     return [(short(directory.name), directory.name) for directory in directories]
+
+
+def run_picker(title: str, place: str, most: int | None = None) -> gr.Dropdown:
+    """A dropdown for several runs. Runs come and go while a page is open, and Gradio's own copy of the choices can lag
+    behind the page's: any name passes, and the handlers look it up."""
+    return gr.Dropdown(
+        [],
+        multiselect=True,
+        max_choices=most,
+        label=label(title),
+        elem_id=place,
+        allow_custom_value=True,
+        interactive=True,
+    )
+
+
+def epoch_of(folder: str) -> str:
+    """`3` for a folder of sample masks named epoch_003."""
+    return folder.removeprefix("epoch_").lstrip("0") or "0"
 
 
 def stamp(directories: Sequence[Path]) -> tuple[Stamp, ...]:
@@ -154,8 +174,9 @@ def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
         except (SeglabError, OSError):  # a run that is being written, or whose data has gone, shows again later
             continue
         pictures = [picture(draw.painted(mask, dataset["colors"])) for mask in masks]
-        reached = folders[-1].name.removeprefix("epoch_").lstrip("0") or "0"
-        rows.append({"title": name, "note": say("epoch {epoch}", lang, epoch=reached), "pictures": pictures})
+        rows.append(
+            {"title": name, "note": say("epoch {epoch}", lang, epoch=epoch_of(folders[-1].name)), "pictures": pictures}
+        )
     return render("samples.html", lang, rows=rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import logging
 import os
 import signal
 import subprocess
@@ -19,6 +20,9 @@ from seglab.entry import SeglabError
 
 MOST_WAITING = 30
 TAKE_A_LOOK = 0.5  # seconds between two looks at the queue
+RETRY = 10.0  # seconds before a run that could not be started is tried again
+
+log = logging.getLogger(__name__)
 
 
 def submit(configs: list[RunConfig]) -> list[Path]:
@@ -31,9 +35,10 @@ def submit(configs: list[RunConfig]) -> list[Path]:
             new=len(configs),
             most=MOST_WAITING,
         )
-    directories = [runs.create(config) for config in configs]
-    for directory in directories:
-        enqueue(directory)
+    directories = []
+    for config in configs:
+        directories.append(runs.create(config))
+        enqueue(directories[-1])
     return directories
 
 
@@ -88,8 +93,13 @@ class Worker(threading.Thread):
             while not self.ended.is_set():
                 waiting = queue(self.home)
                 if waiting:
-                    with contextlib.suppress(FileNotFoundError):  # stopped just now
+                    try:
                         self.work(waiting[0])
+                    except FileNotFoundError:  # stopped just now
+                        continue
+                    except OSError:  # short of memory, files or disk: the run waits, and so do the others
+                        log.exception("%s could not be started; it will be tried again", waiting[0].name)
+                        self.ended.wait(RETRY)
                 else:
                     self.ended.wait(TAKE_A_LOOK)
 

@@ -99,6 +99,20 @@ def test_a_mistake_found_in_the_child_is_told_by_the_run(worker, tmp_path):
     assert "gone" in runs.status(directory).finished.text
 
 
+def test_a_run_that_cannot_be_started_waits_and_is_tried_again(worker, monkeypatch):
+    monkeypatch.setattr(jobs, "RETRY", 0.1)
+    real, count = subprocess.Popen, iter(range(100))
+
+    def short_of_memory(*given, **named):
+        if next(count) < 2:
+            raise OSError(12, "Cannot allocate memory")
+        return real(*given, **named)
+
+    monkeypatch.setattr(jobs.subprocess, "Popen", short_of_memory)
+    (directory,) = jobs.submit([tiny(epochs=1)])
+    wait_until(lambda: state(directory) == "completed")
+
+
 def test_a_full_queue_takes_no_more_and_says_so():
     jobs.submit([tiny()] * jobs.MOST_WAITING)
     with pytest.raises(SeglabError, match="queue is full: 30 runs wait"):

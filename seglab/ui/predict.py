@@ -90,7 +90,8 @@ def build(tab: gr.Tab) -> None:
     upload.upload(uploaded, upload, [chosen, message], **quiet)
     chosen.change(paint, arguments, shown, **quiet)
     for control in crf_inputs:
-        (control.release if isinstance(control, gr.Slider) else control.change)(paint, arguments, shown, **quiet)
+        released = control.release if isinstance(control, gr.Slider) else control.change
+        released(paint, arguments, shown, trigger_mode="always_last", **quiet)
     gr.on([gr.context.Context.root_block.load], first, None, models, **compare.QUIET)
 
 

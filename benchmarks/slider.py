@@ -4,22 +4,18 @@ python -m benchmarks.slider
 """
 
 import os
-import socket
-import subprocess
 import sys
 import tempfile
-from pathlib import Path
-from time import monotonic, perf_counter, sleep
+from time import perf_counter
 
 import numpy as np
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright, sync_playwright
 
-from benchmarks.startup import free_port
+from benchmarks._page import served
 from seglab import runs
 from seglab.config import RunConfig
 from seglab.entry import validated
 
-ROOT = Path(__file__).parent.parent
 TIMES, MARK = 50, 0.5
 # What the page paints last is the picture after the CRF: its address changes, and then it is drawn.
 REPAINTED = """before => {
@@ -36,22 +32,8 @@ def main() -> None:
             RunConfig, {"data": data, "image_size": 256, "epochs": 3, "optimizer": {"name": "adamw", "lr": 5e-3}}
         )
         list(runs.work(runs.create(config, "measured"), threads=2))
-        port = free_port()
-        environment = os.environ | {"GRADIO_SERVER_PORT": str(port)}
-        app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            until = monotonic() + 60
-            while monotonic() < until:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 0.1).close()
-                    break
-                except OSError:
-                    sleep(0.1)
-            with sync_playwright() as playwright:
-                seconds = measured(playwright, f"http://127.0.0.1:{port}/")
-        finally:
-            app.terminate()
-            app.wait()
+        with served([sys.executable, "app.py"], home) as (address, _), sync_playwright() as playwright:
+            seconds = measured(playwright, address)
     high = float(np.percentile(seconds, 95))
     verdict = "met" if high <= MARK else "MISSED"
     print(
@@ -60,15 +42,15 @@ def main() -> None:
     )
 
 
-def measured(playwright, address: str) -> list[float]:
+def measured(playwright: Playwright, address: str) -> list[float]:
     browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
     page = browser.new_page(viewport={"width": 1400, "height": 1200})
     page.goto(address)
     page.click("button[role=tab] >> nth=1")
     page.locator("#predict-slider-0 img").last.wait_for()
-    for chip in page.locator("#predict-models button[title='Remove'], #predict-models .token-remove").all()[::-1]:
-        chip.click()
     page.click("#predict-models input")
+    for _ in range(2):  # the two models that a new page shows
+        page.keyboard.press("Backspace")
     page.click("#predict-models [role=option]:has-text('measured')")
     page.keyboard.press("Escape")
     page.locator("#predict-caption-0", has_text="measured").wait_for()

@@ -3,54 +3,27 @@
 python -m benchmarks.startup
 """
 
-import os
-import socket
-import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from time import perf_counter
 
 import psutil
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks._page import served
 from benchmarks._ratio import report
 
-ROOT = Path(__file__).parent.parent
 ONE_LINE = "import gradio as gr; gr.Interface(lambda text: text, 'text', 'text').launch(quiet=True)"
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def opened(browser: Browser, command: list[str], control: str, memory: list[float]) -> None:
     """Starts the program, waits until the control can be used, and ends the program."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as home:
-        environment = os.environ | {
-            "GRADIO_SERVER_PORT": str(port),
-            "GRADIO_ANALYTICS_ENABLED": "False",
-            "SEGLAB_HOME": home,
-        }
-        program = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 0.05).close()
-                    break
-                except OSError:
-                    pass
-            page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{port}/")
-            page.locator(control).click(trial=True)
-            memory.append(psutil.Process(program.pid).memory_info().rss / 2**20)
-            page.close()
-        finally:
-            program.terminate()
-            program.wait()
+    with tempfile.TemporaryDirectory() as home, served(command, home) as (address, program):
+        page = browser.new_page()
+        page.goto(address)
+        page.locator(control).click(trial=True)
+        memory.append(psutil.Process(program.pid).memory_info().rss / 2**20)
+        page.close()
 
 
 def main() -> None:

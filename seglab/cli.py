@@ -19,13 +19,17 @@ from seglab.entry import FAMILIES, Dataset, Entry, Predictor, SeglabError, refus
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command. Exit status: 0 done, 1 failed, 2 a person's mistake, told in one line."""
-    arguments, rest = parser().parse_known_args(argv)
     try:
-        if rest and "dotted" not in arguments:
+        options, plain = dotted(sys.argv[1:] if argv is None else argv)
+        arguments, rest = parser().parse_known_args(plain)
+        if rest and rest[0].startswith("--") and "fields" in arguments:
+            raise refusal_of("option", rest[0][2:], RunConfig.model_fields, thing="seglab", owner="seglab")
+        if rest or (options and "dotted" not in arguments):
+            given = rest[0] if rest else f"--{next(iter(options))}"
             raise SeglabError(
-                "{given} is not known here; see seglab {command} --help", given=rest[0], command=arguments.command
+                "{given} is not known here; see seglab {command} --help", given=given, command=arguments.command
             )
-        sys.exit(arguments.action(arguments, dotted(rest)))
+        sys.exit(arguments.action(arguments, options))
     except SeglabError as error:
         print(f"seglab: {error}", file=sys.stderr)
         sys.exit(2)
@@ -63,7 +67,7 @@ def parser() -> Parser:
 
     training = command(train, "train a model and print its run's directory", "Options of an entry: --model.width 16, "
         "--loss.dice.smooth 1, --techniques.color.p 0.5; `seglab list` shows them all.")  # fmt: skip
-    training.set_defaults(dotted=True)
+    training.set_defaults(dotted=True, fields=True)
     for name, field in RunConfig.model_fields.items():
         training.add_argument(f"--{name}", help=field.description)
     training.add_argument("--config", help="a config.json to begin with; other options change it")
@@ -120,16 +124,20 @@ def threads(text: str) -> int:
 # --- options from the command line
 
 
-def dotted(tokens: Sequence[str]) -> dict[str, str]:
-    """`--loss.gamma 3` and `--loss.gamma=3` as {"loss.gamma": "3"}."""
+def dotted(tokens: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """`--loss.gamma 3` and `--loss.gamma=3`, wherever they stand, as {"loss.gamma": "3"}; and the other words."""
     options: dict[str, str] = {}
+    others: list[str] = []
     rest = iter(tokens)
     for token in rest:
         name, equals, value = token.removeprefix("--").partition("=")
         if not token.startswith("--") or "." not in name:
-            raise refusal_of("option", token.removeprefix("--"), RunConfig.model_fields, thing="seglab", owner="seglab")
-        options[name] = value if equals else next(rest, "")
-    return options
+            others.append(token)
+            continue
+        options[name] = value if equals else next(rest, "--")
+        if options[name].startswith("--"):
+            raise SeglabError("--{place} has no value", place=name)
+    return options, others
 
 
 def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
@@ -245,7 +253,9 @@ def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         config["techniques"] = picked(config["techniques"], "techniques")
     config = validated(RunConfig, config)
     device = chosen(arguments.device)
-    config.data.open()  # a missing folder is told before a run is made
+    config.data.open()  # a missing folder is told before a run is made, and so is a missing run
+    if config.init_from:
+        runs.weights(runs.find(config.init_from))
     directory = runs.create(config, arguments.name)
     print(directory, flush=True)
     return follow(directory, device, arguments.threads)
@@ -273,6 +283,8 @@ def follow(directory: Path, device: str, threads: int) -> int:
         for event in runs.work(directory, device, threads, lambda: bool(asked)):
             if isinstance(event, Started):
                 bar.reset(event.total_steps)
+                for note in event.notes:
+                    bar.write(f"seglab: warning: {note.error()}", file=sys.stderr)
             bar.update(event.step - bar.n)
             if isinstance(event, Evaluated):
                 val = event.scores["val"]
@@ -299,7 +311,9 @@ def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Pre
     for place, value in options.items():
         family, *path = place.split(".")
         if family != "predictors":
-            raise SeglabError("--{place} is not an option here; allowed: --predictors.NAME.OPTION", place=place)
+            raise SeglabError(
+                "--{place} is not an option here; allowed: {allowed}", place=place, allowed="--predictors.NAME.OPTION"
+            )
         assigned(entries, path, value, place)
     return [validated(Predictor, entry) for entry in entries]
 
@@ -415,6 +429,11 @@ def ship(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab.data import folder
 
+    for place in options:
+        if not place.startswith("data."):
+            raise SeglabError(
+                "--{place} is not an option here; allowed: {allowed}", place=place, allowed="--data.OPTION"
+            )
     dataset = validated(Dataset, settings({"data": arguments.data}, options)["data"])
     if isinstance(dataset, folder.Folder):
         report = dataset.report()

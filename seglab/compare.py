@@ -71,7 +71,7 @@ def compare(directories: Sequence[Path]) -> Comparison:
                 points([e for e in found if isinstance(e, Stepped | Evaluated)], lambda e: e.lr) for found in events
             ],
         },
-        same_data=len({start.dataset for start in starts if start}) <= 1,
+        same_data=len({start.dataset["val"] for start in starts if start}) <= 1,
     )
 
 

@@ -17,11 +17,13 @@ from seglab.events import Score
 from seglab.loader import Cached, ahead, collated
 from seglab.model import resized
 
+MOST_PIXELS = 2**22  # of a batch at stored size: with 11 classes their logits are 185 MB
+
 
 @dataclass
 class Evaluation:
-    """confusions int64 (N, K, K) and labels uint8 (H, W) of every image, in order; probabilities float32 (K, H, W)
-    of those asked for; loss and raw terms, averaged over images."""
+    """confusions int64 (N, K, K) of every image, in order; where asked for, labels uint8 (H, W) of every image and
+    probabilities float32 (K, H, W) of some; loss and raw terms, averaged over images."""
 
     confusions: np.ndarray
     labels: list[np.ndarray] = field(default_factory=list)
@@ -52,9 +54,10 @@ def evaluate(
     samples: Cached,
     terms: Callable[[Outputs, Batch], dict[str, Term]],
     batch_size: int,
-    keep: Collection[int] = (),
+    keep: Collection[int] | None = None,
 ) -> Evaluation:
-    """Scores the model on samples whose masks are at stored size; gives the probabilities of the places in `keep`.
+    """Scores the model on samples whose masks are at stored size; with `keep`, gives the labels of all images and the
+    probabilities of those at the places in it.
 
     The logits are resized to the masks, never the masks to the logits. The loss is computed there too, on batches of
     images of one size.
@@ -77,18 +80,21 @@ def evaluate(
         masks = batch.masks.to(torch.uint8).cpu().numpy()
         for n, index in enumerate(batch.index.tolist()):
             result.confusions[index] = metrics.confusion(labels[n], masks[n], model.num_classes)
-            if index in keep:
+            if index in (keep or ()):
                 result.probabilities[index] = outputs.logits[n].softmax(0).cpu().numpy()
-        result.labels += list(labels)
+        if keep is not None:
+            result.labels += list(labels)
     return result
 
 
 def same_size(samples: Cached, batch_size: int) -> list[list[int]]:
-    """Places in order, cut into batches of at most `batch_size` neighbours whose stored sizes are the same."""
+    """Places in order, cut into batches of neighbours whose stored sizes are the same: at most `batch_size`, and at
+    most MOST_PIXELS together, or one."""
     places: list[list[int]] = []
     for n in range(len(samples)):
         shape = samples[n].mask.shape
-        if places and len(places[-1]) < batch_size and samples[places[-1][0]].mask.shape == shape:
+        most = min(batch_size, MOST_PIXELS // (shape[0] * shape[1]))
+        if places and len(places[-1]) < most and samples[places[-1][0]].mask.shape == shape:
             places[-1].append(n)
         else:
             places.append([n])

@@ -8,6 +8,28 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from seglab.entry import SeglabError
 
+LONGEST = 1_000  # characters of a value in a sentence
+
+
+class Sentence(BaseModel):
+    """A sentence `template` with `values` to fill in, which may be sentences too, so that it can be translated."""
+
+    model_config = ConfigDict(frozen=True)
+
+    template: str
+    values: dict[str, str | Sentence] = {}
+
+    @classmethod
+    def of(cls, error: SeglabError) -> Sentence:
+        def value(given: Any) -> str | Sentence:
+            return cls.of(given) if isinstance(given, SeglabError) else str(given)[:LONGEST]
+
+        return cls(template=error.template, values={name: value(given) for name, given in error.values.items()})
+
+    def error(self) -> SeglabError:
+        values = {name: v.error() if isinstance(v, Sentence) else v for name, v in self.values.items()}
+        return SeglabError(self.template, **values)
+
 
 class Event(BaseModel):
     """Something that happened at `step` optimizer steps, `seconds` of training time into the run."""
@@ -19,7 +41,10 @@ class Event(BaseModel):
 
 
 class Started(Event):
-    """The run begins, or goes on from step `resumed_at`: earlier events of later steps do not count any more."""
+    """The run begins, or goes on from step `resumed_at`: earlier events of later steps do not count any more.
+
+    `dataset` has each split's digest; `notes` are warnings about the data.
+    """
 
     kind: Literal["started"] = "started"
     resumed_at: int | None = None
@@ -29,7 +54,8 @@ class Started(Event):
     steps_per_epoch: int
     total_steps: int
     images: dict[str, int]
-    dataset: str
+    dataset: dict[str, str]
+    notes: list[Sentence] = []
     versions: dict[str, str]
 
 
@@ -74,15 +100,12 @@ class Evaluated(Event):
 
 
 class Finished(Event):
-    """The run ended; the summary is repeated here, so that many runs can be listed from their last lines.
-
-    Why it did, where that needs words, is a sentence `template` with `values` to fill in, so that it can be translated.
-    """
+    """The run ended, and `why` where that needs words; the summary is repeated here, so that many runs can be listed
+    from their last lines."""
 
     kind: Literal["finished"] = "finished"
     reason: Literal["completed", "budget", "stopped", "diverged", "failed"]
-    template: str = ""
-    values: dict[str, str] = {}
+    why: Sentence | None = None
     epoch: float = 0.0
     parameters: int | None = None
     best_epoch: float | None = None
@@ -91,17 +114,7 @@ class Finished(Event):
 
     @property
     def text(self) -> str:
-        return self.template.format(**self.values)
-
-
-LONGEST = 1_000  # characters of a value in a sentence
-
-
-def in_words(why: SeglabError | None) -> dict[str, Any]:
-    """The fields of a Finished that say why."""
-    if why is None:
-        return {}
-    return {"template": why.template, "values": {name: str(value)[:LONGEST] for name, value in why.values.items()}}
+        return str(self.why.error()) if self.why else ""
 
 
 AnyEvent = Annotated[Started | Stepped | Evaluated | Finished, Field(discriminator="kind")]

@@ -25,7 +25,7 @@ from seglab import train as training
 from seglab.config import RunConfig
 from seglab.data.images import write_mask
 from seglab.entry import SeglabError, validated
-from seglab.events import Evaluated, Event, Finished, Started, from_line, in_words, to_line
+from seglab.events import Evaluated, Event, Finished, Sentence, Started, from_line, to_line
 from seglab.model import Segmenter
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
@@ -277,7 +277,7 @@ def ending(directory: Path, reason: str, why: SeglabError | None = None) -> Fini
     """The end of a run whose own process did not say it."""
     known = events(directory)
     step, seconds = (known[-1].step, known[-1].seconds) if known else (0, 0.0)
-    return Finished(step=step, seconds=seconds, reason=reason, **in_words(why))
+    return Finished(step=step, seconds=seconds, reason=reason, why=why and Sentence.of(why))
 
 
 # --- recording
@@ -289,7 +289,7 @@ def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Itera
         if isinstance(event, Started):
             write(directory / "dataset.json", described(run))
             if not (directory / "truth").exists():
-                write_maps(directory / "truth", [sample.mask for sample in run.scored["val"]], run)
+                write_maps(directory / "truth", (sample.mask for sample in run.scored["val"]), run)
         if isinstance(event, Evaluated):
             record_samples(directory, run)
             if event.best:
@@ -308,11 +308,11 @@ def described(run: training.Run) -> bytes:
     content = {
         "classes": data.classes,
         "colors": data.colors,
-        "digest": data.digest,
+        "digests": data.digests,
         "images": names,
-        "notes": data.notes,
+        "samples": run.samples,
     }
-    return json.dumps({**content, "samples": run.samples}, indent=1, ensure_ascii=False).encode()
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
 def write_maps(directory: Path, maps: Iterable[np.ndarray], run: training.Run) -> None:
@@ -378,7 +378,7 @@ def restore(run: training.Run, directory: Path) -> None:
     """Takes the run to where its last snapshot was; a run without one starts at the beginning."""
     if not (directory / "last").exists():
         return
-    if description(directory)["digest"] != run.data.digest:
+    if description(directory)["digests"] != run.data.digests:
         raise SeglabError("{run} cannot be resumed: its data has changed since it began", run=directory.name)
     try:
         pointer = json.loads((directory / "last").read_bytes())
@@ -430,7 +430,7 @@ def load(run: str | Path, device: str = "cpu") -> Trained:
 
 
 def description(directory: Path) -> dict:
-    """dataset.json: classes, colors, digest, images by split, samples (places in val), notes."""
+    """dataset.json: classes, colors, each split's digest and images, samples (places in val)."""
     try:
         return json.loads((directory / "dataset.json").read_bytes())
     except FileNotFoundError:

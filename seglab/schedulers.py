@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch.optim import Optimizer, lr_scheduler
 
@@ -34,16 +33,3 @@ class Step(Scheduler):
 
     def build(self, optimizer: Optimizer, total: int) -> lr_scheduler.LRScheduler:
         return lr_scheduler.StepLR(optimizer, self.step_size, self.gamma)
-
-
-def curve(scheduler: Scheduler, lr: float, epochs: int, steps_per_epoch: int) -> list[float]:
-    """The learning rate of each step of a run, computed by running the scheduler with no model."""
-    optimizer = torch.optim.SGD([torch.zeros((), requires_grad=True)], lr)
-    schedule = scheduler.build(optimizer, epochs * steps_per_epoch if scheduler.every == "step" else epochs)
-    rates = []
-    for step in range(1, epochs * steps_per_epoch + 1):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        if scheduler.every == "step" or step % steps_per_epoch == 0:
-            schedule.step()
-    return rates

@@ -19,7 +19,7 @@ from seglab.config import RunConfig
 from seglab.data.base import Batch, Data
 from seglab.entry import Hooks, Outputs, SeglabError, Term
 from seglab.evaluate import Evaluation, evaluate
-from seglab.events import Evaluated, Event, Finished, Started, Stepped, in_words
+from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped
 from seglab.loader import Cached, ahead, batches, collated, random
 from seglab.model import Segmenter, parameters
 
@@ -204,7 +204,7 @@ class Run:
         model = self.evaluated_model()
         with self.autocast:
             for name, samples in self.scored.items():
-                keep = self.samples if name == "val" else ()
+                keep = self.samples if name == "val" else None
                 self.evaluations[name] = evaluate(model, samples, self.terms, self.config.batch_size, keep)
         self.evaluation_seconds = time.monotonic() - began
         scores = {name: evaluation.score() for name, evaluation in self.evaluations.items()}
@@ -235,7 +235,8 @@ class Run:
             steps_per_epoch=self.steps_per_epoch,
             total_steps=self.total_steps,
             images={"train": len(self.data.train), "search": len(self.data.search), "val": len(self.data.val)},
-            dataset=self.data.digest,
+            dataset=self.data.digests,
+            notes=[Sentence.of(note) for note in self.data.notes],
             versions={"seglab": __version__, "python": platform.python_version()} | {p: version(p) for p in packages},
         )
 
@@ -245,7 +246,7 @@ class Run:
             step=self.step,
             seconds=self.seconds,
             reason=reason,
-            **in_words(why),
+            why=why and Sentence.of(why),
             epoch=self.epoch,
             parameters=parameters(self.model),
             best_epoch=best and best.epoch,
@@ -265,9 +266,7 @@ def folded(data: Data, config: RunConfig) -> Data:
     count = len(data.train)
     start, end = (count * (config.fold.index + n) // config.fold.of for n in (0, 1))
     rest = [n for n in range(count) if not start <= n < end]
-    halves = Data.halved(
-        train=data.train.take(rest), val=data.train.take(range(start, end)), classes=(), colors=(), digest=""
-    )
+    halves = Data.halved(train=data.train.take(rest), val=data.train.take(range(start, end)), classes=(), colors=())
     return replace(data, train=halves.train, search=halves.search, val=halves.val)
 
 

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,6 +103,11 @@ def test_a_configuration_file_is_changed_by_the_options_beside_it(capsys, tmp_pa
         (["train", "--model.width", "1"], ["model.width", "4 or more"]),
         (["train", "--modle", "unet"], ["'modle'", "'model'"]),
         (["train", "--modle.width", "8"], ["'modle'", "'model'"]),
+        (["train", "--model.width"], ["--model.width has no value"]),
+        (["train", "--model.width", "--seed", "1"], ["--model.width has no value"]),
+        (["train", "--init_from", "nothing"], ["'nothing'"]),
+        (["data", "--data", "streets", "--model.width", "8"], ["--model.width", "--data.OPTION"]),
+        (["compare", "nothing", "--model.width", "8"], ["--model.width"]),
         (["train", "--techniques", "flip,colr"], ["'colr'", "'color'"]),
         (["train", "--techniques", "flip", "--techniques.color.p", "1"], ["techniques.color.p", "flip"]),
         (["train", "--epochs", "many"], ["epochs", "'many'", "whole number"]),
@@ -241,6 +247,44 @@ def test_compare_shows_curves_scores_and_only_what_differs(capsys, run, tmp_path
     assert Image.open(tmp_path / "curves.png").size[0] > 1000
     code, out, _ = seglab(capsys, "compare", run, other)
     assert code == 0 and "encoder_decoder" in out and "seed: 0 | 3" in out
+
+
+def test_scores_are_comparable_where_the_same_images_were_scored_whatever_was_learned_from(capsys):
+    for name, options in {
+        "few": {"data": {"name": "streets", "train_images": 4, "val_images": 4, "size": 64}},
+        "more": {"data": {"name": "streets", "train_images": 8, "val_images": 4, "size": 64}},
+        "fold": {"data": {"name": "streets", "train_images": 8, "val_images": 4, "size": 64}, "fold": {"of": 2}},
+        "other": {
+            "data": {"name": "streets", "train_images": 8, "val_images": 4, "size": 64},
+            "fold": {"of": 2, "index": 1},
+        },
+    }.items():
+        list(runs.work(runs.create(tiny(**options, epochs=1), name)))
+
+    def same(*names):
+        return json.loads(seglab(capsys, "compare", *names, "--json")[1])["same_data"]
+
+    assert same("few", "more") and not same("more", "fold") and not same("fold", "other")
+
+
+def test_options_of_an_entry_may_stand_anywhere(capsys, run):
+    first = seglab(capsys, "evaluate", "--predictors.flips.vertical", "true", run, "--predictors", "flips", "--json")
+    last = seglab(capsys, "evaluate", run, "--json", "--predictors=flips", "--predictors.flips.vertical=true")
+    assert first == last and first[0] == 0
+
+
+def test_warnings_about_the_data_are_told(capsys, tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for n in range(4):
+        Image.fromarray(np.full((64, 64, 3), 40 * n, np.uint8)).save(tmp_path / "data" / "images" / f"{n}.png")
+        mask = (np.arange(64 * 64).reshape(64, 64) // 32 % 2).astype(np.uint8)
+        Image.fromarray(mask).save(tmp_path / "data" / "masks" / f"{n}.png")
+    (tmp_path / "data" / "classes.txt").write_text("ground\nthing\nghost\n")
+    options = ["--data", "folder", "--data.root", tmp_path / "data", "--model.width", "4", "--model.depth", "2"]
+    code, out, err = seglab(capsys, "train", *options, "--image_size", "64", "--epochs", "1", "--threads", "1")
+    assert code == 0 and "warning: no training mask shows ghost" in err, err
+    assert [str(note.error()) for note in runs.events(Path(out.strip()))[0].notes]
 
 
 def test_the_help_names_every_field(capsys):

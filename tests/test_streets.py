@@ -154,11 +154,17 @@ def test_fog_takes_color_and_dusk_and_rain_take_light():
     assert max(images["dusk"].mean(), images["rain"].mean()) < 0.85 * images["day"].mean()
 
 
-def test_the_digest_names_the_options():
-    options = [{}, {"train_images": 401}, {"val_images": 99}, {"weather": "fog"}, {"size": 129}]
-    digests = [Streets(**each).open().digest for each in options]
-    assert len(set(digests)) == len(options)
-    assert Streets().open().digest == digests[0]
+def test_a_split_s_digest_changes_with_its_own_scenes_alone():
+    before = Streets().open().digests
+    assert Streets().open().digests == before
+    for options, changed in [
+        ({"train_images": 401}, {"train"}),
+        ({"val_images": 98}, {"search", "val"}),
+        ({"weather": "fog"}, {"train", "search", "val"}),
+        ({"size": 129}, {"train", "search", "val"}),
+    ]:
+        after = Streets(**options).open().digests
+        assert {part for part in after if after[part] != before[part]} == changed
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import torch
 from seglab import metrics
 from seglab import train as training
 from seglab.data.base import VOID
-from seglab.evaluate import evaluate
-from seglab.events import Evaluated, Finished, Started, Stepped, from_line, to_line
+from seglab.entry import SeglabError
+from seglab.evaluate import evaluate, same_size
+from seglab.events import Evaluated, Finished, Sentence, Started, Stepped, from_line, to_line
 from seglab.loader import batches
 from tests.conftest import tiny
 
@@ -46,6 +47,12 @@ def test_a_run_reports_its_start_every_epoch_and_its_end():
 def test_events_survive_their_own_lines():
     _, events = trained(tiny(epochs=1))
     assert [from_line(to_line(event)) for event in events] == events
+    first = SeglabError("{file}: an empty file", file="masks/a.png")
+    why = SeglabError("{count} wrong, the first: {first}", count=2, first=first)
+    end = Finished(step=0, seconds=0, reason="failed", why=Sentence.of(why))
+    again = from_line(to_line(end)).why.error()
+    assert str(again) == end.text == "2 wrong, the first: masks/a.png: an empty file"
+    assert again.values["first"].template == first.template
 
 
 def test_the_loss_falls_on_images_it_has_seen():
@@ -126,11 +133,20 @@ def test_an_absurd_learning_rate_diverges_or_ends_with_finite_scores():
 def test_validation_is_scored_at_the_stored_size_of_the_masks():
     run = training.Run(tiny(data={"name": "streets", "train_images": 8, "val_images": 4, "size": 96}, image_size=64))
     assert run.train[0].mask.shape[1] == 64 and run.scored["val"][0].mask.shape[1] == 96
-    found = evaluate(run.model, run.scored["val"], run.terms, 2)
+    found = evaluate(run.model, run.scored["val"], run.terms, 2, keep=[1])
+    assert set(found.probabilities) == {1} and (found.probabilities[1].argmax(0) == found.labels[1]).all()
     labelled = sum((run.data.val[n].mask != VOID).sum() for n in range(2))
     assert found.labels[0].shape == run.data.val[0].mask.shape and found.confusions.sum() == labelled
     matrix = metrics.confusion(found.labels[1], run.data.val[1].mask, len(run.data.classes))
     assert np.array_equal(matrix, found.confusions[1])
+
+
+def test_a_batch_of_large_images_is_smaller(monkeypatch):
+    run = training.Run(tiny())
+    size = run.scored["val"][0].mask.size
+    for most, lengths in [(10 * size, [2]), (2 * size, [2]), (2 * size - 1, [1, 1]), (1, [1, 1])]:
+        monkeypatch.setattr("seglab.evaluate.MOST_PIXELS", most)
+        assert [len(places) for places in same_size(run.scored["val"], 8)] == lengths
 
 
 def test_scores_do_not_depend_on_the_batch_size():

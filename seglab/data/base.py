@@ -32,9 +32,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Split:
-    """Named samples that are loaded when asked for."""
+    """Named samples that are loaded when asked for; `keys` say what each holds, equal for equal images and masks."""
 
     names: tuple[str, ...]
+    keys: tuple[bytes, ...]
     load: Callable[[str], Sample]
 
     def __len__(self) -> int:
@@ -45,7 +46,16 @@ class Split:
 
     def take(self, indices: Sequence[int]) -> Split:
         """The samples at these places, in this order."""
-        return replace(self, names=tuple(self.names[i] for i in indices))
+        names, keys = (tuple(each[i] for i in indices) for each in (self.names, self.keys))
+        return replace(self, names=names, keys=keys)
+
+    @property
+    def digest(self) -> str:
+        """sha256 in hexadecimal; two splits with the same digest hold the same images and masks, in the same order."""
+        sha = hashlib.sha256()
+        for part in (*(name.encode() for name in self.names), *self.keys):
+            sha.update(len(part).to_bytes(8, "big") + part)
+        return sha.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class Data:
     """An opened data source.
 
     `train` is learned from, `search` chooses (the best epoch, CRF parameters), `val` is reported. `colors` are RGB;
-    `digest` names the content: two sources with the same digest hold the same images and masks. `notes` are warnings.
+    `notes` are warnings.
     """
 
     classes: tuple[str, ...]
@@ -61,8 +71,12 @@ class Data:
     train: Split
     search: Split
     val: Split
-    digest: str
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[SeglabError, ...] = ()
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Each split's digest, by name."""
+        return {"train": self.train.digest, "search": self.search.digest, "val": self.val.digest}
 
     @classmethod
     def halved(cls, *, val: Split, train: Split, **rest) -> Data:
@@ -100,11 +114,3 @@ class Batch:
 
         targets = {name: moved(target) for name, target in self.targets.items()}
         return Batch(moved(self.images), moved(self.masks), moved(self.index), targets)
-
-
-def digest(parts: Sequence[bytes]) -> str:
-    """sha256 over the parts, in hexadecimal."""
-    sha = hashlib.sha256()
-    for part in parts:
-        sha.update(len(part).to_bytes(8, "big") + part)
-    return sha.hexdigest()

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from seglab.data.base import VOID, Data, Sample, Split, digest
+from seglab.data.base import VOID, Data, Sample, Split
 from seglab.data.images import (
     SUFFIXES,
     file_bytes,
@@ -74,12 +74,11 @@ class Folder(Dataset):
                 first=found.rows[0][1],
             )
         return Data.halved(
-            train=_split(found.train, found),
-            val=_split(found.val, found),
+            train=_split(found.train, found.keys[: len(found.train)], found),
+            val=_split(found.val, found.keys[len(found.train) :], found),
             classes=found.classes,
             colors=found.colors,
-            digest=found.digest,
-            notes=tuple(str(warning) for warning in found.warnings),
+            notes=found.warnings,
         )
 
     def report(self) -> Report:
@@ -104,8 +103,8 @@ class Report:
     `shares`: each class's part of the labelled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
     all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent first.
     `absent_train`, `absent_val`: classes that no mask there shows. `duplicates`: groups of files with the same picture.
-    `binary`: masks of 0 and 255 are read as 0 and 1. `digest` covers names, split and every file's bytes. Files that
-    could not be read count for nothing but rows.
+    `binary`: masks of 0 and 255 are read as 0 and 1. `keys`: what the files of the training pairs, then those of the
+    validation pairs hold. Files that could not be read count for nothing but rows.
     """
 
     root: Path
@@ -123,7 +122,7 @@ class Report:
     absent_val: tuple[str, ...]
     duplicates: tuple[tuple[str, ...], ...]
     binary: bool
-    digest: str
+    keys: tuple[bytes, ...]
 
     def text(self, most: int = 50) -> str:
         """The report as plain lines, with at most so many of the problems."""
@@ -184,7 +183,7 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
         sizes=tuple(Counter(look.size for look in looks if look.size).most_common()),
         duplicates=duplicates,
         binary=binary,
-        digest=_digest(looks, len(train)),
+        keys=tuple(look.image_sha + look.mask_sha for look in looks),
         **facts,
     )
 
@@ -486,17 +485,10 @@ def _facts(counts: np.ndarray, names: tuple[str, ...], trained: int) -> tuple[di
     return facts, warnings
 
 
-def _digest(looks: Sequence[_Look], trained: int) -> str:
-    parts = [str(trained).encode()]
-    for look in looks:
-        parts += [look.pair.name.encode(), look.image_sha, look.mask_sha]
-    return digest(parts)
-
-
 # --- samples --------------------------------------------------------------------------------------------------------
 
 
-def _split(pairs: tuple[Pair, ...], found: Report) -> Split:
+def _split(pairs: tuple[Pair, ...], keys: tuple[bytes, ...], found: Report) -> Split:
     load = functools.partial(
         _load,
         pairs={pair.name: pair for pair in pairs},
@@ -504,7 +496,7 @@ def _split(pairs: tuple[Pair, ...], found: Report) -> Split:
         num_classes=len(found.classes),
         binary=found.binary,
     )
-    return Split(tuple(pair.name for pair in pairs), load)
+    return Split(tuple(pair.name for pair in pairs), keys, load)
 
 
 def _load(name: str, pairs: dict[str, Pair], root: Path, num_classes: int, binary: bool) -> Sample:

@@ -146,7 +146,11 @@ def resize_labels(labels: np.ndarray, side: int) -> np.ndarray:
 
     Samples at pixel centres, as `resize_image` does; OpenCV's INTER_NEAREST would shift by up to half a pixel.
     """
-    height, width = fitted(*labels.shape, side)
+    return labels_at(labels, *fitted(*labels.shape, side))
+
+
+def labels_at(labels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Labels (H, W) at another size, each pixel from the nearest; themselves if that is their size."""
     if (height, width) == labels.shape:
         return labels
     rows = (2 * np.arange(height) + 1) * labels.shape[0] // (2 * height)

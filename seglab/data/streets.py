@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from seglab.data.base import Data, Sample, Split, digest
+from seglab.data.base import Data, Sample, Split
 from seglab.data.scene import CLASSES
 from seglab.entry import Dataset
 
@@ -34,28 +34,29 @@ class Streets(Dataset):
 
     def open(self) -> Data:
         return Data.halved(
-            train=Split(names_of("train", self.train_images), self.scene),
-            val=Split(names_of("val", self.val_images), self.scene),
+            train=self.split("train", self.train_images),
+            val=self.split("val", self.val_images),
             classes=tuple(CLASSES),
             colors=tuple(CLASSES.values()),
-            digest=digest([str(VERSION).encode(), self.model_dump_json().encode()]),
         )
+
+    def split(self, part: str, count: int) -> Split:
+        names = tuple(f"{part}_{index:04}" for index in range(count))
+        keys = (f"streets/{VERSION}/{name}/{self.weather_of(name)}/{self.size}".encode() for name in names)
+        return Split(names, tuple(keys), self.scene)
 
     def scene(self, name: str) -> Sample:
         """Draws the scene of this name, such as `train_0003`."""
         from seglab.data.scene.picture import draw
 
-        weather = turn_of(name) if self.weather == "mixed" else self.weather
+        weather = self.weather_of(name)
         picture = draw(f"{VERSION}/{name}", weather, self.size, round(self.size * 3 / 4))
         return Sample(picture.image, picture.mask, picture.instances, domain=weather, name=name)
 
-
-def names_of(split: str, count: int) -> tuple[str, ...]:
-    return tuple(f"{split}_{index:04}" for index in range(count))
-
-
-def turn_of(name: str) -> str:
-    """The weather of a scene where all are mixed: all four in every four scenes, in an order left to chance."""
-    split, index = name.split("_")
-    group, place = divmod(int(index), len(WEATHERS))
-    return Random(f"{VERSION}/{split}/{group}").sample(WEATHERS, len(WEATHERS))[place]
+    def weather_of(self, name: str) -> str:
+        """The weather of a scene; where all are mixed, all four in every four scenes, in an order left to chance."""
+        if self.weather != "mixed":
+            return self.weather
+        part, index = name.split("_")
+        group, place = divmod(int(index), len(WEATHERS))
+        return Random(f"{VERSION}/{part}/{group}").sample(WEATHERS, len(WEATHERS))[place]

@@ -150,9 +150,10 @@ KOREAN: dict[str, str] = {
     "{place} is not an option here; entries that can take one: {names}": (
         "{place} 옵션은 여기에서 사용할 수 없습니다. 옵션을 지정할 수 있는 항목: {names}"
     ),
-    "--{place} is not an option here; allowed: --predictors.NAME.OPTION": (
-        "--{place} 옵션은 여기에서 사용할 수 없습니다. 사용 가능한 옵션: --predictors.NAME.OPTION"
+    "--{place} is not an option here; allowed: {allowed}": (
+        "--{place} 옵션은 여기에서 사용할 수 없습니다. 사용 가능한 옵션: {allowed}"
     ),
+    "--{place} has no value": "--{place} 옵션에 값이 없습니다.",
     "device: 'cuda' is not available here; allowed: auto, cpu": (
         "device: 이 컴퓨터에서는 'cuda'를 사용할 수 없습니다. 사용 가능한 값: auto, cpu"
     ),

@@ -14,7 +14,7 @@ import numpy as np
 
 from seglab import crf, draw, metrics, predict, runs
 from seglab.data.base import Data
-from seglab.data.images import read_photo, resize_image
+from seglab.data.images import labels_at, read_photo, resize_image
 from seglab.entry import SeglabError, validated
 from seglab.predictors import Crf
 from seglab.train import folded
@@ -24,7 +24,7 @@ from seglab.ui.text import label, language, told
 
 MODELS = 4  # side by side
 EXAMPLES = 8
-LONGEST = 640  # pixels of an uploaded photograph's longer side; larger ones are shrunk before they are labelled
+LONGEST = 640  # pixels of a picture's longer side; larger ones are shrunk before they are labelled
 DEADLINE = 10.0  # seconds for one CRF
 
 
@@ -36,7 +36,7 @@ TELL_EXAMPLE = """element.addEventListener('click', event => {
 
 @dataclass(frozen=True)
 class Picture:
-    """What is to be labelled: image uint8 (H, W, 3), and its truth uint8 (H, W) where that is known."""
+    """What is to be labelled: image uint8 (H, W, 3), and its truth uint8 at its stored size, where that is known."""
 
     image: np.ndarray
     truth: np.ndarray | None
@@ -89,9 +89,8 @@ def build(tab: gr.Tab) -> None:
     gallery.click(picked, None, chosen, **quiet)
     upload.upload(uploaded, upload, [chosen, message], **quiet)
     chosen.change(paint, arguments, shown, **quiet)
-    for control in crf_inputs:
-        released = control.release if isinstance(control, gr.Slider) else control.change
-        released(paint, arguments, shown, trigger_mode="always_last", **quiet)
+    released = [control.release if isinstance(control, gr.Slider) else control.change for control in crf_inputs]
+    gr.on(released, paint, arguments, shown, trigger_mode="always_last", **quiet)
     gr.on([gr.context.Context.root_block.load], first, None, models, **compare.QUIET)
 
 
@@ -121,12 +120,13 @@ def opened(name: str) -> Data:
 def picture(name: str, place: int | str) -> Picture:
     """The photograph uploaded to the path `place`, or the validation image of the run's data at that place."""
     if isinstance(place, str):
-        image = read_photo(place)
-        return Picture(resize_image(image, LONGEST) if max(image.shape[:2]) > LONGEST else image, None)
-    val = opened(name).val
-    count = min(EXAMPLES, len(val))
-    sample = val[min(place, count - 1) * len(val) // count]  # another model's data may have fewer images
-    return Picture(sample.image, sample.mask)
+        image, truth = read_photo(place, Path(place).name), None  # where the server keeps it is nobody's business
+    else:
+        val = opened(name).val
+        count = min(EXAMPLES, len(val))
+        sample = val[min(place, count - 1) * len(val) // count]  # another model's data may have fewer images
+        image, truth = sample.image, sample.mask
+    return Picture(resize_image(image, LONGEST) if max(image.shape[:2]) > LONGEST else image, truth)
 
 
 def examples(names: list[str] | None, request: gr.Request) -> str:
@@ -151,7 +151,6 @@ def uploaded(path: str, request: gr.Request) -> list[Any]:
         picture("", path)
         return [path, ""]
     except SeglabError as error:
-        error.values["file"] = Path(path).name  # not where the server keeps it
         lang = language(request)
         return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
 
@@ -164,7 +163,7 @@ def model(name: str, stamped: float) -> runs.Trained:
     return runs.load(name)
 
 
-@lru_cache(maxsize=4 * MODELS)
+@lru_cache(maxsize=2 * MODELS)
 def prediction(name: str, stamped: float, source: str, place: int | str) -> tuple[np.ndarray, float]:
     """A model's probabilities for a picture, and the milliseconds they took; a moved CRF slider finds them here.
 
@@ -182,11 +181,12 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
     captions, sliders, legend, wrong = [], [], "", ""
     try:
         parameters = validated(Crf, crf_options)
+        source = "" if isinstance(place, str) else next(iter(names), "")  # an uploaded photograph is nobody's example
         for name in names:
             directory = runs.find(name)
             stamped = (directory / "weights.safetensors").stat().st_mtime
-            shown = picture(names[0], place)
-            before, milliseconds = prediction(name, stamped, names[0], place)
+            shown = picture(source, place)
+            before, milliseconds = prediction(name, stamped, source, place)
             began = time.perf_counter()
             try:
                 after = crf.refine(before, shown.image, parameters, deadline=DEADLINE)
@@ -198,7 +198,7 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
             sliders.append(
                 gr.ImageSlider([draw.overlay(shown.image, each, trained.colors) for each in labels], visible=True)
             )
-            scores = scored(labels, shown.truth, trained.classes, names[0], name)
+            scores = scored(labels, shown.truth, trained.classes, source)
             captions.append(
                 views.render(
                     "caption.html",
@@ -219,9 +219,10 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
 
 
 def scored(
-    labels: Sequence[np.ndarray], truth: np.ndarray | None, classes: Sequence[str], source: str, name: str
+    labels: Sequence[np.ndarray], truth: np.ndarray | None, classes: Sequence[str], source: str
 ) -> list[float] | None:
     """mIoU of this one picture before and after, where its truth is known in the model's own classes."""
     if truth is None or opened(source).classes != tuple(classes):
         return None
-    return [metrics.miou(metrics.confusion(each, truth, len(classes))) for each in labels]
+    whole = [labels_at(each, *truth.shape) for each in labels]
+    return [metrics.miou(metrics.confusion(each, truth, len(classes))) for each in whole]

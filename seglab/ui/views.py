@@ -109,8 +109,8 @@ def table(directories: Sequence[Path], lang: str) -> str:
         directory = Path(stamped[0])
         place = waiting.index(directory) + 1 if directory in waiting else None
         known = progress(stamped)
-        text = told(known["why"], lang) if known["why"] else ""
-        rows.append({"run": directory.name, "state": stamped[2], "place": place, "text": text} | known)
+        texts = [told(error, lang) for error in known["said"]]
+        rows.append({"run": directory.name, "state": stamped[2], "place": place, "texts": texts} | known)
     return render("jobs.html", lang, rows=rows)
 
 
@@ -129,16 +129,17 @@ def progress(stamped: Stamp) -> dict[str, Any]:
             runs.description(directory)
     except SeglabError as error:
         nothing = {"model": "-", "done": 0.0, "epoch": 0.0, "epochs": 0, "miou": None, "left": None}
-        return nothing | {"readable": False, "why": error}
+        return nothing | {"readable": False, "said": [error]}
     scored = next((event for event in reversed(events) if isinstance(event, Evaluated)), None)
     stepped = next((event for event in reversed(events) if isinstance(event, Stepped)), None)
-    total = next((event.total_steps for event in events if isinstance(event, Started)), 1)
-    done = events[-1].step / total if events else 0.0
-    ended = events[-1] if events and isinstance(events[-1], Finished) else None
+    started = next((event for event in events if isinstance(event, Started)), None)
+    done = events[-1].step / started.total_steps if started else 0.0
+    why = events[-1].why if events and isinstance(events[-1], Finished) else None
+    said = [*([why] if why else []), *(started.notes if started else [])]
     return {
         "readable": True,
         "model": config.model.name,
-        "why": ended and SeglabError(ended.template, **ended.values),
+        "said": [sentence.error() for sentence in said],
         "done": done,
         "epoch": done * config.epochs,
         "epochs": config.epochs,
@@ -167,9 +168,10 @@ def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
             dataset = runs.description(directory)
             if not folders:
                 continue
-            if dataset["digest"] not in known:
-                known.add(dataset["digest"])
-                rows += originals(str(directory), dataset["digest"], lang)
+            digest = dataset["digests"]["val"]
+            if digest not in known:
+                known.add(digest)
+                rows += originals(str(directory), digest, lang)
             masks = [read_mask(path)[0] for path in sorted(folders[-1].glob("*.png"))]
         except (SeglabError, OSError):  # a run that is being written, or whose data has gone, shows again later
             continue

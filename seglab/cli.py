@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -253,7 +255,8 @@ def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         config["techniques"] = picked(config["techniques"], "techniques")
     config = validated(RunConfig, config)
     device = chosen(arguments.device)
-    config.data.open()  # a missing folder is told before a run is made, and so is a missing run
+    with waiting("reading the data"):
+        config.data.open()  # a missing folder is told before a run is made, and so is a missing run
     if config.init_from:
         runs.weights(runs.find(config.init_from))
     directory = runs.create(config, arguments.name)
@@ -324,6 +327,27 @@ def bar(things: Any, total: int, unit: str) -> Iterator[Any]:
     return iter(tqdm(things, total=total, unit=unit, delay=2, dynamic_ncols=True, disable=None))
 
 
+@contextlib.contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Shows the time that something takes whose end is not known, from two seconds on."""
+    from tqdm import tqdm
+
+    over = threading.Event()
+
+    def tick() -> None:
+        with tqdm(desc=what, bar_format="{desc}: {elapsed}", delay=2, leave=False, disable=None) as clock:
+            while not over.wait(0.5):
+                clock.update()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def evaluate(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab import metrics, predict, runs
     from seglab.evaluate import number
@@ -331,7 +355,8 @@ def evaluate(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
     predictors = pipeline(arguments, options)
     trained = runs.load(arguments.run)
-    data = folded(trained.config.data.open(), trained.config)
+    with waiting("reading the data"):
+        data = folded(trained.config.data.open(), trained.config)
     if data.classes != trained.classes:
         raise SeglabError("the classes of {run} are not those of its data any more", run=trained.name)
     split = getattr(data, arguments.split)
@@ -436,11 +461,13 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
             )
     dataset = validated(Dataset, settings({"data": arguments.data}, options)["data"])
     if isinstance(dataset, folder.Folder):
-        report = dataset.report()
+        with waiting("reading the data"):
+            report = dataset.report()
         print(report.text())
         if report.rows:
             return 2
-    found = dataset.open()
+    with waiting("reading the data"):
+        found = dataset.open()
     print(f"{len(found.train)} training, {len(found.search)} search and {len(found.val)} validation images")
     print(f"{len(found.classes)} classes: {', '.join(found.classes)}")
     if arguments.sheet:

@@ -9,7 +9,7 @@ import numpy as np
 
 from seglab.data.scene import BUILDING
 from seglab.data.scene.air import Color, toned
-from seglab.data.scene.canvas import NEAR, Canvas
+from seglab.data.scene.canvas import NEAR, Canvas, Thing
 
 
 @lru_cache(maxsize=1)
@@ -51,7 +51,7 @@ class Wall:
 
 
 @dataclass(frozen=True)
-class Building:
+class Building(Thing):
     """A house on one side of the street, or across its end (`side` 0, from `x` to `x` + `deep`)."""
 
     side: int
@@ -72,10 +72,6 @@ class Building:
     balconies: bool
     free: bool  # whether the wall towards the camera has windows, as nothing is built against it
     seed: int
-
-    @property
-    def depth(self) -> float:
-        return self.far
 
     def walls(self, sun: tuple[float, float, float]) -> list[Wall]:
         """The walls that can be seen: the gable towards the camera, and the street front."""

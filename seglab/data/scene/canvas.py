@@ -124,3 +124,33 @@ class Canvas:
         if not (0 <= u < self.camera.width and 0 <= v < self.camera.height):
             return 1.0
         return 1.0 - float(self.shadows[int(v), int(u)]) / 255
+
+
+class Thing:
+    """Something in the street that reaches along it as far as `far`; drawn from far to near."""
+
+    far: float
+
+    @property
+    def depth(self) -> float:
+        return self.far
+
+    def cast(self, canvas: Canvas) -> None:
+        """Casts the sun's shadow."""
+
+    def touch(self, canvas: Canvas) -> None:
+        """Darkens the ground it stands on."""
+
+    def draw(self, canvas: Canvas) -> None:
+        raise NotImplementedError
+
+
+class Standing(Thing):
+    """Something that stands at one place (x, z)."""
+
+    x: float
+    z: float
+
+    @property
+    def depth(self) -> float:
+        return self.z

@@ -11,7 +11,7 @@ import numpy as np
 
 from seglab.data.scene import CAR
 from seglab.data.scene.air import Color
-from seglab.data.scene.canvas import Canvas
+from seglab.data.scene.canvas import Canvas, Standing
 
 PAINT, GLASS, DARK, HUB, FRONT_LIGHT, REAR_LIGHT, PLATE = range(7)  # what a face is made of
 
@@ -157,7 +157,7 @@ def add_ends(add, shape: Shape) -> None:
 
 
 @dataclass(frozen=True)
-class Car:
+class Car(Standing):
     """A car at (x, z); `heading` in radians, 0 drives away from the camera, pi / 2 to the right."""
 
     x: float
@@ -167,10 +167,6 @@ class Car:
     color: Color
     braking: bool
     parked: bool
-
-    @property
-    def depth(self) -> float:
-        return self.z
 
     def placed(self, points: np.ndarray, directions: bool = False) -> np.ndarray:
         """Points in the car's axes -> in the street's, or directions turned only."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from seglab.data.scene import FENCE, POLE, SIGN
 from seglab.data.scene.air import Color, toned
-from seglab.data.scene.canvas import Canvas
+from seglab.data.scene.canvas import Canvas, Standing, Thing
 from seglab.data.scene.ground import KERB
 from seglab.data.scene.shapes import bar, cast_bar, facing, ring
 
@@ -32,7 +32,7 @@ SIGNS = {
 
 
 @dataclass(frozen=True)
-class Fence:
+class Fence(Thing):
     """A fence along the street: boards, or a railing that can be seen through."""
 
     x: float
@@ -41,13 +41,6 @@ class Fence:
     height: float
     boards: bool
     color: Color
-
-    @property
-    def depth(self) -> float:
-        return self.far
-
-    def cast(self, canvas: Canvas) -> None:
-        pass
 
     def draw(self, canvas: Canvas) -> None:
         depth, length = (self.near + self.far) / 2, self.far - self.near
@@ -73,7 +66,7 @@ class Fence:
 
 
 @dataclass(frozen=True)
-class Lamp:
+class Lamp(Standing):
     """A street lamp whose arm reaches over the road."""
 
     x: float
@@ -81,10 +74,6 @@ class Lamp:
     height: float
     arm: float
     color: Color
-
-    @property
-    def depth(self) -> float:
-        return self.z
 
     def cast(self, canvas: Canvas) -> None:
         cast_bar(canvas, self.x, self.z, self.height, 0.16)
@@ -108,7 +97,7 @@ class Lamp:
 
 
 @dataclass(frozen=True)
-class Post:
+class Post(Standing):
     """A plain post or bollard."""
 
     x: float
@@ -116,10 +105,6 @@ class Post:
     height: float
     width: float
     color: Color
-
-    @property
-    def depth(self) -> float:
-        return self.z
 
     def cast(self, canvas: Canvas) -> None:
         cast_bar(canvas, self.x, self.z, self.height, self.width)
@@ -130,7 +115,7 @@ class Post:
 
 
 @dataclass(frozen=True)
-class Sign:
+class Sign(Standing):
     """A traffic sign on its post; `size` enlarges its plate."""
 
     x: float
@@ -139,10 +124,6 @@ class Sign:
     kind: str
     size: float
     color: Color
-
-    @property
-    def depth(self) -> float:
-        return self.z
 
     def cast(self, canvas: Canvas) -> None:
         cast_bar(canvas, self.x, self.z, self.height + 0.4, 0.25)
@@ -157,7 +138,7 @@ class Sign:
 
 
 @dataclass(frozen=True)
-class TrafficLight:
+class TrafficLight(Standing):
     """A traffic light; `shows` is 0 for red, 1 for amber, 2 for green."""
 
     x: float
@@ -165,10 +146,6 @@ class TrafficLight:
     height: float
     shows: int
     color: Color
-
-    @property
-    def depth(self) -> float:
-        return self.z
 
     def cast(self, canvas: Canvas) -> None:
         cast_bar(canvas, self.x, self.z, self.height, 0.2)

@@ -9,7 +9,7 @@ import numpy as np
 
 from seglab.data.scene import VEGETATION
 from seglab.data.scene.air import Color, toned
-from seglab.data.scene.canvas import Canvas
+from seglab.data.scene.canvas import Canvas, Standing, Thing
 from seglab.data.scene.shapes import bar, cast_bar, facing
 
 OUTLINES = 32  # shapes of foliage that chance picks from
@@ -41,7 +41,7 @@ def tufts() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Tree:
+class Tree(Standing):
     """A tree with a ragged crown; `slim` above 1 makes it tall, `stem` is where the crown begins."""
 
     x: float
@@ -52,10 +52,6 @@ class Tree:
     color: Color
     bark: Color
     seed: int
-
-    @property
-    def depth(self) -> float:
-        return self.z
 
     def cast(self, canvas: Canvas) -> None:
         sun = canvas.air.sun
@@ -88,7 +84,7 @@ class Tree:
 
 
 @dataclass(frozen=True)
-class Hedge:
+class Hedge(Thing):
     """A cut hedge along the street."""
 
     x: float
@@ -97,13 +93,6 @@ class Hedge:
     height: float
     color: Color
     seed: int
-
-    @property
-    def depth(self) -> float:
-        return self.far
-
-    def cast(self, canvas: Canvas) -> None:
-        pass
 
     def draw(self, canvas: Canvas) -> None:
         z = np.linspace(self.near, self.far, 9)

@@ -9,7 +9,7 @@ import numpy as np
 
 from seglab.data.scene import PERSON
 from seglab.data.scene.air import Color, toned
-from seglab.data.scene.canvas import Canvas
+from seglab.data.scene.canvas import Canvas, Standing
 from seglab.data.scene.shapes import arc, cast_bar, facing
 
 # in shares of a person's height
@@ -20,7 +20,7 @@ UMBRELLA = arc(0.34, 0.2, 0, pi, (0.1, 1.0), 9)
 
 
 @dataclass(frozen=True)
-class Person:
+class Person(Standing):
     """Someone on foot; `step` is the stride from -1 to 1, `turn` the way they look: -1 left, 0 away, 1 right."""
 
     x: float
@@ -37,10 +37,6 @@ class Person:
     coat: bool
     bag: Color | None
     umbrella: Color | None
-
-    @property
-    def depth(self) -> float:
-        return self.z
 
     def cast(self, canvas: Canvas) -> None:
         cast_bar(canvas, self.x, self.z, self.height, 0.4)

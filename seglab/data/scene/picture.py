@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from seglab.data.scene import MARKING, PAVEMENT, ROAD
-from seglab.data.scene.canvas import FIRST_INSTANCE, Canvas
+from seglab.data.scene.canvas import FIRST_INSTANCE, Canvas, Standing
 from seglab.data.scene.ground import cloud, paint_backdrop, paint_ground, paint_sky, shade_ground
 from seglab.data.scene.plan import Plan, made_up
 
@@ -49,13 +49,12 @@ def paint(canvas: Canvas, plan: Plan, rng: Random) -> None:
         for thing in plan.things:
             thing.cast(canvas)
     for thing in plan.things:
-        if hasattr(thing, "touch"):
-            thing.touch(canvas)
+        thing.touch(canvas)
     canvas.flush()
     shade_ground(canvas)
     paint_backdrop(canvas, rng)
     for thing in plan.things:
-        if not hasattr(thing, "z") or canvas.sees(thing.x, thing.z, 3.5):
+        if not isinstance(thing, Standing) or canvas.sees(thing.x, thing.z, 3.5):
             thing.draw(canvas)
     canvas.flush()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_serializer, model_validator
@@ -26,6 +27,9 @@ class SeglabError(Exception):
     def __init__(self, template: str, **values: Any):
         super().__init__(template.format(**values))
         self.template, self.values = template, values
+
+    def __reduce__(self) -> Any:
+        return partial(type(self), self.template, **self.values), ()
 
 
 class Options(BaseModel):

@@ -198,6 +198,10 @@ class Run:
                 self.scheduler.step()
         return loss, values
 
+    def is_finite(self) -> bool:
+        """Whether all weights and statistics of the model to evaluate are finite."""
+        return all(bool(torch.isfinite(value).all()) for value in self.evaluated_model().state_dict().values())
+
     def evaluate(self) -> Evaluated:
         """Scores the model on every set; the label maps and matrices stay in `evaluations` until the next time."""
         began = time.monotonic()
@@ -309,6 +313,10 @@ def train(run: Run) -> Iterator[Event]:
                 reason = "stopped" if run.should_stop() else "budget" if run.out_of_budget() else None
                 if reason:
                     break
+        if not run.is_finite():
+            why = SeglabError("some weights are not finite after step {step}", step=run.step)
+            yield run.finished("diverged", why)
+            return
         evaluated = run.evaluate()
         if not math.isfinite(sum(score.loss for score in evaluated.scores.values())):
             why = SeglabError("the validation loss is not finite after step {step}", step=run.step)

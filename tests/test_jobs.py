@@ -138,13 +138,23 @@ def test_no_run_outlives_the_program_that_started_it(runs_home):
     wait_until(lambda: not child.is_running() and state(directory) == "interrupted", 5)
 
 
-def test_a_second_program_leaves_the_queue_to_the_first(worker, monkeypatch):
-    wait_until(lambda: (runs.home() / ".jobs.lock").exists())
-    time.sleep(0.2)
-    other, worked = jobs.Worker(), []
-    monkeypatch.setattr(other, "work", worked.append)
-    other.ended.set()  # it would look at the queue once, when its turn comes
+def test_a_second_program_leaves_the_queue_to_the_first_until_that_ends(worker, monkeypatch):
+    (first,) = jobs.submit([tiny(epochs=400)])
+    wait_until(lambda: state(first) == "running" and runs.size_of(first / "events.jsonl"))
+    other, taken = jobs.Worker(), []
+    work = other.work
+    monkeypatch.setattr(other, "work", lambda directory: taken.append(directory) or work(directory))
+    (second,) = jobs.submit([tiny(epochs=1)])
     other.start()
-    (directory,) = jobs.submit([tiny(epochs=1)])
-    wait_until(lambda: state(directory) == "completed")
-    assert other.is_alive() and not worked
+    try:
+        time.sleep(20 * jobs.TAKE_A_LOOK)  # alone, it would have taken the second run at its first look
+        assert other.is_alive() and not taken
+        assert (state(first), state(second)) == ("running", "queued") and jobs.queue() == [second]
+        worker.ended.set()
+        jobs.stop(first)
+        wait_until(lambda: state(second) == "completed")
+        assert taken == [second] and state(first) == "stopped"
+    finally:
+        other.ended.set()
+    other.join(10)
+    assert not other.is_alive()

@@ -1,10 +1,18 @@
+"""What every predictor must do, and what each one changes."""
+
 import numpy as np
 import pytest
 
 from seglab import crf
-from seglab.entry import Predictor, SeglabError, validated
+from seglab import predict as prediction
+from seglab.entry import FAMILIES, Predictor, SeglabError, validated
 from seglab.predictors import Crf, Flips
 
+PREDICTORS = {name: entry() for name, entry in FAMILIES["predictors"].entries.items()}
+PREDICTORS["vertical flips"] = Flips(vertical=True)
+NEEDS_CRF = pytest.mark.skipif(crf.missing() is not None, reason=str(crf.missing()))
+CASES = [pytest.param(one, id=name, marks=NEEDS_CRF if name == "crf" else ()) for name, one in PREDICTORS.items()]
+each = pytest.mark.parametrize("predictor", CASES)
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
 
 
@@ -22,6 +30,84 @@ def by_column(image):
 
 def by_row(image):
     return by_column(image.transpose(1, 0, 2)).transpose(0, 2, 1)
+
+
+def noise(height, width, seed=0):
+    """An image that cannot be written to, as Pillow's arrays cannot."""
+    image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    image.flags.writeable = False
+    return image
+
+
+def by_place(image):
+    """Four classes, whose probabilities depend on the pixel's brightness, on its left neighbour's, and on the row."""
+    grey = image.mean(-1, dtype=np.float32) / 64
+    rows = np.linspace(0, 2, len(grey), dtype=np.float32)[:, None] + np.zeros_like(grey)
+    odds = np.exp([grey, 4 - grey, np.roll(grey, 1, axis=1), rows])
+    probabilities = (odds / odds.sum(0)).astype(np.float32)
+    probabilities.flags.writeable = False
+    return probabilities
+
+
+def certain(image):
+    """Each pixel surely has the class that its red says, of four."""
+    return np.eye(4, dtype=np.float32)[image[..., 0] // 64].transpose(2, 0, 1)
+
+
+def shifted(image, predict):
+    """Something that a predictor can stand inside or outside of, with another result."""
+    return predict(np.roll(image, 3, axis=1))
+
+
+@each
+@pytest.mark.parametrize("size", [(37, 53), (53, 37), (16, 16), (1, 9), (5, 1100)], ids=str)
+def test_probabilities_stay_probabilities_at_the_size_of_the_image(predictor, size):
+    image = noise(*size)
+    found = predictor(image, by_place)
+    assert found.dtype == np.float32 and found.shape == (4, *size) and isinstance(found, np.ndarray)
+    assert found.min() >= 0
+    np.testing.assert_allclose(found.sum(0), 1, atol=1e-4)
+
+
+@each
+def test_the_image_and_what_the_network_gave_are_not_changed(predictor):
+    image, given = noise(24, 31), []
+    predictor(image, lambda view: given.append((view, by_place(view))) or given[-1][1])
+    assert given and np.array_equal(image, noise(24, 31))
+    assert all(np.array_equal(probabilities, by_place(view)) for view, probabilities in given)
+
+
+@each
+def test_the_same_image_gives_the_same_probabilities_again(predictor):
+    assert np.array_equal(predictor(noise(24, 31), by_place), predictor(noise(24, 31), by_place))
+
+
+@each
+def test_what_is_certain_everywhere_keeps_its_labels(predictor):
+    blocks = np.kron(noise(4, 5), np.ones((8, 8, 1), np.uint8))
+    assert np.array_equal(predictor(blocks, certain).argmax(0), certain(blocks).argmax(0))
+
+
+@each
+def test_the_first_predictor_is_the_innermost(predictor, monkeypatch):
+    monkeypatch.setattr(prediction, "plain", lambda trained, view: by_place(view))
+    image = noise(24, 31)
+    inside = predictor(image, lambda view: shifted(view, by_place))
+    outside = shifted(image, lambda view: predictor(view, by_place))
+    assert not np.allclose(inside, outside, atol=1e-3)
+    assert np.array_equal(prediction.predict(None, image, [shifted, predictor]).probabilities, inside)
+    assert np.array_equal(prediction.predict(None, image, [predictor, shifted]).probabilities, outside)
+
+
+@pytest.mark.parametrize("first", CASES)
+@pytest.mark.parametrize("second", CASES)
+def test_two_in_a_row_are_the_second_around_the_first(first, second, monkeypatch):
+    monkeypatch.setattr(prediction, "plain", lambda trained, view: by_place(view))
+    image = noise(24, 31)
+    found = prediction.predict(None, image, [first, second])
+    assert np.array_equal(found.probabilities, second(image, lambda view: first(view, by_place)))
+    assert found.labels.dtype == np.uint8 and np.array_equal(found.labels, found.probabilities.argmax(0))
+    np.testing.assert_allclose(found.probabilities.sum(0), 1, atol=1e-4)
 
 
 @pytest.mark.parametrize("vertical", [False, True])
@@ -52,7 +138,7 @@ def test_flips_give_float32_in_c_order():
     assert result.dtype == np.float32 and result.flags.c_contiguous
 
 
-@pytest.mark.skipif(crf.missing() is not None, reason=str(crf.missing()))
+@NEEDS_CRF
 def test_the_crf_refines_what_the_network_predicts_with_its_own_options():
     predictor = Crf(w1=10, theta_alpha=40, theta_beta=20, w2=1, theta_gamma=3, iterations=7)
     expected = crf.refine_here(by_colour(IMAGE), IMAGE, predictor)

@@ -1,13 +1,14 @@
 """The training loop: what it reports, and that nothing but the configuration decides what it learns."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from seglab import metrics
+from seglab import metrics, runs
 from seglab import train as training
 from seglab.data.base import VOID
 from seglab.entry import SeglabError
@@ -122,12 +123,22 @@ def test_weights_that_are_no_numbers_are_never_the_best():
     assert not any(isinstance(event, Evaluated) for event in events)
 
 
-def test_an_absurd_learning_rate_diverges_or_ends_with_finite_scores():
-    _, events = trained(tiny(epochs=3, optimizer={"name": "sgd", "lr": 10}, loss="1000*cross_entropy"))
-    assert isinstance(events[-1], Finished)
-    for event in events:
-        if isinstance(event, Evaluated):
-            assert all(math.isfinite(score.loss) for score in event.scores.values())
+def test_an_absurd_learning_rate_ends_the_run_as_diverged_and_the_best_weights_stay():
+    # each step takes four times the weight off the weight, which grows threefold: 3^85 / 100 is beyond float32
+    optimizer = {"name": "sgd", "lr": 4, "momentum": 0, "weight_decay": 1}
+    directory = runs.create(tiny(epochs=50, optimizer=optimizer))
+    run, events, kept = training.Run(runs.config(directory)), [], {}
+    for event in runs.record(training.train(run), directory, run):
+        events.append(event)
+        if isinstance(event, Evaluated) and event.best:
+            kept = {name: value.clone() for name, value in weights(run).items()}
+    end, evaluated = events[-1], [event for event in events if isinstance(event, Evaluated)]
+    assert end.reason == runs.status(directory).state == "diverged" and end.step < 85
+    assert re.search(rf"(nan|inf|not finite) after step {end.step}$", end.text)
+    assert evaluated and all(math.isfinite(score.loss) for event in evaluated for score in event.scores.values())
+    best = max(evaluated, key=lambda event: event.scores["search"].miou)
+    assert (end.best_epoch, end.val_miou) == (best.epoch, best.scores["val"].miou)
+    assert equal(kept, runs.load(directory).model.state_dict()) and not equal(kept, weights(run))
 
 
 def test_validation_is_scored_at_the_stored_size_of_the_masks():

@@ -183,7 +183,7 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
         sizes=tuple(Counter(look.size for look in looks if look.size).most_common()),
         duplicates=duplicates,
         binary=binary,
-        keys=tuple(look.image_sha + look.mask_sha for look in looks),
+        keys=tuple(look.image_sha + look.mask_sha + b"binary" * binary for look in looks),
         **facts,
     )
 

@@ -181,6 +181,7 @@ KOREAN: dict[str, str] = {
     "{target} is there already": "{target} 폴더가 이미 있습니다.",
     "{run} is not finished yet": "{run} 실행이 아직 끝나지 않았습니다.",
     "the loss became {loss} after step {step}": "{step}번째 스텝 뒤에 손실이 {loss} 값이 되었습니다.",
+    "some weights are not finite after step {step}": "{step} 스텝 이후 가중치 일부가 유한한 값이 아닙니다.",
     "the validation loss is not finite after step {step}": "{step}번째 스텝 뒤에 검증 손실이 유한한 값이 아닙니다.",
     "the run's process ended with status {code}": "실행 프로세스가 상태 코드 {code}(으)로 끝났습니다.",
     "the run's process was ended by signal {signal}": "실행 프로세스가 시그널 {signal}에 의해 종료되었습니다.",

@@ -1,0 +1,249 @@
+"""What every dataset must do."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seglab.config import RunConfig  # noqa: F401 - registers the entries
+from seglab.data.base import Data, Sample
+from seglab.entry import FAMILIES, Dataset, SeglabError, validated
+
+DATASETS = FAMILIES["datasets"].entries
+SPLITS = ("train", "search", "val")
+TRAIN, VAL = ("t0", "t1", "t2", "t3"), ("v0", "v1", "v2", "v3", "v4")  # search is v0 and v1
+
+
+def put_photo(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (24, 36, 3), np.uint8)).save(path)
+
+
+def put_mask(path: Path, seed: int, values: list[int]) -> None:
+    """A mask of blocks that shows all the values."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    blocks = np.resize(np.random.default_rng(seed).permutation(values), (4, 6))
+    Image.fromarray(np.kron(blocks, np.ones((6, 6))).astype(np.uint8)).save(path)
+
+
+# --- the cases: each writes what its dataset needs below a folder and gives the options
+
+
+def streets(root: Path) -> dict[str, Any]:
+    return {"train_images": 4, "val_images": 5, "size": 64}
+
+
+def camvid(root: Path) -> dict[str, Any]:
+    for part, names in (("train", TRAIN), ("val", VAL)):
+        for seed, name in enumerate(names):
+            put_photo(root / part / f"{name}.jpg", seed + len(names))
+            put_mask(root / f"{part}annot" / f"{name}.png", seed, list(range(12)))
+    return {"root": root}
+
+
+def folder(root: Path, values: tuple[int, ...] = (0, 1, 2, 255), names: tuple[str, ...] = TRAIN) -> dict[str, Any]:
+    for part, each in (("train", names), ("val", VAL)):
+        for seed, name in enumerate(each):
+            put_photo(root / "images" / part / f"{name}.jpg", seed + len(each))
+            put_mask(root / "masks" / part / f"{name}.png", seed, list(values))
+    return {"root": root}
+
+
+def black_and_white(root: Path) -> dict[str, Any]:
+    return folder(root, values=(0, 255))
+
+
+def copied(root: Path) -> dict[str, Any]:
+    """A folder with something to warn of, in a file whose name has braces."""
+    options = folder(root, names=("t0", "t1", "t{2}"))
+    (root / "images" / "train" / "t{2}.jpg").write_bytes((root / "images" / "train" / "t0.jpg").read_bytes())
+    return options
+
+
+@dataclass(frozen=True)
+class Case:
+    """A small dataset of entry `name`: `write` makes its files and gives its options.
+
+    `changes` are changes of the images: each gives the options that it sets, and comes with the splits that it changes.
+    """
+
+    name: str
+    write: Callable[[Path], dict[str, Any]]
+    changes: tuple[tuple[Callable[[Path], dict[str, Any] | None], set[str]], ...]
+
+
+CASES = {
+    "streets": Case(
+        "streets",
+        streets,
+        (
+            (lambda root: {"size": 80}, set(SPLITS)),
+            (lambda root: {"weather": "fog"}, set(SPLITS)),
+            (lambda root: {"train_images": 5}, {"train"}),
+            (lambda root: {"val_images": 6}, {"search", "val"}),  # three each, where it was two and three
+        ),
+    ),
+    "camvid": Case(
+        "camvid",
+        camvid,
+        (
+            (lambda root: put_photo(root / "train" / "t1.jpg", 99), {"train"}),
+            (lambda root: put_mask(root / "trainannot" / "t3.png", 99, list(range(12))), {"train"}),
+            (lambda root: put_photo(root / "val" / "v1.jpg", 99), {"search"}),
+            (lambda root: put_mask(root / "valannot" / "v2.png", 99, list(range(12))), {"val"}),
+        ),
+    ),
+    "folder": Case(
+        "folder",
+        folder,
+        (
+            (lambda root: put_photo(root / "images" / "train" / "t1.jpg", 99), {"train"}),
+            (lambda root: put_mask(root / "masks" / "train" / "t3.png", 99, [0, 1, 2]), {"train"}),
+            (lambda root: put_photo(root / "images" / "val" / "v1.jpg", 99), {"search"}),
+            (lambda root: put_mask(root / "masks" / "val" / "v2.png", 99, [0, 2]), {"val"}),
+        ),
+    ),
+    "folder of black and white masks": Case(
+        "folder",
+        black_and_white,
+        (
+            (lambda root: put_photo(root / "images" / "train" / "t1.jpg", 99), {"train"}),
+            # With a third value anywhere, 255 means void everywhere and no longer class 1.
+            (lambda root: put_mask(root / "masks" / "val" / "v2.png", 99, [0, 1, 255]), set(SPLITS)),
+        ),
+    ),
+    "folder with copies": Case(
+        "folder", copied, ((lambda root: put_photo(root / "images" / "train" / "t1.jpg", 99), {"train"}),)
+    ),
+}
+CHANGES = [(label, place) for label, case in CASES.items() for place in range(len(case.changes))]
+
+each = pytest.mark.parametrize("label", CASES)
+
+
+def opened(label: str, **options: Any) -> Data:
+    return validated(Dataset, {"name": CASES[label].name, **options}).open()
+
+
+def loaded(data: Data) -> dict[str, list[Sample]]:
+    return {part: list(getattr(data, part)) for part in SPLITS}
+
+
+def same(one: Sample, other: Sample) -> bool:
+    arrays = ((getattr(one, part), getattr(other, part)) for part in ("image", "mask", "instances"))
+    return (one.name, one.domain) == (other.name, other.domain) and all(np.array_equal(*pair) for pair in arrays)
+
+
+def alike(one: list[Sample], other: list[Sample]) -> bool:
+    return len(one) == len(other) and all(map(same, one, other))
+
+
+def test_every_dataset_has_a_case_here():
+    assert {case.name for case in CASES.values()} == set(DATASETS)
+
+
+@each
+def test_a_sample_is_a_picture_with_a_mask_of_class_ids_or_void_and_perhaps_instances(label, tmp_path):
+    data = opened(label, **CASES[label].write(tmp_path))
+    for part, samples in loaded(data).items():
+        assert tuple(sample.name for sample in samples) == getattr(data, part).names
+        for sample in samples:
+            size = sample.mask.shape
+            assert len(size) == 2 and sample.image.shape == (*size, 3)
+            assert sample.image.dtype == sample.mask.dtype == np.uint8
+            assert set(np.unique(sample.mask)) <= {*range(len(data.classes)), 255}
+            assert sample.domain is None or isinstance(sample.domain, str)
+            if sample.instances is not None:
+                assert sample.instances.dtype == np.int32 and sample.instances.shape == size
+                assert sample.instances.min() >= 0
+
+
+@each
+def test_no_name_is_in_two_splits_and_validation_is_halved(label, tmp_path):
+    data = opened(label, **CASES[label].write(tmp_path))
+    names = [name for part in SPLITS for name in getattr(data, part).names]
+    assert len(set(names)) == len(names)
+    assert len(data.train) >= 2 and (len(data.search), len(data.val)) == (2, 3)
+    assert [*data.search.names, *data.val.names] == sorted([*data.search.names, *data.val.names])
+
+
+@each
+def test_classes_have_names_and_colors_of_their_own(label, tmp_path):
+    data = opened(label, **CASES[label].write(tmp_path))
+    assert len(data.classes) == len(data.colors) == len(set(data.classes)) == len(set(data.colors)) >= 2
+    assert all(name.strip() for name in data.classes)
+    for color in data.colors:
+        assert len(color) == 3 and all(type(part) is int and 0 <= part <= 255 for part in color)
+
+
+@each
+def test_a_sample_is_the_same_whenever_it_is_loaded_even_if_it_was_painted_over(label, tmp_path):
+    options = CASES[label].write(tmp_path)
+    data = opened(label, **options)
+    first, painted = loaded(data), loaded(data)
+    for part in SPLITS:
+        for sample in painted[part]:
+            sample.image[:] = 7
+            sample.mask[:] = 0
+    again, reopened = loaded(data), loaded(opened(label, **options))
+    for part in SPLITS:
+        assert alike(first[part], again[part]) and alike(first[part], reopened[part])
+
+
+@each
+def test_opened_data_can_be_sent_to_another_process_and_gives_the_same_there(label, tmp_path):
+    data = opened(label, **CASES[label].write(tmp_path))
+    code = "import pickle, sys; data = pickle.load(sys.stdin.buffer); splits = data.train, data.search, data.val;"
+    code += "print(*map(str, data.notes), sep='|', file=sys.stderr);"
+    code += "pickle.dump([data.digests, *map(list, splits)], sys.stdout.buffer)"
+    done = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(data), capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    digests, *splits = pickle.loads(done.stdout)
+    assert digests == data.digests and done.stderr.decode().strip() == "|".join(map(str, data.notes))
+    assert all(alike(samples, loaded(data)[part]) for part, samples in zip(SPLITS, splits, strict=True))
+
+
+@each
+def test_digests_are_the_same_at_every_opening_and_differ_between_splits(label, tmp_path):
+    options = CASES[label].write(tmp_path)
+    data = opened(label, **options)
+    assert opened(label, **options).digests == data.digests == {part: getattr(data, part).digest for part in SPLITS}
+    assert len(set(data.digests.values())) == 3
+    assert all(len(bytes.fromhex(digest)) == 32 for digest in data.digests.values())
+    assert data.val.take([0, 1, 2]).digest == data.val.digest != data.val.take([1, 0, 2]).digest
+
+
+@pytest.mark.parametrize(("label", "place"), CHANGES)
+def test_a_split_s_digest_changes_when_its_images_or_masks_do_and_only_then(label, place, tmp_path):
+    change, expected = CASES[label].changes[place]
+    options = CASES[label].write(tmp_path)
+    before = opened(label, **options)
+    samples = loaded(before)
+    after = opened(label, **options | (change(tmp_path) or {}))
+    assert {part for part in SPLITS if not alike(samples[part], loaded(after)[part])} == expected
+    assert {part for part in SPLITS if after.digests[part] != before.digests[part]} == expected
+
+
+@pytest.mark.parametrize("name", [name for name, entry in DATASETS.items() if "root" in entry.model_fields])
+def test_a_place_that_is_not_there_is_refused_and_named(name, tmp_path, monkeypatch):
+    with pytest.raises(SeglabError, match="nowhere at all: there is no such folder"):
+        validated(Dataset, {"name": name, "root": str(tmp_path / "nowhere at all")}).open()
+    monkeypatch.setenv("SEGLAB_DATA", str(tmp_path / "moved"))
+    with pytest.raises(SeglabError, match=f"moved.{name}: there is no such folder"):
+        validated(Dataset, name).open()
+
+
+@pytest.mark.parametrize("name", [name for name, entry in DATASETS.items() if "root" in entry.model_fields])
+def test_an_empty_place_is_refused_and_named(name, tmp_path):
+    (tmp_path / "empty place").mkdir()
+    with pytest.raises(SeglabError, match="empty place"):
+        validated(Dataset, {"name": name, "root": str(tmp_path / "empty place")}).open()

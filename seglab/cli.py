@@ -18,6 +18,9 @@ import numpy as np
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, Dataset, Entry, Predictor, SeglabError, refusal_of, shown, validated
 
+MOST_MEGAPIXELS = 128  # of a photograph that is labelled
+PREDICTED = 2**23  # pixels; a larger photograph is labelled at this size, its label map enlarged again
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command. Exit status: 0 done, 1 failed, 2 a person's mistake, told in one line."""
@@ -37,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Exception as error:
         print(f"seglab: {type(error).__name__}: {error}", file=sys.stderr)
         if os.environ.get("SEGLAB_DEBUG"):
@@ -249,6 +254,8 @@ def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         except (OSError, ValueError) as error:
             raise SeglabError("{file} cannot be read: {reason}", file=arguments.config, reason=error) from None
     typed = {name: value for name in RunConfig.model_fields if (value := getattr(arguments, name)) is not None}
+    if "init_from" in typed:
+        typed["init_from"] = runs.find(typed["init_from"]).resolve()
     given = given | typed if isinstance(given, dict) else given
     config = settings(given, options)
     if isinstance(config.get("techniques"), str):
@@ -268,11 +275,10 @@ def resume(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab import runs
 
     directory, device = runs.find(arguments.run), chosen(arguments.device)
-    runs.unstop(directory)
-    return follow(directory, device, arguments.threads)
+    return follow(directory, device, arguments.threads, unstop=True)
 
 
-def follow(directory: Path, device: str, threads: int) -> int:
+def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> int:
     """Works on a run with a progress bar; Ctrl-C and SIGTERM end it in good order."""
     from tqdm import tqdm
 
@@ -283,7 +289,7 @@ def follow(directory: Path, device: str, threads: int) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: asked.append(number))
     with tqdm(unit="step", desc=directory.name, dynamic_ncols=True, disable=None) as bar:
-        for event in runs.work(directory, device, threads, lambda: bool(asked)):
+        for event in runs.work(directory, device, threads, lambda: bool(asked), unstop):
             if isinstance(event, Started):
                 bar.reset(event.total_steps)
                 for note in event.notes:
@@ -396,7 +402,7 @@ def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from PIL import Image
 
     from seglab import draw, predict, runs
-    from seglab.data.images import read_photo, write_mask
+    from seglab.data.images import labels_at, read_photo, resize_image, write_mask
 
     predictors = pipeline(arguments, options)
     trained = runs.load(arguments.run)
@@ -410,8 +416,11 @@ def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
             made.add(target.resolve())
     arguments.out.mkdir(parents=True, exist_ok=True)
     for path in bar(arguments.images, len(arguments.images), "image"):
-        image = read_photo(path)
-        labels = predict.predict(trained, image, predictors).labels
+        image = read_photo(path, most=MOST_MEGAPIXELS)
+        small = resize_image(
+            image, min(max(image.shape), int(max(image.shape) * (PREDICTED / image[..., 0].size) ** 0.5))
+        )
+        labels = labels_at(predict.predict(trained, small, predictors).labels, *image.shape[:2])
         map_file, overlay_file = targets(arguments.out, path)
         write_mask(map_file, labels, trained.colors)
         Image.fromarray(draw.overlay(image, labels, trained.colors)).save(overlay_file)

@@ -106,10 +106,10 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
             found |= flat(inner, place if key == "name" else f"{place}.{key}" if place else key)
         return found
     if isinstance(value, list | tuple):
-        found = {}
-        for n, inner in enumerate(value):
-            named = isinstance(inner, dict) and "name" in inner
-            found |= flat(inner, f"{place}.{inner['name'] if named else n}")
+        names = [inner["name"] if isinstance(inner, dict) and "name" in inner else n for n, inner in enumerate(value)]
+        found = {place: ", ".join(names)} if names and isinstance(names[0], str) else {}  # their order matters too
+        for name, inner in zip(names, value, strict=True):
+            found |= flat(inner, f"{place}.{name}")
         return found
     return {place: value}
 
@@ -131,6 +131,6 @@ def labelled(models: Sequence[str], differences: dict[str, list[Any]], directori
         options = ", ".join(f"{option.rpartition('.')[2]} {values[n]}" for option, values in list(apart.items())[:3])
         labels.append(f"{model} ({options})" if options else model)
     return tuple(
-        label if labels.count(label) == 1 else f"{label} · {directory.name[-6:]}"
+        label if labels.count(label) == 1 else f"{label} · {directory.name}"
         for label, directory in zip(labels, directories, strict=True)
     )

@@ -303,7 +303,7 @@ class Loss(Entry, family="losses"):
 class Scheduler(Entry, family="schedulers"):
     """How the learning rate changes over a run."""
 
-    every: ClassVar[Literal["step", "epoch", "evaluation"]]
+    every: ClassVar[Literal["step", "epoch"]]
 
     def build(self, optimizer: torch.optim.Optimizer, total: int) -> torch.optim.lr_scheduler.LRScheduler:
         """The torch scheduler; `total` counts in the unit of `every`."""

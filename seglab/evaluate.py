@@ -17,6 +17,7 @@ from seglab.events import Score
 from seglab.loader import Cached, ahead, collated
 from seglab.model import resized
 
+BATCH = 8  # images; the same for every run, since Dice depends on which images come together
 MOST_PIXELS = 2**22  # of a batch at stored size: with 11 classes their logits are 185 MB
 
 
@@ -53,7 +54,6 @@ def evaluate(
     model: nn.Module,
     samples: Cached,
     terms: Callable[[Outputs, Batch], dict[str, Term]],
-    batch_size: int,
     keep: Collection[int] | None = None,
 ) -> Evaluation:
     """Scores the model on samples whose masks are at stored size; with `keep`, gives the labels of all images and the
@@ -65,7 +65,7 @@ def evaluate(
     model.eval()
     device = next(model.parameters()).device
     result = Evaluation(np.zeros((len(samples), model.num_classes, model.num_classes), np.int64))
-    for batch in ahead(lambda places: collated([samples[n] for n in places], places), same_size(samples, batch_size)):
+    for batch in ahead(lambda places: collated([samples[n] for n in places], places), same_size(samples)):
         batch = batch.to(device)
         outputs = model(batch.images)
         size = batch.masks.shape[-2:]
@@ -87,13 +87,13 @@ def evaluate(
     return result
 
 
-def same_size(samples: Cached, batch_size: int) -> list[list[int]]:
-    """Places in order, cut into batches of neighbours whose stored sizes are the same: at most `batch_size`, and at
-    most MOST_PIXELS together, or one."""
+def same_size(samples: Cached) -> list[list[int]]:
+    """Places in order, cut into batches of neighbours whose stored sizes are the same: at most BATCH, and at most
+    MOST_PIXELS together, or one."""
     places: list[list[int]] = []
     for n in range(len(samples)):
         shape = samples[n].mask.shape
-        most = min(batch_size, MOST_PIXELS // (shape[0] * shape[1]))
+        most = min(BATCH, MOST_PIXELS // (shape[0] * shape[1]))
         if places and len(places[-1]) < most and samples[places[-1][0]].mask.shape == shape:
             places[-1].append(n)
         else:

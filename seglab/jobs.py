@@ -44,7 +44,7 @@ def submit(configs: list[RunConfig]) -> list[Path]:
 
 def enqueue(directory: Path) -> None:
     """Puts a run at the end of the queue."""
-    (directory / "queued").write_text(str(time.time_ns()))
+    runs.write(directory / "queued", str(time.time_ns()).encode())
 
 
 def resubmit(directory: Path) -> None:
@@ -52,7 +52,7 @@ def resubmit(directory: Path) -> None:
     state = runs.status(directory).state
     if state not in ("stopped", "failed", "interrupted"):
         raise SeglabError("{run} cannot be resumed: it is {state}", run=directory.name, state=state)
-    runs.unstop(directory)
+    (directory / "stop").unlink(missing_ok=True)
     enqueue(directory)
 
 
@@ -60,8 +60,8 @@ def queue(home: Path | None = None) -> list[Path]:
     """The runs that wait, the next one first."""
     waiting = []
     for path in (home or runs.home()).glob("*/queued"):
-        with contextlib.suppress(FileNotFoundError):  # it has just begun
-            waiting.append((int(path.read_text() or 0), path.parent))
+        with contextlib.suppress(FileNotFoundError, ValueError):  # it has just begun, or is no marker of ours
+            waiting.append((int(path.read_text()), path.parent))
     return [directory for _, directory in sorted(waiting)]
 
 
@@ -87,28 +87,37 @@ class Worker(threading.Thread):
         self.home, self.ended = runs.home(), threading.Event()
 
     def run(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
-        with open(self.home / ".jobs.lock", "a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # waits for as long as another program works
-            while not self.ended.is_set():
-                waiting = queue(self.home)
-                if waiting:
-                    try:
-                        self.work(waiting[0])
-                    except FileNotFoundError:  # stopped just now
-                        continue
-                    except OSError:  # short of memory, files or disk: the run waits, and so do the others
-                        log.exception("%s could not be started; it will be tried again", waiting[0].name)
-                        self.ended.wait(RETRY)
-                else:
-                    self.ended.wait(TAKE_A_LOOK)
+        while not self.ended.is_set():
+            try:
+                self.home.mkdir(parents=True, exist_ok=True)
+                with open(self.home / ".jobs.lock", "a") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX)  # waits for as long as another program works
+                    self.look_on()
+            except OSError:  # short of memory, files or disk: the runs wait
+                log.exception("the queue in %s cannot be worked on; it will be tried again", self.home)
+                self.ended.wait(RETRY)
+
+    def look_on(self) -> None:
+        """Works on one waiting run after the other."""
+        while not self.ended.is_set():
+            waiting = queue(self.home)
+            if waiting:
+                self.work(waiting[0])
+            else:
+                self.ended.wait(TAKE_A_LOOK)
 
     def work(self, directory: Path) -> None:
         """Runs the child to its end; one that died without a word is recorded as failed."""
         marker = directory / "queued"
-        taken = marker.read_text()
+        try:
+            taken = marker.read_text()
+        except FileNotFoundError:  # stopped just now
+            return
         environment = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         environment = {name: value for name, value in environment.items() if "TOKEN" not in name}
+        environment["SEGLAB_HOME"] = str(self.home)
+        if "SEGLAB_DATA" in environment:
+            environment["SEGLAB_DATA"] = os.path.abspath(environment["SEGLAB_DATA"])
         with open(directory / "log.txt", "ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "seglab.jobs", str(directory), str(os.getpid())],
@@ -116,6 +125,7 @@ class Worker(threading.Thread):
                 stdout=log,
                 stderr=log,
                 env=environment,
+                cwd=Path(__file__).parents[1],  # seglab is found here even where it is not installed
                 start_new_session=True,
             )
             code = child.wait()

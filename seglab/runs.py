@@ -49,14 +49,22 @@ def create(config: RunConfig, name: str | None = None) -> Path:
         raise SeglabError(
             "name: {name} is not allowed; allowed: letters, digits, spaces and . _ + - (80 at most)", name=repr(name)
         )
+    content = config.model_dump_json(indent=1).encode()
     directory = home() / name
     try:
         if (CHECKPOINTS / name).exists():  # a shipped run's name stands for the shipped run everywhere
             raise FileExistsError
-        directory.mkdir(parents=True)
+        home().mkdir(parents=True, exist_ok=True)
+        directory.mkdir()
     except FileExistsError:
+        if home().exists() and not home().is_dir():
+            raise SeglabError("{folder} is not a folder; runs cannot be kept there", folder=str(home())) from None
         raise SeglabError("a run named {name} is there already; give another name", name=repr(name)) from None
-    write(directory / "config.json", config.model_dump_json(indent=1).encode())
+    try:
+        write(directory / "config.json", content)
+    except OSError:
+        shutil.rmtree(directory, ignore_errors=True)  # the name is free again
+        raise
     return directory
 
 
@@ -216,11 +224,6 @@ def is_locked(directory: Path) -> bool:
         return False
 
 
-def unstop(directory: Path) -> None:
-    """Takes back that the run was asked to end, so that it can be worked on again."""
-    (directory / "stop").unlink(missing_ok=True)
-
-
 def stop(directory: Path) -> None:
     """Asks a run to end after its present step; one that nobody works on ends at once."""
     state = status(directory)
@@ -234,11 +237,16 @@ def stop(directory: Path) -> None:
 
 
 def work(
-    directory: Path, device: str = "cpu", threads: int = 1, interrupted: Callable[[], bool] = lambda: False
+    directory: Path,
+    device: str = "cpu",
+    threads: int = 1,
+    interrupted: Callable[[], bool] = lambda: False,
+    unstop: bool = False,
 ) -> Iterator[Event]:
     """Trains the run in this process, from where it stands to its end; yields each event once it is recorded.
 
-    Raises SeglabError when the run is over, busy, or asked to stop; a mistake on the way is recorded, then raised.
+    With `unstop`, a run that was stopped goes on. Raises SeglabError when the run is over, busy, or asked to stop; a
+    mistake on the way is recorded, then raised.
     """
     with locked(directory):
         ended = last_word(directory)
@@ -247,6 +255,8 @@ def work(
                 "{run} is over ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
             )
         stopping = directory / "stop"
+        if unstop:
+            stopping.unlink(missing_ok=True)
         if stopping.exists():
             raise SeglabError("{run} was stopped; resume it to go on", run=directory.name)
         (directory / "queued").unlink(missing_ok=True)
@@ -330,7 +340,7 @@ def write_maps(directory: Path, maps: Iterable[np.ndarray], run: training.Run) -
 
 def record_samples(directory: Path, run: training.Run) -> None:
     labels = run.evaluations["val"].labels
-    epoch = f"{run.epoch:.0f}".zfill(3) if run.epoch == int(run.epoch) else f"{run.epoch:06.2f}"
+    epoch = f"{run.epoch:03.0f}" if run.epoch == int(run.epoch) else f"{run.epoch:06.2f}"
     (directory / "samples").mkdir(exist_ok=True)
     write_maps(directory / "samples" / f"epoch_{epoch}", [labels[n] for n in run.samples], run)
 

@@ -209,7 +209,7 @@ class Run:
         with self.autocast:
             for name, samples in self.scored.items():
                 keep = self.samples if name == "val" else None
-                self.evaluations[name] = evaluate(model, samples, self.terms, self.config.batch_size, keep)
+                self.evaluations[name] = evaluate(model, samples, self.terms, keep)
         self.evaluation_seconds = time.monotonic() - began
         scores = {name: evaluation.score() for name, evaluation in self.evaluations.items()}
         miou = scores["search"].miou or 0.0

@@ -160,6 +160,16 @@ def test_resume_goes_on_with_a_stopped_run(capsys, runs_home):
     assert code == 2 and "nothing to resume" in err
 
 
+def test_resume_leaves_a_run_at_work_to_its_worker_and_its_stop(capsys):
+    directory = runs.create(tiny(epochs=50))
+    stream = runs.work(directory)
+    next(stream)
+    runs.stop(directory)
+    code, _, err = seglab(capsys, "resume", directory)
+    assert code == 2 and "busy" in err
+    assert list(stream)[-1].reason == "stopped"
+
+
 def test_evaluate_gives_the_recorded_score_and_the_score_after_the_crf(capsys, run):
     code, out, err = seglab(capsys, "evaluate", run, "--crf", "--json")
     assert code == 0, err
@@ -207,6 +217,17 @@ def test_predict_says_what_is_wrong_with_an_image(capsys, run, tmp_path):
     (tmp_path / "text.jpg").write_text("hello")
     code, _, err = seglab(capsys, "predict", run, tmp_path / "text.jpg", "--out", tmp_path / "out")
     assert code == 2 and "text.jpg" in err and len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (5000, 3400), (20000, 20)], ids=str)
+def test_predict_takes_a_photograph_of_any_size(capsys, run, tmp_path, size):
+    rng = np.random.default_rng(0)
+    small = Image.fromarray(rng.integers(0, 256, (min(size[1], 340), min(size[0], 500), 3), dtype=np.uint8))
+    small.resize(size).save(tmp_path / "photo.jpg")
+    code, _, err = seglab(capsys, "predict", run, tmp_path / "photo.jpg", "--out", tmp_path / "out")
+    assert code == 0, err
+    assert Image.open(tmp_path / "out" / "photo.png").size == Image.open(tmp_path / "out" / "photo_overlay.png").size
+    assert Image.open(tmp_path / "out" / "photo.png").size == size
 
 
 def test_predict_never_overwrites_a_photograph(capsys, run, tmp_path):
@@ -285,6 +306,20 @@ def test_warnings_about_the_data_are_told(capsys, tmp_path):
     code, out, err = seglab(capsys, "train", *options, "--image_size", "64", "--epochs", "1", "--threads", "1")
     assert code == 0 and "warning: no training mask shows ghost" in err, err
     assert [str(note.error()) for note in runs.events(Path(out.strip()))[0].notes]
+
+
+def test_the_order_of_techniques_is_a_difference(capsys):
+    for name, order in (("one", ("flip", "color")), ("two", ("color", "flip"))):
+        list(runs.work(runs.create(tiny(techniques=order, epochs=1), name)))
+    found = json.loads(seglab(capsys, "compare", "one", "two", "--json")[1])
+    assert found["differences"] == {"techniques": ["flip, color", "color, flip"]}
+
+
+def test_runs_of_one_configuration_are_told_apart_by_their_whole_names(capsys):
+    for name in ("alpha-first", "omega-first"):
+        list(runs.work(runs.create(tiny(epochs=1), name)))
+    found = json.loads(seglab(capsys, "compare", "alpha-first", "omega-first", "--json")[1])
+    assert [row["label"] for row in found["runs"]] == ["unet · alpha-first", "unet · omega-first"]
 
 
 def test_the_help_names_every_field(capsys):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -111,6 +112,39 @@ def test_a_run_that_cannot_be_started_waits_and_is_tried_again(worker, monkeypat
     monkeypatch.setattr(jobs.subprocess, "Popen", short_of_memory)
     (directory,) = jobs.submit([tiny(epochs=1)])
     wait_until(lambda: state(directory) == "completed")
+
+
+def test_the_queue_goes_on_after_any_trouble_with_its_folder(runs_home, monkeypatch):
+    monkeypatch.setattr(jobs, "RETRY", 0.1)
+    runs_home.write_text("a file, not a folder")
+    worker = jobs.Worker()
+    worker.start()
+    time.sleep(0.3)
+    runs_home.unlink()
+    (directory,) = jobs.submit([tiny(epochs=1)])
+    (runs_home / "odd").mkdir()
+    (runs_home / "odd" / "queued").write_bytes(bytes(8))  # as a power failure leaves it
+    try:
+        wait_until(lambda: state(directory) == "completed")
+    finally:
+        worker.ended.set()
+    worker.join(10)
+
+
+def test_runs_are_worked_on_wherever_the_program_was_started(tmp_path, runs_home):
+    (directory,) = jobs.submit([tiny(epochs=1)])
+    program = "import sys, time; sys.path.insert(0, sys.argv[1]); from seglab import jobs; jobs.Worker().run()"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(Path(jobs.__file__).parents[1])],
+        cwd=tmp_path,
+        env=environment | {"SEGLAB_HOME": os.path.relpath(runs_home, tmp_path)},
+    )
+    try:
+        wait_until(lambda: state(directory) == "completed")
+    finally:
+        parent.kill()
+        parent.wait()
 
 
 def test_a_full_queue_takes_no_more_and_says_so():

@@ -111,8 +111,7 @@ def test_a_run_goes_on_without_the_one_it_began_from(tmp_path):
     runs.stop(directory)
     list(stream)
     first.rename(tmp_path / "elsewhere")
-    runs.unstop(directory)
-    assert list(runs.work(directory))[-1].reason == "completed"
+    assert list(runs.work(directory, unstop=True))[-1].reason == "completed"
 
 
 def test_a_run_whose_data_has_changed_is_not_resumed():
@@ -124,9 +123,8 @@ def test_a_run_whose_data_has_changed_is_not_resumed():
     config = json.loads((directory / "config.json").read_bytes())
     config["data"]["train_images"] += 4
     (directory / "config.json").write_text(json.dumps(config))
-    runs.unstop(directory)
     with pytest.raises(SeglabError, match="its data has changed"):
-        list(runs.work(directory))
+        list(runs.work(directory, unstop=True))
 
 
 # --- names and finding
@@ -136,6 +134,23 @@ def test_a_name_is_taken_once():
     runs.create(tiny(), "mine")
     with pytest.raises(SeglabError, match="'mine' is there already"):
         runs.create(tiny(), "mine")
+
+
+def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "write", full)
+        with pytest.raises(OSError):
+            runs.create(tiny(), "mine")
+    assert runs.config(runs.create(tiny(), "mine")) == tiny()
+
+
+def test_runs_cannot_be_kept_in_a_file(runs_home):
+    runs_home.write_text("not a folder")
+    with pytest.raises(SeglabError, match="is not a folder"):
+        runs.create(tiny())
 
 
 def test_a_shipped_run_s_name_is_taken():
@@ -273,8 +288,7 @@ def test_stopping_a_waiting_run_ends_it_at_once():
     assert runs.status(directory).state == "stopped"
     with pytest.raises(SeglabError, match="was stopped"):  # by a worker that had already picked it
         list(runs.work(directory))
-    runs.unstop(directory)
-    assert list(runs.work(directory))[-1].reason == "completed"
+    assert list(runs.work(directory, unstop=True))[-1].reason == "completed"
 
 
 def test_stopping_a_run_at_work_ends_it_after_its_present_step():

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from seglab import jobs, runs
@@ -87,6 +88,55 @@ def test_names_that_a_page_made_up_do_nothing():
     for run, action in (("nothing", "stop"), ("real", "delete"), ("../real", "stop"), (None, None)):
         assert "wrong" in train.act(Pressed(run, action), Request())
     assert runs.status(runs.find("real")).state == "completed"
+
+
+def test_only_runs_on_offer_are_predicted_with(tmp_path):
+    done("one").rename(tmp_path / "elsewhere")
+    jobs.submit([tiny()])
+    for name in (str(tmp_path / "elsewhere"), str(runs.CHECKPOINTS / "unet"), runs.every()[0].name, None, "../x"):
+        parts = predict.painted([name], 0, {"name": "crf"}, "en")
+        assert "there is no run" in parts[-1] and str(runs.CHECKPOINTS) not in parts[-1].replace(str(name), "")
+
+
+def test_each_list_of_classes_has_its_legend():
+    done("one")
+    legend = predict.painted(["unet", "one"], 0, {"name": "crf"}, "en")[0]
+    assert legend.count("sky") == 1
+
+
+def test_masks_stay_when_the_data_has_gone(tmp_path):
+    from seglab.data.images import write_mask
+
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for n in range(8):
+        labels = (np.arange(64 * 64).reshape(64, 64) // (5 + n) % 2).astype(np.uint8)
+        write_mask(tmp_path / "data" / "masks" / f"{n}.png", labels, [(0, 0, 0), (255, 0, 0)])
+        write_mask(tmp_path / "data" / "images" / f"{n}.png", labels, [(0, 0, 0), (255, 0, 0)])
+    both = [done(name, data={"name": "folder", "root": str(tmp_path / "data")}) for name in ("one", "two")]
+    whole = views.samples(both, None, "en")
+    views.originals.cache_clear()
+    (tmp_path / "data").rename(tmp_path / "gone")
+    left = views.samples(both, None, "en")
+    assert whole.count("sample-row") == 4 and left.count("sample-row") == 3 and ">truth<" in left
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("epoch_003", "3"),
+        ("epoch_010", "10"),
+        ("epoch_000.30", "0.3"),
+        ("epoch_1000", "1000"),
+        ("epoch_012.50", "12.5"),
+    ],
+)
+def test_epochs_are_read_as_numbers(folder, words):
+    assert views.epoch_of(folder) == words
+
+
+def test_the_thousandth_epoch_is_later_than_the_one_before():
+    assert sorted(["epoch_1000", "epoch_999", "epoch_999.50"], key=views.epoch_number)[-1] == "epoch_1000"
 
 
 def test_what_a_person_named_is_escaped():

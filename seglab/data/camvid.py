@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from seglab.data.base import VOID, Data, Sample, Split
-from seglab.data.folder import Pair, listed, located
+from seglab.data.folder import Pair, Root, listed, located
 from seglab.data.images import file_bytes, printable, read_pair, relative
 from seglab.entry import Dataset, SeglabError
 
@@ -43,7 +43,7 @@ class Camvid(Dataset):
 
     name = "camvid"
     root: Annotated[
-        Path | None,
+        Root | None,
         Field(description="folder with train, trainannot, val and valannot; without it, $SEGLAB_DATA/camvid"),
     ] = None
 

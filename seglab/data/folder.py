@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from seglab.data.base import VOID, Data, Sample, Split
 from seglab.data.images import (
@@ -34,6 +34,14 @@ MOST_CLASSES = 255  # ids 0 to 254
 MANY_CLASSES = 64  # so many classes without a name are more likely shades of grey
 CLEARLY = 24  # two colours closer than this, summed over RGB, look the same in an overlay
 
+
+def _absolute(path: Path) -> Path:
+    """The path from whatever folder it is looked at later; raises ValueError for a name that is not text."""
+    str(path).encode()
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+Root = Annotated[Path, AfterValidator(_absolute)]
 Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong with it
 
 
@@ -49,7 +57,7 @@ class Folder(Dataset):
     """
 
     name = "folder"
-    root: Annotated[Path | None, Field(description="folder with images and masks; without it, $SEGLAB_DATA/folder")] = (
+    root: Annotated[Root | None, Field(description="folder with images and masks; without it, $SEGLAB_DATA/folder")] = (
         None
     )
     classes: Annotated[
@@ -198,7 +206,6 @@ def located(root: Path | None, name: str) -> Path:
                 name=name,
             )
         root = Path(home) / name
-    root = Path(os.path.expanduser(root))
     if not os.path.isdir(root):
         raise SeglabError(
             "{folder}: there is no such folder; give that of {name} with --data.root, or set SEGLAB_DATA to the folder "

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,8 @@ def build() -> gr.Blocks:
 
 def launch(**options: Any) -> gr.Blocks:
     """Serves the page and works through the queue; `options` go to Gradio's launch."""
+    with contextlib.suppress(ValueError):  # not in the main thread: whoever runs it there ends it
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that uploads are deleted then too
     guard.refuse_bombs()
     guard.Broom(guard.private_folder()).start()
     jobs.Worker().start()

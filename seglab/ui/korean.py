@@ -186,6 +186,7 @@ KOREAN: dict[str, str] = {
     "the run's process ended with status {code}": "실행 프로세스가 상태 코드 {code}(으)로 끝났습니다.",
     "the run's process was ended by signal {signal}": "실행 프로세스가 시그널 {signal}에 의해 종료되었습니다.",
     "there is no run {run}; known runs: {known}": "{run} 실행을 찾을 수 없습니다. 현재 있는 실행: {known}",
+    "{folder} is not a folder; runs cannot be kept there": "{folder} 경로는 폴더가 아니어서 실행을 저장할 수 없습니다.",
     "a run named {name} is there already; give another name": (
         "이름이 {name}인 실행이 이미 있습니다. 다른 이름을 지정하세요."
     ),
@@ -228,9 +229,9 @@ KOREAN: dict[str, str] = {
     "{file}: larger than {most} MB": "{file}: 파일 크기가 {most} MB를 넘습니다.",
     "{file}: not an image; allowed: {formats}": "{file}: 지원하는 이미지가 아닙니다. 지원 형식: {formats}",
     "{file}: the image is damaged ({reason})": "{file}: 이미지가 손상되었습니다({reason}).",
-    "{file}: {width} x {height} pixels; allowed: sides from {least} to {most}, and {megapixels} megapixels": (
+    "{file}: {width} x {height} pixels; allowed: sides up to {most}, and {megapixels} megapixels": (
         "{file}: 이미지 크기가 {width}×{height}픽셀입니다. "
-        "각 변은 {least}~{most}픽셀, 전체는 {megapixels}메가픽셀 이하여야 합니다."
+        "각 변은 {most}픽셀, 전체는 {megapixels}메가픽셀 이하여야 합니다."
     ),
     "{file}: its pixels are floating-point or 32-bit numbers, which have no fixed white; "
     "save it with 8 or 16 bits a channel": (

@@ -110,8 +110,16 @@ def data_of(setting: str, directory: Path) -> Data:
     return folded(config.data.open(), config)
 
 
+def found(name: str) -> Path:
+    """The directory of a run on offer; a name that only the page made up is refused, paths above all."""
+    directory = next((directory for directory in compare.trained() if directory.name == name), None)
+    if directory is None:
+        raise SeglabError("there is no run {run}", run=repr(name))
+    return directory
+
+
 def opened(name: str) -> Data:
-    directory = runs.find(name)
+    directory = found(name)
     config = runs.config(directory)
     return data_of(repr((config.data, config.fold)), directory)
 
@@ -160,7 +168,7 @@ def uploaded(path: str, request: gr.Request) -> list[Any]:
 
 @lru_cache(maxsize=MODELS)
 def model(name: str, stamped: float) -> runs.Trained:
-    return runs.load(name)
+    return runs.load(found(name))
 
 
 @lru_cache(maxsize=2 * MODELS)
@@ -183,7 +191,7 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
         parameters = validated(Crf, crf_options)
         source = "" if isinstance(place, str) else next(iter(names), "")  # an uploaded photograph is nobody's example
         for name in names:
-            directory = runs.find(name)
+            directory = found(name)
             stamped = (directory / "weights.safetensors").stat().st_mtime
             shown = picture(source, place)
             before, milliseconds = prediction(name, stamped, source, place)
@@ -209,7 +217,8 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
                     crf_ms=refined,
                 )
             )
-            legend = legend or views.legend(trained.classes, trained.colors, lang)
+            shown_in = views.legend(trained.classes, trained.colors, lang)
+            legend += shown_in if shown_in not in legend else ""
     except SeglabError as error:
         wrong = views.render("message.html", lang, text=told(error, lang), kind="wrong")
         if not sliders:  # nothing is lost: what was on the page stays

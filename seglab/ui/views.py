@@ -64,7 +64,14 @@ def run_picker(title: str, place: str, most: int | None = None) -> gr.Dropdown:
 
 def epoch_of(folder: str) -> str:
     """`3` for a folder of sample masks named epoch_003."""
-    return folder.removeprefix("epoch_").lstrip("0") or "0"
+    return f"{epoch_number(folder):g}"
+
+
+def epoch_number(folder: str) -> float:
+    try:
+        return float(folder.removeprefix("epoch_"))
+    except ValueError:  # no folder of seglab's
+        return -1.0
 
 
 def stamp(directories: Sequence[Path]) -> tuple[Stamp, ...]:
@@ -150,7 +157,8 @@ def progress(stamped: Stamp) -> dict[str, Any]:
 
 def epochs(directories: Sequence[Path]) -> list[str]:
     """The evaluations that the runs kept sample masks of, in order, as their folders are named."""
-    return sorted({path.name for directory in directories for path in (directory / "samples").glob("epoch_*")})
+    names = {path.name for directory in directories for path in (directory / "samples").glob("epoch_*")}
+    return sorted(names, key=epoch_number)
 
 
 def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
@@ -162,44 +170,37 @@ def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
     known: set[str] = set()
     for directory, name in zip(directories, compared(stamp(directories)).labels, strict=True):
         try:
-            folders = [
-                path for path in sorted((directory / "samples").glob("epoch_*")) if not epoch or path.name <= epoch
-            ]
+            reached = [name for name in epochs([directory]) if not epoch or epoch_number(name) <= epoch_number(epoch)]
             dataset = runs.description(directory)
-            if not folders:
+            if not reached:
                 continue
             digest = dataset["digests"]["val"]
             if digest not in known:
-                known.add(digest)
                 rows += originals(str(directory), digest, lang)
-            masks = [read_mask(path)[0] for path in sorted(folders[-1].glob("*.png"))]
-        except (SeglabError, OSError):  # a run that is being written, or whose data has gone, shows again later
+                known.add(digest)
+            masks = [read_mask(path)[0] for path in sorted((directory / "samples" / reached[-1]).glob("*.png"))]
+        except (SeglabError, OSError):  # a run that is being written shows again later
             continue
         pictures = [picture(draw.painted(mask, dataset["colors"])) for mask in masks]
         rows.append(
-            {"title": name, "note": say("epoch {epoch}", lang, epoch=epoch_of(folders[-1].name)), "pictures": pictures}
+            {"title": name, "note": say("epoch {epoch}", lang, epoch=epoch_of(reached[-1])), "pictures": pictures}
         )
     return render("samples.html", lang, rows=rows)
 
 
 @lru_cache(maxsize=32)
 def originals(directory: str, digest: str, lang: str) -> list[dict[str, Any]]:
-    """The rows above the runs': the sample images and their truth."""
+    """The rows above the runs': the sample images, unless the data has gone, and their truth."""
     config, dataset = runs.config(Path(directory)), runs.description(Path(directory))
-    data = folded(config.data.open(), config)
-    found = [data.val[n] for n in dataset["samples"]]
-    return [
-        {
-            "title": say("image", lang),
-            "note": config.data.name,
-            "pictures": [picture(sample.image) for sample in found],
-        },
-        {
-            "title": say("truth", lang),
-            "note": "",
-            "pictures": [picture(draw.painted(sample.mask, dataset["colors"])) for sample in found],
-        },
-    ]
+    try:
+        data = folded(config.data.open(), config)
+        images = [picture(data.val[n].image) for n in dataset["samples"]]
+    except SeglabError:
+        images = []
+    truth = [read_mask(Path(directory) / "truth" / f"{n:04}.png")[0] for n in dataset["samples"]]
+    masks = [picture(draw.painted(mask, dataset["colors"])) for mask in truth]
+    rows = [{"title": say("image", lang), "note": config.data.name, "pictures": images}] if images else []
+    return [*rows, {"title": say("truth", lang), "note": "", "pictures": masks}]
 
 
 def picture(image: np.ndarray, longest: int = 320) -> str:

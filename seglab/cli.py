@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -298,9 +299,15 @@ def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> 
             if isinstance(event, Evaluated):
                 val = event.scores["val"]
                 bar.set_postfix(loss=f"{val.loss:.3f}", mIoU="-" if val.miou is None else f"{val.miou:.3f}")
-    if isinstance(event, Finished) and event.reason in ("diverged", "failed"):
+    if not isinstance(event, Finished):
+        return 0
+    if event.reason in ("diverged", "failed"):
         print(f"seglab: {event.reason}: {event.text}", file=sys.stderr)
         return 1
+    best = f", best validation mIoU {event.val_miou:.4f} after epoch {event.best_epoch:g}" if event.val_miou else ""
+    print(f"seglab: {event.reason} after {event.seconds:.0f} s{best}", file=sys.stderr)
+    if event.reason == "stopped":
+        print(f"seglab: to go on: python -m seglab resume {shlex.quote(directory.name)}", file=sys.stderr)
     return 0
 
 
@@ -424,6 +431,7 @@ def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         map_file, overlay_file = targets(arguments.out, path)
         write_mask(map_file, labels, trained.colors)
         Image.fromarray(draw.overlay(image, labels, trained.colors)).save(overlay_file)
+        print(map_file)
     return 0
 
 
@@ -442,9 +450,15 @@ def compare(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     if arguments.json:
         print(json.dumps(comparison.as_json(), indent=1, ensure_ascii=False))
     else:
+        wide = max(map(len, comparison.labels)) + 2
         for label, row in zip(comparison.labels, comparison.rows, strict=True):
             miou = "-" if row.miou is None else f"{row.miou:.4f}"
-            print(f"{label:<44}{row.state:<12}mIoU {miou:<9}{row.parameters or 0:>12,} parameters{row.seconds:>8.0f} s")
+            size = f"{row.parameters or 0:>12,} parameters"
+            print(f"{label:<{wide}}{row.state:<12}mIoU {miou:<8}{size}{row.seconds:>8.0f} s")
+        if not comparison.same_data:
+            print(
+                "seglab: these runs were scored on different images: their scores cannot be compared", file=sys.stderr
+            )
         for option, values in comparison.differences.items():
             print(f"  {option}: {' | '.join(str(value) for value in values)}")
     return 0
@@ -484,6 +498,6 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
         from seglab import draw
 
-        shown = [found.val[n] for n in range(min(16, len(found.val)))]
+        shown = [found.val[n * len(found.val) // 16] for n in range(16)] if len(found.val) > 16 else list(found.val)
         Image.fromarray(draw.contact_sheet(shown, found.colors)).save(arguments.sheet)
     return 0

@@ -43,7 +43,10 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         return {
             "runs": [{"label": label} | vars(row) for label, row in zip(self.labels, self.rows, strict=True)],
-            "differences": self.differences,
+            "differences": {
+                option: [str(value) if isinstance(value, Path) else value for value in values]
+                for option, values in self.differences.items()
+            },
             "curves": {metric: [list(zip(*points, strict=True)) for points in c] for metric, c in self.curves.items()},
             "same_data": self.same_data,
             "definition": DEFINITION,
@@ -54,7 +57,7 @@ def compare(directories: Sequence[Path]) -> Comparison:
     """Reads the runs, finished or not, and sets them side by side."""
     configs = [runs.config(directory) for directory in directories]
     events = [runs.events(directory) for directory in directories]
-    differences = differing([config.model_dump(mode="json") for config in configs])
+    differences = differing([config.model_dump() for config in configs])
     evaluations = [[event for event in found if isinstance(event, Evaluated)] for found in events]
     starts = [next((event for event in found if isinstance(event, Started)), None) for found in events]
     return Comparison(
@@ -123,14 +126,22 @@ def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def labelled(models: Sequence[str], differences: dict[str, list[Any]], directories: Sequence[Path]) -> tuple[str, ...]:
-    """A short unique name for each run: its model, with what differs from other runs of that model, or its own name."""
+    """A short unique name for each run: the one that a person gave it, or else its model, with what differs from other
+    runs of that model."""
     labels = []
     for n, model in enumerate(models):
+        if not runs.MADE_NAME.fullmatch(directories[n].name):
+            labels.append(directories[n].name)
+            continue
         twins = [k for k, other in enumerate(models) if other == model]
         apart = {o: v for o, v in differences.items() if o != "model" and len({repr(v[k]) for k in twins}) > 1}
-        options = ", ".join(f"{option.rpartition('.')[2]} {values[n]}" for option, values in list(apart.items())[:3])
+        told = {option: v[n] for option, v in apart.items() if not isinstance(v[n], Path | None)}
+        told = {option: v for option, v in told.items() if option.rpartition(".")[0] not in told}
+        options = ", ".join(f"{option.rpartition('.')[2]} {value}" for option, value in list(told.items())[:3])
         labels.append(f"{model} ({options})" if options else model)
+    short = [runs.short_name(directory) for directory in directories]
+    labels = [name if labels.count(label) > 1 else label for label, name in zip(labels, short, strict=True)]
     return tuple(
-        label if labels.count(label) == 1 else f"{label} · {directory.name}"
+        label if labels.count(label) == 1 else directory.name
         for label, directory in zip(labels, directories, strict=True)
     )

@@ -64,8 +64,9 @@ def curve(axes: Axes, comparison: Comparison, metric: str) -> None:
             axes.plot(epochs, values, color=LINES[place % len(LINES)], linewidth=0.8, alpha=0.35)
     for place, (epochs, values) in enumerate(comparison.curves[metric]):
         color = LINES[place % len(LINES)]
-        if metric == "lr":
-            axes.step(epochs, values, where="pre", color=color, linewidth=1.8)
+        if metric == "lr":  # often the same for several runs: the first ones are drawn wider, so that all show
+            behind = len(comparison.curves["lr"]) - 1 - place
+            axes.step(epochs, values, where="pre", color=color, linewidth=1.8 + 1.5 * min(behind, 3))
         else:
             axes.plot(epochs, values, color=color, linewidth=1.8, marker="o", markersize=3.5)
     reached = max((max(epochs, default=0) for epochs, _ in comparison.curves["lr"]), default=0)
@@ -76,7 +77,7 @@ def curve(axes: Axes, comparison: Comparison, metric: str) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     if metric == "lr":
-        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+        axes.yaxis.set_major_formatter("{x:.3g}")
     axes.set_ylim(bottom=0)
 
 

@@ -161,7 +161,7 @@ REASONS = {
     "float": "{thing}: {value} is not a number",
     "finite": "{thing}: {value} is not a finite number",
     "bool": "{thing}: {value} is not true or false",
-    "missing": "{thing}: no value was given, and there is no default",
+    "missing": "{thing}: no value was given",
     "unknown_option": "{thing}: {owner} has no option {given}; its options: {allowed}",
     "unknown_option_near": "{thing}: {owner} has no option {given}; did you mean {near}? Its options: {allowed}",
     "unknown_entry": "{thing}: there is no {given} among the {family}; allowed: {allowed}",
@@ -185,7 +185,7 @@ def refusal_of(what: str, given: Any, known: Any, thing: str, **context: str) ->
 def explain(error: ValidationError, thing: str) -> SeglabError:
     """The first thing that pydantic found wrong, as a sentence that names the option, the value and what is allowed."""
     found = error.errors()[0]
-    kind = found["type"]
+    kind = "missing" if found["input"] is None and found["type"] not in REASONS else found["type"]
     template = REASONS.get(kind) or REASONS.get(kind.split("_")[0]) or REASONS["other"]
     thing = ".".join(str(part) for part in found["loc"]) or thing
     values = {"thing": thing, "value": shown(found["input"]), "reason": found["msg"]} | found.get("ctx", {})

@@ -68,6 +68,12 @@ def create(config: RunConfig, name: str | None = None) -> Path:
     return directory
 
 
+def short_name(directory: Path) -> str:
+    """`unet 14:03:21` for a name that seglab made, a person's own name as it is."""
+    made = MADE_NAME.fullmatch(directory.name)
+    return "{} {}:{}:{}".format(*made.groups()) if made else directory.name
+
+
 def find(run: str | Path) -> Path:
     """The directory of a run given by its path, or by its name among the new runs and the shipped ones."""
     for directory in (Path(run), home() / run, CHECKPOINTS / run):
@@ -95,7 +101,7 @@ def config(directory: Path) -> RunConfig:
         return validated(RunConfig, json.loads(text))
     except (OSError, ValueError) as error:
         raise SeglabError(
-            "{file} cannot be read: {reason}", file=str(directory / "config.json"), reason=error
+            "{file} cannot be read: {reason}", file=f"{directory.name}/config.json", reason=error
         ) from None
 
 
@@ -131,12 +137,14 @@ def all_events(directory: Path) -> list[Event]:
         *lines, _torn = (directory / "events.jsonl").read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
-    try:
-        return [from_line(line) for line in lines]
-    except ValueError as error:
-        raise SeglabError(
-            "{file} is damaged: {reason}", file=str(directory / "events.jsonl"), reason=str(error).split("\n")[0]
-        ) from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(from_line(line))
+        except ValueError:
+            file = f"{directory.name}/events.jsonl"
+            raise SeglabError("{file} is damaged: line {line} cannot be read", file=file, line=number) from None
+    return found
 
 
 def append(directory: Path, event: Event) -> None:
@@ -447,7 +455,7 @@ def description(directory: Path) -> dict:
         raise SeglabError("{run} has not started yet", run=directory.name) from None
     except ValueError as error:
         raise SeglabError(
-            "{file} cannot be read: {reason}", file=str(directory / "dataset.json"), reason=error
+            "{file} cannot be read: {reason}", file=f"{directory.name}/dataset.json", reason=error
         ) from None
 
 

@@ -319,7 +319,7 @@ def test_runs_of_one_configuration_are_told_apart_by_their_whole_names(capsys):
     for name in ("alpha-first", "omega-first"):
         list(runs.work(runs.create(tiny(epochs=1), name)))
     found = json.loads(seglab(capsys, "compare", "alpha-first", "omega-first", "--json")[1])
-    assert [row["label"] for row in found["runs"]] == ["unet · alpha-first", "unet · omega-first"]
+    assert [row["label"] for row in found["runs"]] == ["alpha-first", "omega-first"]
 
 
 def test_the_help_names_every_field(capsys):

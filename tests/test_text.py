@@ -11,12 +11,12 @@ from seglab import draw, metrics
 from seglab.config import Fold, RunConfig
 from seglab.entry import FAMILIES, REASONS, SeglabError
 from seglab.losses.combined import Part
-from seglab.ui import form, text
+from seglab.ui import compare, form, text
 from seglab.ui.korean import KOREAN
 
 SOURCES = sorted(Path(seglab.__file__).parent.rglob("*.py"))
 TEMPLATES = sorted((Path(seglab.__file__).parent / "ui" / "templates").glob("*.html"))
-STATES = ("queued", "running", "interrupted", "completed", "budget", "stopped", "diverged", "failed")
+STATES = ("queued", "running", "stopping", "interrupted", "completed", "budget", "stopped", "diverged", "failed")
 
 
 def literal_first_arguments(tree, names):
@@ -57,6 +57,7 @@ def needed():
     found |= {reason: "entry.py" for reason in REASONS.values()}
     found |= {title: "draw.py" for title in draw.CURVES.values()} | {state: "states" for state in STATES}
     found[metrics.DEFINITION] = "metrics.py"
+    found[compare.DIFFERENT] = "compare.py"
     for model in (RunConfig, Fold, Part):
         found |= {field.description: model.__name__ for field in model.model_fields.values() if field.description}
     found |= {name.replace("_", " "): "RunConfig" for name in RunConfig.model_fields} | {"weight": "sum"}

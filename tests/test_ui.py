@@ -168,9 +168,10 @@ def test_the_scoreboard_shows_only_what_differs():
     board = views.scoreboard(views.stamp(runs_), "en")
     section = board[board.index("What differs") :]
     assert re.findall(r"<code>(\w+)</code>", section) == ["seed"]
-    assert "cannot be compared" not in board
-    other = done("three", data={"name": "streets", "train_images": 8, "val_images": 6, "size": 64})
-    assert "cannot be compared" in views.scoreboard(views.stamp([*runs_, other]), "en")
+    assert '<td class="n"><b>' in board and "cannot be compared" not in compare.show(["one", "two"], Request())[0]
+    done("three", data={"name": "streets", "train_images": 8, "val_images": 6, "size": 64})
+    warning, _, board = compare.show(["one", "two", "three"], Request())
+    assert "cannot be compared" in warning and '<td class="n"><b>' not in board
 
 
 def test_compare_offers_runs_that_have_weights():
@@ -178,7 +179,7 @@ def test_compare_offers_runs_that_have_weights():
     runs.create(tiny(), "waiting")
     names = [directory.name for directory in compare.trained()]
     assert "one" in names and "waiting" not in names
-    curves, scores = compare.show(["one", "waiting", "../one"], Request())
+    _, curves, scores = compare.show(["one", "waiting", "../one"], Request())
     assert "<svg" in curves and "one" in scores and "waiting" not in scores
     assert "Pick" in compare.show([], Request())[0]
 
@@ -266,3 +267,18 @@ def test_a_mistake_on_the_predict_tab_leaves_what_was_there():
     for names, options in ((["gone"], {}), (["one"], {"theta_beta": 0}), (["one"], {"iterations": float("nan")})):
         parts = predict.painted(names, 0, options, "en")
         assert "wrong" in parts[-1] and all(part == {"__type__": "update"} for part in parts[:-1])
+
+
+def test_what_is_typed_beside_a_slider_counts_as_what_the_slider_then_shows(form):
+    slider = form.models.entries["unet"].controls["width"]
+    assert [slider.preprocess(value) for value in (0, 8, 500)] == [slider.minimum, 8, slider.maximum]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"), [("epochs", 2.5, "whole number"), ("batch_size", None, "no value")]
+)
+def test_a_number_that_the_form_shows_is_never_replaced_silently(form, field, value, words):
+    values = {control: control.value for control in form.inputs()} | {form.scalars[field]: value}
+    values[form.scalars[field]] = form.scalars[field].preprocess(value)
+    with pytest.raises(SeglabError, match=f"{field}: .*{words}"):
+        form.configs(values)

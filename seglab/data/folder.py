@@ -46,7 +46,7 @@ Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong
 
 
 class Folder(Dataset):
-    """Your own pictures: a folder with `images` and `masks`, paired by file name.
+    """Your own pictures: a folder that holds images and masks, paired by file name.
 
     A mask holds class ids, as grey values or palette indices, with 255 = void; PNG is best, JPEG is refused. If all
     masks together hold nothing but 0 and 255, these are read as classes 0 and 1.

@@ -12,15 +12,17 @@ from seglab.entry import SeglabError
 from seglab.ui import views
 from seglab.ui.text import language, told
 
+DIFFERENT = "These runs were scored on different images: their scores cannot be compared."
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def build(tab: gr.Tab) -> None:
     """Builds the tab in the Blocks at hand."""
     picked = views.run_picker("Runs and shipped checkpoints", "compare-runs")
+    message = gr.HTML(apply_default_css=False, elem_id="compare-message")
     curves = gr.HTML(apply_default_css=False, elem_id="compare-curves")
     scores = gr.HTML(apply_default_css=False, elem_id="compare-scores")
-    picked.change(show, picked, [curves, scores], **QUIET)
+    picked.change(show, picked, [message, curves, scores], **QUIET)
     tab.select(offered, None, picked, **QUIET)  # runs may have begun since the page was opened
     gr.on([gr.context.Context.root_block.load], first, None, picked, **QUIET)
 
@@ -45,10 +47,13 @@ def first() -> Any:
 def show(names: list[str] | None, request: gr.Request) -> list[str]:
     lang = language(request)
     if not names:
-        return [views.render("hint.html", lang, text="Pick two or more runs."), ""]
+        return [views.render("hint.html", lang, text="Pick two or more runs."), "", ""]
     try:
         known = {directory.name: directory for directory in trained()}
         stamped = views.stamp([known[name] for name in names if name in known])
-        return [views.curves(stamped, lang), views.scoreboard(stamped, lang)]
+        told_apart = (
+            "" if views.compared(stamped).same_data else views.render("hint.html", lang, text=DIFFERENT, kind="warning")
+        )
+        return [told_apart, views.curves(stamped, lang), views.scoreboard(stamped, lang)]
     except SeglabError as error:
-        return [views.render("message.html", lang, text=told(error, lang), kind="wrong"), ""]
+        return [views.render("message.html", lang, text=told(error, lang), kind="wrong"), "", ""]

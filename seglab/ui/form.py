@@ -46,10 +46,12 @@ def number(kind: Mapping[str, Any], common: dict[str, Any], typed: bool) -> Comp
     whole = kind["type"] == "integer"
     low, high = kind.get("minimum"), kind.get("maximum")
     if typed or low is None or high is None or high - low > WIDEST_SLIDER:
-        return gr.Number(precision=0 if whole else None, **common)
-    return gr.Slider(
-        low, high, step=1 if whole else 0.01 if high - low <= 2 else 0.1 if high - low <= 20 else 0.5, **common
-    )
+        return gr.Number(step=1 if whole else None, **common)
+    step = 1 if whole else 0.01 if high - low <= 2 else 0.1 if high - low <= 20 else 0.5
+    slider = gr.Slider(low, high, step=step, **common)
+    # What is typed beside a slider is sent before the page brings it into the range, and Gradio would refuse it.
+    slider.preprocess = lambda value: min(max(value, low), high)
+    return slider
 
 
 class EntryControls:
@@ -68,7 +70,7 @@ class EntryControls:
         with gr.Group(visible=visible, elem_classes="entry") as self.group:
             gr.HTML(f"<b>{entry.name}</b><p>{label(entry.summary())}</p>", elem_classes="entry-head", padding=True)
             place = f"{entry.name}-options"
-            with gr.Accordion(label("Options"), open=opened, visible=weighted or bool(schemas), elem_id=place):
+            with gr.Accordion(label("Options"), open=opened, elem_id=place, elem_classes="options") as accordion:
                 weight = Part.model_json_schema()["properties"]["weight"]
                 self.weight = control("weight", weight, f"{entry.name}-weight") if weighted else None
                 made = {}
@@ -76,14 +78,15 @@ class EntryControls:
                     value = getattr(default, name) if default else schema.get("default")
                     made[name] = control(name, {**schema, "default": value}, f"{entry.name}-{name}")
         self.controls = {name: made for name, made in made.items() if made is not None}
+        accordion.visible = bool(self.inputs())
 
     def inputs(self) -> list[Component]:
         return [*self.controls.values(), *([self.weight] if self.weight else [])]
 
     def read(self, values: Values) -> dict[str, Any]:
-        """The entry with what its controls hold; an empty one leaves its option at its default."""
+        """The entry with what its controls hold; an empty one stands for no value where the option can have none."""
         given = {name: values[control] for name, control in self.controls.items()}
-        return {"name": self.entry.name} | {name: value for name, value in given.items() if value is not None}
+        return {"name": self.entry.name} | given
 
 
 class Choice:
@@ -180,7 +183,6 @@ class Form:
             "optimizer": self.optimizer.read(values)[0],
             "techniques": self.techniques.read(values),
         }
-        shared |= {name: values[control] for name, control in self.scalars.items() if values[control] is not None}
-        if not shared.get("budget_seconds"):  # an empty box reads 0
-            shared.pop("budget_seconds", None)
+        shared |= {name: values[control] for name, control in self.scalars.items()}
+        shared["budget_seconds"] = shared["budget_seconds"] or None  # an empty box reads 0
         return [validated(RunConfig, {**shared, "model": model}) for model in models]

@@ -47,6 +47,12 @@ KOREAN: dict[str, str] = {
     "after the CRF": "CRF 적용 후",
     # --- states
     "queued": "대기 중",
+    "stopping": "중지하는 중",
+    "best mIoU": "최고 mIoU",
+    "Pick a model.": "모델을 선택하세요.",
+    "Dots: the model as it was after the epoch. Thin lines: the loss of single training steps.": (
+        "점: 각 에포크가 끝난 시점의 모델. 가는 선: 학습 스텝마다의 손실."
+    ),
     "running": "학습 중",
     "interrupted": "비정상 중단",
     "completed": "완료",
@@ -110,7 +116,7 @@ KOREAN: dict[str, str] = {
     "{thing}: {value} is not a number": "{thing}: {value} 값은 숫자가 아닙니다.",
     "{thing}: {value} is not a finite number": "{thing}: {value} 값은 유한한 수가 아닙니다.",
     "{thing}: {value} is not true or false": "{thing}: {value} 값은 참/거짓(true/false)이 아닙니다.",
-    "{thing}: no value was given, and there is no default": "{thing}: 기본값이 없으므로 값을 지정해야 합니다.",
+    "{thing}: no value was given": "{thing}: 값을 지정해야 합니다.",
     "{thing}: {owner} has no option {given}; its options: {allowed}": (
         "{thing}: {owner}에는 {given} 옵션이 없습니다. 사용 가능한 옵션: {allowed}"
     ),
@@ -194,7 +200,7 @@ KOREAN: dict[str, str] = {
         "name: {name} 이름은 사용할 수 없습니다. 글자, 숫자, 공백과 . _ + - 기호를 최대 80자까지 쓸 수 있습니다."
     ),
     "{file} cannot be read: {reason}": "{file} 파일을 읽을 수 없습니다: {reason}",
-    "{file} is damaged: {reason}": "{file} 파일이 손상되었습니다: {reason}",
+    "{file} is damaged: line {line} cannot be read": "{file} 파일이 손상되었습니다: {line}번째 줄을 읽을 수 없습니다.",
     "{run} has not started yet": "{run} 실행은 아직 시작되지 않았습니다.",
     "{run} is busy: another process is working on it": "{run} 실행은 다른 프로세스에서 처리 중입니다.",
     "{run} was stopped; resume it to go on": "{run} 실행은 정지된 상태입니다. 계속하려면 재개하세요.",
@@ -506,7 +512,7 @@ KOREAN: dict[str, str] = {
         "상하 반전 예측도 평균에 포함, 항공 사진처럼 위아래 구분이 없는 이미지에 적합"
     ),
     # --- entries: data
-    "Your own pictures: a folder with `images` and `masks`, paired by file name.": (
+    "Your own pictures: a folder that holds images and masks, paired by file name.": (
         "직접 준비한 데이터입니다. images 폴더와 masks 폴더에서 이름이 같은 파일끼리 짝을 짓습니다."
     ),
     "root": "데이터 폴더 (root)",

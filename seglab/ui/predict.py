@@ -24,7 +24,7 @@ from seglab.ui.text import label, language, told
 
 MODELS = 4  # side by side
 EXAMPLES = 8
-LONGEST = 640  # pixels of a picture's longer side; larger ones are shrunk before they are labelled
+LONGEST = 480  # pixels of a picture's longer side; larger ones are shrunk before they are labelled
 DEADLINE = 10.0  # seconds for one CRF
 
 
@@ -45,14 +45,13 @@ class Picture:
 def build(tab: gr.Tab) -> None:
     """Builds the tab in the Blocks at hand."""
     with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=320):
+        with gr.Column(scale=2, min_width=300):
             models = views.run_picker("Models", "predict-models", MODELS)
             gr.HTML(f"<p class='hint'>{label('Examples: validation images of the first model')}</p>", padding=True)
             gallery = gr.HTML(apply_default_css=False, elem_id="predict-examples", js_on_load=TELL_EXAMPLE)
             upload = gr.UploadButton(label("Upload a photograph"), file_types=["image"], elem_id="predict-upload")
-            controls = EntryControls(Crf, visible=True, opened=True)
-            message = gr.HTML(apply_default_css=False, elem_id="predict-message")
         with gr.Column(scale=5, min_width=480):
+            message = gr.HTML(apply_default_css=False, elem_id="predict-message")
             legend = gr.HTML(apply_default_css=False, elem_id="predict-legend")
             sliders, captions = [], []
             for row in range(MODELS // 2):
@@ -69,6 +68,7 @@ def build(tab: gr.Tab) -> None:
                                     max_height=520,
                                 )
                             )
+            controls = EntryControls(Crf, visible=True, opened=True)
     chosen = gr.State(0)  # an example's place, or an uploaded file's path
     crf_inputs = controls.inputs()
     shown = [legend, *captions, *sliders, message]
@@ -144,7 +144,7 @@ def examples(names: list[str] | None, request: gr.Request) -> str:
     except SeglabError:
         count = 0
     shown = [views.picture(picture(names[0], place).image, 120) for place in range(count)]
-    return views.render("examples.html", language(request), pictures=shown)
+    return views.render("examples.html", language(request), pictures=shown, picked=bool(names))
 
 
 def picked(event: gr.EventData) -> Any:

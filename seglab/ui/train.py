@@ -29,8 +29,9 @@ def build() -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=340):
             form = Form()
-            start = gr.Button(label("Start"), variant="primary", elem_id="start", size="lg")
-            message = gr.HTML(apply_default_css=False, elem_id="train-message")
+            with gr.Column(elem_id="launch"):
+                message = gr.HTML(apply_default_css=False, elem_id="train-message")
+                start = gr.Button(label("Start"), variant="primary", elem_id="start", size="lg")
         with gr.Column(scale=5, min_width=480):
             shown = views.run_picker("Runs on this page", "train-shown")
             table = gr.HTML(apply_default_css=False, elem_id="jobs", js_on_load=TELL_ROW)

@@ -39,13 +39,8 @@ def render(template: str, lang: str, **values: Any) -> str:
 
 
 def named(directories: Iterable[Path]) -> list[tuple[str, str]]:
-    """Runs as choices: `unet 14:03:21` for a name that seglab made, a person's own name as it is."""
-
-    def short(name: str) -> str:
-        made = runs.MADE_NAME.fullmatch(name)
-        return "{} {}:{}:{}".format(*made.groups()) if made else name
-
-    return [(short(directory.name), directory.name) for directory in directories]
+    """Runs as choices: what is shown of each, and its whole name."""
+    return [(runs.short_name(directory), directory.name) for directory in directories]
 
 
 def run_picker(title: str, place: str, most: int | None = None) -> gr.Dropdown:
@@ -117,7 +112,9 @@ def table(directories: Sequence[Path], lang: str) -> str:
         place = waiting.index(directory) + 1 if directory in waiting else None
         known = progress(stamped)
         texts = [told(error, lang) for error in known["said"]]
-        rows.append({"run": directory.name, "state": stamped[2], "place": place, "texts": texts} | known)
+        stopping = stamped[2] == "running" and (directory / "stop").exists()
+        state = "stopping" if stopping else stamped[2]
+        rows.append({"run": directory.name, "state": state, "place": place, "texts": texts} | known)
     return render("jobs.html", lang, rows=rows)
 
 
@@ -137,7 +134,7 @@ def progress(stamped: Stamp) -> dict[str, Any]:
     except SeglabError as error:
         nothing = {"model": "-", "done": 0.0, "epoch": 0.0, "epochs": 0, "miou": None, "left": None}
         return nothing | {"readable": False, "said": [error]}
-    scored = next((event for event in reversed(events) if isinstance(event, Evaluated)), None)
+    best = next((event for event in reversed(events) if isinstance(event, Evaluated) and event.best), None)
     stepped = next((event for event in reversed(events) if isinstance(event, Stepped)), None)
     started = next((event for event in events if isinstance(event, Started)), None)
     done = events[-1].step / started.total_steps if started else 0.0
@@ -150,7 +147,7 @@ def progress(stamped: Stamp) -> dict[str, Any]:
         "done": done,
         "epoch": done * config.epochs,
         "epochs": config.epochs,
-        "miou": scored.scores["val"].miou if scored else None,
+        "miou": best.scores["val"].miou if best else None,
         "left": stepped.seconds_left if stepped else None,
     }
 
@@ -168,6 +165,7 @@ def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
     """
     rows: list[dict[str, Any]] = []
     known: set[str] = set()
+    legends: dict[str, None] = {}
     for directory, name in zip(directories, compared(stamp(directories)).labels, strict=True):
         try:
             reached = [name for name in epochs([directory]) if not epoch or epoch_number(name) <= epoch_number(epoch)]
@@ -182,10 +180,11 @@ def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
         except (SeglabError, OSError):  # a run that is being written shows again later
             continue
         pictures = [picture(draw.painted(mask, dataset["colors"])) for mask in masks]
+        legends[legend(dataset["classes"], dataset["colors"], lang)] = None
         rows.append(
             {"title": name, "note": say("epoch {epoch}", lang, epoch=epoch_of(reached[-1])), "pictures": pictures}
         )
-    return render("samples.html", lang, rows=rows)
+    return render("samples.html", lang, rows=rows, legends=[Markup(each) for each in legends])
 
 
 @lru_cache(maxsize=32)
@@ -226,7 +225,7 @@ def scoreboard(stamped: tuple[Stamp, ...], lang: str) -> str:
     """Parameters, time and mIoU of each run, IoU by class, and the options that differ."""
     comparison = compared(stamped)
     classes = list(dict.fromkeys(name for row in comparison.rows for name in row.iou))
-    best = max((row.miou for row in comparison.rows if row.miou is not None), default=None)
+    best = max((row.miou for row in comparison.rows if row.miou is not None and comparison.same_data), default=None)
     return render(
         "scores.html", lang, c=comparison, chips=chips(comparison), classes=classes, best=best, definition=DEFINITION
     )

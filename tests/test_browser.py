@@ -284,4 +284,4 @@ def test_the_page_answers_while_a_run_trains(visit, served):
     assert runs.status(run).state == "running"
     tab(page, 0)
     page.click(f"#jobs tr[data-run='{run.name}'] button[data-action=stop]")
-    expect(page.locator(f"#jobs tr[data-run='{run.name}'] .state")).to_have_text("stopped", timeout=20_000)
+    expect(page.locator(f"#jobs tr[data-run='{run.name}'] .state")).to_have_text("stopped", timeout=60_000)

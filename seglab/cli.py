@@ -98,7 +98,7 @@ def parser() -> Parser:
     predicting.add_argument("run", metavar="RUN")
     predicting.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predicting.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for the label maps and overlays"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the label maps, overlays and instance maps"
     )
     for each in (scoring, predicting):
         each.set_defaults(dotted=True)
@@ -120,6 +120,16 @@ def parser() -> Parser:
     checking.set_defaults(dotted=True)
     checking.add_argument("--sheet", type=Path, metavar="FILE", help="draw 16 validation images with their masks")
     checking.add_argument("--data", required=True, help="the data source, such as folder; options: --data.root DIR")
+
+    describing = command(describe, "show what a network is made of: its size, its cost, how far it sees, its structure")
+    describing.set_defaults(dotted=True)
+    describing.add_argument("model", metavar="MODEL", help="the network, such as unet; options: --model.width 8")
+    describing.add_argument("--image_size", default=128, help="side of the image it is measured with (default: 128)")
+    describing.add_argument("--json", action="store_true", help="as JSON, with the blocks and links of the structure")
+    describing.add_argument("--png", type=Path, metavar="FILE", help="draw the structure")
+    describing.add_argument(
+        "--threads", type=threads, default=os.cpu_count(), help="threads of the CPU (default: %(default)s)"
+    )
     return top
 
 
@@ -424,20 +434,27 @@ def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for path in bar(arguments.images, len(arguments.images), "image"):
         image = read_photo(path, most=MOST_MEGAPIXELS)
+        height, width = image.shape[:2]
         small = resize_image(
-            image, min(max(image.shape), int(max(image.shape) * (PREDICTED / image[..., 0].size) ** 0.5))
+            image, min(max(height, width), int(max(height, width) * (PREDICTED / (height * width)) ** 0.5))
         )
-        labels = labels_at(predict.predict(trained, small, predictors).labels, *image.shape[:2])
-        map_file, overlay_file = targets(arguments.out, path)
+        found = predict.predict(trained, small, predictors)
+        labels = labels_at(found.labels, height, width)
+        map_file, overlay_file, instances_file = targets(arguments.out, path)
         write_mask(map_file, labels, trained.colors)
-        Image.fromarray(draw.overlay(image, labels, trained.colors)).save(overlay_file)
+        overlay = draw.overlay(image, labels, trained.colors)
+        if found.instances is not None:
+            instances = labels_at(found.instances, height, width)
+            overlay = draw.outlined(overlay, instances)
+            Image.fromarray(instances.astype(np.uint16)).save(instances_file)
+        Image.fromarray(overlay).save(overlay_file)
         print(map_file)
     return 0
 
 
-def targets(out: Path, image: Path) -> tuple[Path, Path]:
-    """The label map and the overlay of an image."""
-    return out / f"{image.stem}.png", out / f"{image.stem}_overlay.png"
+def targets(out: Path, image: Path) -> tuple[Path, Path, Path]:
+    """The label map and the overlay of an image, and where a model finds any, its things' numbers with 16 bits."""
+    return tuple(out / f"{image.stem}{end}.png" for end in ("", "_overlay", "_instances"))
 
 
 def compare(arguments: argparse.Namespace, options: dict[str, str]) -> int:
@@ -501,3 +518,51 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         shown = [found.val[n * len(found.val) // 16] for n in range(16)] if len(found.val) > 16 else list(found.val)
         Image.fromarray(draw.contact_sheet(shown, found.colors)).save(arguments.sheet)
     return 0
+
+
+def describe(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    from dataclasses import asdict
+
+    from seglab import draw
+    from seglab.anatomy import anatomy, milliseconds
+
+    for place in options:
+        if not place.startswith("model."):
+            raise SeglabError(
+                "--{place} is not an option here; allowed: {allowed}", place=place, allowed="--model.OPTION"
+            )
+    config = validated(RunConfig, settings({"model": arguments.model, "image_size": arguments.image_size}, options))
+    model, side = config.model, config.image_size
+    found = anatomy(model, side=side)
+    known = {
+        "name": model.name,
+        "summary": model.summary(),
+        "source": model.source(),
+        "year": model.year,
+        "options": {name: getattr(model, name) for name in type(model).model_fields},
+        "paper": {"options": model.paper, "parameters": model.parameters},
+        "milliseconds": round(milliseconds(model, side, arguments.threads), 2),
+        "threads": arguments.threads,
+        **asdict(found),
+    }
+    print(json.dumps(known, indent=1, ensure_ascii=False) if arguments.json else described(known))
+    if arguments.png:
+        draw.structure_figure(found, model.name).savefig(arguments.png, dpi=150)
+    return 0
+
+
+def described(known: dict[str, Any]) -> str:
+    """What `describe` found, one thing a line."""
+    reach, paper = known["receptive_field"], known["paper"]
+    published = ", ".join(f"{name} {value}" for name, value in paper["options"].items()) or "the default options"
+    threads = f"{known['threads']} thread{'s' if known['threads'] > 1 else ''}"
+    lines = {
+        "year": known["year"],
+        "source": known["source"],
+        "parameters": f"{known['parameters']:,} with 11 classes; {paper['parameters']:,} with 21 and {published}",
+        "multiply-adds": f"{known['multiply_adds']:,} for an image of {known['side']} x {known['side']}",
+        "output stride": known["output_stride"],
+        "receptive field": f"{reach} pixels" if reach else known["why"],
+        "time": f"{known['milliseconds']:g} ms for this image, with {threads}",
+    }
+    return "\n".join([known["name"], f"  {known['summary']}", *(f"  {name:<18}{line}" for name, line in lines.items())])

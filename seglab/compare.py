@@ -118,11 +118,19 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
 
 
 def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The options that differ, each with its value in every configuration; None where one has no such option."""
+    """The options that differ, each with its value in every configuration; None where one has no such option.
+
+    Where different entries are picked, an option that only some of them have is no difference of its own.
+    """
     flats = [flat(config) for config in configs]
     options = list(dict.fromkeys(option for config in flats for option in config))
     table = {option: [config.get(option) for config in flats] for option in options}
-    return {option: values for option, values in table.items() if any(value != values[0] for value in values)}
+    apart = {option: values for option, values in table.items() if any(value != values[0] for value in values)}
+
+    def own(option: str) -> bool:
+        return option.rpartition(".")[0] not in apart or all(option in config for config in flats)
+
+    return {option: values for option, values in apart.items() if own(option)}
 
 
 def labelled(models: Sequence[str], differences: dict[str, list[Any]], directories: Sequence[Path]) -> tuple[str, ...]:

@@ -166,6 +166,9 @@ REASONS = {
     "unknown_option_near": "{thing}: {owner} has no option {given}; did you mean {near}? Its options: {allowed}",
     "unknown_entry": "{thing}: there is no {given} among the {family}; allowed: {allowed}",
     "unknown_entry_near": "{thing}: there is no {given} among the {family}; did you mean {near}? Allowed: {allowed}",
+    "unknown_encoder": "{thing}: there is no encoder {given}; some that there are: {examples}",
+    "unknown_encoder_near": "{thing}: there is no encoder {given}; did you mean {near}?",
+    "unpretrained": "{thing}: there are no ImageNet weights for the encoder {encoder}; pick another encoder, or none",
     "no_name": "{thing}: {value} names none of the {family}; give a name, or an object with one; allowed: {allowed}",
     "other_entry": "{thing}: {given} was given where only {allowed} can stand",
     "switch": "{thing}: {option} cannot be {given}; it is no switch",
@@ -260,21 +263,46 @@ class Hooks:
 
 
 class Architecture(Entry, family="architectures"):
-    """A network that maps images to class logits; `paper` and `parameters` give the published setting and its size."""
+    """A network that maps images to class logits.
+
+    `paper` gives the published setting, `parameters` its size with 21 classes, `year` when it was published; `mean` and
+    `std` are what the colours of its images, in [0, 1], are normalised with.
+    """
 
     paper: ClassVar[dict[str, Any]]
     parameters: ClassVar[int]
+    year: ClassVar[int]
+    mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)  # ImageNet's, as pretrained encoders expect
+    std: ClassVar[tuple[float, float, float]] = (0.229, 0.224, 0.225)
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        """The network: (B, in_channels, H, W) with H and W multiples of 32 -> logits (B, num_classes, h, w) or Outputs.
+        """The network, its weights random: (B, in_channels, H, W) with H and W multiples of 32 -> logits (B,
+        num_classes, h, w) or Outputs.
 
         Its `stages()` lists the encoder's stages from shallow to deep.
         """
         raise NotImplementedError
 
+    def pretrain(self, net: nn.Module) -> None:
+        """Gives the network the pretrained weights that the options ask for; raises SeglabError if it cannot."""
+
+    def start(self, run: Run) -> None:
+        """Lets a new run's network know its data; raises SeglabError for data that it cannot learn from."""
+
+    def targets(self, sample: Sample) -> dict[str, np.ndarray]:
+        """What else the objective needs of a sample, by name: float32 (H, W, C), zeros where a batch is padded."""
+        return {}
+
     def terms(self, outputs: Outputs, batch: Batch, loss: Loss, progress: float) -> dict[str, Term]:
         """The objective's terms by name; a network with side outputs weighs them here."""
         return loss.terms(outputs, batch, progress)
+
+    def instances(self, outputs: Outputs, labels: np.ndarray) -> np.ndarray | None:
+        """int32 (H, W): the things in an image, numbered from 1; None from a network that finds none.
+
+        outputs are of a batch of this one image, at its size; labels uint8 (H, W) are what was predicted for it.
+        """
+        return None
 
 
 class Loss(Entry, family="losses"):
@@ -332,9 +360,13 @@ class Technique(Entry, family="techniques"):
 class Predictor(Entry, family="predictors"):
     """Something that changes only how a trained network predicts."""
 
+    def adapted(self, net: nn.Module) -> nn.Module:
+        """The network to predict with; raises SeglabError for one that cannot be changed so."""
+        return net
+
     def __call__(self, image: np.ndarray, predict: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Probabilities float32 (K, H, W) for an image uint8 (H, W, 3), by means of `predict`, which gives the same."""
-        raise NotImplementedError
+        return predict(image)
 
 
 class Dataset(Entry, family="datasets"):

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import nn
 
 from seglab import metrics
-from seglab.data.base import Batch
+from seglab.data.base import Batch, Sample
 from seglab.entry import Outputs, Term
 from seglab.events import Score
 from seglab.loader import Cached, ahead, collated
-from seglab.model import resized
+from seglab.model import Segmenter, changed, resized
 
 BATCH = 8  # images; the same for every run, since Dice depends on which images come together
 MOST_PIXELS = 2**22  # of a batch at stored size: with 11 classes their logits are 185 MB
@@ -24,19 +23,21 @@ MOST_PIXELS = 2**22  # of a batch at stored size: with 11 classes their logits a
 @dataclass
 class Evaluation:
     """confusions int64 (N, K, K) of every image, in order; where asked for, labels uint8 (H, W) of every image and
-    probabilities float32 (K, H, W) of some; loss and raw terms, averaged over images."""
+    probabilities float32 (K, H, W) of some; loss and raw terms, averaged over images, and the terms' weights."""
 
     confusions: np.ndarray
     labels: list[np.ndarray] = field(default_factory=list)
     probabilities: dict[int, np.ndarray] = field(default_factory=dict)
     loss: float = 0.0
     terms: dict[str, float] = field(default_factory=dict)
+    term_weights: dict[str, float] = field(default_factory=dict)
 
     def score(self) -> Score:
         matrix = self.confusions.sum(0)
         return Score(
             loss=self.loss,
             terms=self.terms,
+            term_weights=self.term_weights,
             miou=number(metrics.miou(matrix)),
             iou=[number(value) for value in metrics.iou(matrix)],
             pixel_accuracy=number(metrics.pixel_accuracy(matrix)),
@@ -51,10 +52,11 @@ def number(value: float) -> float | None:
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module,
+    model: Segmenter,
     samples: Cached,
     terms: Callable[[Outputs, Batch], dict[str, Term]],
     keep: Collection[int] | None = None,
+    targets: Callable[[Sample], dict[str, np.ndarray]] = lambda _: {},
 ) -> Evaluation:
     """Scores the model on samples whose masks are at stored size; with `keep`, gives the labels of all images and the
     probabilities of those at the places in it.
@@ -63,18 +65,21 @@ def evaluate(
     images of one size.
     """
     model.eval()
-    device = next(model.parameters()).device
+    device = model.mean.device
     result = Evaluation(np.zeros((len(samples), model.num_classes, model.num_classes), np.int64))
-    for batch in ahead(lambda places: collated([samples[n] for n in places], places), same_size(samples)):
+
+    def made(places: list[int]) -> Batch:
+        return collated([samples[n] for n in places], places, targets)
+
+    for batch in ahead(made, same_size(samples)):
         batch = batch.to(device)
-        outputs = model(batch.images)
         size = batch.masks.shape[-2:]
-        extras = {name: resized(value, size) if value.dim() == 4 else value for name, value in outputs.extras.items()}
-        outputs = Outputs(resized(outputs.logits, size), extras)
+        outputs = changed(model(batch.images), lambda maps, size=size: resized(maps, size))
         share = len(batch.index) / len(samples)
         for name, term in terms(outputs, batch).items():
             value = float(term.value) * share
             result.terms[name] = result.terms.get(name, 0.0) + value
+            result.term_weights[name] = float(term.weight)
             result.loss += term.weight * value
         labels = outputs.logits.argmax(1).to(torch.uint8).cpu().numpy()
         masks = batch.masks.to(torch.uint8).cpu().numpy()

@@ -60,24 +60,29 @@ class Started(Event):
 
 
 class Stepped(Event):
-    """Training goes on; at most two a second. `terms` are the loss's raw values, `seconds_left` is an estimate."""
+    """Training goes on; at most two a second. `seconds_left` is an estimate.
+
+    `terms` are raw values: times `term_weights` they add up to `loss`.
+    """
 
     kind: Literal["stepped"] = "stepped"
     epoch: float
     loss: float
     terms: dict[str, float]
+    term_weights: dict[str, float] = {}  # older runs have none
     lr: float
     images_per_second: float
     seconds_left: float
 
 
 class Score(BaseModel):
-    """The model on one set of images: `iou` has null for classes in neither truth nor prediction."""
+    """The model on one set of images: `iou` has null for classes in neither truth nor prediction; `terms` are raw."""
 
     model_config = ConfigDict(frozen=True)
 
     loss: float
     terms: dict[str, float]
+    term_weights: dict[str, float] = {}
     miou: float | None
     iou: list[float | None]
     pixel_accuracy: float | None

@@ -25,10 +25,13 @@ def random(*place: int | str) -> np.random.Generator:
 
 
 class Cached:
-    """A split at a training size, each sample decoded and resized when first asked for and then kept."""
+    """A split at a training size, each sample decoded and resized when first asked for and then kept.
 
-    def __init__(self, split: Split, side: int, keep_mask: bool = False):
-        self.split, self.side, self.keep_mask = split, side, keep_mask
+    With `keep_truth` only the images are resized, not their masks and instances.
+    """
+
+    def __init__(self, split: Split, side: int, keep_truth: bool = False):
+        self.split, self.side, self.keep_truth = split, side, keep_truth
         self.samples: list[Sample | None] = [None] * len(split)
 
     def __len__(self) -> int:
@@ -38,7 +41,8 @@ class Cached:
         if self.samples[index] is None:
             sample = self.split[index]
             small = at_side(sample, self.side)
-            self.samples[index] = replace(small, mask=sample.mask) if self.keep_mask else small
+            stored = {"mask": sample.mask, "instances": sample.instances} if self.keep_truth else {}
+            self.samples[index] = replace(small, **stored)
         return self.samples[index]
 
 
@@ -62,14 +66,20 @@ def batches(order: Sequence[int], batch_size: int) -> list[list[int]]:
     return chunks
 
 
-def collated(samples: Sequence[Sample], index: Sequence[int]) -> Batch:
-    """Samples as one batch; smaller ones are padded at the right and below, their masks with void."""
+def collated(
+    samples: Sequence[Sample], index: Sequence[int], targets: Callable[[Sample], dict[str, np.ndarray]] = lambda _: {}
+) -> Batch:
+    """Samples as one batch, with their targets; smaller ones are padded at the right and below, masks with void."""
+    made = [targets(sample) for sample in samples]
     images = stacked([sample.image for sample in samples], 0)
     masks = stacked([sample.mask for sample in samples], VOID)
     return Batch(
         images=torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255),
         masks=torch.from_numpy(masks).long(),
         index=torch.tensor(index),
+        targets={
+            name: torch.from_numpy(stacked([each[name] for each in made], 0)).permute(0, 3, 1, 2) for name in made[0]
+        },
     )
 
 

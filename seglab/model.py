@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seglab.entry import Architecture, Outputs
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as pretrained encoders expect
 MULTIPLE, SMALLEST = 32, 64  # pixels: what five halvings need, and what batch norm needs at the bottom
 
 
@@ -19,8 +21,8 @@ class Segmenter(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         self.net = architecture.build(num_classes)
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(architecture.std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Outputs:
         """Images float (B, 3, H, W) in [0, 1] -> logits float32 (B, K, H, W)."""
@@ -30,13 +32,20 @@ class Segmenter(nn.Module):
         if any(padding):
             x = F.pad(x, (0, padding[0], 0, padding[1]), mode="replicate")
         outputs = self.net(x.contiguous(memory_format=torch.channels_last))
-        if isinstance(outputs, Tensor):
-            outputs = Outputs(outputs)
+        outputs = Outputs(outputs) if isinstance(outputs, Tensor) else outputs
+        return changed(outputs, lambda maps: resized(maps.float(), x.shape[-2:])[..., :height, :width])
 
-        def at_size(maps: Tensor) -> Tensor:
-            return resized(maps.float(), x.shape[-2:])[..., :height, :width] if maps.dim() == 4 else maps
+    def around(self, net: nn.Module) -> Segmenter:
+        """The same with another network."""
+        other = copy(self)
+        other._modules = self._modules | {"net": net}
+        return other
 
-        return Outputs(at_size(outputs.logits), {name: at_size(value) for name, value in outputs.extras.items()})
+
+def changed(outputs: Outputs, change: Callable[[Tensor], Tensor]) -> Outputs:
+    """The outputs with their logits and every other map (B, C, H, W) changed."""
+    extras = {name: change(value) if value.dim() == 4 else value for name, value in outputs.extras.items()}
+    return Outputs(change(outputs.logits), extras)
 
 
 def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:

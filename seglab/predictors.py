@@ -1,15 +1,18 @@
-"""What happens only at prediction: mirror images, and refinement by a dense CRF."""
+"""What happens only at prediction: mirror images, another depth, and refinement by a dense CRF."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from seglab import crf
-from seglab.entry import Predictor
+from seglab.entry import Predictor, SeglabError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Crf(Predictor):
@@ -62,3 +65,29 @@ class Flips(Predictor):
             views += [np.s_[::-1, :], np.s_[::-1, ::-1]]
         total = sum(predict(np.ascontiguousarray(image[view]))[(..., *view)] for view in views)
         return np.ascontiguousarray(total / len(views), dtype=np.float32)
+
+
+class Depth(Predictor):
+    """Cuts a trained U-Net++ to one of its depths, which is faster the shallower it is, or averages all of them.
+
+    A cut network gives exactly what the whole one's classifier at that depth gives. The average is that of the
+    probabilities.
+
+    Source: Zhou et al. 2018, https://arxiv.org/abs/1807.10165, section 3.2: the fast mode and the accurate mode.
+    """
+
+    name = "depth"
+    depth: Annotated[
+        Literal["1", "2", "3", "4", "average"],
+        Field(description="how often the part that is kept halves the resolution, or the average of all depths"),
+    ] = "average"
+
+    def adapted(self, net: nn.Module) -> nn.Module:
+        depths = getattr(net, "depths", ())
+        if len(depths) < 2:
+            raise SeglabError(
+                "depth: this model, a {model}, has a classifier at one depth only; needed: a unet_plus_plus trained "
+                "with deep_supervision",
+                model=type(net).__name__,
+            )
+        return net.ensemble() if self.depth == "average" else net.at_depth(int(self.depth))

@@ -275,7 +275,7 @@ def work(
             settings = config(directory)
             fresh = not (directory / "last").exists()
             weights = load(settings.init_from).model.state_dict() if settings.init_from and fresh else None
-            run = training.Run(settings, device, threads, weights, lambda: interrupted() or stopping.exists())
+            run = training.Run(settings, device, threads, weights, fresh, lambda: interrupted() or stopping.exists())
             restore(run, directory)
             yield from record(training.train(run), directory, run)
         except Exception as error:

@@ -39,7 +39,8 @@ class Best:
 class Run:
     """Everything one training run consists of; `state_dict` is what another needs to go on from the same place.
 
-    `weights` are the model's initial weights, where they come from elsewhere. `should_stop` is asked after every step.
+    `weights` are the model's initial weights, where they come from elsewhere; without `fresh`, pretrained weights are
+    not fetched, since those of `load_state_dict` take their place. `should_stop` is asked after every step.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Run:
         device: str = "cpu",
         threads: int = 1,
         weights: dict[str, Tensor] | None = None,
+        fresh: bool = True,
         should_stop: Callable[[], bool] = lambda: False,
     ):
         torch.set_num_threads(threads)
@@ -57,11 +59,13 @@ class Run:
         self.train = Cached(self.data.train, config.image_size)
         few = random(config.seed, "scored").permutation(len(self.data.train))[: len(self.data.val)]
         scored = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
-        self.scored = {name: Cached(split, config.image_size, keep_mask=True) for name, split in scored.items()}
+        self.scored = {name: Cached(split, config.image_size, keep_truth=True) for name, split in scored.items()}
         self.samples = [n * len(self.data.val) // SAMPLES for n in range(min(SAMPLES, len(self.data.val)))]
 
         self.seed_torch("weights")
         self.model = Segmenter(config.model, len(self.data.classes))
+        if fresh and not weights:
+            config.model.pretrain(self.model.net)
         if weights:
             try:
                 self.model.load_state_dict(weights)
@@ -71,6 +75,8 @@ class Run:
                     run=str(config.init_from),
                     count=len(self.data.classes),
                 ) from None
+        if fresh:
+            config.model.start(self)
         self.model.to(self.device, memory_format=torch.channels_last)
         self.loss = config.loss
         self.hooks: dict[str, Hooks] = {technique.name: technique.start(self) for technique in config.techniques}
@@ -153,7 +159,7 @@ class Run:
         for name, hooks in self.hooks.items():
             rngs = (random(self.config.seed, epoch, n, name) for n in places)
             samples = [hooks.on_sample(sample, rng) for sample, rng in zip(samples, rngs, strict=True)]
-        batch = collated(samples, places)
+        batch = collated(samples, places, self.config.model.targets)
         for name, hooks in self.hooks.items():
             batch = hooks.on_batch(batch, random(self.config.seed, epoch, places[0], name, "batch"))
         if self.device.type == "cuda":
@@ -176,14 +182,16 @@ class Run:
             objective = wrapped(hooks, objective)
         return objective(batch)
 
-    def advance(self, batch: Batch) -> tuple[float, dict[str, float]]:
-        """One step of the optimizer, unless the loss is not finite; gives the total loss and its raw terms."""
+    def advance(self, batch: Batch) -> tuple[float, dict[str, float], dict[str, float]]:
+        """One step of the optimizer, unless the loss is not finite; gives the total loss, its raw terms and their
+        weights."""
         self.seed_torch("step", self.step)
         self.model.train()
         self.optimizer.zero_grad()
         terms = self.objective(batch.to(self.device))
         total = sum(term.weight * term.value for term in terms.values())
         loss, values = float(total.detach()), {name: float(term.value.detach()) for name, term in terms.items()}
+        weights = {name: float(term.weight) for name, term in terms.items()}
         if math.isfinite(loss):
             self.scaler.scale(total).backward()
             self.scaler.unscale_(self.optimizer)
@@ -196,7 +204,7 @@ class Run:
             self.step, self.lr = self.step + 1, self.optimizer.param_groups[0]["lr"]
             if self.config.scheduler.every == "step" or self.step % self.steps_per_epoch == 0:
                 self.scheduler.step()
-        return loss, values
+        return loss, values, weights
 
     def is_finite(self) -> bool:
         """Whether all weights and statistics of the model to evaluate are finite."""
@@ -209,7 +217,7 @@ class Run:
         with self.autocast:
             for name, samples in self.scored.items():
                 keep = self.samples if name == "val" else None
-                self.evaluations[name] = evaluate(model, samples, self.terms, keep)
+                self.evaluations[name] = evaluate(model, samples, self.terms, keep, self.config.model.targets)
         self.evaluation_seconds = time.monotonic() - began
         scores = {name: evaluation.score() for name, evaluation in self.evaluations.items()}
         miou = scores["search"].miou or 0.0
@@ -291,7 +299,7 @@ def train(run: Run) -> Iterator[Event]:
         with closing(ahead(lambda places, epoch=epoch: run.batch(epoch, places), places)) as loader:
             began = time.monotonic()
             for batch in loader:
-                loss, terms = run.advance(batch)
+                loss, terms, weights = run.advance(batch)
                 run.step_seconds, run.timed_steps = run.step_seconds + time.monotonic() - began, run.timed_steps + 1
                 began = time.monotonic()  # the wait for the next batch counts too
                 if not math.isfinite(loss):
@@ -306,6 +314,7 @@ def train(run: Run) -> Iterator[Event]:
                         epoch=run.epoch,
                         loss=loss,
                         terms=terms,
+                        term_weights=weights,
                         lr=run.lr,
                         images_per_second=run.images_per_second,
                         seconds_left=run.seconds_left,

@@ -123,6 +123,10 @@ def test_a_configuration_file_is_changed_by_the_options_beside_it(capsys, tmp_pa
         (["evaluate", "nothing", "--predictors", "crff"], ["'crff'", "'crf'"]),
         (["predict", "nothing", "x.jpg", "--out", "/tmp/x"], ["'nothing'"]),
         (["compare", "nothing"], ["'nothing'"]),
+        (["describe", "unt"], ["'unt'", "did you mean 'unet'"]),
+        (["describe", "unet", "--model.widht", "8"], ["'widht'", "'width'"]),
+        (["describe", "unet", "--data.size", "8"], ["--data.size", "--model.OPTION"]),
+        (["describe", "unet", "--image_size", "5"], ["image_size", "32 or more"]),
         (["list", "looses"], ["looses", "losses"]),
         (["compare", "nothing", "--jsn"], ["--jsn"]),
         (["fly"], ["fly"]),
@@ -343,3 +347,19 @@ def test_data_reports_a_folder_file_by_file_and_draws_a_sheet(capsys, tmp_path):
     assert code == 2 and "wrong: masks/3.png" in out and "32 x 48" in out
     code, out, _ = seglab(capsys, "data", "--data", "streets", "--data.val_images", "20", "--data.train_images", "4")
     assert code == 0 and "4 training, 10 search and 10 validation images" in out
+
+
+def test_describe_shows_what_a_network_is_made_of(capsys, tmp_path):
+    arguments = ["describe", "unet", "--model.width", "8", "--model.depth", "2", "--image_size", "64", "--threads", "1"]
+    code, out, err = seglab(capsys, *arguments, "--png", tmp_path / "unet.png")
+    assert code == 0, err
+    assert out.startswith("unet\n") and "31,033,045 with 21" in out and "44 pixels" in out and "1 thread" in out
+    assert "https://arxiv.org/abs/1505.04597" in out and "for an image of 64 x 64" in out
+    assert Image.open(tmp_path / "unet.png").size[0] > 900
+    code, out, err = seglab(capsys, *arguments, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["receptive_field"], found["output_stride"], found["side"]) == (44, 4, 64)
+    assert found["options"] == {"width": 8, "depth": 2, "variant": "padded", "skip": "concat"}
+    assert [block["channels"] for block in found["blocks"]] == [3, 8, 16, 32, 16, 8, 11]
+    assert {"source": 1, "target": 5, "kind": "concat"} in found["links"] and found["milliseconds"] > 0

@@ -36,36 +36,57 @@ WEIGHT_DECAY = (-0.01, 1.01, float("nan"), "some")
 CASES = {
     "adam": Case(
         default=lambda weights: torch.optim.Adam(weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0),
-        options={"lr": 0.03, "weight_decay": 0.2},
+        options={"lr": 0.03, "encoder_lr": 0.01, "weight_decay": 0.2},
         set_up=lambda weights: torch.optim.Adam(weights, lr=0.03, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.2),
         # The first step is 0.1 for any weight. Then the gradient was 1 and is 0.95:
         # m = (0.9 x 1 + 0.95) / 1.9 = 0.973684, v = (0.999 x 1 + 0.95^2) / 1.999 = 0.951226, m / sqrt(v) = 0.998335
         decayed=((1.9, -7.9), (1.8001665, -7.9 + 0.0999652)),
-        bad={"lr": LR, "weight_decay": WEIGHT_DECAY},
+        bad={"lr": LR, "encoder_lr": LR[:5], "weight_decay": WEIGHT_DECAY},
     ),
     "adamw": Case(
         default=lambda weights: torch.optim.AdamW(weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01),
-        options={"lr": 0.03, "weight_decay": 0.2},
+        options={"lr": 0.03, "encoder_lr": 0.01, "weight_decay": 0.2},
         set_up=lambda weights: torch.optim.AdamW(weights, lr=0.03, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.2),
         decayed=((1.9, -7.6), (1.805, -7.22)),  # 0.95 of what they were, twice
-        bad={"lr": LR, "weight_decay": WEIGHT_DECAY},
+        bad={"lr": LR, "encoder_lr": LR[:5], "weight_decay": WEIGHT_DECAY},
     ),
     "sgd": Case(
         default=lambda weights: torch.optim.SGD(weights, lr=0.01, momentum=0.9, weight_decay=0),
-        options={"lr": 0.03, "momentum": 0.6, "weight_decay": 0.2},
+        options={"lr": 0.03, "encoder_lr": 0.01, "momentum": 0.6, "weight_decay": 0.2},
         set_up=lambda weights: torch.optim.SGD(weights, lr=0.03, momentum=0.6, weight_decay=0.2),
         # The steps are -0.05 of the weight, then that of the new weight and half the step before.
         decayed=((1.9, -7.6), (1.755, -7.02)),
-        bad={"lr": LR, "momentum": (-0.1, 1, 1.5, float("nan")), "weight_decay": WEIGHT_DECAY},
+        bad={"lr": LR, "encoder_lr": LR[:5], "momentum": (-0.1, 1, 1.5, float("nan")), "weight_decay": WEIGHT_DECAY},
     ),
 }
 
 each = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
-def network() -> nn.Module:
+class Network(nn.Sequential):
+    """As an optimizer sees a model: its `net` tells which parts are the encoder's stages."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Tanh(), nn.Sequential(nn.Linear(7, 3, bias=False)))
+
+    @property
+    def net(self) -> nn.Module:
+        return self
+
+    def stages(self) -> list[nn.Module]:
+        return [self[0], self[1]]
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The encoder with the learning rate of the cases' options, and the rest."""
+        return [
+            {"params": self[3].parameters()},
+            {"params": [*self[0].parameters(), *self[1].parameters()], "lr": 0.01},
+        ]
+
+
+def network() -> Network:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Tanh(), nn.Sequential(nn.Linear(7, 3, bias=False)))
+    return Network()
 
 
 def stepped(module: nn.Module, optimizer: torch.optim.Optimizer, steps: range) -> dict[str, torch.Tensor]:
@@ -93,7 +114,8 @@ def test_an_optimizer_takes_the_very_steps_of_torchs_own(name):
     for options, torchs in [({}, case.default), (case.options, case.set_up)]:
         ours, theirs = network(), network()
         optimizer = validated(Optimizer, {"name": name, **options}).build(ours)
-        assert equal(stepped(ours, optimizer, range(6)), stepped(theirs, torchs(theirs.parameters()), range(6)))
+        groups = theirs.groups() if options else theirs.parameters()
+        assert equal(stepped(ours, optimizer, range(6)), stepped(theirs, torchs(groups), range(6)))
         assert not equal(ours.state_dict(), network().state_dict())
 
 
@@ -102,6 +124,7 @@ def test_every_option_has_values_here_that_differ_from_its_default(name):
     entry, case = OPTIMIZERS[name], CASES[name]
     assert set(case.options) == set(case.bad) == set(entry.model_fields)
     assert all(getattr(entry(), option) != value for option, value in case.options.items())
+    assert entry().encoder_lr is None
 
 
 @each

@@ -1,5 +1,7 @@
 """What every technique must do, and what each one changes."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from seglab import train as training
 from seglab.config import RunConfig  # noqa: F401 - registers the entries
 from seglab.data.base import Sample
-from seglab.entry import FAMILIES
+from seglab.entry import FAMILIES, SeglabError
 from seglab.loader import random
 from seglab.techniques.augmentation import Augmentation, Color, Crop, Flip, Rotate
 from tests.conftest import tiny
@@ -120,3 +122,67 @@ def test_a_run_resumed_with_the_technique_ends_with_the_same_weights(names):
     assert second.step == whole.step
     for name, value in whole.evaluated_model().state_dict().items():
         assert torch.equal(value, second.evaluated_model().state_dict()[name]), name
+
+
+DROPPING = {"name": "eff_unet", "encoder": "lite0", "width": 4, "drop_path": 0.5}
+
+
+def states(run):
+    """The weights and statistics of each stage of the encoder, and of the rest."""
+    stages = run.model.net.stages()
+    encoder = {id(value) for stage in stages for value in stage.state_dict(keep_vars=True).values()}
+    rest = {n: v.clone() for n, v in run.model.state_dict(keep_vars=True).items() if id(v) not in encoder}
+    return [*(copy.deepcopy(stage.state_dict()) for stage in stages), rest]
+
+
+def unchanged(before, after):
+    return [all(torch.equal(old[name], new[name]) for name in old) for old, new in zip(before, after, strict=True)]
+
+
+@pytest.mark.parametrize("model", [{"name": "unet", "width": 4, "depth": 3}, DROPPING], ids=["unet", "eff_unet"])
+@pytest.mark.parametrize("frozen", [1, 3])
+def test_frozen_stages_keep_weights_and_statistics_while_all_others_learn(model, frozen):
+    run = training.Run(tiny(model=model, techniques=[{"name": "freeze", "stages": frozen}]))
+    before, events = states(run), 0
+    for _ in training.train(run):
+        events += 1
+    assert events >= 4 and run.step == run.total_steps
+    assert unchanged(before, states(run)) == [number < frozen for number in range(len(before))]
+
+
+def test_stages_thaw_after_their_epochs_also_in_a_resumed_run():
+    config = tiny(techniques=[{"name": "freeze", "stages": 2, "until": 1}])
+    run = training.Run(config)
+    before, frozen = states(run), []
+    for event in training.train(run):
+        if event.kind == "evaluated":
+            frozen.append(unchanged(before, states(run))[:2])
+    assert frozen == [[True, True], [False, False]]
+    resumed = training.Run(config)
+    resumed.load_state_dict(run.state_dict())
+    resumed.hooks["freeze"].on_epoch(1)
+    assert all(parameter.requires_grad for parameter in resumed.model.parameters())
+
+
+@torch.no_grad()
+def test_frozen_stages_drop_nothing_while_the_others_do():
+    run = training.Run(tiny(model=DROPPING, techniques=[{"name": "freeze", "stages": 4}]))
+    run.hooks["freeze"].on_epoch(0)
+    batch, seen = run.batch(0, [0, 1, 2, 3]), []
+
+    def inner(batch):
+        modules = run.model.net.modules()
+        for module in (each for each in modules if isinstance(each, torch.nn.BatchNorm2d)):
+            module.eval()  # whose statistics would change the features too
+        seen.append([run.model.net.encoder(batch.images)[1:] for _ in range(2)])
+        return {}
+
+    run.model.train()
+    run.hooks["freeze"].objective(batch, inner)
+    first, second = seen[0]
+    assert [torch.equal(one, other) for one, other in zip(first, second, strict=True)] == [True] * 4 + [False]
+
+
+def test_more_frozen_stages_than_there_are_is_refused():
+    with pytest.raises(SeglabError, match=r"freeze.stages: 4 is too many; the encoder of unet has 3 stages"):
+        training.Run(tiny(techniques=[{"name": "freeze", "stages": 4}]))

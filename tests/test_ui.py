@@ -282,3 +282,64 @@ def test_a_number_that_the_form_shows_is_never_replaced_silently(form, field, va
     values[form.scalars[field]] = form.scalars[field].preprocess(value)
     with pytest.raises(SeglabError, match=f"{field}: .*{words}"):
         form.configs(values)
+
+
+def test_a_network_s_card_has_its_numbers_its_source_and_its_picture():
+    card = train.described({"name": "unet", "width": 8}, 100, "en", False)
+    assert "486,643" in card and "for an image of 128 × 128 pixels" in card and "204 pixels" in card
+    assert re.search(r"\d\.\d ms", card) and 'href="https://arxiv.org/abs/1505.04597"' in card
+    assert "<svg" in card and ">1/16<" in card and "joined by concatenation" in card and "addition" not in card
+    card = train.described({"name": "deeplab_v3"}, 100, "en", False)
+    assert "the whole image" in card and "pooled from the whole map" in card
+
+
+def test_what_is_wrong_with_a_network_s_options_stands_in_its_card():
+    for model, side, words in (
+        ({"name": "unet", "width": 1}, 128, "4 or more"),
+        ({"name": "unet", "width": 8.5}, 128, "width"),
+        ({"name": "smp", "encoder": "resnet<b>"}, 128, "resnet&lt;b&gt;"),
+        ({"name": "unet"}, 5, "32 or more"),
+    ):
+        card = train.described(model, side, "en", False)
+        assert "wrong" in card and words in card and "<svg" not in card
+
+
+def test_a_large_network_is_timed_only_when_asked(monkeypatch):
+    monkeypatch.setattr(views, "milliseconds", lambda model, side: 1234.5)
+    large = {"name": "unet", "width": 128}
+    assert "Measure here" in train.described(large, 128, "en", False)
+    assert "1234.5 ms" in train.described(large, 128, "en", True)
+    assert "1234.5 ms" in train.described({"name": "unet", "width": 4}, 128, "en", False)
+    assert "too large" in train.described(large, 1024, "en", True)  # seconds, and gigabytes that the page needs
+
+
+def test_cards_are_made_when_they_are_opened_and_kept(monkeypatch):
+    import gradio as gr
+
+    from seglab.anatomy import anatomy
+
+    monkeypatch.setattr(views, "milliseconds", lambda model, side: 1.0)
+    before = anatomy.cache_info().misses
+    with gr.Blocks() as page:
+        monkeypatch.setattr(train, "Form", lambda: form)
+        form = Form()
+        train.build()
+    assert anatomy.cache_info().misses == before  # a page that opens costs nothing
+    handlers = {each.fn.__name__: each.fn for each in page.fns.values() if each.fn}
+    unet, values = form.models.entries["unet"], filled(form)
+    (opened,) = (each for each in page.blocks.values() if isinstance(each, gr.State) and each.value == [])
+    values |= {opened: [], unet.controls["width"]: 5}
+
+    class Opened:
+        target = unet.about
+
+    names, *cards = handlers["expand"](values, Opened(), Request())
+    shown = [name for name, card in zip(form.models.entries, cards, strict=True) if isinstance(card, str)]
+    assert names == shown == ["unet"] and anatomy.cache_info().misses == before + 1
+    nothing = handlers["change"](values, Request())
+    assert not [card for card in nothing if isinstance(card, str)]
+    values |= {opened: ["unet"], unet.controls["width"]: 6}
+    assert "<svg" in handlers["change"](values, Request())[list(form.models.entries).index("unet")]
+    handlers["change"](values, Request())
+    assert anatomy.cache_info().misses == before + 2
+    assert handlers["collapse"](["unet", "fcn"], Opened()) == ["fcn"]

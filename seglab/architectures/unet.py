@@ -1,16 +1,19 @@
 """The U-Net and the two networks it is compared with: without skips, and with a VGG16 encoder."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from seglab.architectures._blocks import Encoder, convolutions, upsampling
+from seglab.architectures._blocks import Encoder, convolutions, he_initialized, upsampling
+from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
 from seglab.entry import Architecture
 
 Width = Annotated[int, Field(ge=4, le=128, description="channels of the first stage; each further stage doubles them")]
 Depth = Annotated[int, Field(ge=2, le=5, description="how often the encoder halves the resolution")]
+Skip = Literal["concat", "add", "none"]
 
 
 class EncoderDecoder(Architecture):
@@ -20,71 +23,111 @@ class EncoderDecoder(Architecture):
     """
 
     name = "encoder_decoder"
+    year = 2015
     paper = {"width": 64, "depth": 4}
     parameters = 27_905_493
     width: Width = 16
     depth: Depth = 4
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        return symmetric(in_channels, num_classes, self.width, self.depth, skips=False)
+        return symmetric(in_channels, num_classes, self.width, self.depth, "none")
 
 
 class UNet(Architecture):
     """An encoder and a decoder joined by skip connections at every resolution, so that edges survive.
 
-    Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, fig. 1; padded convolutions and batch norm, as is
-    usual today.
+    The padded variant has batch norm and keeps the image's size, as is usual today. The original one is the paper's:
+    convolutions with a bias and no norm that shrink the map, dropout on the two deepest stages, skips cut to the
+    decoder's size; it sees more than the image, mirrored at its borders, so that all of the image is labelled.
+    Adding skips instead of concatenating them leaves the decoder as large as without any.
+
+    Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, fig. 1 and 2; the place of the dropout as in the
+    authors' release.
     """
 
     name = "unet"
-    paper = {"width": 64, "depth": 4}
-    parameters = 31_038_933
+    year = 2015
+    paper = {"width": 64, "depth": 4, "variant": "original"}
+    parameters = 31_033_045
     width: Width = 16
     depth: Depth = 4
+    variant: Annotated[
+        Literal["padded", "original"],
+        Field(description="padded convolutions and batch norm, or the original of 2015 on a mirrored border"),
+    ] = "padded"
+    skip: Annotated[Skip, Field(description="how the decoder gets the encoder's features")] = "concat"
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        return symmetric(in_channels, num_classes, self.width, self.depth, skips=True)
+        if self.variant == "original":
+            return OverlapTile(original(in_channels, num_classes, self.width, self.depth, self.skip), self.depth)
+        return symmetric(in_channels, num_classes, self.width, self.depth, self.skip)
 
 
 class UNetVGG16(Architecture):
-    """A U-Net whose encoder is VGG16 with batch norm; the skip at full resolution is kept.
+    """A U-Net whose encoder is VGG16; the skip at full resolution is kept.
+
+    The unet decoder is the U-Net's, with two convolutions between VGG16's last pooling and the decoder; the ternaus
+    decoder is TernausNet-16's, with one convolution and one 4x4 transposed convolution per stage.
 
     Source: Simonyan and Zisserman 2015, https://arxiv.org/abs/1409.1556, table 1 D, as the encoder of a U-Net, as in
-    Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746.
+    Iglovikov and Shvets 2018, https://arxiv.org/abs/1801.05746, whose figure shows VGG11; VGG16 is in their release.
     """
 
     name = "unet_vgg16"
-    paper = {"width": 64}
-    parameters = 38_711_765
+    year = 2018
+    paper = {"width": 64, "batch_norm": False, "decoder": "ternaus"}
+    parameters = 32_202_997
     width: Annotated[
         int, Field(ge=4, le=64, description="channels of the first stage; VGG16 has 64, the last has 8 times as many")
     ] = 16
+    batch_norm: Annotated[bool, Field(description="batch norm after every 3x3 convolution")] = True
+    decoder: Annotated[Literal["unet", "ternaus"], Field(description="the U-Net's decoder, or TernausNet's")] = "unet"
+    pretrained: Pretrained = "none"
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        widths = [self.width * factor for factor in (1, 2, 4, 8, 8, 8)]
-        stages, channels = [], in_channels
-        for width, count in zip(
-            widths, (2, 2, 3, 3, 3, 2), strict=True
-        ):  # the last one is the bottom, on VGG16's pool5
-            stages.append(convolutions(channels, width, count))
-            channels = width
-        return SkipNet(Encoder(*stages), widths, num_classes, skips=True)
+        widths = [self.width * factor for factor in (1, 2, 4, 8, 8)]
+        counts = [2, 2, 3, 3, 3]
+        if self.decoder == "unet":  # a sixth stage is the bottom, on VGG16's pool5
+            widths, counts = [*widths, widths[-1]], [*counts, 2]
+        stages = [
+            convolutions(before, after, count, self.batch_norm)
+            for before, after, count in zip([in_channels, *widths[:-1]], widths, counts, strict=True)
+        ]
+        if self.decoder == "unet":
+            net = SkipNet(Encoder(*stages), widths, num_classes, norm=self.batch_norm)
+        else:
+            net = TernausNet(Encoder(*stages), widths, num_classes, norm=self.batch_norm)
+        return net if self.batch_norm else he_initialized(net, transposed=True)
+
+    def pretrain(self, net: nn.Module) -> None:
+        if self.pretrained == "imagenet":
+            imagenet_vgg16(net.stages()[:5])
 
 
 class SkipNet(nn.Module):
     """An encoder, a decoder that doubles the resolution stage by stage, and a 1x1 classifier.
 
-    `widths` are the channels of the encoder's stages, shallow to deep. With `skips`, each decoder stage also sees the
-    encoder's features of its resolution, by concatenation.
+    `widths` are the channels of the encoder's stages, shallow to deep. Each decoder stage sees the encoder's features
+    of its resolution too, concatenated or added as `skip` says, and cut where convolutions without padding have left
+    the decoder a smaller map.
     """
 
-    def __init__(self, encoder: Encoder, widths: list[int], num_classes: int, skips: bool):
+    def __init__(
+        self,
+        encoder: Encoder,
+        widths: list[int],
+        num_classes: int,
+        skip: Skip = "concat",
+        norm: bool = True,
+        padding: int = 1,
+    ):
         super().__init__()
-        self.encoder, self.skips = encoder, skips
+        self.encoder, self.skip = encoder, skip
         self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
         for deep, shallow in zip(widths[:0:-1], widths[-2::-1], strict=True):
             self.up.append(upsampling(deep, shallow))
-            self.decoder.append(convolutions(2 * shallow if skips else shallow, shallow))
+            seen = 2 * shallow if skip == "concat" else shallow
+            self.decoder.append(convolutions(seen, shallow, norm=norm, padding=padding))
         self.classifier = nn.Conv2d(widths[0], num_classes, 1)
 
     def stages(self) -> list[nn.Module]:
@@ -92,14 +135,102 @@ class SkipNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         *shallow, x = self.encoder(images)
-        for up, decode, skip in zip(self.up, self.decoder, reversed(shallow), strict=True):
+        for up, decode, features in zip(self.up, self.decoder, reversed(shallow), strict=True):
             x = up(x)
-            x = decode(torch.cat([skip, x], 1) if self.skips else x)
+            if self.skip == "concat":
+                x = torch.cat([centre(features, x.shape[-2:]), x], 1)
+            elif self.skip == "add":
+                x = x + centre(features, x.shape[-2:])
+            x = decode(x)
         return self.classifier(x)
 
 
-def symmetric(in_channels: int, num_classes: int, width: int, depth: int, skips: bool) -> SkipNet:
+class TernausNet(nn.Module):
+    """VGG16's five stages, and blocks of a 3x3 convolution and a 4x4 transposed one, each with a ReLU.
+
+    `widths` are the channels of the encoder's stages, shallow to deep. The first block sees the pooled last stage, each
+    other one the block before it and the encoder's features of its resolution.
+    """
+
+    def __init__(self, encoder: Encoder, widths: list[int], num_classes: int, norm: bool):
+        super().__init__()
+        self.encoder, self.blocks = encoder, nn.ModuleList()
+        unit, before = widths[0] // 2, 0
+        deep = [widths[-1], *widths[:0:-1]]
+        for seen, inner, outer in zip(deep, (16, 16, 16, 8, 4), (8, 8, 8, 2, 1), strict=True):
+            grow = nn.ConvTranspose2d(inner * unit, outer * unit, 4, stride=2, padding=1)
+            self.blocks.append(nn.Sequential(*convolutions(seen + before, inner * unit, 1, norm), grow, nn.ReLU(True)))
+            before = outer * unit
+        self.last = convolutions(widths[0] + before, unit, 1, norm)
+        self.classifier = nn.Conv2d(unit, num_classes, 1)
+
+    def stages(self) -> list[nn.Module]:
+        return list(self.encoder.stages)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.encoder(images)
+        x = self.encoder.pool(features[-1])
+        for block, skip in zip(self.blocks, reversed(features), strict=True):
+            x = torch.cat([block(x), skip], 1)
+        return self.classifier(self.last(x))
+
+
+class OverlapTile(nn.Module):
+    """A network of convolutions without padding, which labels a whole image: what it sees around it is mirrored.
+
+    `depth` is how often it halves the resolution; what it gives is smaller than what it is given.
+    """
+
+    def __init__(self, net: SkipNet, depth: int):
+        super().__init__()
+        self.net, self.scale = net, 2**depth
+
+    def stages(self) -> list[nn.Module]:
+        return self.net.stages()
+
+    def forward(self, images: Tensor) -> Tensor:
+        margins = [self.margin(side) for side in images.shape[-2:]]
+        return centre(self.net(mirrored(images, *margins)), images.shape[-2:])
+
+    def margin(self, side: int) -> int:
+        """How many pixels the network needs before and behind `side` of them, an even number, to label these at least.
+
+        With s = 2^depth, s n + 8 s - 4 pixels become n at the bottom, from which come s n - 4 s + 4.
+        """
+        bottom = -(-(side + 4 * self.scale - 4) // self.scale)
+        return (self.scale * bottom + 8 * self.scale - 4 - side) // 2
+
+
+def mirrored(images: Tensor, vertical: int, horizontal: int) -> Tensor:
+    """Images (B, C, H, W) with so many more pixels at each border: mirrored, and where an image is too small for that,
+    with its farthest pixels repeated."""
+    wanted = (horizontal, horizontal, vertical, vertical)
+    most = [side - 1 for side in (images.shape[-1], images.shape[-1], images.shape[-2], images.shape[-2])]
+    mirror = [min(want, can) for want, can in zip(wanted, most, strict=True)]
+    images = F.pad(images, mirror, mode="reflect")
+    rest = [want - done for want, done in zip(wanted, mirror, strict=True)]
+    return F.pad(images, rest, mode="replicate") if any(rest) else images
+
+
+def centre(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle of maps (B, C, H, W), `size` = (h, w) of it."""
+    top, left = ((have - want) // 2 for have, want in zip(maps.shape[-2:], size, strict=True))
+    return maps[..., top : top + size[0], left : left + size[1]]
+
+
+def symmetric(in_channels: int, num_classes: int, width: int, depth: int, skip: Skip) -> SkipNet:
     """A SkipNet of `depth` + 1 stages, two convolutions each, the channels doubling from `width`."""
     widths = [width << stage for stage in range(depth + 1)]
     stages = [convolutions(before, after) for before, after in zip([in_channels, *widths], widths, strict=False)]
-    return SkipNet(Encoder(*stages), widths, num_classes, skips)
+    return SkipNet(Encoder(*stages), widths, num_classes, skip)
+
+
+def original(in_channels: int, num_classes: int, width: int, depth: int, skip: Skip) -> SkipNet:
+    """The same of convolutions without padding or norm, with dropout on the two deepest stages."""
+    widths = [width << stage for stage in range(depth + 1)]
+    pairs = zip([in_channels, *widths], widths, strict=False)
+    stages = [convolutions(before, after, norm=False, padding=0) for before, after in pairs]
+    for stage in stages[-2:]:
+        stage.append(nn.Dropout(0.5))
+    net = SkipNet(Encoder(*stages), widths, num_classes, skip, norm=False, padding=0)
+    return he_initialized(net, transposed=True)

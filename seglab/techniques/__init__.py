@@ -1,5 +1,5 @@
 """The techniques, one file per kind; importing this registers them all."""
 
-from seglab.techniques import augmentation, averaging
+from seglab.techniques import augmentation, averaging, freezing
 
-__all__ = ["augmentation", "averaging"]
+__all__ = ["augmentation", "averaging", "freezing"]

@@ -17,6 +17,12 @@ CHOICES = ("data", "model", "loss", "scheduler", "optimizer", "techniques")
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
 WIDEST_SLIDER = 200  # a range with more places than this is typed instead
 Values = Mapping[Component, Any]
+TELL_CARD = """element.addEventListener('click', event => {
+  const button = event.target.closest('button.measure');
+  if (button) { button.disabled = true; trigger('click'); return; }
+  if (document.fullscreenElement) document.exitFullscreen();
+  else event.target.closest('figure')?.requestFullscreen();
+});"""
 
 
 def control(name: str, schema: Mapping[str, Any], place: str, typed: bool = False) -> Component | None:
@@ -36,6 +42,8 @@ def control(name: str, schema: Mapping[str, Any], place: str, typed: bool = Fals
         return gr.Dropdown(kinds[0]["enum"], **common)
     if kinds[0].get("type") == "boolean":
         return gr.Checkbox(**common)
+    if "examples" in schema:  # a word out of more than a list could show
+        return gr.Dropdown(schema["examples"], allow_custom_value=True, **common)
     if kinds[0].get("type") in ("integer", "number"):
         return number(kinds[0], common, typed)
     return None
@@ -64,6 +72,7 @@ class EntryControls:
         visible: bool = False,
         weighted: bool = False,
         opened: bool = False,
+        about: bool = False,
     ):
         self.entry = entry
         schemas = entry.model_json_schema()["properties"]
@@ -77,6 +86,9 @@ class EntryControls:
                 for name, schema in schemas.items():
                     value = getattr(default, name) if default else schema.get("default")
                     made[name] = control(name, {**schema, "default": value}, f"{entry.name}-{name}")
+            if about:
+                with gr.Accordion(label("About"), open=False, elem_id=f"{entry.name}-about") as self.about:
+                    self.card = gr.HTML(apply_default_css=False, elem_id=f"{entry.name}-card", js_on_load=TELL_CARD)
         self.controls = {name: made for name, made in made.items() if made is not None}
         accordion.visible = bool(self.inputs())
 
@@ -93,7 +105,13 @@ class Choice:
     """A field that takes one or several entries of a family: a list to pick from, and the options of what is picked."""
 
     def __init__(
-        self, field: str, several: bool, picked: list[Entry], weighted: bool = False, without: tuple[str, ...] = ()
+        self,
+        field: str,
+        several: bool,
+        picked: list[Entry],
+        weighted: bool = False,
+        without: tuple[str, ...] = (),
+        about: bool = False,
     ):
         info = RunConfig.model_fields[field]
         family = FAMILIES[info.annotation.family if isinstance(info.annotation, type) else field]
@@ -109,7 +127,8 @@ class Choice:
             elem_id=f"form-{field}",
         )
         self.entries = {
-            name: EntryControls(family.entries[name], defaults.get(name), name in defaults, weighted) for name in names
+            name: EntryControls(family.entries[name], defaults.get(name), name in defaults, weighted, about=about)
+            for name in names
         }
         groups = [entry.group for entry in self.entries.values()]
         self.picker.change(
@@ -144,7 +163,7 @@ class Form:
     def __init__(self) -> None:
         default = RunConfig()
         with gr.Group(elem_classes="section"):
-            self.models = Choice("model", True, [default.model])
+            self.models = Choice("model", True, [default.model], about=True)
         with gr.Group(elem_classes="section"):
             self.data = Choice("data", False, [default.data])
         self.scalars: dict[str, Component] = {}

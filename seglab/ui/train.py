@@ -10,7 +10,8 @@ import gradio as gr
 from gradio.components import Component
 
 from seglab import jobs, runs
-from seglab.entry import SeglabError
+from seglab.config import RunConfig
+from seglab.entry import SeglabError, validated
 from seglab.ui import views
 from seglab.ui.form import Form
 from seglab.ui.text import label, language, say, told
@@ -69,10 +70,61 @@ def build() -> None:
     shown.input(look, [shown, epoch, seen], live, **quiet)
     epoch.input(look, [shown, epoch, seen], live, **quiet)
     timer.tick(look, [shown, epoch, seen], live, **quiet)
+    about(form)
     # A page that is opened, or opened again, attaches to what goes on.
     gr.on([gr.context.Context.root_block.load], attach, None, shown, **quiet).then(
         look, [shown, epoch, seen], live, **quiet
     )
+
+
+def about(form: Form) -> None:
+    """Fills a network's card when it is opened, and again when its options or the image size change meanwhile."""
+    entries, image_size, opened = form.models.entries, form.scalars["image_size"], gr.State([])
+    cards = [controls.card for controls in entries.values()]
+    options = [each for controls in entries.values() for each in controls.inputs()]
+    inputs = {opened, image_size, *options}
+    apart: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    apart |= {"concurrency_id": "anatomy", "concurrency_limit": 2}
+
+    def shown(names: Sequence[str], values: dict[Component, Any], lang: str, timed: bool = False) -> list[Any]:
+        """Each network's card, or no change for those not named."""
+        return [
+            described(controls.read(values), values[image_size], lang, timed) if name in names else gr.skip()
+            for name, controls in entries.items()
+        ]
+
+    def pressed(event: gr.EventData) -> str:
+        """The network whose card, or whose accordion, an event comes from."""
+        return next(name for name, each in entries.items() if event.target in (each.card, each.about))
+
+    def expand(values: dict[Component, Any], event: gr.EventData, request: gr.Request) -> list[Any]:
+        name = pressed(event)
+        return [[*values[opened], name], *shown([name], values, language(request))]
+
+    def collapse(names: list[str], event: gr.EventData) -> list[str]:
+        return [name for name in names if name != pressed(event)]
+
+    def change(values: dict[Component, Any], request: gr.Request) -> list[Any]:
+        return shown(values[opened], values, language(request))
+
+    def measure(values: dict[Component, Any], event: gr.EventData, request: gr.Request) -> list[Any]:
+        return shown([pressed(event)], values, language(request), timed=True)
+
+    accordions = [controls.about for controls in entries.values()]
+    moved = [each.release if isinstance(each, gr.Slider) else each.change for each in (image_size, *options)]
+    gr.on([each.expand for each in accordions], expand, inputs, [opened, *cards], **apart)
+    gr.on([each.collapse for each in accordions], collapse, opened, opened, queue=False, api_visibility="private")
+    gr.on([each.click for each in cards], measure, inputs, cards, **apart)
+    gr.on(moved, change, inputs, cards, trigger_mode="always_last", **apart)
+
+
+def described(model: dict[str, Any], side: Any, lang: str, timed: bool) -> str:
+    """A network's card, or what is wrong with its options."""
+    try:
+        config = validated(RunConfig, {"model": model} | ({} if side is None else {"image_size": side}))
+        return views.card(config.model, config.image_size, lang, timed)
+    except SeglabError as error:
+        return views.render("message.html", lang, text=told(error, lang), kind="wrong")
 
 
 def showing(names: Sequence[str]) -> Any:

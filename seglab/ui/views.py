@@ -14,10 +14,10 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from seglab import draw, jobs, runs
+from seglab import anatomy, draw, jobs, runs
 from seglab.compare import Comparison, compare
 from seglab.data.images import read_mask
-from seglab.entry import SeglabError
+from seglab.entry import Architecture, SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.metrics import DEFINITION
 from seglab.train import folded
@@ -229,3 +229,38 @@ def scoreboard(stamped: tuple[Stamp, ...], lang: str) -> str:
     return render(
         "scores.html", lang, c=comparison, chips=chips(comparison), classes=classes, best=best, definition=DEFINITION
     )
+
+
+# --- what a network is made of
+
+QUICK = {"multiply_adds": 1e9, "parameters": 2e7}  # networks below these are timed, in under a second, without asking
+SLOW = {"multiply_adds": 3e11, "parameters": 3e8}  # and those above these not at all: the page has to live beside them
+
+
+def card(model: Architecture, side: int, lang: str, timed: bool = False) -> str:
+    """A network's numbers, its source and its picture; its time too if it is short or asked for."""
+    found = anatomy.anatomy(model, side=side)
+    short, allowed = (all(getattr(found, name) < most for name, most in limit.items()) for limit in (QUICK, SLOW))
+    return render(
+        "model.html",
+        lang,
+        model=model,
+        a=found,
+        ms=milliseconds(model, side) if allowed and (timed or short) else None,
+        allowed=allowed,
+        threads=jobs.threads(),
+        whole=anatomy.WHOLE,
+        svg=structure_svg(model, side),
+        kinds=draw.legend(found),
+    )
+
+
+@lru_cache(maxsize=64)
+def structure_svg(model: Architecture, side: int) -> Markup:
+    """The picture, whatever the language."""
+    return Markup(draw.structure_svg(anatomy.anatomy(model, side=side)))
+
+
+@lru_cache(maxsize=256)
+def milliseconds(model: Architecture, side: int) -> float:
+    return anatomy.milliseconds(model, side, jobs.threads())

@@ -1,0 +1,187 @@
+"""DeepLab's first two versions: a trunk that stays at an eighth of the resolution, and atrous convolutions on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from seglab.architectures._blocks import Dropout, Normed, ResNet, Width, he_initialized, vgg16
+from seglab.architectures._pretrained import Pretrained, imagenet_resnet, imagenet_vgg16
+from seglab.data.base import Batch
+from seglab.entry import Architecture, Loss, Outputs, Term
+
+RATES = {"large": (6, 12, 18, 24), "small": (2, 4, 8, 12)}  # the paper's ASPP-L and ASPP-S
+SCALES = (1, 0.75, 0.5)
+
+
+class DeepLabV1(Architecture):
+    """VGG16 whose last poolings no longer shrink the map, and one 3x3 convolution with holes that sees far.
+
+    The paper's images are 321 pixels wide and their maps 41, of which its rate of 12 spans 25. On a small map a rate
+    beyond its side finds nothing but padding and acts as a 1x1 convolution: the default 4 spans 9 of the 17 pixels that
+    an image of 128 has. The paper shrinks the truth to the map's size for its loss; here scores are enlarged to the
+    truth's. The paper drops half of the values before the classifier, the small default none.
+
+    Source: Chen et al. 2015, https://arxiv.org/abs/1412.7062, section 3 and table 2, DeepLab-LargeFOV; the averaging
+    before the head as in the authors' release.
+    """
+
+    name = "deeplab_v1"
+    year = 2015
+    paper = {"width": 64, "rate": 12, "batch_norm": False, "dropout": 0.5}
+    parameters = 20_505_429
+    width: Width = 16
+    rate: Annotated[
+        int, Field(ge=1, le=24, description="pixels of the map between what the last 3x3 convolution looks at")
+    ] = 4
+    batch_norm: Normed = True
+    dropout: Dropout = 0.0
+    pretrained: Pretrained = "none"
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        trunk = AtrousVGG16(in_channels, self.width, self.batch_norm, average=True)
+        return Atrous(trunk, [large_view(self.width, num_classes, self.rate, self.dropout)])
+
+    def pretrain(self, net: nn.Module) -> None:
+        if self.pretrained == "imagenet":
+            imagenet_vgg16(net.stages())
+
+
+class DeepLabV2(Architecture):
+    """Convolutions with holes at four rates side by side, so that near and far surroundings are seen at once.
+
+    The scores of the four are added (atrous spatial pyramid pooling). With multi_scale the image is also seen at 3/4
+    and 1/2 of its size; each pixel takes the highest score of a class, and each size has a loss of its own besides.
+    Large rates on small maps find nothing but padding and act as 1x1 convolutions: an image of 128 pixels has a map of
+    17, which the small field of view spans as the large one spans the 41 of the paper's images.
+
+    The paper's ResNet has its strides in other convolutions of the blocks than torchvision's, whose weights are used
+    here; and its loss sees the truth shrunk to the map's size, here scores are enlarged to the truth's.
+
+    Source: Chen et al. 2018, https://arxiv.org/abs/1606.00915, section 3, fig. 7 and tables 3 and 4; the VGG16 is its
+    DeepLab-ASPP, of 37,877,652 parameters.
+    """
+
+    name = "deeplab_v2"
+    year = 2016
+    paper = {
+        "encoder": "resnet101", "width": 64, "field_of_view": "large", "multi_scale": True, "batch_norm": False,
+        "dropout": 0.5,
+    }  # fmt: skip
+    parameters = 44_048_532
+    encoder: Annotated[
+        Literal["resnet18", "resnet50", "resnet101", "vgg16"], Field(description="the network that finds features")
+    ] = "resnet18"
+    width: Annotated[
+        int, Field(ge=4, le=64, description="channels of the encoder's first stage; the published encoders have 64")
+    ] = 16
+    field_of_view: Annotated[
+        Literal["large", "small"], Field(description="the rates: 6, 12, 18, 24 are large, 2, 4, 8, 12 small")
+    ] = "small"
+    multi_scale: Annotated[bool, Field(description="see each image at three sizes and take the highest scores")] = False
+    batch_norm: Annotated[
+        bool, Field(description="batch norm in vgg16, which learns little without it unless it is pretrained")
+    ] = True
+    dropout: Annotated[
+        float, Field(ge=0, le=0.9, description="share of the values between vgg16 and the classifier that are left out")
+    ] = 0.0
+    pretrained: Pretrained = "none"
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        rates, scales = RATES[self.field_of_view], SCALES if self.multi_scale else (1,)
+        if self.encoder == "vgg16":
+            trunk = AtrousVGG16(in_channels, self.width, self.batch_norm)
+            return Atrous(trunk, [large_view(self.width, num_classes, rate, self.dropout) for rate in rates], scales)
+        trunk = ResNet(self.encoder, in_channels, self.width, dilations=(1, 1, 2, 4))
+        branches = [nn.Conv2d(trunk.channels, num_classes, 3, padding=rate, dilation=rate) for rate in rates]
+        return Atrous(trunk, branches, scales)
+
+    def pretrain(self, net: nn.Module) -> None:
+        if self.pretrained == "imagenet" and self.encoder == "vgg16":
+            imagenet_vgg16(net.stages())
+        elif self.pretrained == "imagenet":
+            imagenet_resnet(net.trunk.named(), self.encoder)
+
+    def terms(self, outputs: Outputs, batch: Batch, loss: Loss, progress: float) -> dict[str, Term]:
+        """The loss of the highest scores and of each scale's own, all with the same weight."""
+        terms = loss.terms(outputs, batch, progress)
+        for scale, logits in outputs.extras.items():
+            own = loss.terms(Outputs(logits), batch, progress)
+            terms |= {f"{name}, {scale}": term for name, term in own.items()}
+        return terms
+
+
+class AtrousVGG16(nn.Module):
+    """VGG16 with 3x3 poolings, of which the last two keep the size; the last stage has holes instead.
+
+    `average` smooths what comes out, as the first DeepLab does.
+    """
+
+    def __init__(self, in_channels: int, width: int, norm: bool, average: bool = False):
+        super().__init__()
+        self.stages, self.average = vgg16(in_channels, width, norm, dilation=2), average
+
+    def forward(self, x: Tensor) -> Tensor:
+        for number, stage in enumerate(self.stages):
+            x = F.max_pool2d(stage(x), 3, 2 if number < 3 else 1, padding=1, ceil_mode=True)
+        return F.avg_pool2d(x, 3, 1, padding=1) if self.average else x
+
+
+def large_view(width: int, num_classes: int, rate: int, dropout: float) -> nn.Sequential:
+    """VGG16's fully connected layers as DeepLab cuts them: 3x3 with holes, 1x1, and the classifier."""
+    wide = 16 * width
+    layers = nn.Sequential(
+        nn.Conv2d(8 * width, wide, 3, padding=rate, dilation=rate), nn.ReLU(True), nn.Dropout(dropout),
+        nn.Conv2d(wide, wide, 1), nn.ReLU(True), nn.Dropout(dropout),
+    )  # fmt: skip
+    return nn.Sequential(*he_initialized(layers), nn.Conv2d(wide, num_classes, 1))
+
+
+class Atrous(nn.Module):
+    """A trunk at an eighth of the resolution and branches whose scores are added; with several scales, pixel-wise the
+    maximum of the scores at each, which are extras.
+
+    The image gets one more row and column, so that its sides are 32 k + 1, as the paper's. The map's pixels then lie on
+    the image's 0, 8, 16, ... up to both ends, at every scale, and aligning the corners enlarges them without a shift.
+    """
+
+    def __init__(self, trunk: nn.Module, branches: Sequence[nn.Module], scales: Sequence[float] = (1,)):
+        super().__init__()
+        self.trunk, self.branches, self.scales = trunk, nn.ModuleList(branches), scales
+
+    def stages(self) -> list[nn.Module]:
+        return list(self.trunk.stages)
+
+    def forward(self, images: Tensor) -> Tensor | Outputs:
+        height, width = images.shape[-2:]
+        images = F.pad(images, (0, 1, 0, 1), mode="replicate")
+
+        def enlarged(scores: Tensor) -> Tensor:
+            return aligned(scores, (height + 1, width + 1))[..., :height, :width]
+
+        if len(self.scales) == 1:
+            return enlarged(self.scores(images))
+        maps = [
+            self.scores(aligned(images, (round(height * scale) + 1, round(width * scale) + 1))) for scale in self.scales
+        ]
+        maps = [aligned(scores, maps[0].shape[-2:]) for scores in maps]
+        extras = {f"scale {scale}": enlarged(scores) for scale, scores in zip(self.scales, maps, strict=True)}
+        return Outputs(enlarged(reduce(torch.maximum, maps)), extras)
+
+    def scores(self, images: Tensor) -> Tensor:
+        """(B, C, 32 k + 1, 32 l + 1) -> (B, K, 4 k + 1, 4 l + 1)."""
+        features = self.trunk(images)
+        return sum(branch(features) for branch in self.branches)
+
+
+def aligned(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps at another size, bilinearly; the middles of the corner pixels stay where they are."""
+    if tuple(maps.shape[-2:]) == tuple(size):
+        return maps
+    return F.interpolate(maps, size, mode="bilinear", align_corners=True)

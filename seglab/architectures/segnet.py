@@ -1,0 +1,43 @@
+"""SegNet, which remembers where its max-poolings found their maxima."""
+
+from itertools import pairwise
+
+from torch import nn
+
+from seglab.architectures._blocks import Mirrored, Width, convolutions, vgg16
+from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
+from seglab.entry import Architecture
+
+# what each stage of the decoder comes down to, in widths of the encoder's first stage; each ends where the pooling
+# above it has as many channels
+DECODER = ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1), (1,))
+
+
+class SegNet(Architecture):
+    """A VGG16 encoder and its mirror image, which puts values back to where max-pooling took them from.
+
+    The places of the maxima cost little memory and keep edges where they were; no features are copied across.
+
+    Source: Badrinarayanan et al. 2017, https://arxiv.org/abs/1511.00561, section 3, fig. 2; the channels and the 3x3
+    classifier as in the authors' release.
+    """
+
+    name = "segnet"
+    year = 2015
+    paper = {"width": 64}
+    parameters = 29_455_125
+    width: Width = 16
+    pretrained: Pretrained = "none"
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        decoder, channels = nn.ModuleList(), 8 * self.width
+        for factors in DECODER:
+            widths = [channels, *(factor * self.width for factor in factors)]
+            decoder.append(nn.Sequential(*(convolutions(a, b, count=1, bias=True) for a, b in pairwise(widths))))
+            channels = widths[-1]
+        encoder = vgg16(in_channels, self.width, norm=True)
+        return Mirrored(encoder, nn.Identity(), decoder, nn.Conv2d(channels, num_classes, 3, padding=1))
+
+    def pretrain(self, net: nn.Module) -> None:
+        if self.pretrained == "imagenet":
+            imagenet_vgg16(net.stages())

@@ -1,0 +1,463 @@
+"""Networks over segmentation_models_pytorch (smp): encoders that exist with ImageNet weights, and several decoders."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from torch import Tensor, nn
+
+from seglab.architectures._pretrained import LITE0, Pretrained, imagenet_encoder, import_torchvision
+from seglab.entry import Architecture, SeglabError, refusal
+
+# encoders by the names that the entries here give them, and smp's names
+ENCODERS = {
+    "mobilenet_v2_035": "tu-mobilenetv2_035",
+    "mobilenet_v2_050": "tu-mobilenetv2_050",
+    "mobilenet_v2": "mobilenet_v2",
+    "lite0": LITE0,
+    **{name: name for name in (f"efficientnet-b{size}" for size in range(8))},
+    **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101")},
+    "xception65": "tu-xception65",
+}
+UNTRAINED = {"tu-mobilenetv2_035"}  # of these, those without ImageNet weights
+
+HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+DPN = ((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3)
+
+Backbone = Literal["mobilenet_v2_035", "mobilenet_v2_050", "lite0", "resnet18", "resnet50", "resnet101", "xception65"]
+Halved = Annotated[
+    int, Field(ge=4, le=64, description="channels of the decoder's last stage; each stage before it has twice as many")
+]
+Width = Annotated[int, Field(ge=4, le=512, description="channels of the decoder")]
+Dropout = Annotated[float, Field(ge=0, le=0.9, description="share of the decoder's features that training leaves out")]
+
+
+def digits(value: Any) -> Any:
+    """The number that a word of digits stands for: the command line has words only."""
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+OutputStride = Annotated[
+    Literal[8, 16],
+    BeforeValidator(digits),
+    Field(description="how many times smaller than the image the encoder's last features are"),
+]
+RatesFor = Annotated[
+    int,
+    Field(
+        ge=64,
+        le=2048,
+        description="side of the images that the atrous rates suit; the paper's 6, 12 and 18 suit 513 pixels, and see "
+        "mostly padding on small images",
+    ),
+]
+
+
+class OverEncoder(Architecture):
+    """What these entries share: an encoder by name, and its ImageNet weights."""
+
+    encoder: str
+    pretrained: Pretrained = "none"
+
+    @field_validator("pretrained")
+    @classmethod
+    def _exists(cls, pretrained: str, info: ValidationInfo) -> str:
+        encoder = info.data.get("encoder")
+        if pretrained != "none" and encoder and not trained(smp_name(encoder)):
+            raise PydanticCustomError("unpretrained", "", {"encoder": encoder})
+        return pretrained
+
+    @property
+    def mean(self) -> tuple[float, float, float]:
+        return normalisation(smp_name(self.encoder))[0]
+
+    @property
+    def std(self) -> tuple[float, float, float]:
+        return normalisation(smp_name(self.encoder))[1]
+
+    def pretrain(self, net: nn.Module) -> None:
+        if self.pretrained == "imagenet":
+            imagenet_encoder(net.encoder, smp_name(self.encoder))
+
+
+class MobileUNet(OverEncoder):
+    """A U-Net over MobileNetV2, whose depthwise convolutions need little memory and few operations.
+
+    Three networks bear this name. Like Jing's, this one is a U-Net over MobileNetV2; its decoder has plain convolutions
+    where Jing's has transposed ones and inverted residuals. The others are akirasosa's, which ends at half the image's
+    size, and GeorgeSeif's, a VGG of depthwise convolutions.
+
+    Source: Jing et al. 2022, https://doi.org/10.1177/0040517520928604; encoder: Sandler et al. 2018,
+    https://arxiv.org/abs/1801.04381, table 2.
+    """
+
+    name = "mobile_unet"
+    year = 2022
+    paper = {"encoder": "mobilenet_v2", "width": 16}
+    parameters = 6_631_845
+    encoder: Annotated[
+        Literal["mobilenet_v2_035", "mobilenet_v2_050", "mobilenet_v2"],
+        Field(description="MobileNetV2 with 0.35 of its channels (without ImageNet weights), 0.5, or all of them"),
+    ] = "mobilenet_v2_035"
+    width: Halved = 8
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        return network("Unet", self.encoder, num_classes, in_channels, decoder_channels=halving(self.width))
+
+
+class EffUNet(OverEncoder):
+    """A U-Net over EfficientNet, whose depth, channels and image size grow together.
+
+    The weights of its small relative Lite0 are installed with seglab: pretrained works there without a network.
+
+    Source: Baheti et al. 2020, https://doi.org/10.1109/CVPRW50498.2020.00187, figure 1; encoder: Tan and Le 2019,
+    https://arxiv.org/abs/1905.11946, table 1.
+    """
+
+    name = "eff_unet"
+    year = 2020
+    paper = {"encoder": "efficientnet-b7", "width": 16, "drop_path": 0.2}
+    parameters = 67_098_229
+    encoder: Annotated[
+        Literal[
+            "lite0",
+            "efficientnet-b0",
+            "efficientnet-b1",
+            "efficientnet-b2",
+            "efficientnet-b3",
+            "efficientnet-b4",
+            "efficientnet-b5",
+            "efficientnet-b6",
+            "efficientnet-b7",
+        ],
+        Field(description="EfficientNet's size; Lite0 is B0 without its attention to channels"),
+    ] = "lite0"
+    width: Halved = 8
+    drop_path: Annotated[
+        float, Field(ge=0, le=0.8, description="chance that training skips the last block; less for those before it")
+    ] = 0.0
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        options: dict[str, Any] = {"decoder_channels": halving(self.width)}
+        if self.encoder == "lite0":
+            options["drop_path_rate"] = self.drop_path
+        net = network("Unet", self.encoder, num_classes, in_channels, **options)
+        if self.encoder != "lite0":
+            net.encoder._drop_connect_rate = self.drop_path
+        return net
+
+
+class DeepLabV3(OverEncoder):
+    """Looks at the encoder's features at several atrous rates and as a whole at once, so that size matters less.
+
+    As in smp and torchvision, a 3x3 convolution follows that the paper lacks, and the last blocks do not vary their
+    rates (no multi-grid); unlike torchvision's, a dilated stage's first block is dilated like the others. Logits come
+    at the encoder's last resolution.
+
+    Source: Chen et al. 2017, https://arxiv.org/abs/1706.05587, figure 5.
+    """
+
+    name = "deeplab_v3"
+    year = 2017
+    paper = {"encoder": "resnet101", "output_stride": 16, "width": 256, "rates_for": 513}
+    parameters = 58_630_997
+    encoder: Annotated[Backbone, Field(description="the network whose features are looked at")] = "mobilenet_v2_050"
+    output_stride: OutputStride = 8
+    width: Width = 32
+    rates_for: RatesFor = 128
+    dropout: Dropout = 0.1
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        return network(
+            "DeepLabV3",
+            self.encoder,
+            num_classes,
+            in_channels,
+            encoder_output_stride=self.output_stride,
+            decoder_channels=self.width,
+            decoder_atrous_rates=atrous_rates(self.rates_for, self.output_stride),
+            decoder_aspp_dropout=self.dropout,
+            upsampling=1,
+        )
+
+
+class DeepLabV3Plus(OverEncoder):
+    """DeepLabV3 with a small decoder that brings back the encoder's fine features, for sharper edges.
+
+    The published encoder is timm's Xception-65, which has the paper's changes: more layers, strides for poolings.
+
+    Source: Chen et al. 2018, https://arxiv.org/abs/1802.02611, figure 2.
+    """
+
+    name = "deeplab_v3_plus"
+    year = 2018
+    paper = {"encoder": "xception65", "output_stride": 16, "width": 256, "rates_for": 513}
+    parameters = 41_042_005
+    encoder: Annotated[Backbone, Field(description="the network whose features are looked at")] = "mobilenet_v2_050"
+    output_stride: OutputStride = 16
+    width: Width = 32
+    rates_for: RatesFor = 128
+    dropout: Dropout = 0.1
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        return network(
+            "DeepLabV3Plus",
+            self.encoder,
+            num_classes,
+            in_channels,
+            encoder_output_stride=self.output_stride,
+            decoder_channels=self.width,
+            decoder_atrous_rates=atrous_rates(self.rates_for, self.output_stride),
+            decoder_aspp_dropout=self.dropout,
+            upsampling=1,
+        )
+
+
+class PanopticFPN(OverEncoder):
+    """The semantic branch of Panoptic FPN: a pyramid of features, each level grown to a quarter of the image, summed.
+
+    It has no instance branch. As smp builds it, the pyramid lacks the paper's 3x3 convolution at each level (2.4
+    million parameters with ResNet-50), and whole maps may be dropped before the classifier.
+
+    Source: Kirillov et al. 2019, https://arxiv.org/abs/1901.02446, figure 3.
+    """
+
+    name = "panoptic_fpn"
+    year = 2019
+    paper = {"encoder": "resnet50", "pyramid_width": 256, "width_of_32": 4}
+    parameters = 26_118_613
+    encoder: Annotated[Backbone, Field(description="the network whose features make the pyramid")] = "mobilenet_v2_050"
+    pyramid_width: Annotated[int, Field(ge=4, le=512, description="channels of each level of the pyramid")] = 64
+    width_of_32: Annotated[
+        int, Field(ge=1, le=8, description="channels of each level's branch, in groups of 32; the paper has 4")
+    ] = 1
+    dropout: Dropout = 0.0
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        return network(
+            "FPN",
+            self.encoder,
+            num_classes,
+            in_channels,
+            decoder_pyramid_channels=self.pyramid_width,
+            decoder_segmentation_channels=32 * self.width_of_32,
+            decoder_dropout=self.dropout,
+            upsampling=1,
+        )
+
+
+class SMP(OverEncoder):
+    """Any of eight decoders over any encoder of segmentation_models_pytorch or timm.
+
+    As in its paper, pspnet's encoder stops at an eighth of the image's size. Two of smp's decoders are left out: PAN,
+    which halves the features of a sixteenth three times more and needs larger images, and DPT, made for transformers.
+
+    Source: https://github.com/qubvel-org/segmentation_models.pytorch, which names each decoder's paper; the published
+    setting is LinkNet's, Chaurasia and Culurciello 2017, https://arxiv.org/abs/1707.03718, figure 1.
+    """
+
+    name = "smp"
+    year = 2017
+    paper = {"decoder": "linknet", "encoder": "resnet18"}
+    parameters = 11_664_437
+    decoder: Annotated[
+        Literal["linknet", "unet", "unet_plus_plus", "manet", "fpn", "pspnet", "upernet", "segformer"],
+        Field(description="what turns the encoder's features into logits"),
+    ] = "manet"
+    encoder: Annotated[
+        str,
+        Field(
+            max_length=80,
+            description="smp's name of an encoder, such as resnet34, or timm's with tu- before it",
+            examples=["tu-mobilenetv2_050", LITE0, "mobilenet_v2", "resnet18", "resnet34", "vgg16_bn", "densenet121"],
+        ),
+    ] = "tu-mobilenetv2_050"
+    width: Annotated[
+        int, Field(ge=4, le=64, description="width of the decoder; 16 is smp's own; linknet takes its encoder's")
+    ] = 8
+
+    @field_validator("encoder")
+    @classmethod
+    def _known(cls, encoder: str) -> str:
+        if encoder not in ENCODERS.values() and encoder not in catalogue():
+            examples = dict.fromkeys(cls.model_fields["encoder"].examples)
+            raise refusal("encoder", encoder, catalogue(), examples=", ".join(examples))
+        return encoder
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        wide = 16 * self.width
+        name, options = {
+            "linknet": ("Linknet", {}),
+            "unet": ("Unet", {"decoder_channels": halving(self.width)}),
+            "unet_plus_plus": ("UnetPlusPlus", {"decoder_channels": halving(self.width)}),
+            "manet": ("MAnet", {"decoder_channels": halving(self.width), "decoder_pab_channels": 4 * self.width}),
+            "fpn": ("FPN", {"decoder_pyramid_channels": wide, "decoder_segmentation_channels": -(-wide // 64) * 32}),
+            "pspnet": ("PSPNet", {"encoder_depth": 5, "output_stride": 8, "psp_out_channels": 2 * wide}),
+            "upernet": ("UPerNet", {"decoder_channels": wide}),
+            "segformer": ("Segformer", {"decoder_segmentation_channels": wide}),
+        }[self.decoder]
+        if self.decoder in ("fpn", "pspnet", "upernet", "segformer"):
+            options["upsampling"] = 1
+        try:
+            net = network(name, self.encoder, num_classes, in_channels, **options).eval()
+            with torch.no_grad():
+                net(torch.zeros(1, in_channels, 64, 64))
+            return net.train()
+        except Exception as error:  # whatever an encoder that was made for something else comes to
+            raise SeglabError(
+                "model: the encoder {encoder} does not work with the decoder {decoder} ({reason})",
+                encoder=self.encoder,
+                decoder=self.decoder,
+                reason=(str(error).strip() or type(error).__name__).split("\n")[0][:200],
+            ) from None
+
+
+# --- encoders ---------------------------------------------------------------------------------------------------------
+
+
+def smp_name(encoder: str) -> str:
+    return ENCODERS.get(encoder, encoder)
+
+
+@cache
+def catalogue() -> dict[str, bool]:
+    """smp's names of all encoders, and whether there are ImageNet weights for each."""
+    import_torchvision()
+    import timm
+    from segmentation_models_pytorch.encoders import encoders
+
+    own = {name: "imagenet" in encoder["pretrained_settings"] for name, encoder in encoders.items()}
+    own = {name: weights for name, weights in own.items() if not name.startswith("timm-")}  # smp will remove these
+    tagged = {f"tu-{name}": True for name in timm.list_pretrained()}
+    return own | tagged | {f"tu-{name}": timm.models.is_model_pretrained(name) for name in timm.list_models()}
+
+
+def trained(encoder: str) -> bool:
+    """Whether there are ImageNet weights for an encoder."""
+    return encoder not in UNTRAINED if encoder in ENCODERS.values() else catalogue()[encoder]
+
+
+def normalisation(encoder: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and standard deviation of the colours that an encoder's ImageNet weights were trained with."""
+    if encoder.startswith("tu-"):
+        import_torchvision()
+        import timm
+
+        config = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
+        return tuple(config.mean), tuple(config.std)
+    if encoder.startswith(("inception", "xception")):
+        return HALF
+    return DPN if encoder.startswith("dpn") else (Architecture.mean, Architecture.std)
+
+
+def atrous_rates(side: int, output_stride: int) -> tuple[int, int, int]:
+    """The paper's rates of 6, 12 and 18, made for images of 513 pixels at stride 16, as images of `side` need them."""
+    rates = [0]
+    for rate in (6, 12, 18):
+        rates.append(max(rates[-1] + 1, round(rate * side * 16 / (513 * output_stride))))
+    return tuple(rates[1:])
+
+
+def halving(width: int) -> tuple[int, ...]:
+    """The channels of a decoder's five stages, deep to shallow."""
+    return tuple(width << stage for stage in range(4, -1, -1))
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def network(decoder: str, encoder: str, num_classes: int, in_channels: int, **options: Any) -> Network:
+    """smp's network of that class, its weights random."""
+    import_torchvision()
+    import segmentation_models_pytorch as smp
+
+    made = getattr(smp, decoder)(
+        smp_name(encoder), encoder_weights=None, in_channels=in_channels, classes=num_classes, **options
+    )
+    return Network(made, in_channels)
+
+
+class Network(nn.Module):
+    """The encoder, decoder and head of an smp model; logits come at the decoder's resolution."""
+
+    def __init__(self, model: nn.Module, in_channels: int):
+        super().__init__()
+        self.encoder, self.decoder, self.head = model.encoder, model.decoder, model.segmentation_head
+        for module in self.modules():
+            if type(module) is nn.BatchNorm2d:
+                module.__class__ = LoneNorm  # the same module, so that names, weights and device stay
+        self.parts = stages(self.encoder, in_channels)
+
+    def stages(self) -> list[nn.Module]:
+        return list(self.parts)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.decoder(self.encoder(images)))
+
+
+class LoneNorm(nn.BatchNorm2d):
+    """Batch norm that takes its running statistics where a channel has a single value: one image, pooled to a pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.numel() == x.shape[1]:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return super().forward(x)
+
+
+class Stage(nn.ModuleList):
+    """What an encoder runs between two of its features; a forward hook sees the second, so that it can change it."""
+
+    def register_forward_hook(self, hook: Any, **options: Any) -> Any:
+        return self[-1].register_forward_hook(hook, **options)
+
+
+def stages(encoder: nn.Module, in_channels: int) -> list[Stage]:
+    """The encoder's modules, parted where a feature is finished, shallow to deep.
+
+    Encoders are built in too many ways to know where their stages end, so one image is sent through: a stage ends with
+    the module that gives a feature. A module whose inner ones all ran in one stage belongs to it as a whole, with what
+    it does besides (skipping itself at random); one that never ran belongs to the last.
+    """
+    calls: list[tuple[nn.Module, Tensor | None]] = []
+
+    def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        passed_on = any(output is given for given in inputs)
+        calls.append((module, output if isinstance(output, Tensor) and not passed_on else None))
+
+    handles = [module.register_forward_hook(note) for module in encoder.modules()]
+    encoder.eval()
+    with torch.no_grad():
+        features = encoder(torch.zeros(1, in_channels, 64, 64))
+    encoder.train()
+    for handle in handles:
+        handle.remove()
+
+    makers = [[time for time, (_, output) in enumerate(calls) if output is feature] for feature in features]
+    ends = sorted(times[-1] for times in makers if times) or [len(calls)]
+    ran: defaultdict[nn.Module, set[int]] = defaultdict(set)
+    last: defaultdict[nn.Module, int] = defaultdict(lambda: -1)
+    for time, (module, _) in enumerate(calls):
+        ran[module].add(min(bisect_left(ends, time), len(ends) - 1))
+        last[module] = time
+    found: list[list[nn.Module]] = [[] for _ in ends]
+
+    def part(module: nn.Module) -> None:
+        numbers = {number for inner in module.modules() for number in ran[inner]} or {len(ends) - 1}
+        children = list(module.children())
+        if len(numbers) > 1 and children:
+            for child in children:
+                part(child)
+        elif len(numbers) == 1 or list(module.parameters()):  # an activation without weights that all share is no one's
+            found[min(numbers)].append(module)
+
+    part(encoder)
+    for modules in found:
+        modules.sort(key=lambda module: max(last[inner] for inner in module.modules()))
+    return [Stage(modules) for modules in found if any(list(module.parameters()) for module in modules)]

@@ -1,0 +1,293 @@
+"""The networks over segmentation_models_pytorch."""
+
+import copy
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from seglab.architectures import smp as family
+from seglab.config import RunConfig
+from seglab.entry import FAMILIES, SeglabError, validated
+from seglab.model import resized
+from tests.conftest import tiny
+
+ENTRIES = FAMILIES["architectures"].entries
+DECODERS = ["linknet", "unet", "unet_plus_plus", "manet", "fpn", "pspnet", "upernet", "segformer"]
+SMALL = "tu-test_efficientnet"
+
+
+def built(name, num_classes=5, seed=0, **options):
+    torch.manual_seed(seed)
+    return ENTRIES[name](**options).build(num_classes)
+
+
+# --- the same as elsewhere --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "theirs", "their_options"),
+    [
+        (
+            "mobile_unet",
+            {"encoder": "mobilenet_v2_050", "width": 4},
+            "Unet",
+            {"encoder_name": "tu-mobilenetv2_050", "decoder_channels": (64, 32, 16, 8, 4)},
+        ),
+        (
+            "eff_unet",
+            {"encoder": "efficientnet-b0", "width": 4},
+            "Unet",
+            {"encoder_name": "efficientnet-b0", "decoder_channels": (64, 32, 16, 8, 4)},
+        ),
+        (
+            "deeplab_v3_plus",
+            {"encoder": "mobilenet_v2_035", "output_stride": 8, "rates_for": 513, "width": 16},
+            "DeepLabV3Plus",
+            {
+                "encoder_name": "tu-mobilenetv2_035",
+                "encoder_output_stride": 8,
+                "decoder_atrous_rates": (12, 24, 36),
+                "decoder_channels": 16,
+            },
+        ),
+        (
+            "panoptic_fpn",
+            {"encoder": "resnet18", "pyramid_width": 48, "width_of_32": 2},
+            "FPN",
+            {"encoder_name": "resnet18", "decoder_pyramid_channels": 48, "decoder_segmentation_channels": 64},
+        ),
+        (
+            "smp",
+            {"encoder": SMALL, "decoder": "upernet", "width": 16},
+            "UPerNet",
+            {"encoder_name": SMALL},
+        ),
+        ("smp", {"encoder": SMALL, "decoder": "manet", "width": 16}, "MAnet", {"encoder_name": SMALL}),
+        ("smp", {"encoder": SMALL, "decoder": "segformer", "width": 16}, "Segformer", {"encoder_name": SMALL}),
+        ("smp", {"encoder": SMALL, "decoder": "fpn", "width": 16}, "FPN", {"encoder_name": SMALL}),
+        ("smp", {"encoder": SMALL, "decoder": "unet_plus_plus", "width": 16}, "UnetPlusPlus", {"encoder_name": SMALL}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@torch.no_grad()
+def test_with_the_same_weights_smps_own_model_gives_the_same_logits(name, options, theirs, their_options):
+    net = built(name, **options).eval()
+    import segmentation_models_pytorch
+
+    model = getattr(segmentation_models_pytorch, theirs)(encoder_weights=None, classes=5, **their_options).eval()
+    state = {re.sub(r"^head\.", "segmentation_head.", key): value for key, value in net.state_dict().items()}
+    model.load_state_dict(state)
+    images = torch.rand(1, 3, 64, 96)
+    scale = model.segmentation_head[1]  # what enlarges the logits in smp is the Segmenter's work here
+    assert torch.equal(model(images), scale(net(images)))
+
+
+@torch.no_grad()
+def test_deeplab_v3_differs_from_torchvisions_only_in_the_rate_of_each_dilated_stages_first_block():
+    family.import_torchvision()
+    from torchvision.models.segmentation import deeplabv3_resnet50
+
+    net = built("deeplab_v3", encoder="resnet50", output_stride=8, width=256, rates_for=513).eval()
+    theirs = deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=5).eval()
+    assert [value.shape for value in net.state_dict().values()] == [v.shape for v in theirs.state_dict().values()]
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), net.state_dict().values(), strict=True)))
+    images = torch.rand(1, 3, 64, 96)
+    expected = theirs(images)["out"]
+    found = resized(net(images), (64, 96))
+    assert found.std() > 1e-3 and not torch.allclose(found, expected, rtol=1e-3, atol=1e-5)
+    for layer, before in (("layer3", 1), ("layer4", 2)):
+        first = getattr(net.encoder, layer)[0].conv2
+        first.dilation = first.padding = (before, before)
+    torch.testing.assert_close(resized(net(images), (64, 96)), expected, rtol=1e-4, atol=1e-5)
+
+
+# --- DeepLab ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("side", "output_stride", "rates"),
+    [
+        (513, 16, (6, 12, 18)),  # the paper's
+        (513, 8, (12, 24, 36)),  # doubled, as the paper does
+        (256, 8, (6, 12, 18)),
+        (128, 8, (3, 6, 9)),
+        (128, 16, (1, 3, 4)),
+        (64, 16, (1, 2, 3)),  # 0.7, 1.5 and 2.2 made different
+    ],
+)
+@pytest.mark.parametrize("name", ["deeplab_v3", "deeplab_v3_plus"])
+def test_the_atrous_rates_suit_the_image(name, side, output_stride, rates):
+    with torch.device("meta"):
+        net = built(name, rates_for=side, output_stride=output_stride)
+        size = net.encoder(torch.zeros(1, 3, 128, 128))[-1].shape[-1]
+    aspp = next(module for module in net.decoder.modules() if type(module).__name__ == "ASPP")
+    found = [next(m for m in branch.modules() if isinstance(m, nn.Conv2d)).dilation for branch in aspp.convs[1:4]]
+    assert found == [(rate, rate) for rate in rates]
+    assert size == 128 // output_stride
+
+
+@pytest.mark.parametrize("given", ["16", 16])
+def test_the_output_stride_may_be_a_word_of_digits(given):
+    assert tiny(model={"name": "deeplab_v3", "output_stride": given}).model.output_stride == 16
+    with pytest.raises(SeglabError, match="output_stride: 32 is not allowed; allowed: 8, 16"):
+        tiny(model={"name": "deeplab_v3", "output_stride": "32"})
+
+
+def test_a_single_value_is_normalised_with_what_larger_batches_left_behind():
+    torch.manual_seed(0)
+    norm, plain = family.LoneNorm(4), nn.BatchNorm2d(4)
+    plain.load_state_dict(norm.state_dict())
+    for images in (torch.rand(3, 4, 1, 1), torch.rand(1, 4, 2, 3)):
+        assert torch.equal(norm(images), plain(images))
+    before = copy.deepcopy(norm.state_dict())
+    alone = torch.rand(1, 4, 1, 1)
+    assert torch.equal(norm(alone), plain.eval()(alone))
+    assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
+    with pytest.raises(ValueError, match="more than 1 value"):
+        plain.train()(alone)
+
+
+# --- any encoder ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_every_decoder_learns_from_a_batch_of_one(decoder):
+    net = built("smp", decoder=decoder, encoder=SMALL, width=4).train()
+    images, masks = torch.rand(1, 3, 64, 96), torch.arange(5).repeat(20)[:96].expand(1, 64, 96)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    losses = []
+    for _ in range(12):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(resized(net(images), (64, 96)), masks)
+        loss.backward()
+        if not losses:
+            assert [name for name, value in net.named_parameters() if value.grad is None] == []
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert min(losses[-3:]) < 0.95 * losses[0]
+    net.eval()
+    with torch.no_grad():
+        assert torch.equal(net(images), net(images))
+        assert net(torch.rand(2, 3, 128, 64)).shape[:2] == (2, 5)
+
+
+ENCODERS = ["resnet18", "efficientnet-b0", "mobilenet_v2", "vgg11_bn", "mit_b0", SMALL, "tu-test_convnext"]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@torch.no_grad()
+def test_a_stage_changes_the_features_from_its_own_on(encoder):
+    """Each stage's weights are disturbed in turn: the features before it stay, its own and all later ones change."""
+    net = built("smp", decoder="unet", encoder=encoder, width=4).eval()
+    stages = net.stages()
+    owned = [{id(parameter) for parameter in stage.parameters()} for stage in stages]
+    assert all(owned) and sum(map(len, owned)) == len(list(net.encoder.parameters()))
+    assert set().union(*owned) == {id(parameter) for parameter in net.encoder.parameters()}
+    images = torch.rand(1, 3, 64, 64)
+    features = [each for each in net.encoder(images) if each.shape[1] and each is not images][: len(stages)]
+    for number, stage in enumerate(stages):
+        kept = copy.deepcopy(stage.state_dict())
+        for parameter in stage.parameters():
+            parameter.mul_(1.5).add_(0.1)
+        after = [each for each in net.encoder(images) if each.shape[1] and each is not images][: len(stages)]
+        stage.load_state_dict(kept)
+        same = [torch.equal(found, before) for found, before in zip(after, features, strict=True)]
+        assert same == [True] * number + [False] * (len(stages) - number)
+
+
+@torch.no_grad()
+def test_a_forward_hook_on_a_stage_changes_its_features():
+    for encoder in ("efficientnet-b0", SMALL):  # the first has layers behind its last stage that never run
+        net = built("smp", decoder="unet", encoder=encoder, width=4).eval()
+        images = torch.rand(1, 3, 64, 64)
+        features = net.encoder(images)[1:]
+        for number, stage in enumerate(net.stages()):
+            if encoder == "efficientnet-b0" and number == 0:
+                continue  # what it gives has still to pass an activation
+            handle = stage.register_forward_hook(lambda module, inputs, output: output + 1)
+            torch.testing.assert_close(net.encoder(images)[1:][number], features[number] + 1)
+            handle.remove()
+
+
+@pytest.mark.parametrize("encoder", ["lite0", "efficientnet-b0"])
+@torch.no_grad()
+def test_drop_path_skips_blocks_in_training_only(encoder):
+    net = built("eff_unet", encoder=encoder, width=4, drop_path=0.8).train()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()  # whose statistics would change the features too
+    images = torch.rand(4, 3, 64, 64)
+    first, second = net.encoder(images), net.encoder(images)
+    assert torch.equal(first[1], second[1]) and not torch.equal(first[-1], second[-1])
+    for stage in net.stages():
+        stage.eval()
+    first, second = net.encoder(images), net.encoder(images)
+    assert torch.equal(first[-1], second[-1])
+    plain = built("eff_unet", encoder=encoder, width=4)
+    assert plain.eval().state_dict().keys() == net.state_dict().keys()
+    plain.load_state_dict(net.state_dict())
+    assert torch.equal(plain.encoder(images)[-1], first[-1])
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("resnet_18", "resnet18"), ("resnet26", "tu-resnet26"), ("tu-convnext_ato", "tu-convnext_atto")],
+)
+def test_an_unknown_encoder_is_refused_with_the_nearest_one(given, meant):
+    with pytest.raises(SeglabError, match=rf"encoder: there is no encoder '{given}'; did you mean '{meant}'\?"):
+        tiny(model={"name": "smp", "encoder": given})
+
+
+@pytest.mark.parametrize("given", ["hf-hub:someone/model", "local-dir:/etc", "tu-hf-hub:timm/resnet18", "", "???"])
+def test_nothing_but_known_encoders_is_taken(given):
+    with pytest.raises(SeglabError, match="there is no encoder"):
+        tiny(model={"name": "smp", "encoder": given})
+
+
+def test_an_encoder_that_a_decoder_cannot_use_is_named_when_the_network_is_built():
+    config = tiny(model={"name": "smp", "encoder": "tu-vit_tiny_patch16_224", "decoder": "unet"})
+    with pytest.raises(SeglabError, match="encoder tu-vit_tiny_patch16_224 does not work with the decoder unet"):
+        config.model.build(5)
+
+
+def test_the_named_encoders_exist_and_have_the_weights_that_are_claimed():
+    catalogue = family.catalogue()
+    assert {name: catalogue[name] for name in family.ENCODERS.values()} == {
+        name: family.trained(name) for name in family.ENCODERS.values()
+    }
+
+
+def test_an_ordinary_configuration_is_read_without_loading_smp():
+    config = tiny(model={"name": "smp", "decoder": "fpn", "encoder": "resnet18", "pretrained": "imagenet"})
+    code = f"""
+import sys
+from seglab.config import RunConfig
+from seglab.entry import validated
+validated(RunConfig, {config.model_dump(mode="json")!r})
+print([name for name in ("timm", "torchvision", "segmentation_models_pytorch") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("model", "mean", "std"),
+    [
+        ({"name": "smp", "encoder": "resnet18"}, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ({"name": "smp", "encoder": "inceptionv4"}, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        ({"name": "deeplab_v3", "encoder": "xception65"}, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        ({"name": "eff_unet", "encoder": "lite0"}, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        ({"name": "eff_unet", "encoder": "efficientnet-b3"}, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    ],
+)
+def test_colours_are_normalised_as_the_encoders_weights_expect(model, mean, std):
+    entry = validated(RunConfig, {"model": model}).model
+    assert (entry.mean, entry.std) == (mean, std)
+    assert entry.model_dump().keys().isdisjoint({"mean", "std"})

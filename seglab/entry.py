@@ -168,7 +168,7 @@ REASONS = {
     "unknown_entry_near": "{thing}: there is no {given} among the {family}; did you mean {near}? Allowed: {allowed}",
     "unknown_encoder": "{thing}: there is no encoder {given}; some that there are: {examples}",
     "unknown_encoder_near": "{thing}: there is no encoder {given}; did you mean {near}?",
-    "unpretrained": "{thing}: there are no ImageNet weights for the encoder {encoder}; pick another encoder, or none",
+    "unpretrained": "{thing}: the encoder {encoder} has no ImageNet weights; pick another one, or pretrained none",
     "no_name": "{thing}: {value} names none of the {family}; give a name, or an object with one; allowed: {allowed}",
     "other_entry": "{thing}: {given} was given where only {allowed} can stand",
     "switch": "{thing}: {option} cannot be {given}; it is no switch",

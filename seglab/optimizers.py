@@ -14,7 +14,7 @@ WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly weigh
 
 EncoderRate = Annotated[
     float | None,
-    Field(gt=0, le=10, description="learning rate of the encoder, which pretrained weights want lower; else the same"),
+    Field(gt=0, le=10, description="learning rate of the encoder; pretrained weights want it lower; empty: lr"),
 ]
 
 

@@ -38,7 +38,7 @@ class DeepLabV1(Architecture):
     parameters = 20_505_429
     width: Width = 16
     rate: Annotated[
-        int, Field(ge=1, le=24, description="pixels of the map between what the last 3x3 convolution looks at")
+        int, Field(ge=1, le=24, description="dilation of the last 3x3 convolution, in pixels of its map")
     ] = 4
     batch_norm: Normed = True
     dropout: Dropout = 0.0

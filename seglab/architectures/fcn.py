@@ -33,7 +33,7 @@ class FCN(Architecture):
     parameters = 134_362_751
     width: Width = 12
     stride: Annotated[
-        Literal["32", "16", "8"], Field(description="how many pixels of the image share one pixel of the finest scores")
+        Literal["32", "16", "8"], Field(description="how many times smaller than the image the finest scores are")
     ] = "8"
     window: Annotated[
         Literal["1", "3", "5", "7"], Field(description="side of what the head's first layer sees of the last map")

@@ -58,7 +58,12 @@ class PanopticDeepLab(OverEncoder):
         float, Field(ge=0, le=10_000, description="weight of the centres' heatmap, a mean of squared differences")
     ] = 200.0
     offset_weight: Annotated[
-        float, Field(ge=0, le=10, description="weight of the way to the centre, in pixels of an image 1024 wide")
+        float,
+        Field(
+            ge=0,
+            le=10,
+            description="weight of the offset loss, which counts pixels of an image 1024 long",
+        ),
     ] = 0.01
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:

@@ -26,7 +26,7 @@ class Freeze(Technique):
     name = "freeze"
     stages: Annotated[int, Field(ge=1, le=8, description="how many stages are frozen, counted from the image")] = 1
     until: Annotated[
-        int | None, Field(ge=1, le=1000, description="epochs after which they learn too; without it, never")
+        int | None, Field(ge=1, le=1000, description="number of epochs for which they stay frozen; empty: to the end")
     ] = None
 
     def start(self, run: Run) -> Hooks:

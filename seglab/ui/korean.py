@@ -69,7 +69,9 @@ KOREAN: dict[str, str] = {
     "not known": "알 수 없음",
     "the reach of one of its operations cannot be told": "영향 범위를 계산할 수 없는 연산이 있음",
     "output stride": "출력 스트라이드 (output_stride)",
-    "pixels of the image for each of the coarsest map": "가장 작은 특징 맵이 이미지보다 몇 배 작은지(한 변 기준)",
+    "how many times smaller than the image the coarsest map is": (
+        "가장 작은 특징 맵이 이미지보다 몇 배 작은지(한 변 기준)"
+    ),
     "published": "발표",
     "encoder": "인코더",
     "decoder": "디코더",
@@ -198,7 +200,7 @@ KOREAN: dict[str, str] = {
     "{thing}: there is no encoder {given}; did you mean {near}?": (
         "{thing}: {given} 인코더를 찾을 수 없습니다. {near} 인코더가 아닌지 확인하세요."
     ),
-    "{thing}: there are no ImageNet weights for the encoder {encoder}; pick another encoder, or none": (
+    "{thing}: the encoder {encoder} has no ImageNet weights; pick another one, or pretrained none": (
         "{thing}: {encoder} 인코더에는 ImageNet 사전 학습 가중치가 없습니다. 다른 인코더를 고르거나 none을 선택하세요."
     ),
     "model: the encoder {encoder} does not work with the decoder {decoder} ({reason})": (
@@ -623,7 +625,7 @@ KOREAN: dict[str, str] = {
         "학습할 때 마지막 블록을 건너뛸 확률, 앞쪽 블록일수록 낮음"
     ),
     "stride": "스트라이드 (stride)",
-    "how many pixels of the image share one pixel of the finest scores": (
+    "how many times smaller than the image the finest scores are": (
         "가장 세밀한 점수 맵이 이미지보다 몇 배 작은지(한 변 기준)"
     ),
     "window": "창 크기 (window)",
@@ -632,7 +634,7 @@ KOREAN: dict[str, str] = {
         "완전 연결층이 보는 특징 맵의 한 변(1은 이미지 32픽셀에 해당)"
     ),
     "rate": "팽창률 (rate)",
-    "pixels of the map between what the last 3x3 convolution looks at": (
+    "dilation of the last 3x3 convolution, in pixels of its map": (
         "마지막 3×3 합성곱이 보는 픽셀 사이의 간격(특징 맵의 픽셀)"
     ),
     "field of view": "시야 (field_of_view)",
@@ -666,7 +668,7 @@ KOREAN: dict[str, str] = {
     "centre weight": "중심 손실 가중치 (centre_weight)",
     "weight of the centres' heatmap, a mean of squared differences": "물체 중심 히트맵 손실(평균 제곱 오차)의 가중치",
     "offset weight": "오프셋 손실 가중치 (offset_weight)",
-    "weight of the way to the centre, in pixels of an image 1024 wide": (
+    "weight of the offset loss, which counts pixels of an image 1024 long": (
         "중심까지의 오프셋 손실(긴 변이 1024픽셀인 이미지 기준 픽셀 거리)의 가중치"
     ),
     # --- entries: losses
@@ -705,7 +707,7 @@ KOREAN: dict[str, str] = {
     "lr": "학습률 (lr)",
     "learning rate at the start": "학습을 시작할 때의 학습률",
     "encoder lr": "인코더 학습률 (encoder_lr)",
-    "learning rate of the encoder, which pretrained weights want lower; else the same": (
+    "learning rate of the encoder; pretrained weights want it lower; empty: lr": (
         "인코더의 학습률, 사전 학습 가중치에는 더 낮은 값이 좋으며 비워 두면 나머지와 같음"
     ),
     "weight decay": "가중치 감쇠 (weight_decay)",
@@ -746,7 +748,9 @@ KOREAN: dict[str, str] = {
     "stages": "동결할 단계 수 (stages)",
     "how many stages are frozen, counted from the image": "입력 이미지에 가까운 쪽부터 센, 동결할 단계의 수",
     "until": "동결 기간 (until)",
-    "epochs after which they learn too; without it, never": "동결을 풀 때까지의 에폭 수, 비워 두면 끝까지 동결",
+    "number of epochs for which they stay frozen; empty: to the end": (
+        "동결을 풀 때까지의 에폭 수, 비워 두면 끝까지 동결"
+    ),
     # --- entries: predictors
     "A dense CRF, which moves the borders of the prediction to the borders in the image.": (
         "예측의 경계를 이미지 속 물체의 경계에 맞추는 조건부 무작위장(Dense CRF)입니다."

@@ -459,7 +459,8 @@ def test_the_predict_tab_outlines_things_and_counts_them(trained, known):
     assert re.search(r"things found, outlined in white: 2\s*<", caption)
     before, _ = slider.value if hasattr(slider, "value") else slider["value"]
     with Image.open(before if isinstance(before, str) else before["path"]) as picture:
-        assert picture.size == (640, 480)  # the scene has 64 x 48 pixels
+        times = tab.LONGEST // 64  # the scene has 64 x 48 pixels
+        assert picture.size == (64 * times, 48 * times) and times > 1
     found = predict.predict(trained, np.full((48, 64, 3), 90, np.uint8))
     white = (tab.overlay(np.full((48, 64, 3), 90, np.uint8), found, trained.colors) == 255).all(-1)
     assert white[10:, 319:321].all() and not white[11:, 330:].any() and not white[:10].any()

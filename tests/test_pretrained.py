@@ -363,9 +363,7 @@ def test_every_situation_of_transfer_learning_can_be_trained(situation):
 
 
 def test_pretrained_weights_that_do_not_exist_are_refused_before_a_run():
-    with pytest.raises(
-        SeglabError, match=r"pretrained: the encoder mobilenet_v2_035 has no ImageNet weights"
-    ):
+    with pytest.raises(SeglabError, match=r"pretrained: the encoder mobilenet_v2_035 has no ImageNet weights"):
         tiny(model={"name": "mobile_unet", "encoder": "mobilenet_v2_035", "pretrained": "imagenet"})
     with pytest.raises(SeglabError, match="no ImageNet weights"):
         tiny(model={"name": "smp", "encoder": "tu-lcnet_035", "pretrained": "imagenet"})

@@ -463,6 +463,8 @@ def test_the_predict_tab_outlines_things_and_counts_them(trained, known):
         assert picture.size == (64 * times, 48 * times) and times > 1
     found = predict.predict(trained, np.full((48, 64, 3), 90, np.uint8))
     white = (tab.overlay(np.full((48, 64, 3), 90, np.uint8), found, trained.colors) == 255).all(-1)
-    assert white[10:, 319:321].all() and not white[11:, 330:].any() and not white[:10].any()
+    middle, top = 32 * times, times  # the border between the two things; the first row belongs to none
+    assert white[top:, middle - 1 : middle + 1].all() and not white[:top].any()
+    assert not white[top + 1 :, middle + top :].any()
     plain = replace(found, instances=None)
     assert tab.overlay(np.full((48, 64, 3), 90, np.uint8), plain, trained.colors).shape == (48, 64, 3)

@@ -30,7 +30,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def vision():
-    pretrained.import_torchvision()
+    pretrained.torchvision()
     import torchvision
 
     return torchvision

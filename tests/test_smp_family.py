@@ -88,7 +88,7 @@ def test_with_the_same_weights_smps_own_model_gives_the_same_logits(name, option
 
 @torch.no_grad()
 def test_deeplab_v3_differs_from_torchvisions_only_in_the_rate_of_each_dilated_stages_first_block():
-    family.import_torchvision()
+    family.torchvision()
     from torchvision.models.segmentation import deeplabv3_resnet50
 
     net = built("deeplab_v3", encoder="resnet50", output_stride=8, width=256, rates_for=513).eval()

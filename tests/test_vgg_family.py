@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from seglab.architectures import _pretrained
-from seglab.architectures._blocks import Mirrored, ResNet, vgg16
-from seglab.architectures.deconvnet import DeconvNet, FullyConnected, Norm
-from seglab.architectures.deeplab import RATES, Atrous, AtrousVGG16, DeepLabV1, DeepLabV2, large_view
+from seglab.architectures._blocks import LoneNorm, Mirrored, Pointwise, ResNet, scoring_head, vgg16
+from seglab.architectures.deconvnet import DeconvNet, FullyConnected
+from seglab.architectures.deeplab import RATES, Atrous, AtrousVGG16, DeepLabV1, DeepLabV2
 from seglab.architectures.fcn import FCN
 from seglab.architectures.segnet import SegNet
 from seglab.config import RunConfig  # noqa: F401 - registers the entries
@@ -183,7 +183,7 @@ def test_beyond_a_map_smaller_than_the_window_lie_zeros():
 
 
 def test_a_lone_value_is_normalised_with_running_statistics():
-    norm = stirred(Norm(3))
+    norm = stirred(LoneNorm(3))
     x = torch.rand(1, 3, 1, 1)
     expected = (x[0, :, 0, 0] - norm.running_mean) / (norm.running_var + 1e-5).sqrt() * norm.weight + norm.bias
     torch.testing.assert_close(norm.train()(x)[0, :, 0, 0], expected)
@@ -192,7 +192,7 @@ def test_a_lone_value_is_normalised_with_running_statistics():
 @torch.no_grad()
 def test_more_values_are_normalised_with_their_own():
     x = torch.tensor([1.0, 3.0]).view(2, 1, 1, 1)
-    torch.testing.assert_close(Norm(1)(x).flatten(), torch.tensor([-1.0, 1.0]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(LoneNorm(1)(x).flatten(), torch.tensor([-1.0, 1.0]), atol=1e-4, rtol=0)
 
 
 # --- FCN --------------------------------------------------------------------------------------------------------------
@@ -387,7 +387,7 @@ def test_deeplab_v1_looks_at_nine_places():
 
 @torch.no_grad()
 def test_a_rate_beyond_the_map_acts_as_a_1x1_convolution():
-    branch = large_view(4, 3, rate=24, dropout=0.0)
+    branch = scoring_head(32, 64, 3, window=3, dropout=0.0, dilation=24)
     x = torch.rand(1, 32, 17, 17)
     middle = F.conv2d(x, branch[0].weight[..., 1:2, 1:2], branch[0].bias)
     torch.testing.assert_close(branch(x), branch[1:](middle))
@@ -501,3 +501,20 @@ def test_a_single_small_image_can_be_trained_on_with_other_options(entry):
 def test_every_option_has_a_control_on_the_page(entry):
     for schema in entry.model_json_schema()["properties"].values():
         assert "enum" in schema or schema["type"] in ("integer", "number", "boolean")
+
+
+@pytest.mark.parametrize("channels", [4, 12, 20])
+def test_a_strided_shortcut_s_gradients_are_those_of_a_strided_convolution(channels):
+    torch.manual_seed(0)
+    ours, theirs = Pointwise(channels, 16, 2), torch.nn.Conv2d(channels, 16, 1, 2).double()
+    theirs.load_state_dict(ours.state_dict())
+    images = torch.randn(2, channels, 15, 18).contiguous(memory_format=torch.channels_last).requires_grad_()
+    exact = images.detach().double().requires_grad_()
+    scores = ours.to(memory_format=torch.channels_last)(images)
+    gradient = torch.randn_like(scores)
+    scores.backward(gradient)
+    expected = theirs(exact)
+    expected.backward(gradient.double())
+    torch.testing.assert_close(scores.double(), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(images.grad.double(), exact.grad, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours.weight.grad.double(), theirs.weight.grad, rtol=1e-4, atol=1e-3)

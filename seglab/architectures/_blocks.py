@@ -1,5 +1,7 @@
 """Pieces that several networks are built from."""
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Annotated
 
 import torch.nn.functional as F
@@ -44,6 +46,31 @@ def he_initialized(module: nn.Module, transposed: bool = False) -> nn.Module:
             if each.bias is not None:
                 nn.init.zeros_(each.bias)
     return module
+
+
+class LoneNorm(nn.BatchNorm2d):
+    """Batch norm that takes its running statistics where a channel has a single value, which has no variance: one
+    image, pooled to a pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.numel() > x.shape[1]:
+            return super().forward(x)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
+class Pointwise(nn.Conv2d):
+    """A 1x1 convolution, strided by leaving pixels out before it.
+
+    The backward pass of a strided one writes where it must not for fewer than 16 channels in channels_last, and crashes
+    or is wrong: https://github.com/uxlfoundation/oneDNN/issues/6035
+    """
+
+    def __init__(self, in_channels: int, channels: int, step: int = 1, bias: bool = True):
+        super().__init__(in_channels, channels, 1, bias=bias)
+        self.step = step
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[..., :: self.step, :: self.step] if self.step > 1 else x)
 
 
 def upsampling(in_channels: int, channels: int) -> nn.ConvTranspose2d:
@@ -91,6 +118,31 @@ def vgg16(in_channels: int, width: int, norm: bool, dilation: int = 1) -> nn.Mod
         atrous = dilation if len(stages) == 4 else 1
         stages.append(convolutions(before, after, count, norm, bias=True, dilation=atrous))
     return stages if norm else he_initialized(stages)
+
+
+def scoring_head(
+    channels: int, wide: int, num_classes: int, window: int, dropout: float, dilation: int = 1
+) -> nn.Sequential:
+    """VGG16's fully connected layers as convolutions that keep the map's size, `wide` channels each, and a classifier.
+
+    The first looks at `window` x `window` pixels, an odd number, `dilation` apart.
+    """
+    first = nn.Conv2d(channels, wide, window, padding=window // 2 * dilation, dilation=dilation)
+    layers = nn.Sequential(
+        first, nn.ReLU(True), nn.Dropout(dropout), nn.Conv2d(wide, wide, 1), nn.ReLU(True), nn.Dropout(dropout)
+    )
+    return nn.Sequential(*he_initialized(layers), nn.Conv2d(wide, num_classes, 1))
+
+
+def mirrored_stages(
+    width: int, factors: Sequence[Sequence[int]], layer: Callable[[int, int], nn.Module]
+) -> nn.ModuleList:
+    """The decoder's stages on VGG16's last: `layer` of channels in and out to each of the factors of the width."""
+    stages, before = nn.ModuleList(), 8
+    for stage in factors:
+        stages.append(nn.Sequential(*(layer(a * width, b * width) for a, b in pairwise([before, *stage]))))
+        before = stage[-1]
+    return stages
 
 
 class Mirrored(nn.Module):
@@ -171,7 +223,7 @@ def shortcut(in_channels: int, channels: int, stride: int) -> nn.Module | None:
     """What a shortcut needs where the block changes the size or the channels."""
     if stride == 1 and in_channels == channels:
         return None
-    return nn.Sequential(nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
+    return nn.Sequential(Pointwise(in_channels, channels, stride, bias=False), nn.BatchNorm2d(channels))
 
 
 RESNETS: dict[str, tuple[type[BasicBlock | Bottleneck], tuple[int, int, int, int]]] = {

@@ -24,6 +24,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seglab.entry import SeglabError
+from seglab.vision import torchvision
 
 Pretrained = Annotated[
     Literal["none", "imagenet"], Field(description="what the encoder starts from: random weights, or ImageNet's")
@@ -76,7 +77,7 @@ def imagenet_vgg16(stages: Sequence[nn.Module]) -> None:
 
 def imagenet_resnet(module: nn.Module, name: Literal["resnet18", "resnet34", "resnet50", "resnet101"]) -> None:
     """Loads torchvision's ImageNet weights of a ResNet into a module that names its layers as torchvision does."""
-    import_torchvision()
+    torchvision()
     from torchvision import models
 
     with torch.device("meta"):
@@ -92,7 +93,7 @@ def imagenet_encoder(encoder: nn.Module, name: str) -> None:
 
     Those of EfficientNet-Lite0 come in an installed package; the others are timm's (names with tu-) or smp's own.
     """
-    import_torchvision()
+    torchvision()
     if name == LITE0:
         state = {f"model.{key}": value for key, value in lite0_weights().items()}
         encoder.load_state_dict({key: state[key] for key in encoder.state_dict()})
@@ -158,15 +159,9 @@ def fitted(module: nn.Module, expected: dict[str, Tensor], name: str) -> None:
             )
 
 
-def import_torchvision() -> None:
-    from seglab.vision import torchvision
-
-    torchvision()
-
-
 def torchvision_weights(name: str) -> dict[str, Tensor]:
     """torchvision's first ImageNet weights of one of its networks."""
-    import_torchvision()
+    torchvision()
     from torchvision.models import get_model_weights
 
     url = get_model_weights(name).IMAGENET1K_V1.url

@@ -1,13 +1,12 @@
 """DeconvNet: VGG16 with its fully connected layers, and the whole of it backwards."""
 
-from itertools import pairwise
 from typing import Annotated
 
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from seglab.architectures._blocks import Mirrored, Width, vgg16
+from seglab.architectures._blocks import LoneNorm, Mirrored, Width, mirrored_stages, vgg16
 from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
 from seglab.entry import Architecture
 
@@ -37,15 +36,10 @@ class DeconvNet(Architecture):
     pretrained: Pretrained = "none"
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        decoder, channels = nn.ModuleList(), 8 * self.width
-        for factors in DECODER:
-            widths = [channels, *(factor * self.width for factor in factors)]
-            deconvolutions = (activated(nn.ConvTranspose2d(a, b, 3, padding=1)) for a, b in pairwise(widths))
-            decoder.append(nn.Sequential(*deconvolutions))
-            channels = widths[-1]
+        decoder = mirrored_stages(self.width, DECODER, lambda a, b: activated(nn.ConvTranspose2d(a, b, 3, padding=1)))
         middle = FullyConnected(8 * self.width, 64 * self.width, self.window)
         encoder = vgg16(in_channels, self.width, norm=True)
-        return Mirrored(encoder, middle, decoder, nn.Conv2d(channels, num_classes, 1))
+        return Mirrored(encoder, middle, decoder, nn.Conv2d(self.width, num_classes, 1))
 
     def pretrain(self, net: nn.Module) -> None:
         if self.pretrained == "imagenet":
@@ -72,13 +66,4 @@ class FullyConnected(nn.Module):
 
 def activated(convolution: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
     """The convolution, batch norm and ReLU."""
-    return nn.Sequential(convolution, Norm(convolution.out_channels), nn.ReLU(True))
-
-
-class Norm(nn.BatchNorm2d):
-    """Batch norm that takes its running statistics where a channel has one value, which has no variance."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.numel() > x.shape[1]:
-            return super().forward(x)
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+    return nn.Sequential(convolution, LoneNorm(convolution.out_channels), nn.ReLU(True))

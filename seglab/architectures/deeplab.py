@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from seglab.architectures._blocks import Dropout, Normed, ResNet, Width, he_initialized, vgg16
+from seglab.architectures._blocks import Dropout, Normed, ResNet, Width, scoring_head, vgg16
 from seglab.architectures._pretrained import Pretrained, imagenet_resnet, imagenet_vgg16
 from seglab.data.base import Batch
 from seglab.entry import Architecture, Loss, Outputs, Term
@@ -46,7 +46,8 @@ class DeepLabV1(Architecture):
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         trunk = AtrousVGG16(in_channels, self.width, self.batch_norm, average=True)
-        return Atrous(trunk, [large_view(self.width, num_classes, self.rate, self.dropout)])
+        head = scoring_head(8 * self.width, 16 * self.width, num_classes, 3, self.dropout, self.rate)
+        return Atrous(trunk, [head])
 
     def pretrain(self, net: nn.Module) -> None:
         if self.pretrained == "imagenet":
@@ -97,7 +98,9 @@ class DeepLabV2(Architecture):
         rates, scales = RATES[self.field_of_view], SCALES if self.multi_scale else (1,)
         if self.encoder == "vgg16":
             trunk = AtrousVGG16(in_channels, self.width, self.batch_norm)
-            return Atrous(trunk, [large_view(self.width, num_classes, rate, self.dropout) for rate in rates], scales)
+            deep, wide = 8 * self.width, 16 * self.width
+            heads = [scoring_head(deep, wide, num_classes, 3, self.dropout, rate) for rate in rates]
+            return Atrous(trunk, heads, scales)
         trunk = ResNet(self.encoder, in_channels, self.width, dilations=(1, 1, 2, 4))
         branches = [nn.Conv2d(trunk.channels, num_classes, 3, padding=rate, dilation=rate) for rate in rates]
         return Atrous(trunk, branches, scales)
@@ -131,16 +134,6 @@ class AtrousVGG16(nn.Module):
         for number, stage in enumerate(self.stages):
             x = F.max_pool2d(stage(x), 3, 2 if number < 3 else 1, padding=1, ceil_mode=True)
         return F.avg_pool2d(x, 3, 1, padding=1) if self.average else x
-
-
-def large_view(width: int, num_classes: int, rate: int, dropout: float) -> nn.Sequential:
-    """VGG16's fully connected layers as DeepLab cuts them: 3x3 with holes, 1x1, and the classifier."""
-    wide = 16 * width
-    layers = nn.Sequential(
-        nn.Conv2d(8 * width, wide, 3, padding=rate, dilation=rate), nn.ReLU(True), nn.Dropout(dropout),
-        nn.Conv2d(wide, wide, 1), nn.ReLU(True), nn.Dropout(dropout),
-    )  # fmt: skip
-    return nn.Sequential(*he_initialized(layers), nn.Conv2d(wide, num_classes, 1))
 
 
 class Atrous(nn.Module):

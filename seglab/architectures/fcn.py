@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from seglab.architectures._blocks import Dropout, Normed, Width, he_initialized, vgg16
+from seglab.architectures._blocks import Dropout, Normed, Width, scoring_head, vgg16
 from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
 from seglab.entry import Architecture
 from seglab.model import resized
@@ -43,12 +43,7 @@ class FCN(Architecture):
     pretrained: Pretrained = "none"
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        window, deep, wide = int(self.window), 8 * self.width, 64 * self.width
-        layers = nn.Sequential(
-            nn.Conv2d(deep, wide, window, padding=window // 2), nn.ReLU(True), nn.Dropout(self.dropout),
-            nn.Conv2d(wide, wide, 1), nn.ReLU(True), nn.Dropout(self.dropout),
-        )  # fmt: skip
-        head = nn.Sequential(*he_initialized(layers), nn.Conv2d(wide, num_classes, 1))
+        head = scoring_head(8 * self.width, 64 * self.width, num_classes, int(self.window), self.dropout)
         finer = [nn.Conv2d(CHANNELS[n] * self.width, num_classes, 1) for n in (16, 8) if n >= int(self.stride)]
         return Scored(vgg16(in_channels, self.width, self.batch_norm), head, nn.ModuleList(finer))
 

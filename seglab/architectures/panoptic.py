@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
-from seglab.architectures._pretrained import import_torchvision
-from seglab.architectures.smp import ENCODERS, Backbone, Dropout, OverEncoder, RatesFor, atrous_rates, digits, stages
-from seglab.data.base import VOID, Batch, Sample
+from seglab.architectures.smp import Backbone, Dropout, OverEncoder, RatesFor, atrous_rates, digits, smp_name, stages
+from seglab.data.base import VOID, Batch, Sample, spread
 from seglab.entry import Loss, Outputs, SeglabError, Term
+from seglab.vision import torchvision
 
 if TYPE_CHECKING:
     from seglab.train import Run
@@ -67,10 +67,10 @@ class PanopticDeepLab(OverEncoder):
     ] = 0.01
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        import_torchvision()
+        torchvision()
         from segmentation_models_pytorch.encoders import get_encoder
 
-        name, stride = ENCODERS.get(self.encoder, self.encoder), self.output_stride
+        name, stride = smp_name(self.encoder), self.output_stride
         # timm's residual blocks would begin as identities, whose other weights get no gradient at the first step
         options = {"zero_init_last": False} if name == "tu-test_resnet" else {}
         encoder = get_encoder(name, in_channels=in_channels, weights=None, output_stride=stride, **options)
@@ -154,11 +154,6 @@ def things_among(samples: list[Sample], num_classes: int) -> np.ndarray:
         if sample.instances is not None:
             within += np.bincount(sample.mask[sample.instances > 0], minlength=256)
     return (2 * within > pixels)[:num_classes]
-
-
-def spread(count: int, most: int) -> list[int]:
-    """At most `most` places of `count`, evenly spread."""
-    return [n * count // min(count, most) for n in range(min(count, most))]
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from seglab.architectures._blocks import Pointwise
 from seglab.entry import Architecture
 
 
@@ -72,9 +73,7 @@ class ResidualUnit(nn.Module):
             nn.ReLU(True),
             nn.Conv2d(channels, channels, 3, 1, 1),
         )
-        self.shortcut, self.stride = nn.Conv2d(in_channels, channels, 1), stride
+        self.shortcut = Pointwise(in_channels, channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        # The same as a 1x1 convolution with this stride, whose backward pass writes where it must not for fewer than 16
-        # channels in channels_last, and crashes or is wrong: https://github.com/uxlfoundation/oneDNN/issues/6035
-        return self.body(x) + self.shortcut(x[..., :: self.stride, :: self.stride])
+        return self.body(x) + self.shortcut(x)

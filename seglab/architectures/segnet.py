@@ -1,10 +1,8 @@
 """SegNet, which remembers where its max-poolings found their maxima."""
 
-from itertools import pairwise
-
 from torch import nn
 
-from seglab.architectures._blocks import Mirrored, Width, convolutions, vgg16
+from seglab.architectures._blocks import Mirrored, Width, convolutions, mirrored_stages, vgg16
 from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
 from seglab.entry import Architecture
 
@@ -30,13 +28,9 @@ class SegNet(Architecture):
     pretrained: Pretrained = "none"
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        decoder, channels = nn.ModuleList(), 8 * self.width
-        for factors in DECODER:
-            widths = [channels, *(factor * self.width for factor in factors)]
-            decoder.append(nn.Sequential(*(convolutions(a, b, count=1, bias=True) for a, b in pairwise(widths))))
-            channels = widths[-1]
+        decoder = mirrored_stages(self.width, DECODER, lambda a, b: convolutions(a, b, count=1, bias=True))
         encoder = vgg16(in_channels, self.width, norm=True)
-        return Mirrored(encoder, nn.Identity(), decoder, nn.Conv2d(channels, num_classes, 3, padding=1))
+        return Mirrored(encoder, nn.Identity(), decoder, nn.Conv2d(self.width, num_classes, 3, padding=1))
 
     def pretrain(self, net: nn.Module) -> None:
         if self.pretrained == "imagenet":

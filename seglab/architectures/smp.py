@@ -5,16 +5,17 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
-from seglab.architectures._pretrained import LITE0, Pretrained, imagenet_encoder, import_torchvision
+from seglab.architectures._blocks import LoneNorm
+from seglab.architectures._pretrained import LITE0, Pretrained, imagenet_encoder
 from seglab.entry import Architecture, SeglabError, refusal
+from seglab.vision import torchvision
 
 # encoders by the names that the entries here give them, and smp's names
 ENCODERS = {
@@ -154,7 +155,31 @@ class EffUNet(OverEncoder):
         return net
 
 
-class DeepLabV3(OverEncoder):
+class OverAtrousPyramid(OverEncoder):
+    """What DeepLabV3 and its successor share: features looked at by several atrous rates, in smp's class `decoder`."""
+
+    decoder: ClassVar[str]
+    encoder: Annotated[Backbone, Field(description="the network whose features are looked at")] = "mobilenet_v2_050"
+    output_stride: OutputStride
+    width: Width = 32
+    rates_for: RatesFor = 128
+    dropout: Dropout = 0.1
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        return network(
+            self.decoder,
+            self.encoder,
+            num_classes,
+            in_channels,
+            encoder_output_stride=self.output_stride,
+            decoder_channels=self.width,
+            decoder_atrous_rates=atrous_rates(self.rates_for, self.output_stride),
+            decoder_aspp_dropout=self.dropout,
+            upsampling=1,
+        )
+
+
+class DeepLabV3(OverAtrousPyramid):
     """Looks at the encoder's features at several atrous rates and as a whole at once, so that size matters less.
 
     As in smp and torchvision, a 3x3 convolution follows that the paper lacks, and the last blocks do not vary their
@@ -168,27 +193,11 @@ class DeepLabV3(OverEncoder):
     year = 2017
     paper = {"encoder": "resnet101", "output_stride": 16, "width": 256, "rates_for": 513}
     parameters = 58_630_997
-    encoder: Annotated[Backbone, Field(description="the network whose features are looked at")] = "mobilenet_v2_050"
+    decoder = "DeepLabV3"
     output_stride: OutputStride = 8
-    width: Width = 32
-    rates_for: RatesFor = 128
-    dropout: Dropout = 0.1
-
-    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        return network(
-            "DeepLabV3",
-            self.encoder,
-            num_classes,
-            in_channels,
-            encoder_output_stride=self.output_stride,
-            decoder_channels=self.width,
-            decoder_atrous_rates=atrous_rates(self.rates_for, self.output_stride),
-            decoder_aspp_dropout=self.dropout,
-            upsampling=1,
-        )
 
 
-class DeepLabV3Plus(OverEncoder):
+class DeepLabV3Plus(OverAtrousPyramid):
     """DeepLabV3 with a small decoder that brings back the encoder's fine features, for sharper edges.
 
     The published encoder is timm's Xception-65, which has the paper's changes: more layers, strides for poolings.
@@ -200,24 +209,8 @@ class DeepLabV3Plus(OverEncoder):
     year = 2018
     paper = {"encoder": "xception65", "output_stride": 16, "width": 256, "rates_for": 513}
     parameters = 41_042_005
-    encoder: Annotated[Backbone, Field(description="the network whose features are looked at")] = "mobilenet_v2_050"
+    decoder = "DeepLabV3Plus"
     output_stride: OutputStride = 16
-    width: Width = 32
-    rates_for: RatesFor = 128
-    dropout: Dropout = 0.1
-
-    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        return network(
-            "DeepLabV3Plus",
-            self.encoder,
-            num_classes,
-            in_channels,
-            encoder_output_stride=self.output_stride,
-            decoder_channels=self.width,
-            decoder_atrous_rates=atrous_rates(self.rates_for, self.output_stride),
-            decoder_aspp_dropout=self.dropout,
-            upsampling=1,
-        )
 
 
 class PanopticFPN(OverEncoder):
@@ -329,7 +322,7 @@ def smp_name(encoder: str) -> str:
 @cache
 def catalogue() -> dict[str, bool]:
     """smp's names of all encoders, and whether there are ImageNet weights for each."""
-    import_torchvision()
+    torchvision()
     import timm
     from segmentation_models_pytorch.encoders import encoders
 
@@ -347,7 +340,7 @@ def trained(encoder: str) -> bool:
 def normalisation(encoder: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Mean and standard deviation of the colours that an encoder's ImageNet weights were trained with."""
     if encoder.startswith("tu-"):
-        import_torchvision()
+        torchvision()
         import timm
 
         config = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
@@ -375,7 +368,7 @@ def halving(width: int) -> tuple[int, ...]:
 
 def network(decoder: str, encoder: str, num_classes: int, in_channels: int, **options: Any) -> Network:
     """smp's network of that class, its weights random."""
-    import_torchvision()
+    torchvision()
     import segmentation_models_pytorch as smp
 
     made = getattr(smp, decoder)(
@@ -400,15 +393,6 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.decoder(self.encoder(images)))
-
-
-class LoneNorm(nn.BatchNorm2d):
-    """Batch norm that takes its running statistics where a channel has a single value: one image, pooled to a pixel."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training and x.numel() == x.shape[1]:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        return super().forward(x)
 
 
 class Stage(nn.ModuleList):

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seglab.architectures._blocks import Encoder, convolutions, he_initialized, upsampling
+from seglab.architectures._blocks import Width as VGG16Width
 from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
 from seglab.entry import Architecture
 
@@ -77,9 +78,7 @@ class UNetVGG16(Architecture):
     year = 2018
     paper = {"width": 64, "batch_norm": False, "decoder": "ternaus"}
     parameters = 32_202_997
-    width: Annotated[
-        int, Field(ge=4, le=64, description="channels of the first stage; VGG16 has 64, the last has 8 times as many")
-    ] = 16
+    width: VGG16Width = 16
     batch_norm: Annotated[bool, Field(description="batch norm after every 3x3 convolution")] = True
     decoder: Annotated[Literal["unet", "ternaus"], Field(description="the U-Net's decoder, or TernausNet's")] = "unet"
     pretrained: Pretrained = "none"

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from seglab.config import RunConfig
+from seglab.data.base import spread
 from seglab.entry import FAMILIES, Dataset, Entry, Predictor, SeglabError, refusal_of, shown, validated
 
 MOST_MEGAPIXELS = 128  # of a photograph that is labelled
@@ -189,6 +190,13 @@ def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
     return config
 
 
+def refuse_others(options: dict[str, str], field: str, allowed: str) -> None:
+    """Raises SeglabError for an option of anything but the one field that a command takes options of."""
+    for place in options:
+        if not place.startswith(f"{field}."):
+            raise SeglabError("--{place} is not an option here; allowed: {allowed}", place=place, allowed=allowed)
+
+
 def picked(names: Any, family: str) -> list[dict[str, Any]]:
     """`flip,color` as a list of entries to be filled with options; checked, so that a near miss is named."""
     base = FAMILIES[family]
@@ -334,13 +342,9 @@ def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Pre
     entries = picked(arguments.predictors, "predictors")
     if arguments.crf and not any(entry["name"] == "crf" for entry in entries):
         entries += picked("crf", "predictors")
+    refuse_others(options, "predictors", "--predictors.NAME.OPTION")
     for place, value in options.items():
-        family, *path = place.split(".")
-        if family != "predictors":
-            raise SeglabError(
-                "--{place} is not an option here; allowed: {allowed}", place=place, allowed="--predictors.NAME.OPTION"
-            )
-        assigned(entries, path, value, place)
+        assigned(entries, place.split(".")[1:], value, place)
     return [validated(Predictor, entry) for entry in entries]
 
 
@@ -494,11 +498,7 @@ def ship(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab.data import folder
 
-    for place in options:
-        if not place.startswith("data."):
-            raise SeglabError(
-                "--{place} is not an option here; allowed: {allowed}", place=place, allowed="--data.OPTION"
-            )
+    refuse_others(options, "data", "--data.OPTION")
     dataset = validated(Dataset, settings({"data": arguments.data}, options)["data"])
     if isinstance(dataset, folder.Folder):
         with waiting("reading the data"):
@@ -515,7 +515,7 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
         from seglab import draw
 
-        shown = [found.val[n * len(found.val) // 16] for n in range(16)] if len(found.val) > 16 else list(found.val)
+        shown = [found.val[n] for n in spread(len(found.val), 16)]
         Image.fromarray(draw.contact_sheet(shown, found.colors)).save(arguments.sheet)
     return 0
 
@@ -526,11 +526,7 @@ def describe(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab import draw
     from seglab.anatomy import anatomy, milliseconds
 
-    for place in options:
-        if not place.startswith("model."):
-            raise SeglabError(
-                "--{place} is not an option here; allowed: {allowed}", place=place, allowed="--model.OPTION"
-            )
+    refuse_others(options, "model", "--model.OPTION")
     config = validated(RunConfig, settings({"model": arguments.model, "image_size": arguments.image_size}, options))
     model, side = config.model, config.image_size
     found = anatomy(model, side=side)

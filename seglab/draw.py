@@ -274,12 +274,11 @@ class Sketch:
         return str(block.channels), " ".join([*([f"×{block.layers}"] if block.layers > 1 else []), rates]).strip()
 
 
-def structure(axes: Axes, anatomy: Anatomy) -> None:
+def structure(axes: Axes, sketch: Sketch) -> None:
     """The network's blocks and the links between them."""
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
     from matplotlib.path import Path as Curve
 
-    sketch = Sketch(anatomy)
     ground = {level: ("#F3F5F8", "#FFFFFF")[n % 2] for n, level in enumerate(sketch.rows)}
     for level, (top, bottom) in sketch.rows.items():
         axes.add_patch(Rectangle((0, top), sketch.width, bottom - top, color=ground[level], zorder=0, linewidth=0))
@@ -319,7 +318,7 @@ def structure_figure(anatomy: Anatomy, title: str | None = None) -> Figure:
     width, height = max(sketch.width, 0 if title is None else 6.6), sketch.height + above + below
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, below / height, sketch.width / width, sketch.height / height))
-    structure(axes, anatomy)
+    structure(axes, sketch)
     if title is not None:
         figure.text(0.08 / width, 1 - 0.18 / height, title, fontsize=10, fontweight="bold", va="center")
         handles: list[Any] = []

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seglab import __version__
 from seglab.config import RunConfig
-from seglab.data.base import Batch, Data
+from seglab.data.base import Batch, Data, spread
 from seglab.entry import Hooks, Outputs, SeglabError, Term
 from seglab.evaluate import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped
@@ -60,7 +60,7 @@ class Run:
         few = random(config.seed, "scored").permutation(len(self.data.train))[: len(self.data.val)]
         scored = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
         self.scored = {name: Cached(split, config.image_size, keep_truth=True) for name, split in scored.items()}
-        self.samples = [n * len(self.data.val) // SAMPLES for n in range(min(SAMPLES, len(self.data.val)))]
+        self.samples = spread(len(self.data.val), SAMPLES)
 
         self.seed_torch("weights")
         self.model = Segmenter(config.model, len(self.data.classes))

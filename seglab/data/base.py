@@ -96,6 +96,12 @@ class Data:
         )
 
 
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` places of `count`, evenly spread."""
+    shown = min(count, most)
+    return [n * count // shown for n in range(shown)]
+
+
 @dataclass
 class Batch:
     """images float32 (B, 3, H, W) in [0, 1]; masks int64 (B, H, W), 255 = void; targets: what else the loss needs, by

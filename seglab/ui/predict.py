@@ -13,7 +13,7 @@ import gradio as gr
 import numpy as np
 
 from seglab import crf, draw, metrics, predict, runs
-from seglab.data.base import Data
+from seglab.data.base import Data, spread
 from seglab.data.images import labels_at, read_photo, resize_image
 from seglab.entry import SeglabError, validated
 from seglab.predictors import Crf
@@ -131,8 +131,8 @@ def picture(name: str, place: int | str) -> Picture:
         image, truth = read_photo(place, Path(place).name), None  # where the server keeps it is nobody's business
     else:
         val = opened(name).val
-        count = min(EXAMPLES, len(val))
-        sample = val[min(place, count - 1) * len(val) // count]  # another model's data may have fewer images
+        places = spread(len(val), EXAMPLES)
+        sample = val[places[min(place, len(places) - 1)]]  # another model's data may have fewer images
         image, truth = sample.image, sample.mask
     return Picture(resize_image(image, LONGEST) if max(image.shape[:2]) > LONGEST else image, truth)
 

@@ -166,14 +166,15 @@ def look(names: list[str] | None, epoch: str | None, seen: dict[str, Any], reque
     picked = [directory for name, directory in known.items() if name in (names or [])]
     directories = [directory for directory in picked if views.readable(directory)]
     stamped = views.stamp(directories)
-    reached = views.epochs(directories)
+    own_epochs = [views.epochs([directory]) for directory in directories]
+    reached = sorted({name for names in own_epochs for name in names}, key=views.epoch_number)
     wanted = epoch if epoch in reached else None
     now = {
         "choices": list(known),
         "table": views.table(picked, lang),
         "curves": stamped,
         "epochs": reached,
-        "samples": (wanted, [(str(directory), views.epochs([directory])) for directory in directories]),
+        "samples": (wanted, list(zip(map(str, directories), own_epochs, strict=True))),
     }
     old = {part for part in now if now[part] == seen.get(part)}
     epochs = [(label("latest"), LATEST), *((views.epoch_of(name), name) for name in reached)]

@@ -33,7 +33,7 @@ def main() -> None:
         began = perf_counter()
 
         def ours() -> None:
-            opened(browser, [sys.executable, "app.py"], "#start", memory)
+            opened(browser, [sys.executable, "app.py"], "#form-epochs input", memory)
 
         def rival() -> None:
             opened(browser, [sys.executable, "-c", ONE_LINE], "textarea >> nth=0", [])

@@ -119,13 +119,13 @@ def drag(page, slider, share):
 
 def small(page, epochs):
     """Fills the form for runs of seconds."""
-    page.click("#streets-options button")
+    page.click("#streets-options summary")
     for option, value in (("train_images", 8), ("val_images", 4), ("size", 64)):
         write(page, f"#streets-{option}", value)
     for option, value in (("image_size", 64), ("batch_size", 4), ("epochs", epochs)):
         write(page, f"#form-{option}", value)
     for entry in ("unet", "encoder_decoder"):
-        page.click(f"#{entry}-options button")
+        page.click(f"#{entry}-options summary")
         write(page, f"#{entry}-width", 4)
 
 
@@ -260,7 +260,7 @@ def test_the_korean_page_has_no_english_but_names(visit):
 def test_the_page_answers_while_a_run_trains(visit, served):
     page, home = visit(), served[1]
     small_before = len(started(home))
-    page.click("#streets-options button")
+    page.click("#streets-options summary")
     write(page, "#streets-train_images", 60)
     write(page, "#form-epochs", 50)
     page.click("#start")

@@ -192,37 +192,62 @@ def form():
         return Form()
 
 
-def filled(form, **changes):
-    values = {control: control.value for control in form.inputs()}
-    return values | changes
+def sent(form, field="run", entry="run", **options):
+    """What the page sends of a form as it opens, but for an entry's options and, by their field, what is picked."""
+    picked = {name: options.pop(name, choice.picker.value) for name, choice in form.choices.items()}
+    return [*picked.values(), {field: {entry: options}}]
 
 
 def test_the_form_as_it_opens_is_the_default_configuration(form):
     from seglab.config import RunConfig
 
-    assert form.configs(filled(form)) == [RunConfig()]
+    assert form.configs(sent(form)) == [RunConfig()]
 
 
-def test_every_option_of_every_entry_that_is_no_path_has_a_control(form):
+def test_every_option_of_every_entry_that_is_no_path_has_a_field(form):
     from seglab.entry import FAMILIES
 
-    for choice in (form.models, form.data, form.loss, form.scheduler, form.optimizer, form.techniques):
-        for name, controls in choice.entries.items():
-            schema = controls.entry.model_json_schema()["properties"]
+    html = "".join(form.html("en"))
+    for field, choice in form.choices.items():
+        family = FAMILIES[{"data": "datasets", "techniques": "techniques"}.get(field, plural(field))]
+        for name, options in choice.entries.items():
+            schema = family.entries[name].model_json_schema()["properties"]
             plain = {option for option, kind in schema.items() if not re.search("path|array", json.dumps(kind))}
-            assert set(controls.controls) == plain, name
-    assert set(form.models.entries) == set(FAMILIES["architectures"].entries)
+            assert {each["name"] for each in options.offered} - {"weight"} == plain - {"weight"}, name
+            assert all(f'id="{name}-{option}"' in html for option in plain), name
+    assert set(form.model.entries) == set(FAMILIES["architectures"].entries)
     assert set(form.techniques.entries) == set(FAMILIES["techniques"].entries)
+    places = re.findall(r'id="([^"]+)"', html)
+    assert len(places) == len(set(places))
+
+
+def plural(field):
+    return {"model": "architectures", "loss": "losses"}.get(field, field + "s")
 
 
 def test_the_form_gives_one_configuration_for_each_model(form):
-    width = form.models.entries["encoder_decoder"].controls["width"]
-    values = filled(form) | {form.models.picker: ["unet", "encoder_decoder"], width: 8}
-    values |= {form.loss.picker: ["dice"], form.techniques.picker: ["flip", "ema"], form.scalars["epochs"]: 3}
-    one, two = form.configs(values)
+    models = ["unet", "encoder_decoder"]
+    given = sent(form, "model", "encoder_decoder", width=8, model=models, loss=["dice"], techniques=["flip", "ema"])
+    given[-1]["run"] = {"run": {"epochs": 3}}
+    one, two = form.configs(given)
     assert (one.model.name, two.model.name, two.model.width) == ("unet", "encoder_decoder", 8)
     assert one.loss.name == "dice" and [each.name for each in one.techniques] == ["flip", "ema"] and one.epochs == 3
     assert one.model_copy(update={"model": two.model}) == two
+
+
+def test_weighted_losses_are_summed(form):
+    (config,) = form.configs(sent(form, "loss", "dice", weight=0.5, smooth=2.0))
+    assert [(part.loss.name, part.weight) for part in config.loss.parts] == [("cross_entropy", 1), ("dice", 0.5)]
+    assert config.loss.parts[1].loss.smooth == 2
+
+
+def test_a_page_sets_no_option_that_it_does_not_offer(form):
+    given = sent(form, "data", "camvid", root="/etc", data="camvid")
+    given[-1]["run"] = {"run": {"init_from": "/etc", "fold": {"number": 0, "of": 2}}}
+    (config,) = form.configs(given)
+    assert config.data.root is None and config.init_from is None and config.fold is None
+    for nonsense in (None, [], "x", {"run": []}, {"run": {"run": 3}, "model": "unet"}):
+        assert len(form.configs([*given[:-1], nonsense])) == 1
 
 
 @pytest.mark.parametrize(
@@ -238,7 +263,7 @@ def test_the_form_gives_one_configuration_for_each_model(form):
 )
 def test_a_value_that_no_run_allows_is_refused(form, field, value, words):
     with pytest.raises(SeglabError) as caught:
-        form.configs(filled(form) | {form.scalars[field]: value})
+        form.configs(sent(form, **{field: value}))
     for word in words:
         assert word in str(caught.value)
 
@@ -246,11 +271,11 @@ def test_a_value_that_no_run_allows_is_refused(form, field, value, words):
 def test_a_form_without_a_model_or_with_an_unknown_one_is_refused(form):
     for picked, word in (([], "at least one model"), (["unte"], "did you mean 'unet'")):
         with pytest.raises(SeglabError, match=word):
-            form.configs(filled(form) | {form.models.picker: picked})
+            form.configs(sent(form, model=picked))
     with pytest.raises(SeglabError, match="at least one loss"):
-        form.configs(filled(form) | {form.loss.picker: []})
+        form.configs(sent(form, loss=[]))
     with pytest.raises(SeglabError, match="no 'magic' among the losses"):
-        form.configs(filled(form) | {form.loss.picker: ["magic"]})
+        form.configs(sent(form, loss=["magic"]))
 
 
 def test_a_prediction_is_painted_before_and_after_the_crf_with_its_score():
@@ -269,19 +294,12 @@ def test_a_mistake_on_the_predict_tab_leaves_what_was_there():
         assert "wrong" in parts[-1] and all(part == {"__type__": "update"} for part in parts[:-1])
 
 
-def test_what_is_typed_beside_a_slider_counts_as_what_the_slider_then_shows(form):
-    slider = form.models.entries["unet"].controls["width"]
-    assert [slider.preprocess(value) for value in (0, 8, 500)] == [slider.minimum, 8, slider.maximum]
-
-
 @pytest.mark.parametrize(
     ("field", "value", "words"), [("epochs", 2.5, "whole number"), ("batch_size", None, "no value")]
 )
 def test_a_number_that_the_form_shows_is_never_replaced_silently(form, field, value, words):
-    values = {control: control.value for control in form.inputs()} | {form.scalars[field]: value}
-    values[form.scalars[field]] = form.scalars[field].preprocess(value)
     with pytest.raises(SeglabError, match=f"{field}: .*{words}"):
-        form.configs(values)
+        form.configs(sent(form, **{field: value}))
 
 
 def test_a_network_s_card_has_its_numbers_its_source_and_its_picture():
@@ -326,20 +344,13 @@ def test_cards_are_made_when_they_are_opened_and_kept(monkeypatch):
         train.build()
     assert anatomy.cache_info().misses == before  # a page that opens costs nothing
     handlers = {each.fn.__name__: each.fn for each in page.fns.values() if each.fn}
-    unet, values = form.models.entries["unet"], filled(form)
-    (opened,) = (each for each in page.blocks.values() if isinstance(each, gr.State) and each.value == [])
-    values |= {opened: [], unet.controls["width"]: 5}
-
-    class Opened:
-        target = unet.about
-
-    names, *cards = handlers["expand"](values, Opened(), Request())
-    shown = [name for name, card in zip(form.models.entries, cards, strict=True) if isinstance(card, str)]
-    assert names == shown == ["unet"] and anatomy.cache_info().misses == before + 1
-    nothing = handlers["change"](values, Request())
-    assert not [card for card in nothing if isinstance(card, str)]
-    values |= {opened: ["unet"], unet.controls["width"]: 6}
-    assert "<svg" in handlers["change"](values, Request())[list(form.models.entries).index("unet")]
-    handlers["change"](values, Request())
-    assert anatomy.cache_info().misses == before + 2
-    assert handlers["collapse"](["unet", "fcn"], Opened()) == ["fcn"]
+    assert handlers["change"](Request(), None, *sent(form)) == [gr.skip(), gr.skip()]  # closed: nothing is made
+    assert anatomy.cache_info().misses == before
+    timed, cards = handlers["expand"](Request(), None, *sent(form, "model", "unet", width=5))
+    assert timed == [] and cards.count("<svg") == 1 and anatomy.cache_info().misses == before + 1
+    wider = sent(form, "model", "unet", width=6, model=["unet", "segnet"])
+    assert handlers["change"](Request(), timed, *wider)[1].count("<svg") == 2
+    handlers["change"](Request(), timed, *wider)
+    assert anatomy.cache_info().misses == before + 3
+    pressed = type("Pressed", (), {"model": "segnet"})()
+    assert handlers["measure"](pressed, Request(), timed, *wider)[0] == ["segnet"]

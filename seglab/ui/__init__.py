@@ -20,11 +20,7 @@ from starlette.middleware import Middleware
 from seglab import jobs, runs
 from seglab.ui import compare, guard, predict, text, train, views
 
-# A slider moved by the arrow keys is released like one that was dragged.
-KEYS_RELEASE = """<script>addEventListener('keyup', event => {
-  if (event.target.type === 'range' && /^(Arrow|Page|Home|End)/.test(event.key))
-    event.target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
-})</script>"""
+HERE = Path(__file__).parent
 
 
 def build() -> gr.Blocks:
@@ -53,8 +49,8 @@ def launch(**options: Any) -> gr.Blocks:
     settings: dict[str, Any] = {
         "i18n": text.catalogue(),
         "theme": gr.themes.Soft(primary_hue="indigo", font=["ui-sans-serif", "system-ui", "NanumGothic", "sans-serif"]),
-        "head": KEYS_RELEASE,
-        "css_paths": [Path(__file__).parent / "style.css"],
+        "head": f"<script>{(HERE / 'form.js').read_text()}</script>",
+        "css_paths": [HERE / "style.css"],
         "max_file_size": "30mb",
         "show_error": False,
         "run_history": False,

@@ -1,207 +1,208 @@
-"""The training form: one control for each option, derived from RunConfig and the entries."""
+"""The forms: what can be picked and set, derived from RunConfig and the entries.
+
+The lists to pick from are Gradio's own. The options of a list's entries are HTML, filled in here and read back by
+`form.js` as {field: {entry: {option: value}}}: Gradio pays for each component of its own six times while a page opens,
+and there is one option for each number of each entry.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, Entry, SeglabError, validated
 from seglab.losses.combined import Part
+from seglab.ui import views
 from seglab.ui.text import label
 
-CHOICES = ("data", "model", "loss", "scheduler", "optimizer", "techniques")
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
-WIDEST_SLIDER = 200  # a range with more places than this is typed instead
-Values = Mapping[Component, Any]
+PLURALS = {"model": "models", "loss": "losses"}
 TELL_CARD = """element.addEventListener('click', event => {
   const button = event.target.closest('button.measure');
-  if (button) { button.disabled = true; trigger('click'); return; }
+  if (button) { button.disabled = true; trigger('click', {model: button.dataset.model}); return; }
   if (document.fullscreenElement) document.exitFullscreen();
   else event.target.closest('figure')?.requestFullscreen();
 });"""
+TELL_CHANGE = "element.addEventListener('change', () => trigger('input'));"
 
 
-def control(name: str, schema: Mapping[str, Any], place: str, typed: bool = False) -> Component | None:
-    """The control for one option's JSON schema, or None where the page offers none (paths, lists of words).
+def collecting(inputs: Sequence[Any]) -> str:
+    """The `js` of an event whose last input is a panel: sends what all panels of the page hold in its place."""
+    return f"(...given) => [...given.slice(0, {len(inputs) - 1}), seglab.options()]"
 
-    `place` is its id on the page. With `typed`, a number gets a box to type in even where a slider would do.
-    """
+
+def panel(place: str) -> gr.HTML:
+    """Where the options of a list's entries stand, once the visitor's language is known; tells when one is changed."""
+    return gr.HTML(apply_default_css=False, elem_id=place, js_on_load=TELL_CHANGE)
+
+
+def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = False) -> dict[str, Any] | None:
+    """What the page needs to know of one option, or None where it offers none (paths, lists of words)."""
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
-    common = {
-        "label": label(name.replace("_", " ")),
-        "info": label(schema.get("description", "")),
-        "value": schema.get("default"),
-        "interactive": True,
-        "elem_id": place,
-    }
-    if "enum" in kinds[0]:
-        return gr.Dropdown(kinds[0]["enum"], **common)
-    if kinds[0].get("type") == "boolean":
-        return gr.Checkbox(**common)
+    kind, found = kinds[0], {"name": name, "info": schema.get("description", ""), "value": value}
+    if "enum" in kind:
+        return found | {"kind": "choice", "choices": kind["enum"]}
+    if kind.get("type") == "boolean":
+        return found | {"kind": "switch"}
     if "examples" in schema:  # a word out of more than a list could show
-        return gr.Dropdown(schema["examples"], allow_custom_value=True, **common)
-    if kinds[0].get("type") in ("integer", "number"):
-        return number(kinds[0], common, typed)
+        return found | {"kind": "word", "choices": schema["examples"]}
+    if kind.get("type") in ("integer", "number"):
+        return found | number(kind, value, sliders)
     return None
 
 
-def number(kind: Mapping[str, Any], common: dict[str, Any], typed: bool) -> Component:
-    """A slider where both ends are known and near enough to find a value between them, a box to type in otherwise."""
-    whole = kind["type"] == "integer"
-    low, high = kind.get("minimum"), kind.get("maximum")
-    if typed or low is None or high is None or high - low > WIDEST_SLIDER:
-        return gr.Number(step=1 if whole else None, **common)
-    step = 1 if whole else 0.01 if high - low <= 2 else 0.1 if high - low <= 20 else 0.5
-    slider = gr.Slider(low, high, step=step, **common)
-    # What is typed beside a slider is sent before the page brings it into the range, and Gradio would refuse it.
-    slider.preprocess = lambda value: min(max(value, low), high)
-    return slider
+def number(kind: Mapping[str, Any], value: float | None, sliders: bool) -> dict[str, Any]:
+    """A box to type in; where sliders are wanted and both ends are known, a slider beside it."""
+    whole, low, high = kind["type"] == "integer", kind.get("minimum"), kind.get("maximum")
+    between = low is not None and high is not None
+    span = high - low if between else 0
+    return {
+        "kind": "slider" if sliders and between else "number",
+        "whole": whole,
+        "low": low,
+        "high": high,
+        "step": 1 if whole else 0.01 if span <= 2 else 0.1 if span <= 20 else 0.5,
+        "shown": "" if value is None else f"{value:.12g}",
+        "limits": f"{low:g}–{high:g}" if between else "",
+    }
 
 
-class EntryControls:
-    """The controls of one entry's options, in a group that shows only while the entry is picked."""
+class Options:
+    """The options of one entry, or of the run itself: their fields on the page, and what the page sends of them."""
 
     def __init__(
         self,
-        entry: type[Entry],
-        default: Entry | None = None,
-        visible: bool = False,
-        weighted: bool = False,
-        opened: bool = False,
-        about: bool = False,
+        field: str,
+        name: str,
+        schemas: Mapping[str, Any],
+        values: Mapping[str, Any],
+        summary: str = "",
+        sliders: bool = False,
     ):
-        self.entry = entry
-        schemas = entry.model_json_schema()["properties"]
-        with gr.Group(visible=visible, elem_classes="entry") as self.group:
-            gr.HTML(f"<b>{entry.name}</b><p>{label(entry.summary())}</p>", elem_classes="entry-head", padding=True)
-            place = f"{entry.name}-options"
-            with gr.Accordion(label("Options"), open=opened, elem_id=place, elem_classes="options") as accordion:
-                weight = Part.model_json_schema()["properties"]["weight"]
-                self.weight = control("weight", weight, f"{entry.name}-weight") if weighted else None
-                made = {}
-                for name, schema in schemas.items():
-                    value = getattr(default, name) if default else schema.get("default")
-                    made[name] = control(name, {**schema, "default": value}, f"{entry.name}-{name}")
-            if about:
-                with gr.Accordion(label("About"), open=False, elem_id=f"{entry.name}-about") as self.about:
-                    self.card = gr.HTML(apply_default_css=False, elem_id=f"{entry.name}-card", js_on_load=TELL_CARD)
-        self.controls = {name: made for name, made in made.items() if made is not None}
-        accordion.visible = bool(self.inputs())
+        self.field, self.name, self.summary = field, name, summary
+        self.place = name if summary else "form"
+        made = (option(each, kind, values.get(each, kind.get("default")), sliders) for each, kind in schemas.items())
+        self.offered = [each for each in made if each is not None]
 
-    def inputs(self) -> list[Component]:
-        return [*self.controls.values(), *([self.weight] if self.weight else [])]
+    def read(self, typed: Any) -> dict[str, Any]:
+        """The offered options as typed, at their first value where the page has sent none; nothing else it has sent."""
+        for key in (self.field, self.name):
+            typed = typed.get(key) if isinstance(typed, dict) else None
+        typed = typed if isinstance(typed, dict) else {}
+        return {each["name"]: typed.get(each["name"], each["value"]) for each in self.offered}
 
-    def read(self, values: Values) -> dict[str, Any]:
-        """The entry with what its controls hold; an empty one stands for no value where the option can have none."""
-        given = {name: values[control] for name, control in self.controls.items()}
-        return {"name": self.entry.name} | given
+
+def of_entry(
+    field: str, entry: type[Entry], default: Entry | None = None, weighted: bool = False, sliders: bool = False
+) -> Options:
+    """An entry's options, at their values in `default`; with a weight before them where entries are summed."""
+    schemas = {"weight": Part.model_json_schema()["properties"]["weight"]} if weighted else {}
+    schemas |= entry.model_json_schema()["properties"]
+    return Options(field, entry.name, schemas, dict(default) if default else {}, entry.summary(), sliders)
+
+
+def drawn(parts: Sequence[Options], lang: str, picked: Sequence[str] | None = None, folded: bool = False) -> str:
+    """The fields of some options as HTML; `picked` are those shown, all of them without it."""
+    shown = [part.name for part in parts] if picked is None else picked
+    return views.render("options.html", lang, parts=parts, picked=shown, folded=folded)
 
 
 class Choice:
     """A field that takes one or several entries of a family: a list to pick from, and the options of what is picked."""
 
     def __init__(
-        self,
-        field: str,
-        several: bool,
-        picked: list[Entry],
-        weighted: bool = False,
-        without: tuple[str, ...] = (),
-        about: bool = False,
+        self, field: str, several: bool, picked: list[Entry], weighted: bool = False, without: tuple[str, ...] = ()
     ):
         info = RunConfig.model_fields[field]
         family = FAMILIES[info.annotation.family if isinstance(info.annotation, type) else field]
         defaults = {entry.name: entry for entry in picked}
-        names = [name for name in family.entries if name not in without]
-        self.field, self.several, self.weighted = field, several, weighted
+        self.weighted, self.several = weighted, several
+        self.entries = {
+            name: of_entry(field, entry, defaults.get(name), weighted)
+            for name, entry in family.entries.items()
+            if name not in without
+        }
         self.picker = gr.Dropdown(
-            names,
+            list(self.entries),
             value=list(defaults) if several else next(iter(defaults), None),
             multiselect=several,
             label=label(PLURALS.get(field, field) if several else field),
             info=label(info.description),
             elem_id=f"form-{field}",
         )
-        self.entries = {
-            name: EntryControls(family.entries[name], defaults.get(name), name in defaults, weighted, about=about)
-            for name in names
-        }
-        groups = [entry.group for entry in self.entries.values()]
-        self.picker.change(
-            self.shown, self.picker, groups, queue=False, show_progress="hidden", api_visibility="private"
-        )
+        self.picked = list(defaults)
+        self.panel = panel(f"{field}-entries")
+        self.picker.change(None, self.picker, None, js=f"picked => seglab.show('#{field}-entries', picked)")
 
-    def shown(self, picked: str | list[str]) -> list[Any]:
-        chosen = picked if isinstance(picked, list) else [picked]
-        return [gr.Group(visible=name in chosen) for name in self.entries]
+    def html(self, lang: str) -> str:
+        """All entries with their options; those that are picked at first are shown."""
+        return drawn(list(self.entries.values()), lang, self.picked, folded=True)
 
-    def inputs(self) -> list[Component]:
-        return [self.picker, *(control for entry in self.entries.values() for control in entry.inputs())]
-
-    def read(self, values: Values) -> list[dict[str, Any]]:
+    def read(self, picked: Any, typed: Any) -> list[dict[str, Any]]:
         """Every picked entry with its options, weighted losses as parts of a sum; unknown names stay, to be refused."""
-        picked = values[self.picker] or []
         found = []
-        for name in picked if isinstance(picked, list) else [picked]:
+        for name in picked if isinstance(picked, list) else [picked] if picked else []:
             known = self.entries.get(name) if isinstance(name, str) else None
-            entry = known.read(values) if known else {"name": name}
-            weight = values[known.weight] if known and known.weight else 1
+            options = known.read(typed) if known else {}
+            weight = options.pop("weight", 1) if self.weighted else 1
+            entry = {"name": name} | options
             found.append({"weight": weight, "loss": entry} if self.weighted else entry)
         return found
 
 
-PLURALS = {"model": "models", "loss": "losses"}
-
-
 class Form:
-    """RunConfig as controls: several models at once, everything else once for all of them."""
+    """RunConfig as a form: several models at once, everything else once for all of them."""
 
     def __init__(self) -> None:
         default = RunConfig()
+        schemas = RunConfig.model_json_schema()["properties"]
         with gr.Group(elem_classes="section"):
-            self.models = Choice("model", True, [default.model], about=True)
+            self.model = Choice("model", True, [default.model])
+            with gr.Accordion(label("About these models"), open=False, elem_id="about") as self.about:
+                self.cards = gr.HTML(apply_default_css=False, elem_id="cards", js_on_load=TELL_CARD)
         with gr.Group(elem_classes="section"):
             self.data = Choice("data", False, [default.data])
-        self.scalars: dict[str, Component] = {}
-        schema = RunConfig.model_json_schema()["properties"]
-        with gr.Group(elem_classes="section"), gr.Row():
-            for name, field in RunConfig.model_fields.items():
-                if name not in (*CHOICES, *NOT_ON_PAGE):
-                    self.scalars[name] = control(
-                        name, schema[name] | {"default": field.default}, f"form-{name}", typed=True
-                    )
+        with gr.Group(elem_classes="section"):
+            self.panel = panel("form-run")
         with gr.Accordion(label("Loss, schedule, optimizer, techniques"), open=False, elem_id="form-more"):
-            self.loss = Choice(
-                "loss", True, [part.loss for part in default.loss.parts], weighted=True, without=("sum",)
-            )
+            losses = [part.loss for part in default.loss.parts]
+            self.loss = Choice("loss", True, losses, weighted=True, without=("sum",))
             self.scheduler = Choice("scheduler", False, [default.scheduler])
             self.optimizer = Choice("optimizer", False, [default.optimizer])
             self.techniques = Choice("techniques", True, [])
+        self.choices = {
+            name: getattr(self, name) for name in ("model", "data", "loss", "scheduler", "optimizer", "techniques")
+        }
+        scalars = {name: schemas[name] for name in schemas if name not in (*self.choices, *NOT_ON_PAGE)}
+        self.run = Options("run", "run", scalars, dict(default))
+        self.panels = [self.panel, *(choice.panel for choice in self.choices.values())]
+        # What a handler needs to read the form; the last one stands for what all panels hold.
+        self.inputs = [*(choice.picker for choice in self.choices.values()), self.panel]
 
-    def inputs(self) -> set[Component]:
-        choices = (self.models, self.data, self.loss, self.scheduler, self.optimizer, self.techniques)
-        return {*self.scalars.values(), *(control for choice in choices for control in choice.inputs())}
+    def html(self, lang: str) -> list[str]:
+        """What the panels show."""
+        return [drawn([self.run], lang), *(each.html(lang) for each in self.choices.values())]
 
-    def configs(self, values: Values) -> list[RunConfig]:
+    def models(self, given: Sequence[Any]) -> list[dict[str, Any]]:
+        """The picked models with their options; `given` are the values of `inputs`."""
+        return self.model.read(given[0], given[-1])
+
+    def configs(self, given: Sequence[Any]) -> list[RunConfig]:
         """One configuration for each picked model; raises SeglabError for what the page sent and no run allows."""
-        models = self.models.read(values)
-        if not models:
+        *picked, typed = given
+        read = {
+            name: choice.read(names, typed) for (name, choice), names in zip(self.choices.items(), picked, strict=True)
+        }
+        if not read["model"]:
             raise SeglabError("pick at least one model")
-        parts = self.loss.read(values)
+        parts = read["loss"]
         if not parts:
             raise SeglabError("pick at least one loss")
         alone = len(parts) == 1 and parts[0]["weight"] == 1
-        shared = {
-            "data": self.data.read(values)[0],
-            "loss": parts[0]["loss"] if alone else {"name": "sum", "parts": parts},
-            "scheduler": self.scheduler.read(values)[0],
-            "optimizer": self.optimizer.read(values)[0],
-            "techniques": self.techniques.read(values),
-        }
-        shared |= {name: values[control] for name, control in self.scalars.items()}
-        shared["budget_seconds"] = shared["budget_seconds"] or None  # an empty box reads 0
-        return [validated(RunConfig, {**shared, "model": model}) for model in models]
+        shared = {name: found if self.choices[name].several else found[0] for name, found in read.items()}
+        shared["loss"] = parts[0]["loss"] if alone else {"name": "sum", "parts": parts}
+        shared |= self.run.read(typed)
+        return [validated(RunConfig, {**shared, "model": model}) for model in read["model"]]

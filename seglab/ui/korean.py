@@ -47,7 +47,7 @@ KOREAN: dict[str, str] = {
     "before the CRF": "CRF 적용 전",
     "after the CRF": "CRF 적용 후",
     # --- page: a model's numbers and structure
-    "About": "구조와 정보",
+    "About these models": "선택한 모델의 구조와 정보",
     "{count} as published, with 21 classes": "논문의 설정에서는 {count}개(클래스 21개 기준)",
     "multiply-adds": "연산량(곱셈-덧셈, MAC)",
     "{count} million": "{count}백만 회",

@@ -19,7 +19,7 @@ from seglab.entry import SeglabError, validated
 from seglab.predictors import Crf
 from seglab.train import folded
 from seglab.ui import compare, views
-from seglab.ui.form import EntryControls
+from seglab.ui.form import collecting, drawn, of_entry, panel
 from seglab.ui.text import label, language, told
 
 MODELS = 4  # side by side
@@ -68,9 +68,9 @@ def build(tab: gr.Tab) -> None:
                                     max_height=520,
                                 )
                             )
-            controls = EntryControls(Crf, visible=True, opened=True)
+            controls = panel("crf-options")
     chosen = gr.State(0)  # an example's place, or an uploaded file's path
-    crf_inputs = controls.inputs()
+    crf_options = of_entry("predictors", Crf, sliders=True)
     shown = [legend, *captions, *sliders, message]
     quiet: dict[str, Any] = {
         "show_progress": "hidden",
@@ -79,19 +79,23 @@ def build(tab: gr.Tab) -> None:
         "concurrency_limit": 2,
     }
 
-    def paint(names: list[str] | None, place: int | str, request: gr.Request, *values: Any) -> list[Any]:
-        given = controls.read(dict(zip(crf_inputs, values, strict=True)))
-        return painted((names or [])[:MODELS], place, given, language(request))
+    def paint(names: list[str] | None, place: int | str, typed: Any, request: gr.Request) -> list[Any]:
+        return painted((names or [])[:MODELS], place, crf_options.read(typed), language(request))
 
-    arguments = [models, chosen, *crf_inputs]
+    def fields(request: gr.Request) -> str:
+        return drawn([crf_options], language(request))
+
+    arguments = [models, chosen, controls]
+    painting = quiet | {"js": collecting(arguments)}
     tab.select(compare.offered, None, models, **compare.QUIET)
-    models.change(examples, models, gallery, **quiet).then(paint, arguments, shown, **quiet)
+    models.change(examples, models, gallery, **quiet).then(paint, arguments, shown, **painting)
     gallery.click(picked, None, chosen, **quiet)
     upload.upload(uploaded, upload, [chosen, message], **quiet)
-    chosen.change(paint, arguments, shown, **quiet)
-    released = [control.release if isinstance(control, gr.Slider) else control.change for control in crf_inputs]
-    gr.on(released, paint, arguments, shown, trigger_mode="always_last", **quiet)
-    gr.on([gr.context.Context.root_block.load], first, None, models, **compare.QUIET)
+    chosen.change(paint, arguments, shown, **painting)
+    controls.input(paint, arguments, shown, trigger_mode="always_last", **painting)
+    opening = gr.context.Context.root_block.load
+    gr.on([opening], fields, None, controls, **compare.QUIET)
+    gr.on([opening], first, None, models, **compare.QUIET)
 
 
 def first() -> Any:

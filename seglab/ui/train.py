@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from seglab import jobs, runs
 from seglab.config import RunConfig
 from seglab.entry import SeglabError, validated
 from seglab.ui import views
-from seglab.ui.form import Form
+from seglab.ui.form import Form, collecting
 from seglab.ui.text import label, language, say, told
 
 POLL_SECONDS = 2
@@ -50,10 +49,10 @@ def build() -> None:
     live = [shown, table, curves, epoch, samples, seen]
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
-    def begin(values: dict[Component, Any], request: gr.Request) -> list[Any]:
+    def begin(request: gr.Request, *given: Any) -> list[Any]:
         lang = language(request)
         try:
-            configs = form.configs(values)
+            configs = form.configs(given)
             configs[0].data.open()  # data that is missing is told now, not by a run that fails
             directories = jobs.submit(configs)
         except OSError as problem:
@@ -65,63 +64,54 @@ def build() -> None:
         names = [directory.name for directory in directories]
         return [showing(names), views.render("message.html", lang, text=text, kind="right")]
 
-    start.click(begin, form.inputs(), [shown, message], **quiet).then(look, [shown, epoch, seen], live, **quiet)
+    def fields(request: gr.Request) -> list[str]:
+        return form.html(language(request))
+
+    start.click(begin, form.inputs, [shown, message], js=collecting(form.inputs), **quiet).then(
+        look, [shown, epoch, seen], live, **quiet
+    )
     table.click(act, None, message, **quiet).then(look, [shown, epoch, seen], live, **quiet)
     shown.input(look, [shown, epoch, seen], live, **quiet)
     epoch.input(look, [shown, epoch, seen], live, **quiet)
     timer.tick(look, [shown, epoch, seen], live, **quiet)
+    opening = gr.context.Context.root_block.load
+    gr.on([opening], fields, None, form.panels, **quiet)
     about(form)
     # A page that is opened, or opened again, attaches to what goes on.
-    gr.on([gr.context.Context.root_block.load], attach, None, shown, **quiet).then(
-        look, [shown, epoch, seen], live, **quiet
-    )
+    gr.on([opening], attach, None, shown, **quiet).then(look, [shown, epoch, seen], live, **quiet)
 
 
 def about(form: Form) -> None:
-    """Fills a network's card when it is opened, and again when its options or the image size change meanwhile."""
-    entries, image_size, opened = form.models.entries, form.scalars["image_size"], gr.State([])
-    cards = [controls.card for controls in entries.values()]
-    options = [each for controls in entries.values() for each in controls.inputs()]
-    inputs = {opened, image_size, *options}
-    apart: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    """The cards of the picked networks: made when they are opened, and again when something changes meanwhile."""
+    timed = gr.State(None)  # the networks measured because somebody asked; None while the cards are closed
+    inputs = [timed, *form.inputs]
+    apart: dict[str, Any] = {"js": collecting(inputs), "show_progress": "hidden", "api_visibility": "private"}
     apart |= {"concurrency_id": "anatomy", "concurrency_limit": 2}
 
-    def shown(names: Sequence[str], values: dict[Component, Any], lang: str, timed: bool = False) -> list[Any]:
-        """Each network's card, or no change for those not named."""
-        return [
-            described(controls.read(values), values[image_size], lang, timed) if name in names else gr.skip()
-            for name, controls in entries.items()
-        ]
+    def shown(timed: list[str], given: Sequence[Any], lang: str) -> list[Any]:
+        side = form.run.read(given[-1])["image_size"]
+        return [timed, "".join(described(model, side, lang, model["name"] in timed) for model in form.models(given))]
 
-    def pressed(event: gr.EventData) -> str:
-        """The network whose card, or whose accordion, an event comes from."""
-        return next(name for name, each in entries.items() if event.target in (each.card, each.about))
+    def expand(request: gr.Request, _: Any, *given: Any) -> list[Any]:
+        return shown([], given, language(request))
 
-    def expand(values: dict[Component, Any], event: gr.EventData, request: gr.Request) -> list[Any]:
-        name = pressed(event)
-        return [[*values[opened], name], *shown([name], values, language(request))]
+    def change(request: gr.Request, timed: list[str] | None, *given: Any) -> list[Any]:
+        return [gr.skip(), gr.skip()] if timed is None else shown(timed, given, language(request))
 
-    def collapse(names: list[str], event: gr.EventData) -> list[str]:
-        return [name for name in names if name != pressed(event)]
+    def measure(event: gr.EventData, request: gr.Request, timed: list[str] | None, *given: Any) -> list[Any]:
+        return shown([*(timed or []), str(event.model)], given, language(request))
 
-    def change(values: dict[Component, Any], request: gr.Request) -> list[Any]:
-        return shown(values[opened], values, language(request))
-
-    def measure(values: dict[Component, Any], event: gr.EventData, request: gr.Request) -> list[Any]:
-        return shown([pressed(event)], values, language(request), timed=True)
-
-    accordions = [controls.about for controls in entries.values()]
-    moved = [each.release if isinstance(each, gr.Slider) else each.change for each in (image_size, *options)]
-    gr.on([each.expand for each in accordions], expand, inputs, [opened, *cards], **apart)
-    gr.on([each.collapse for each in accordions], collapse, opened, opened, queue=False, api_visibility="private")
-    gr.on([each.click for each in cards], measure, inputs, cards, **apart)
-    gr.on(moved, change, inputs, cards, trigger_mode="always_last", **apart)
+    changed = [form.model.picker.change, form.model.panel.input, form.panel.input]
+    form.about.expand(expand, inputs, [timed, form.cards], **apart)
+    form.about.collapse(lambda: None, None, timed, queue=False, api_visibility="private")
+    form.cards.click(measure, inputs, [timed, form.cards], **apart)
+    gr.on(changed, change, inputs, [timed, form.cards], trigger_mode="always_last", **apart)
 
 
 def described(model: dict[str, Any], side: Any, lang: str, timed: bool) -> str:
     """A network's card, or what is wrong with its options."""
     try:
-        config = validated(RunConfig, {"model": model} | ({} if side is None else {"image_size": side}))
+        config = validated(RunConfig, {"model": model, "image_size": side})
         return views.card(config.model, config.image_size, lang, timed)
     except SeglabError as error:
         return views.render("message.html", lang, text=told(error, lang), kind="wrong")

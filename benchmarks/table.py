@@ -1,0 +1,95 @@
+"""Every network in one table: its size, its cost, and its mIoU after the same number of steps on streets and CamVid.
+
+python -m benchmarks.table [--epochs 4] [--seeds 0,1] [--threads 2] [--camvid DIR]
+
+The runs stay in $SEGLAB_HOME as table-*, where the page compares them; those already there are not made again. CamVid
+is left out where it is not found.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from seglab import runs
+from seglab.anatomy import anatomy, milliseconds
+from seglab.compare import Row, compare
+from seglab.config import RunConfig
+from seglab.entry import FAMILIES, SeglabError, validated
+
+SIDE = 128
+# As many images as CamVid has to train with, so that an epoch has as many steps.
+DATA = {
+    "streets": {"name": "streets", "train_images": 367, "val_images": 101, "size": SIDE},
+    "camvid": {"name": "camvid"},
+}
+COMMON = {
+    "image_size": SIDE,
+    "batch_size": 8,
+    "optimizer": {"name": "adamw", "lr": 2e-3},
+    "techniques": [{"name": "flip"}],
+}
+HEAD = "| network | year | parameters | multiply-adds | ms per image | seconds | mIoU on streets | mIoU on CamVid |"
+
+
+def trained(model: str, data: dict[str, Any], seed: int, options: argparse.Namespace) -> Row:
+    """The run's scores; it is trained now unless it has been before."""
+    directory = runs.home() / f"table-{model}-{data['name']}-{seed}"
+    if not (directory.exists() and runs.status(directory).state == "completed"):
+        if not directory.exists():
+            given = COMMON | {"model": {"name": model}, "data": data, "seed": seed, "epochs": options.epochs}
+            last = {"name": "step", "step_size": max(1, options.epochs - 1)}  # the last epoch at a tenth of the rate
+            runs.create(validated(RunConfig, given | {"scheduler": last}), directory.name)
+        list(runs.work(directory, threads=options.threads))
+    (row,) = compare([directory]).rows
+    print(f"{directory.name}: {row.miou:.3f} in {row.seconds:.0f} s", file=sys.stderr, flush=True)
+    return row
+
+
+def shown(scores: list[float]) -> str:
+    """The mean, and the lowest and highest where there are several."""
+    apart = f" ({min(scores):.3f} to {max(scores):.3f})" if len(scores) > 1 else ""
+    return f"{mean(scores):.3f}{apart}" if scores else "-"
+
+
+def line(name: str, data: list[dict[str, Any]], options: argparse.Namespace) -> str:
+    model = FAMILIES["architectures"].entries[name]()
+    found = anatomy(model, side=SIDE)
+    streets, *camvid = [[trained(name, each, seed, options) for seed in options.seeds] for each in data]
+    cells = [
+        f"`{name}`",
+        str(model.year),
+        f"{found.parameters:,}",
+        f"{found.multiply_adds / 1e6:,.0f} M",
+        f"{milliseconds(model, SIDE, options.threads):.1f}",
+        f"{mean(row.seconds for row in streets):.0f}",
+        *(shown([row.miou for row in rows]) for rows in (streets, *(camvid or [[]]))),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--seeds", type=lambda text: [int(each) for each in text.split(",")], default=[0, 1])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--camvid", type=Path, help="CamVid's folder, where $SEGLAB_DATA does not say it")
+    parser.add_argument("--models", type=lambda text: text.split(","), help="these alone")
+    options = parser.parse_args()
+    data = ["streets", "camvid"]
+    try:
+        validated(
+            RunConfig, {"data": {"name": "camvid"} | ({"root": options.camvid} if options.camvid else {})}
+        ).data.open()
+    except SeglabError as error:
+        print(f"without CamVid: {error}", file=sys.stderr)
+        data.remove("camvid")
+    entries = FAMILIES["architectures"].entries.values()
+    names = options.models or [entry.name for entry in sorted(entries, key=lambda entry: (entry.year, entry.name))]
+    lines = [line(name, data, options) for name in names]
+    print(HEAD, "| --- |" + " ---: |" * 7, *lines, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

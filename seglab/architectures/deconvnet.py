@@ -31,7 +31,12 @@ class DeconvNet(Architecture):
     parameters = 251_805_653
     width: Width = 8
     window: Annotated[
-        int, Field(ge=1, le=7, description="side of the map that the fully connected layers see, in 32 pixels of image")
+        int,
+        Field(
+            ge=1,
+            le=7,
+            description="kernel of fc6 as a convolution, at 1/32 of the image; the paper has 7",
+        ),
     ] = 3
     pretrained: Pretrained = "none"
 

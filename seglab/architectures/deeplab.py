@@ -21,7 +21,7 @@ SCALES = (1, 0.75, 0.5)
 
 
 class DeepLabV1(Architecture):
-    """VGG16 whose last poolings no longer shrink the map, and one 3x3 convolution with holes that sees far.
+    """VGG16 whose last poolings no longer shrink the map, and one atrous (dilated) 3x3 convolution that sees far.
 
     The paper's images are 321 pixels wide and their maps 41, of which its rate of 12 spans 25. On a small map a rate
     beyond its side finds nothing but padding and acts as a 1x1 convolution: the default 4 spans 9 of the 17 pixels that
@@ -55,7 +55,7 @@ class DeepLabV1(Architecture):
 
 
 class DeepLabV2(Architecture):
-    """Convolutions with holes at four rates side by side, so that near and far surroundings are seen at once.
+    """Atrous (dilated) convolutions at four rates side by side, so that near and far surroundings are seen at once.
 
     The scores of the four are added (atrous spatial pyramid pooling). With multi_scale the image is also seen at 3/4
     and 1/2 of its size; each pixel takes the highest score of a class, and each size has a loss of its own besides.

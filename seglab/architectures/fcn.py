@@ -36,7 +36,8 @@ class FCN(Architecture):
         Literal["32", "16", "8"], Field(description="how many times smaller than the image the finest scores are")
     ] = "8"
     window: Annotated[
-        Literal["1", "3", "5", "7"], Field(description="side of what the head's first layer sees of the last map")
+        Literal["1", "3", "5", "7"],
+        Field(description="kernel of fc6 as a convolution, at 1/32 of the image; the paper has 7"),
     ] = "3"
     batch_norm: Normed = True
     dropout: Dropout = 0.0

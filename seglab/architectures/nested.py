@@ -86,7 +86,7 @@ class UNet3Plus(Architecture):
     ] = True
     guidance: Annotated[
         Literal["none", "classes", "object"],
-        Field(description="learns which classes an image has, or just whether it has any but the first"),
+        Field(description="tell from the whole image which classes, or whether any object, it has; silence the rest"),
     ] = "classes"
     presence_weight: Annotated[
         float, Field(ge=0, le=10, description="weight of learning which classes an image has")

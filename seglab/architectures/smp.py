@@ -229,7 +229,10 @@ class PanopticFPN(OverEncoder):
     encoder: Annotated[Backbone, Field(description="the network whose features make the pyramid")] = "mobilenet_v2_050"
     pyramid_width: Annotated[int, Field(ge=4, le=512, description="channels of each level of the pyramid")] = 64
     width_of_32: Annotated[
-        int, Field(ge=1, le=8, description="channels of each level's branch, in groups of 32; the paper has 4")
+        int,
+        Field(
+            ge=1, le=8, description="channels of each level's branch as a multiple of 32; the paper has 4, which is 128"
+        ),
     ] = 1
     dropout: Dropout = 0.0
 
@@ -273,7 +276,12 @@ class SMP(OverEncoder):
         ),
     ] = "tu-mobilenetv2_050"
     width: Annotated[
-        int, Field(ge=4, le=64, description="width of the decoder; 16 is smp's own; linknet takes its encoder's")
+        int,
+        Field(
+            ge=4,
+            le=64,
+            description="channels of the decoder's finest stage; smp's own is 16, and linknet follows its encoder",
+        ),
     ] = 8
 
     @field_validator("encoder")

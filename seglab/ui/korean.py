@@ -523,10 +523,10 @@ KOREAN: dict[str, str] = {
         "VGG16의 완전 연결층까지 줄인 뒤, 단계마다 언풀링과 전치 합성곱(deconvolution)으로 같은 길을 거꾸로 "
         "되돌아옵니다."
     ),
-    "VGG16 whose last poolings no longer shrink the map, and one 3x3 convolution with holes that sees far.": (
+    "VGG16 whose last poolings no longer shrink the map, and one atrous (dilated) 3x3 convolution that sees far.": (
         "마지막 두 풀링이 특징 맵을 줄이지 않는 VGG16에, 멀리까지 보는 3×3 팽창 합성곱(dilated)을 하나 더한 모델입니다."
     ),
-    "Convolutions with holes at four rates side by side, so that near and far surroundings are seen at once.": (
+    "Atrous (dilated) convolutions at four rates side by side, so that near and far surroundings are seen at once.": (
         "팽창률이 다른 네 개의 팽창 합성곱(dilated)을 나란히 두어 가까운 주변과 먼 주변을 한꺼번에 봅니다."
     ),
     "Looks at the encoder's features at several atrous rates and as a whole at once, so that size matters less.": (
@@ -564,14 +564,14 @@ KOREAN: dict[str, str] = {
     "channels of the classes' decoder; the instances' has half as many": (
         "클래스 디코더의 채널 수, 인스턴스 디코더는 그 절반"
     ),
-    "width of the decoder; 16 is smp's own; linknet takes its encoder's": (
-        "디코더 채널 수의 기준값(smp의 기본값은 16), linknet은 인코더의 채널 수를 따름"
+    "channels of the decoder's finest stage; smp's own is 16, and linknet follows its encoder": (
+        "디코더 마지막 단계의 채널 수, smp의 기본값은 16이며 linknet은 인코더를 따름"
     ),
     "pyramid width": "피라미드 채널 수 (pyramid_width)",
     "channels of each level of the pyramid": "피라미드 각 단계의 채널 수",
     "width of 32": "가지 채널 수 ÷ 32 (width_of_32)",
-    "channels of each level's branch, in groups of 32; the paper has 4": (
-        "피라미드 각 단계에서 나온 가지의 채널 수(32개 단위), 논문은 4"
+    "channels of each level's branch as a multiple of 32; the paper has 4, which is 128": (
+        "피라미드 각 단계에서 나온 가지의 채널 수를 32로 나눈 값, 논문은 4(128채널)"
     ),
     "the network that finds features": "특징을 추출하는 신경망",
     "the network whose features are looked at": "특징을 추출하는 신경망",
@@ -629,9 +629,8 @@ KOREAN: dict[str, str] = {
         "가장 세밀한 점수 맵이 이미지보다 몇 배 작은지(한 변 기준)"
     ),
     "window": "창 크기 (window)",
-    "side of what the head's first layer sees of the last map": "헤드의 첫 층이 마지막 특징 맵에서 보는 영역의 한 변",
-    "side of the map that the fully connected layers see, in 32 pixels of image": (
-        "완전 연결층이 보는 특징 맵의 한 변(1은 이미지 32픽셀에 해당)"
+    "kernel of fc6 as a convolution, at 1/32 of the image; the paper has 7": (
+        "이미지의 1/32인 특징 맵에서 합성곱으로 바꾼 fc6의 커널 크기, 논문은 7"
     ),
     "rate": "팽창률 (rate)",
     "dilation of the last 3x3 convolution, in pixels of its map": (
@@ -660,8 +659,8 @@ KOREAN: dict[str, str] = {
         "디코더의 모든 단계와 가장 깊은 단계에 분류기를 두고 모두 학습"
     ),
     "guidance": "분류 유도 (guidance)",
-    "learns which classes an image has, or just whether it has any but the first": (
-        "이미지에 있는 클래스를 함께 학습, object는 첫 클래스 외의 것이 있는지만 학습"
+    "tell from the whole image which classes, or whether any object, it has; silence the rest": (
+        "이미지 전체를 보고 어떤 클래스가 있는지(object는 물체가 있는지만) 판단하여 없는 것은 억제"
     ),
     "presence weight": "클래스 유무 가중치 (presence_weight)",
     "weight of learning which classes an image has": "이미지에 있는 클래스를 맞히는 손실의 가중치",

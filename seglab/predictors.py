@@ -86,8 +86,8 @@ class Depth(Predictor):
         depths = getattr(net, "depths", ())
         if len(depths) < 2:
             raise SeglabError(
-                "depth: this model, a {model}, has a classifier at one depth only; needed: a unet_plus_plus trained "
-                "with deep_supervision",
-                model=type(net).__name__,
+                "depth: {depth} asks for a classifier at each depth, which this model does not have; allowed: a "
+                "unet_plus_plus that was trained with deep_supervision",
+                depth=self.depth,
             )
         return net.ensemble() if self.depth == "average" else net.at_depth(int(self.depth))

@@ -236,10 +236,10 @@ KOREAN: dict[str, str] = {
     "freeze.stages: {stages} is too many; the encoder of {model} has {count} stages": (
         "freeze.stages: {stages} 값이 너무 큽니다. {model} 모델의 인코더는 {count}단계입니다."
     ),
-    "depth: this model, a {model}, has a classifier at one depth only; needed: a unet_plus_plus trained with "
-    "deep_supervision": (
-        "depth: 이 모델({model})은 분류기가 한 깊이에만 있습니다. deep_supervision을 켜고 학습한 unet_plus_plus "
-        "모델이 필요합니다."
+    "depth: {depth} asks for a classifier at each depth, which this model does not have; allowed: a "
+    "unet_plus_plus that was trained with deep_supervision": (
+        "depth: {depth}에는 깊이마다 분류기가 필요한데 이 모델에는 없습니다. deep_supervision을 켜고 학습한 "
+        "unet_plus_plus 모델에서만 쓸 수 있습니다."
     ),
     # --- errors of the command line
     "{given} is not known here; see seglab {command} --help": (

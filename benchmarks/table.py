@@ -39,8 +39,8 @@ def trained(model: str, data: dict[str, Any], seed: int, options: argparse.Names
     if not (directory.exists() and runs.status(directory).state == "completed"):
         if not directory.exists():
             given = COMMON | {"model": {"name": model}, "data": data, "seed": seed, "epochs": options.epochs}
-            last = {"name": "step", "step_size": max(1, options.epochs - 1)}  # the last epoch at a tenth of the rate
-            runs.create(validated(RunConfig, given | {"scheduler": last}), directory.name)
+            scheduler = {"name": "step", "step_size": max(1, options.epochs - 1), "gamma": 0.2}  # for the last epoch
+            runs.create(validated(RunConfig, given | {"scheduler": scheduler}), directory.name)
         list(runs.work(directory, threads=options.threads))
     (row,) = compare([directory]).rows
     print(f"{directory.name}: {row.miou:.3f} in {row.seconds:.0f} s", file=sys.stderr, flush=True)
@@ -77,14 +77,12 @@ def main() -> None:
     parser.add_argument("--camvid", type=Path, help="CamVid's folder, where $SEGLAB_DATA does not say it")
     parser.add_argument("--models", type=lambda text: text.split(","), help="these alone")
     options = parser.parse_args()
-    data = ["streets", "camvid"]
+    data = [STREETS, {"name": "camvid"} | ({"root": options.camvid} if options.camvid else {})]
     try:
-        validated(
-            RunConfig, {"data": {"name": "camvid"} | ({"root": options.camvid} if options.camvid else {})}
-        ).data.open()
+        validated(RunConfig, {"data": data[1]}).data.open()
     except SeglabError as error:
         print(f"without CamVid: {error}", file=sys.stderr)
-        data.remove("camvid")
+        data.pop()
     entries = FAMILIES["architectures"].entries.values()
     names = options.models or [entry.name for entry in sorted(entries, key=lambda entry: (entry.year, entry.name))]
     lines = [line(name, data, options) for name in names]

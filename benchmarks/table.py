@@ -20,10 +20,7 @@ from seglab.entry import FAMILIES, SeglabError, validated
 
 SIDE = 128
 # As many images as CamVid has to train with, so that an epoch has as many steps.
-DATA = {
-    "streets": {"name": "streets", "train_images": 367, "val_images": 101, "size": SIDE},
-    "camvid": {"name": "camvid"},
-}
+STREETS = {"name": "streets", "train_images": 367, "val_images": 101, "size": SIDE}
 COMMON = {
     "image_size": SIDE,
     "batch_size": 8,

@@ -42,9 +42,10 @@ def test_the_snippet_adds_a_loss():
         FAMILIES["losses"].entries.pop("focal", None)
 
 
-def test_the_command_of_the_readme_trains(capsys, camvid):
-    script = blocks("sh")[1].replace("\\\n", " ")
-    line = next(line for line in script.splitlines() if "seglab train" in line)
+@pytest.mark.parametrize("name", ["first", "pretrained"])
+def test_the_commands_of_the_readme_train(capsys, camvid, name):
+    lines = "".join(blocks("sh")).replace("\\\n", " ").splitlines()
+    line = next(line for line in lines if "seglab train" in line and f"--name {name}" in line)
     arguments = shlex.split(line, comments=True)[3:]
     arguments[arguments.index("DIR")] = str(camvid)
     for option, value in (("--epochs", "1"), ("--image_size", "32"), ("--model.width", "4")):
@@ -53,7 +54,7 @@ def test_the_command_of_the_readme_trains(capsys, camvid):
         cli.main([*arguments, "--budget_seconds", "3", "--device", "cpu", "--threads", "1"])
     captured = capsys.readouterr()
     assert ended.value.code == 0, captured.err
-    assert runs.status(runs.find("first")).over
+    assert runs.status(runs.find(name)).over
 
 
 def test_the_front_matter_names_the_installed_gradio():

@@ -107,6 +107,9 @@ def parser() -> Parser:
             "--predictors", default="", help="applied in order, such as flips,crf; options: --predictors.crf.w1 5"
         )
         each.add_argument("--crf", action="store_true", help="refine with the dense CRF")
+        each.add_argument(
+            "--with", action="append", default=[], dest="others", metavar="RUN", help="a run that votes too; repeatable"
+        )
 
     comparing = command(compare, "set runs side by side")
     comparing.add_argument("runs", nargs="+", metavar="RUN")
@@ -381,7 +384,7 @@ def evaluate(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab.train import folded
 
     predictors = pipeline(arguments, options)
-    trained = runs.load(arguments.run)
+    trained, others = runs.load(arguments.run), [runs.load(run) for run in arguments.others]
     with waiting("reading the data"):
         data = folded(trained.config.data.open(), trained.config)
     if data.classes != trained.classes:
@@ -389,7 +392,7 @@ def evaluate(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     split = getattr(data, arguments.split)
     rest = [predictor for predictor in predictors if predictor.name != "crf"]
     pipelines = [rest, predictors] if len(rest) < len(predictors) else [predictors]
-    matrices = sum(bar(predict.confusions(trained, split, pipelines), len(split), "image"))
+    matrices = sum(bar(predict.confusions(trained, split, pipelines, others), len(split), "image"))
 
     def result(matrix: np.ndarray) -> dict[str, Any]:
         iou = dict(zip(trained.classes, map(number, metrics.iou(matrix)), strict=True))
@@ -426,7 +429,7 @@ def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab.data.images import labels_at, read_photo, resize_image, write_mask
 
     predictors = pipeline(arguments, options)
-    trained = runs.load(arguments.run)
+    trained, others = runs.load(arguments.run), [runs.load(run) for run in arguments.others]
     made: set[Path] = {path.resolve() for path in arguments.images}  # a photograph is never overwritten
     for path in arguments.images:
         for target in targets(arguments.out, path):
@@ -442,7 +445,7 @@ def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         small = resize_image(
             image, min(max(height, width), int(max(height, width) * (PREDICTED / (height * width)) ** 0.5))
         )
-        found = predict.predict(trained, small, predictors)
+        found = predict.predict(trained, small, predictors, others)
         labels = labels_at(found.labels, height, width)
         map_file, overlay_file, instances_file = targets(arguments.out, path)
         write_mask(map_file, labels, trained.colors)

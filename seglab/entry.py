@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from seglab.data.base import Batch, Data, Sample
     from seglab.train import Run
 
+Predict = Callable[..., "np.ndarray"]  # (image uint8 (H, W, 3), zoom = 1.0) -> probabilities float32 (K, H, W)
+
 
 class SeglabError(Exception):
     """A mistake a person can mend. `template` is the sentence without its `values`, so that it can be translated."""
@@ -364,8 +366,11 @@ class Predictor(Entry, family="predictors"):
         """The network to predict with; raises SeglabError for one that cannot be changed so."""
         return net
 
-    def __call__(self, image: np.ndarray, predict: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Probabilities float32 (K, H, W) for an image uint8 (H, W, 3), by means of `predict`, which gives the same."""
+    def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
+        """Probabilities float32 (K, H, W) for an image uint8 (H, W, 3), by means of `predict`, which gives the same.
+
+        `predict` takes the number of times larger than in training that the network sees the image, if it is not 1.
+        """
         return predict(image)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from seglab import metrics
 from seglab.data.base import Sample, Split
-from seglab.entry import Outputs, Predictor
+from seglab.entry import Architecture, Outputs, Predict, Predictor, SeglabError
 from seglab.loader import at_side, collated
 from seglab.model import Segmenter, changed, resized
 from seglab.runs import Trained
@@ -36,24 +36,45 @@ class Prediction:
         return self.probabilities.argmax(0).astype(np.uint8)
 
 
-def predict(trained: Trained, image: np.ndarray, predictors: Sequence[Predictor] = ()) -> Prediction:
-    """What the model sees in an image uint8 (H, W, 3); the predictors are applied in order, the first innermost."""
+def predict(
+    trained: Trained, image: np.ndarray, predictors: Sequence[Predictor] = (), others: Sequence[Trained] = ()
+) -> Prediction:
+    """What the model sees in an image uint8 (H, W, 3); the predictors are applied in order, the first innermost.
 
-    model = trained.model.around(reduce(lambda net, predictor: predictor.adapted(net), predictors, trained.model.net))
-    seen: list[Outputs] = []
+    `others` vote with it: the mean of all probabilities is what the predictors work on (soft voting). Things are found
+    by the first model alone. Raises SeglabError for models of other classes.
+    """
+    for other in others:
+        if other.classes != trained.classes:
+            raise SeglabError(
+                "the classes of {run} are not those of {first}; only models of the same classes can vote together",
+                run=other.name,
+                first=trained.name,
+            )
+    voters = [(adapted(each, predictors), each.config.image_size) for each in (trained, *others)]
+    side = trained.config.image_size
+    seen: list[Outputs] = []  # what the first model gives for the whole image
 
-    def plain(view: np.ndarray) -> np.ndarray:
-        seen.append(forward(model, view, trained.config.image_size))
-        return seen[-1].logits[0].softmax(0).cpu().numpy()
+    def plain(view: np.ndarray, zoom: float = 1.0) -> np.ndarray:
+        outputs = [forward(model, view, max(1, round(zoom * side))) for model, side in voters]
+        if view is image and zoom == 1:
+            seen.append(outputs[0])
+        return sum(each.logits[0].softmax(0) for each in outputs).div(len(outputs)).cpu().numpy()
 
-    def wrap(inner: Callable[[np.ndarray], np.ndarray], outer: Predictor) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda view: outer(view, inner)
+    prediction = Prediction(reduce(wrapped, predictors, plain)(image))
+    if type(trained.config.model).instances is Architecture.instances:
+        return prediction
+    group = partial(trained.config.model.instances, seen[0] if seen else forward(voters[0][0], image, side))
+    return replace(prediction, instances=group(prediction.labels), group=group)
 
-    prediction = Prediction(reduce(wrap, predictors, plain)(image))
-    whole = seen[0]  # whatever else a predictor looks at, it looks at the image first
-    group = partial(trained.config.model.instances, whole)
-    instances = group(prediction.labels)
-    return prediction if instances is None else replace(prediction, instances=instances, group=group)
+
+def adapted(trained: Trained, predictors: Sequence[Predictor]) -> Segmenter:
+    return trained.model.around(reduce(lambda net, predictor: predictor.adapted(net), predictors, trained.model.net))
+
+
+def wrapped(inner: Predict, outer: Predictor) -> Predict:
+    """The inner prediction changed by a predictor; what it enlarges, inner ones enlarge further."""
+    return lambda view, zoom=1.0: outer(view, lambda part, more=1.0: inner(part, zoom * more))
 
 
 @torch.no_grad()
@@ -64,9 +85,11 @@ def forward(model: Segmenter, image: np.ndarray, side: int) -> Outputs:
     return changed(outputs, lambda maps: resized(maps, image.shape[:2]))
 
 
-def confusions(trained: Trained, split: Split, pipelines: Sequence[Sequence[Predictor]]) -> Iterator[np.ndarray]:
+def confusions(
+    trained: Trained, split: Split, pipelines: Sequence[Sequence[Predictor]], others: Sequence[Trained] = ()
+) -> Iterator[np.ndarray]:
     """For each image of the split, int64 (P, K, K): the confusion matrix of what each pipeline of predictors gives."""
     for n in range(len(split)):
         sample = split[n]
-        labels = [predict(trained, sample.image, predictors).labels for predictors in pipelines]
+        labels = [predict(trained, sample.image, predictors, others).labels for predictors in pipelines]
         yield np.stack([metrics.confusion(each, sample.mask, len(trained.classes)) for each in labels])

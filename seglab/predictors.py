@@ -1,15 +1,15 @@
-"""What happens only at prediction: mirror images, another depth, and refinement by a dense CRF."""
+"""What happens only at prediction: mirror images, sizes, windows, another depth, and refinement by a dense CRF."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from seglab import crf
-from seglab.entry import Predictor, SeglabError
+from seglab.entry import Predict, Predictor, SeglabError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +47,7 @@ class Crf(Predictor):
         int, Field(ge=0, le=20, description="steps of the mean field, 0 for none; pydensecrf's inference(n)")
     ] = 5
 
-    def __call__(self, image: np.ndarray, predict: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
         return crf.refine(predict(image), image, self)
 
 
@@ -59,12 +59,69 @@ class Flips(Predictor):
         bool, Field(description="also turn both upside down, for pictures that have no up, such as those from above")
     ] = False
 
-    def __call__(self, image: np.ndarray, predict: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
         views = [np.s_[:, :], np.s_[:, ::-1]]
         if self.vertical:
             views += [np.s_[::-1, :], np.s_[::-1, ::-1]]
         total = sum(predict(np.ascontiguousarray(image[view]))[(..., *view)] for view in views)
         return np.ascontiguousarray(total / len(views), dtype=np.float32)
+
+
+class Scales(Predictor):
+    """The mean of the predictions for the image at several sizes, so that near and far things are seen at their best.
+
+    Source: Chen et al. 2017, https://arxiv.org/abs/1706.05587, section 4.1: scales 0.5 to 1.75 at inference.
+    """
+
+    name = "scales"
+    smallest_scale: Annotated[float, Field(ge=0.25, le=1, description="the smallest size, in sizes of training")] = 0.75
+    largest_scale: Annotated[float, Field(ge=1, le=3, description="the largest size, in sizes of training")] = 1.5
+    scales: Annotated[int, Field(ge=2, le=8, description="number of sizes, evenly spread")] = 3
+
+    def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
+        zooms = np.linspace(self.smallest_scale, self.largest_scale, self.scales)
+        return np.asarray(sum(predict(image, float(zoom)) for zoom in zooms) / self.scales, dtype=np.float32)
+
+
+class Windows(Predictor):
+    """Slides a window over a large image, so that the network sees each part enlarged, and blends the predictions.
+
+    The windows are square, their weights fall from the middle to the borders, and each is seen at the size of training.
+
+    Source: Isensee et al. 2021, https://doi.org/10.1038/s41592-020-01008-z, inference with Gaussian weights.
+    """
+
+    name = "windows"
+    windows: Annotated[int, Field(ge=2, le=8, description="number of windows along the image's longer side")] = 2
+    overlap: Annotated[float, Field(ge=0, le=0.75, description="share of a window that the next one sees too")] = 0.5
+
+    def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
+        height, width = image.shape[:2]
+        side = math.ceil(max(height, width) / (1 + (self.windows - 1) * (1 - self.overlap)))
+        total, weights = None, np.zeros((height, width), np.float32)
+        for top in self.starts(height, side):
+            for left in self.starts(width, side):
+                rows, columns = slice(top, top + side), slice(left, left + side)
+                found = predict(np.ascontiguousarray(image[rows, columns]))
+                weight = np.multiply.outer(*(bell(length) for length in found.shape[1:]))
+                if total is None:
+                    total = np.zeros((len(found), height, width), np.float32)
+                total[:, rows, columns] += found * weight
+                weights[rows, columns] += weight
+        return total / weights
+
+    def starts(self, length: int, side: int) -> list[int]:
+        """Where windows of that side begin on a length, evenly spread, at least as many as the overlap asks for."""
+        if length <= side:
+            return [0]
+        count = 1 + math.ceil((length - side) / max(1, side * (1 - self.overlap)))
+        return np.linspace(0, length - side, count).round().astype(int).tolist()
+
+
+def bell(length: int) -> np.ndarray:
+    """Weights float32 (length,) of a window's pixels: a Gaussian with a standard deviation of an eighth of it."""
+    places = (np.arange(length) - (length - 1) / 2) / max(1, length / 8)
+    return np.exp(-0.5 * places**2).clip(1e-3).astype(np.float32)
 
 
 class Depth(Predictor):

@@ -1,5 +1,7 @@
 """What every predictor must do, and what each one changes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from seglab import crf, runs
 from seglab import predict as prediction
 from seglab.entry import FAMILIES, Predictor, SeglabError, validated
 from seglab.model import Segmenter
-from seglab.predictors import Crf, Flips
+from seglab.predictors import Crf, Flips, Scales, Windows
 from tests.conftest import tiny
 
 PREDICTORS = {name: entry() for name, entry in FAMILIES["predictors"].entries.items()}
@@ -19,7 +21,7 @@ each = pytest.mark.parametrize("predictor", CASES)
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
 
 
-def by_colour(image):
+def by_colour(image, zoom=1.0):
     """Turns with the image: each pixel's probabilities depend on its colour alone."""
     colours = image.transpose(2, 0, 1).astype(np.float32) + 1
     return colours / colours.sum(0)
@@ -42,7 +44,7 @@ def noise(height, width, seed=0):
     return image
 
 
-def by_place(image):
+def by_place(image, zoom=1.0):
     """Four classes, whose probabilities depend on the pixel's brightness, on its left neighbour's, and on the row."""
     grey = image.mean(-1, dtype=np.float32) / 64
     rows = np.linspace(0, 2, len(grey), dtype=np.float32)[:, None] + np.zeros_like(grey)
@@ -52,7 +54,7 @@ def by_place(image):
     return probabilities
 
 
-def certain(image):
+def certain(image, zoom=1.0):
     """Each pixel surely has the class that its red says, of four."""
     return np.eye(4, dtype=np.float32)[image[..., 0] // 64].transpose(2, 0, 1)
 
@@ -94,6 +96,20 @@ def trained(tmp_path):
     return runs.Trained(tmp_path, config, tuple("abcd"), ((0, 0, 0),) * 4, model.eval())
 
 
+def network(trained):
+    """What the trained network gives for a view, larger or smaller than in its training."""
+
+    def seen(view, zoom=1.0):
+        side = round(zoom * trained.config.image_size)
+        return prediction.forward(trained.model, view, side).logits[0].softmax(0).numpy()
+
+    return seen
+
+
+def test_the_network_sees_the_image_at_the_size_of_its_training(trained):
+    np.testing.assert_allclose(network(trained)(noise(64, 64)), by_place(noise(64, 64)), atol=1e-4)
+
+
 @each
 @pytest.mark.parametrize("size", [(37, 53), (53, 37), (16, 16), (1, 9), (5, 1100)], ids=str)
 def test_probabilities_stay_probabilities_at_the_size_of_the_image(predictor, size):
@@ -107,7 +123,7 @@ def test_probabilities_stay_probabilities_at_the_size_of_the_image(predictor, si
 @each
 def test_the_image_and_what_the_network_gave_are_not_changed(predictor):
     image, given = noise(24, 31), []
-    predictor(image, lambda view: given.append((view, by_place(view))) or given[-1][1])
+    predictor(image, lambda view, zoom=1.0: given.append((view, by_place(view))) or given[-1][1])
     assert given and np.array_equal(image, noise(24, 31))
     assert all(np.array_equal(probabilities, by_place(view)) for view, probabilities in given)
 
@@ -126,9 +142,10 @@ def test_what_is_certain_everywhere_keeps_its_labels(predictor):
 @each
 def test_the_first_predictor_is_the_innermost(predictor, trained):
     image = noise(64, 64)
-    inside = predictor(image, lambda view: shifted(view, by_place))
-    outside = shifted(image, lambda view: predictor(view, by_place))
-    changes_only_the_network = type(predictor).__call__ is Predictor.__call__
+    seen = network(trained)
+    inside = predictor(image, lambda view, zoom=1.0: shifted(view, lambda part: seen(part, zoom)))
+    outside = shifted(image, lambda view: predictor(view, seen))
+    changes_only_the_network = type(predictor).__call__ is Predictor.__call__ or isinstance(predictor, Scales)
     assert changes_only_the_network or not np.allclose(inside, outside, atol=1e-3)
     for pipeline, expected in [([shifted, predictor], inside), ([predictor, shifted], outside)]:
         found = prediction.predict(trained, image, pipeline).probabilities
@@ -140,7 +157,8 @@ def test_the_first_predictor_is_the_innermost(predictor, trained):
 def test_two_in_a_row_are_the_second_around_the_first(first, second, trained):
     image = noise(64, 64)
     found = prediction.predict(trained, image, [first, second])
-    expected = second(image, lambda view: first(view, by_place))
+    seen = network(trained)
+    expected = second(image, lambda view, zoom=1.0: first(view, lambda part, more=1.0: seen(part, zoom * more)))
     np.testing.assert_allclose(found.probabilities, expected, atol=1e-4)
     assert found.labels.dtype == np.uint8 and np.array_equal(found.labels, found.probabilities.argmax(0))
     np.testing.assert_allclose(found.probabilities.sum(0), 1, atol=1e-4)
@@ -172,6 +190,74 @@ def test_flips_show_the_network_each_view_once_in_c_order(vertical, views):
 def test_flips_give_float32_in_c_order():
     result = Flips()(IMAGE, lambda image: by_colour(image).astype(np.float64))
     assert result.dtype == np.float32 and result.flags.c_contiguous
+
+
+def test_scales_average_what_each_size_gives():
+    asked = []
+
+    def seen(image, zoom):
+        asked.append(zoom)
+        return np.full((2, *image.shape[:2]), zoom, np.float32)
+
+    found = Scales(smallest_scale=0.5, largest_scale=2, scales=4)(IMAGE, seen)
+    assert asked == [0.5, 1.0, 1.5, 2.0]
+    np.testing.assert_allclose(found, 1.25)
+
+
+def test_a_network_sees_each_scale_at_its_size(trained, monkeypatch):
+    sides = []
+    plain = prediction.forward
+    monkeypatch.setattr(prediction, "forward", lambda model, view, side: sides.append(side) or plain(model, view, side))
+    prediction.predict(trained, noise(64, 64), [Scales(smallest_scale=0.5, largest_scale=2, scales=2)])
+    assert sides == [32, 128]
+
+
+def test_windows_change_nothing_for_a_network_that_looks_at_single_pixels():
+    for windows, overlap in ((2, 0.5), (3, 0.0), (5, 0.75)):
+        found = Windows(windows=windows, overlap=overlap)(noise(40, 61), by_colour)
+        np.testing.assert_allclose(found, by_colour(noise(40, 61)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("windows", "overlap", "starts"), [(2, 0.5, [0, 20]), (3, 0.0, [0, 20, 40]), (2, 0.0, [0, 30])]
+)
+def test_windows_are_square_and_cover_the_longer_side_evenly(windows, overlap, starts):
+    places = np.zeros((20, 60, 3), np.uint8)
+    places[..., 0] = np.arange(60)
+    seen = []
+    Windows(windows=windows, overlap=overlap)(places, lambda view: seen.append(view) or by_colour(view))
+    assert [int(view[0, 0, 0]) for view in seen] == starts
+    assert {view.shape[1] for view in seen} == {60 - starts[-1]} and all(len(view) == 20 for view in seen)
+
+
+def test_in_the_middle_of_a_window_its_own_word_counts_most():
+    image, calls = noise(30, 60), iter(range(9))
+
+    def numbered(view):
+        probability = np.full(view.shape[:2], next(calls), np.float32)
+        return np.stack([probability, 1 - probability])
+
+    found = Windows(windows=2, overlap=0.5)(image, numbered)[0]
+    assert found[:, :20].max() == 0 and found[:, 40:].min() == 1  # seen by one window only
+    across = found[15, 20:40]
+    assert (np.diff(across) > 0).all() and across[0] < 0.05 and across[-1] > 0.95
+    np.testing.assert_allclose(across + across[::-1], 1, atol=1e-5)
+
+
+def test_models_vote_by_the_mean_of_their_probabilities(trained):
+    other = dataclasses.replace(trained, model=trained.model.around(torch.nn.Conv2d(3, 4, 1)))
+    image = noise(64, 64)
+    alone = [prediction.predict(each, image).probabilities for each in (trained, other)]
+    assert not np.allclose(*alone, atol=0.05)
+    np.testing.assert_allclose(
+        prediction.predict(trained, image, (), [other]).probabilities, np.mean(alone, 0), atol=1e-5
+    )
+
+
+def test_models_of_other_classes_cannot_vote_together(trained):
+    other = dataclasses.replace(trained, classes=("a", "b", "c", "x"))
+    with pytest.raises(SeglabError, match="only models of the same classes can vote together"):
+        prediction.predict(trained, noise(64, 64), (), [other])
 
 
 @NEEDS_CRF

@@ -282,9 +282,24 @@ def test_a_prediction_is_painted_before_and_after_the_crf_with_its_score():
     done("one", epochs=4, optimizer={"name": "adamw", "lr": 1e-2})
     legend, caption, *_ = painted = predict.painted(["one"], 0, {}, "en")
     assert "building" in legend and re.search(r"0\.\d+ → 0\.\d+", caption)
-    slider = painted[1 + predict.MODELS]
+    slider = painted[1 + predict.PLACES]
     before, after = slider.value if hasattr(slider, "value") else slider["value"]
     assert before != after and painted[-1] == ""
+
+
+def test_predictors_and_the_soft_vote_are_shown_too():
+    done("one")
+    done("two", seed=3)
+    _, *captions = predict.painted(["one", "two"], 0, {}, "en", voting=True)[: 1 + predict.PLACES]
+    assert [("one" in captions[0]), ("two" in captions[1]), ("Soft voting" in captions[2])] == [True] * 3
+    assert captions[3:] == ["", ""]
+    plain = predict.painted(["one"], 0, {}, "en", voting=True)  # one model alone has nobody to vote with
+    assert plain[2] == ""
+    slider = 1 + predict.PLACES
+    mirrored = predict.painted(["one"], 0, {}, "en", [{"name": "flips"}])
+    assert mirrored[slider].value != plain[slider].value
+    wrong = predict.painted(["one"], 0, {}, "en", [{"name": "depth"}])
+    assert "deep_supervision" in wrong[-1] and all(part == {"__type__": "update"} for part in wrong[:-1])
 
 
 def test_a_mistake_on_the_predict_tab_leaves_what_was_there():

@@ -114,23 +114,29 @@ class Choice:
     """A field that takes one or several entries of a family: a list to pick from, and the options of what is picked."""
 
     def __init__(
-        self, field: str, several: bool, picked: list[Entry], weighted: bool = False, without: tuple[str, ...] = ()
+        self,
+        family: str,
+        field: str,
+        title: Any,
+        info: Any,
+        picked: list[Entry],
+        several: bool = False,
+        weighted: bool = False,
+        without: tuple[str, ...] = (),
     ):
-        info = RunConfig.model_fields[field]
-        family = FAMILIES[info.annotation.family if isinstance(info.annotation, type) else field]
         defaults = {entry.name: entry for entry in picked}
         self.weighted, self.several = weighted, several
         self.entries = {
             name: of_entry(field, entry, defaults.get(name), weighted)
-            for name, entry in family.entries.items()
+            for name, entry in FAMILIES[family].entries.items()
             if name not in without
         }
         self.picker = gr.Dropdown(
             list(self.entries),
             value=list(defaults) if several else next(iter(defaults), None),
             multiselect=several,
-            label=label(PLURALS.get(field, field) if several else field),
-            info=label(info.description),
+            label=title,
+            info=info,
             elem_id=f"form-{field}",
         )
         self.picked = list(defaults)
@@ -157,25 +163,30 @@ class Form:
     """RunConfig as a form: several models at once, everything else once for all of them."""
 
     def __init__(self) -> None:
-        default = RunConfig()
+        default, fields = RunConfig(), RunConfig.model_fields
         schemas = RunConfig.model_json_schema()["properties"]
+        self.choices: dict[str, Choice] = {}
+
+        def choice(field: str, picked: list[Entry], family: str | None = None, **options: Any) -> Choice:
+            family = family or fields[field].annotation.family
+            title, info = label(PLURALS.get(field, field)), label(fields[field].description)
+            self.choices[field] = Choice(family, field, title, info, picked, **options)
+            return self.choices[field]
+
         with gr.Group(elem_classes="section"):
-            self.model = Choice("model", True, [default.model])
+            self.model = choice("model", [default.model], several=True)
             with gr.Accordion(label("About these models"), open=False, elem_id="about") as self.about:
                 self.cards = gr.HTML(apply_default_css=False, elem_id="cards", js_on_load=TELL_CARD)
         with gr.Group(elem_classes="section"):
-            self.data = Choice("data", False, [default.data])
+            self.data = choice("data", [default.data])
         with gr.Group(elem_classes="section"):
             self.panel = panel("form-run")
         with gr.Accordion(label("Loss, schedule, optimizer, techniques"), open=False, elem_id="form-more"):
             losses = [part.loss for part in default.loss.parts]
-            self.loss = Choice("loss", True, losses, weighted=True, without=("sum",))
-            self.scheduler = Choice("scheduler", False, [default.scheduler])
-            self.optimizer = Choice("optimizer", False, [default.optimizer])
-            self.techniques = Choice("techniques", True, [])
-        self.choices = {
-            name: getattr(self, name) for name in ("model", "data", "loss", "scheduler", "optimizer", "techniques")
-        }
+            self.loss = choice("loss", losses, several=True, weighted=True, without=("sum",))
+            self.scheduler = choice("scheduler", [default.scheduler])
+            self.optimizer = choice("optimizer", [default.optimizer])
+            self.techniques = choice("techniques", [], "techniques", several=True)
         scalars = {name: schemas[name] for name in schemas if name not in (*self.choices, *NOT_ON_PAGE)}
         self.run = Options("run", "run", scalars, dict(default))
         self.panels = [self.panel, *(choice.panel for choice in self.choices.values())]
@@ -202,7 +213,9 @@ class Form:
         if not parts:
             raise SeglabError("pick at least one loss")
         alone = len(parts) == 1 and parts[0]["weight"] == 1
-        shared = {name: found if self.choices[name].several else found[0] for name, found in read.items()}
+        shared = {
+            name: found if self.choices[name].several else next(iter(found), None) for name, found in read.items()
+        }
         shared["loss"] = parts[0]["loss"] if alone else {"name": "sum", "parts": parts}
         shared |= self.run.read(typed)
         return [validated(RunConfig, {**shared, "model": model}) for model in read["model"]]

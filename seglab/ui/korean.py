@@ -33,6 +33,25 @@ KOREAN: dict[str, str] = {
     "epoch {epoch}": "에폭 {epoch}",
     # --- page: prediction
     "Models": "모델",
+    "Soft voting": "소프트 보팅",
+    "also show the mean of their probabilities": "선택한 모델들의 확률을 평균한 예측도 함께 표시",
+    "what else is done in prediction, in this order, before the CRF": "예측할 때 CRF 전에 순서대로 적용할 처리",
+    "The mean of the predictions for the image at several sizes, so that near and far things are seen at their best.": (
+        "이미지를 여러 크기로 예측해 평균하여 가까운 물체와 먼 물체를 모두 알맞은 크기로 봅니다."
+    ),
+    "smallest scale": "최소 배율 (smallest_scale)",
+    "the smallest size, in sizes of training": "가장 작은 크기(학습 크기의 배수)",
+    "largest scale": "최대 배율 (largest_scale)",
+    "the largest size, in sizes of training": "가장 큰 크기(학습 크기의 배수)",
+    "scales": "크기 수 (scales)",
+    "number of sizes, evenly spread": "고르게 나눈 크기의 개수",
+    "Slides a window over a large image, so that the network sees each part enlarged, and blends the predictions.": (
+        "큰 이미지 위로 창을 옮겨 가며 각 부분을 확대해 예측하고, 겹치는 예측을 부드럽게 합칩니다."
+    ),
+    "windows": "창의 수 (windows)",
+    "number of windows along the image's longer side": "이미지의 긴 변을 따라 놓이는 창의 수",
+    "overlap": "겹침 (overlap)",
+    "share of a window that the next one sees too": "다음 창과 겹치는 비율",
     "Upload a photograph": "사진 업로드",
     "Examples: validation images of the first model": "예시: 첫 번째 모델의 검증 이미지",
     "validation image": "검증 이미지",
@@ -235,6 +254,9 @@ KOREAN: dict[str, str] = {
     ),
     "freeze.stages: {stages} is too many; the encoder of {model} has {count} stages": (
         "freeze.stages: {stages} 값이 너무 큽니다. {model} 모델의 인코더는 {count}단계입니다."
+    ),
+    "the classes of {run} are not those of {first}; only models of the same classes can vote together": (
+        "{run}의 클래스가 {first}의 클래스와 다릅니다. 클래스가 같은 모델끼리만 소프트 보팅을 할 수 있습니다."
     ),
     "depth: {depth} asks for a classifier at each depth, which this model does not have; allowed: a "
     "unet_plus_plus that was trained with deep_supervision": (
@@ -467,6 +489,7 @@ KOREAN: dict[str, str] = {
     "optimizer": "옵티마이저",
     "how gradients change the weights": "기울기(gradient)로 가중치를 갱신하는 방식",
     "techniques": "학습 기법",
+    "predictors": "예측 기법",
     "what else is done in training": "학습에 추가로 적용할 기법",
     "image size": "이미지 크기 (image_size)",
     "longer side of the images in training, in pixels": "학습할 때 이미지의 긴 변 길이(픽셀)",

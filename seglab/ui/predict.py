@@ -15,14 +15,15 @@ import numpy as np
 from seglab import crf, draw, metrics, predict, runs
 from seglab.data.base import Data, spread
 from seglab.data.images import labels_at, read_photo, resize_image
-from seglab.entry import SeglabError, validated
+from seglab.entry import Predictor, SeglabError, validated
 from seglab.predictors import Crf
 from seglab.train import folded
 from seglab.ui import compare, views
-from seglab.ui.form import collecting, drawn, of_entry, panel
-from seglab.ui.text import label, language, told
+from seglab.ui.form import Choice, collecting, drawn, of_entry, panel
+from seglab.ui.text import label, language, say, told
 
 MODELS = 4  # side by side
+PLACES = MODELS + 1  # the last one is for their vote
 EXAMPLES = 8
 LONGEST = 480  # pixels of a picture's longer side; larger ones are shrunk before they are labelled
 DEADLINE = 10.0  # seconds for one CRF
@@ -47,16 +48,26 @@ def build(tab: gr.Tab) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300):
             models = views.run_picker("Models", "predict-models", MODELS)
+            vote = gr.Checkbox(
+                label=label("Soft voting"),
+                info=label("also show the mean of their probabilities"),
+                elem_id="predict-vote",
+            )
             gr.HTML(f"<p class='hint'>{label('Examples: validation images of the first model')}</p>", padding=True)
             gallery = gr.HTML(apply_default_css=False, elem_id="predict-examples", js_on_load=TELL_EXAMPLE)
             upload = gr.UploadButton(label("Upload a photograph"), file_types=["image"], elem_id="predict-upload")
+            with gr.Group(elem_classes="section"):
+                info = label("what else is done in prediction, in this order, before the CRF")
+                predictors = Choice(
+                    "predictors", "predictors", label("predictors"), info, [], several=True, without=("crf",)
+                )
         with gr.Column(scale=5, min_width=480):
             message = gr.HTML(apply_default_css=False, elem_id="predict-message")
             legend = gr.HTML(apply_default_css=False, elem_id="predict-legend")
             sliders, captions = [], []
-            for row in range(MODELS // 2):
-                with gr.Row():
-                    for place in range(2 * row, 2 * row + 2):
+            for first_place in range(0, PLACES, 2):
+                with gr.Row(elem_classes="pictures"):
+                    for place in range(first_place, min(first_place + 2, PLACES)):
                         with gr.Column(min_width=240, visible=True):
                             captions.append(gr.HTML(apply_default_css=False, elem_id=f"predict-caption-{place}"))
                             sliders.append(
@@ -79,22 +90,28 @@ def build(tab: gr.Tab) -> None:
         "concurrency_limit": 2,
     }
 
-    def paint(names: list[str] | None, place: int | str, typed: Any, request: gr.Request) -> list[Any]:
-        return painted((names or [])[:MODELS], place, crf_options.read(typed), language(request))
+    def paint(
+        names: list[str] | None, place: int | str, voting: bool, names_of: Any, typed: Any, request: gr.Request
+    ) -> list[Any]:
+        chain = predictors.read(names_of, typed)
+        names = (names or [])[:MODELS]
+        return painted(names, place, crf_options.read(typed), language(request), chain, bool(voting))
 
-    def fields(request: gr.Request) -> str:
-        return drawn([crf_options], language(request))
+    def fields(request: gr.Request) -> list[str]:
+        lang = language(request)
+        return [drawn([crf_options], lang), predictors.html(lang)]
 
-    arguments = [models, chosen, controls]
+    arguments = [models, chosen, vote, predictors.picker, controls]
     painting = quiet | {"js": collecting(arguments)}
     tab.select(compare.offered, None, models, **compare.QUIET)
     models.change(examples, models, gallery, **quiet).then(paint, arguments, shown, **painting)
     gallery.click(picked, None, chosen, **quiet)
     upload.upload(uploaded, upload, [chosen, message], **quiet)
     chosen.change(paint, arguments, shown, **painting)
-    controls.input(paint, arguments, shown, trigger_mode="always_last", **painting)
+    changed = [controls.input, vote.change, predictors.picker.change, predictors.panel.input]
+    gr.on(changed, paint, arguments, shown, trigger_mode="always_last", **painting)
     opening = gr.context.Context.root_block.load
-    gr.on([opening], fields, None, controls, **compare.QUIET)
+    gr.on([opening], fields, None, [controls, predictors.panel], **compare.QUIET)
     gr.on([opening], first, None, models, **compare.QUIET)
 
 
@@ -175,48 +192,60 @@ def model(name: str, stamped: float) -> runs.Trained:
     return runs.load(found(name))
 
 
-@lru_cache(maxsize=2 * MODELS)
-def prediction(name: str, stamped: float, source: str, place: int | str) -> tuple[predict.Prediction, float]:
-    """What a model predicts for a picture, and the milliseconds it took; a moved CRF slider finds it here.
+@lru_cache(maxsize=2 * PLACES)
+def prediction(
+    voters: tuple[tuple[str, float], ...], source: str, place: int | str, chain: tuple[Predictor, ...]
+) -> tuple[predict.Prediction, float]:
+    """What models, each a name and a stamp, predict for a picture together, and the milliseconds it took; a moved CRF
+    slider finds it here.
 
     The first of two runs is not timed: it prepares the convolutions for this size.
     """
-    trained, image = model(name, stamped), picture(source, place).image
-    predict.predict(trained, image)
+    (trained, *others), image = [model(*voter) for voter in voters], picture(source, place).image
+    predict.predict(trained, image, chain, others)
     began = time.perf_counter()
-    return predict.predict(trained, image), (time.perf_counter() - began) * 1e3
+    return predict.predict(trained, image, chain, others), (time.perf_counter() - began) * 1e3
 
 
-def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any], lang: str) -> list[Any]:
-    """The legend, each model's caption and its picture before and after the CRF, and what went wrong."""
-    hidden: list[Any] = [gr.ImageSlider(visible=False)] * (MODELS - len(names))
+def painted(
+    names: Sequence[str],
+    place: int | str,
+    crf_options: dict[str, Any],
+    lang: str,
+    chain: Sequence[dict[str, Any]] = (),
+    voting: bool = False,
+) -> list[Any]:
+    """The legend, each model's caption and its picture before and after the CRF, and what went wrong.
+
+    `chain` are predictors that come before the CRF; with `voting`, the models' soft vote follows them.
+    """
     captions, sliders, legend, wrong = [], [], "", ""
     try:
         parameters = validated(Crf, crf_options)
+        predictors = tuple(validated(Predictor, each) for each in chain)
         source = "" if isinstance(place, str) else next(iter(names), "")  # an uploaded photograph is nobody's example
-        for name in names:
-            directory = found(name)
-            stamped = (directory / "weights.safetensors").stat().st_mtime
+        voters = [(name, (found(name) / "weights.safetensors").stat().st_mtime) for name in names]
+        for group in [(voter,) for voter in voters] + ([tuple(voters)] if voting and len(voters) > 1 else []):
             shown = picture(source, place)
-            before, milliseconds = prediction(name, stamped, source, place)
+            before, milliseconds = prediction(group, source, place, predictors)
             began = time.perf_counter()
             try:
                 after = before.refined(crf.refine(before.probabilities, shown.image, parameters, deadline=DEADLINE))
             except SeglabError as error:  # the models' own masks are shown all the same
                 after, wrong = before, views.render("message.html", lang, text=told(error, lang), kind="wrong")
             refined = (time.perf_counter() - began) * 1e3
-            trained = model(name, stamped)
+            trained = model(*group[0])
             labels = [before.labels, after.labels]
             sliders.append(
                 gr.ImageSlider([overlay(shown.image, each, trained.colors) for each in (before, after)], visible=True)
             )
-            scores = scored(labels, shown.truth, trained.classes, source)
+            name = views.named([found(group[0][0])])[0][0] if len(group) == 1 else say("Soft voting", lang)
             captions.append(
                 views.render(
                     "caption.html",
                     lang,
-                    name=views.named([directory])[0][0],
-                    scores=scores,
+                    name=name,
+                    scores=scored(labels, shown.truth, trained.classes, source),
                     things=None if before.instances is None else [each.instances.max() for each in (before, after)],
                     ms=milliseconds,
                     crf_ms=refined,
@@ -227,9 +256,9 @@ def painted(names: Sequence[str], place: int | str, crf_options: dict[str, Any],
     except SeglabError as error:
         wrong = views.render("message.html", lang, text=told(error, lang), kind="wrong")
         if not sliders:  # nothing is lost: what was on the page stays
-            return [gr.skip()] * (1 + 2 * MODELS) + [wrong]
-        hidden = [gr.ImageSlider(visible=False)] * (MODELS - len(sliders))
-    return [legend, *captions, *[""] * (MODELS - len(captions)), *sliders, *hidden, wrong]
+            return [gr.skip()] * (1 + 2 * PLACES) + [wrong]
+    left = PLACES - len(sliders)
+    return [legend, *captions, *[""] * left, *sliders, *[gr.ImageSlider(visible=False)] * left, wrong]
 
 
 def overlay(image: np.ndarray, found: predict.Prediction, colors: draw.Colors) -> np.ndarray:

@@ -229,8 +229,21 @@ class Term:
 class Hooks:
     """What a technique may change while a run trains; every hook does nothing until a technique overrides it."""
 
+    def on_order(self, order: list[int], rng: np.random.Generator) -> list[int]:
+        """Changes which training samples an epoch shows, and when; gives as many as it gets, some perhaps repeated."""
+        return order
+
+    def side(self, epoch: int, side: int) -> int:
+        """The longer side of an epoch's training images, in pixels, where it is `side` without this technique."""
+        return side
+
+    def strength(self, epoch: int) -> float:
+        """The share of samples and of batches, between 0 and 1, that the techniques get to change in an epoch."""
+        return 1.0
+
     def on_sample(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Changes one training sample; `rng` depends on seed, epoch, sample and technique alone."""
+        """Changes one training sample, whose arrays are others' too; `rng` depends on seed, epoch, sample and technique
+        alone."""
         return sample
 
     def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
@@ -348,9 +361,14 @@ class Optimizer(Entry, family="optimizers"):
 
 
 class Technique(Entry, family="techniques"):
-    """Something that changes data or training over time, through a few hooks."""
+    """Something that changes data or training over time, through a few hooks.
 
-    def refuses(self, config: RunConfig) -> str | None:
+    One that `changes_images` looks at no more than a Feed when it starts, so that it can be previewed.
+    """
+
+    changes_images: ClassVar[bool] = False
+
+    def refuses(self, config: RunConfig) -> SeglabError | None:
         """Why the technique cannot work with this configuration, or None."""
         return None
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 
-from seglab.data.base import VOID, Batch, Sample, Split
+from seglab.data.base import VOID, Batch, Data, Sample, Split
 from seglab.data.images import resize_image, resize_labels
+
+if TYPE_CHECKING:
+    from seglab.config import RunConfig
+    from seglab.entry import Hooks
 
 T = TypeVar("T")
 
@@ -27,23 +32,24 @@ def random(*place: int | str) -> np.random.Generator:
 class Cached:
     """A split at a training size, each sample decoded and resized when first asked for and then kept.
 
-    With `keep_truth` only the images are resized, not their masks and instances.
+    With `keep_truth` only the images are resized, not their masks and instances; with `forget` no sample is kept.
     """
 
-    def __init__(self, split: Split, side: int, keep_truth: bool = False):
-        self.split, self.side, self.keep_truth = split, side, keep_truth
+    def __init__(self, split: Split, side: int, keep_truth: bool = False, forget: bool = False):
+        self.split, self.side, self.keep_truth, self.forget = split, side, keep_truth, forget
         self.samples: list[Sample | None] = [None] * len(split)
 
     def __len__(self) -> int:
         return len(self.split)
 
     def __getitem__(self, index: int) -> Sample:
-        if self.samples[index] is None:
+        if (found := self.samples[index]) is None:
             sample = self.split[index]
             small = at_side(sample, self.side)
             stored = {"mask": sample.mask, "instances": sample.instances} if self.keep_truth else {}
-            self.samples[index] = replace(small, **stored)
-        return self.samples[index]
+            found = replace(small, **stored)
+            self.samples[index] = None if self.forget else found
+        return found
 
 
 def at_side(sample: Sample, side: int) -> Sample:
@@ -52,6 +58,59 @@ def at_side(sample: Sample, side: int) -> Sample:
     return replace(
         sample, image=resize_image(sample.image, side), mask=resize_labels(sample.mask, side), instances=instances
     )
+
+
+class Feed:
+    """What a run learns from: its training samples in each epoch's order, and in batches as its techniques make them.
+
+    What it gives depends on the seed, the epoch and the places asked for alone. A place is that of a sample among the n
+    of `train`; where an epoch shows a sample again, its second place is n further on, its third another n.
+    """
+
+    def __init__(self, config: RunConfig, data: Data, forget: bool = False):
+        self.config, self.data = config, data
+        self.train = Cached(data.train, config.image_size, forget=forget)
+        self.hooks: dict[str, Hooks] = {}
+
+    def order(self, epoch: int) -> list[int]:
+        """The places of an epoch's samples, as many as there are samples."""
+        order = random(self.config.seed, epoch, "order").permutation(len(self.train)).tolist()
+        for name, hooks in self.hooks.items():
+            order = hooks.on_order(order, random(self.config.seed, epoch, name, "order"))
+        shown: Counter[int] = Counter()
+        places = []
+        for n in order:
+            places.append(n + len(self.train) * shown[n])
+            shown[n] += 1
+        return places
+
+    def batch(self, epoch: int, places: list[int]) -> Batch:
+        """The samples at these places as the techniques make them in this epoch."""
+        side, strength = self.config.image_size, 1.0
+        for hooks in self.hooks.values():
+            side, strength = hooks.side(epoch, side), strength * hooks.strength(epoch)
+
+        def spared(*place: int | str) -> bool:
+            return strength < 1 and random(self.config.seed, epoch, *place, "strength").random() >= strength
+
+        index = [place % len(self.train) for place in places]
+        samples = [self.train[n] for n in index]
+        if side != self.config.image_size:
+            samples = [at_side(sample, side) for sample in samples]
+        for name, hooks in self.hooks.items():
+            samples = [
+                sample if spared(place, name) else hooks.on_sample(sample, random(self.config.seed, epoch, place, name))
+                for sample, place in zip(samples, places, strict=True)
+            ]
+        batch = collated(samples, index, self.targets)
+        for name, hooks in self.hooks.items():
+            if not spared(places[0], name, "batch"):
+                batch = hooks.on_batch(batch, random(self.config.seed, epoch, places[0], name, "batch"))
+        return batch
+
+    def targets(self, sample: Sample) -> dict[str, np.ndarray]:
+        """What the objective needs of a sample besides its mask."""
+        return self.config.model.targets(sample)
 
 
 def batches(order: Sequence[int], batch_size: int) -> list[list[int]]:
@@ -81,6 +140,13 @@ def collated(
             name: torch.from_numpy(stacked([each[name] for each in made], 0)).permute(0, 3, 1, 2) for name in made[0]
         },
     )
+
+
+def separated(batch: Batch) -> list[Sample]:
+    """The images and masks of a batch, each as a sample of the batch's size."""
+    images = batch.images.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    masks = batch.masks.to(torch.uint8).numpy()
+    return [Sample(image, mask) for image, mask in zip(images, masks, strict=True)]
 
 
 def stacked(arrays: Sequence[np.ndarray], fill: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from seglab.data.base import Batch, Data, spread
 from seglab.entry import Hooks, Outputs, SeglabError, Term
 from seglab.evaluate import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped
-from seglab.loader import Cached, ahead, batches, collated, random
+from seglab.loader import Cached, Feed, ahead, batches, random
 from seglab.model import Segmenter, parameters
 
 REPORT_SECONDS = 0.5  # between two Stepped events
@@ -36,7 +36,7 @@ class Best:
     val_miou: float | None
 
 
-class Run:
+class Run(Feed):
     """Everything one training run consists of; `state_dict` is what another needs to go on from the same place.
 
     `weights` are the model's initial weights, where they come from elsewhere; without `fresh`, pretrained weights are
@@ -53,10 +53,9 @@ class Run:
         should_stop: Callable[[], bool] = lambda: False,
     ):
         torch.set_num_threads(threads)
-        self.config, self.should_stop, self.threads = config, should_stop, threads
+        super().__init__(config, folded(config.data.open(), config))
+        self.should_stop, self.threads = should_stop, threads
         self.device = torch.device(device)
-        self.data = folded(config.data.open(), config)
-        self.train = Cached(self.data.train, config.image_size)
         few = random(config.seed, "scored").permutation(len(self.data.train))[: len(self.data.val)]
         scored = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
         self.scored = {name: Cached(split, config.image_size, keep_truth=True) for name, split in scored.items()}
@@ -79,7 +78,7 @@ class Run:
             config.model.start(self)
         self.model.to(self.device, memory_format=torch.channels_last)
         self.loss = config.loss
-        self.hooks: dict[str, Hooks] = {technique.name: technique.start(self) for technique in config.techniques}
+        self.hooks = {technique.name: technique.start(self) for technique in config.techniques}
         self.optimizer = config.optimizer.build(self.model)
         self.steps_per_epoch = len(batches(range(len(self.train)), config.batch_size))
         self.total_steps = self.steps_per_epoch * config.epochs
@@ -154,14 +153,7 @@ class Run:
         return model
 
     def batch(self, epoch: int, places: list[int]) -> Batch:
-        """The training samples at these places as the techniques make them in this epoch."""
-        samples = [self.train[n] for n in places]
-        for name, hooks in self.hooks.items():
-            rngs = (random(self.config.seed, epoch, n, name) for n in places)
-            samples = [hooks.on_sample(sample, rng) for sample, rng in zip(samples, rngs, strict=True)]
-        batch = collated(samples, places, self.config.model.targets)
-        for name, hooks in self.hooks.items():
-            batch = hooks.on_batch(batch, random(self.config.seed, epoch, places[0], name, "batch"))
+        batch = super().batch(epoch, places)
         if self.device.type == "cuda":
             batch.images, batch.masks = batch.images.pin_memory(), batch.masks.pin_memory()
         return batch
@@ -294,8 +286,7 @@ def train(run: Run) -> Iterator[Event]:
         epoch, done = divmod(run.step, run.steps_per_epoch)
         for hooks in run.hooks.values():
             hooks.on_epoch(epoch)
-        order = random(run.config.seed, epoch, "order").permutation(len(run.train)).tolist()
-        places = batches(order, run.config.batch_size)[done:]
+        places = batches(run.order(epoch), run.config.batch_size)[done:]
         with closing(ahead(lambda places, epoch=epoch: run.batch(epoch, places), places)) as loader:
             began = time.monotonic()
             for batch in loader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 from seglab.data.base import Sample
 from seglab.data.streets import WEATHERS, Streets
 from seglab.entry import Dataset, SeglabError, validated
+from seglab.runs import CHECKPOINTS
 
 CAR, PERSON = 7, 8
 
@@ -135,6 +137,24 @@ def test_mixed_weather_gives_all_four_equally_often(scenes):
     assert {domain: domains.count(domain) for domain in WEATHERS} == dict.fromkeys(WEATHERS, 25)
 
 
+def test_a_weather_left_out_is_the_only_one_reported_and_is_not_learned_or_chosen_from():
+    for weather, seen in (("mixed", {"day", "dusk", "rain"}), ("day", {"day"})):
+        data = Streets(train_images=9, val_images=9, weather=weather, left_out="fog").open()
+        train, search, val = ([scene.domain for scene in part] for part in (data.train, data.search, data.val))
+        assert set(train) == set(search) == seen and val == ["fog"] * 5
+        assert all(train.count(domain) == 9 / len(seen) for domain in seen)
+
+
+def test_no_scene_has_a_weather_if_the_only_one_is_left_out():
+    with pytest.raises(SeglabError, match="left_out: fog is the weather of all scenes"):
+        Streets(weather="fog", left_out="fog").open()
+
+
+def test_the_default_scenes_are_those_that_shipped_models_learned_from():
+    shipped = json.loads((CHECKPOINTS / "unet" / "dataset.json").read_text())["digests"]
+    assert Streets(train_images=800).open().digests == shipped
+
+
 def test_weather_changes_the_picture_and_not_the_street():
     """All but 1 % of the mask stays, as walls are cut into more pieces in fog, and their corners rounded."""
     for index in range(6):
@@ -161,6 +181,7 @@ def test_a_split_s_digest_changes_with_its_own_scenes_alone():
         ({"train_images": 401}, {"train"}),
         ({"val_images": 98}, {"search", "val"}),
         ({"weather": "fog"}, {"train", "search", "val"}),
+        ({"left_out": "fog"}, {"train", "search", "val"}),
         ({"size": 129}, {"train", "search", "val"}),
     ]:
         after = Streets(**options).open().digests
@@ -168,7 +189,8 @@ def test_a_split_s_digest_changes_with_its_own_scenes_alone():
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("weather", "snow"), ("train_images", 1), ("val_images", 1), ("size", 63), ("sise", 128)]
+    ("option", "value"),
+    [("weather", "snow"), ("left_out", "snow"), ("train_images", 1), ("val_images", 1), ("size", 63), ("sise", 128)],
 )
 def test_a_bad_option_is_named(option, value):
     with pytest.raises(SeglabError, match=option):

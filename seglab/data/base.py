@@ -96,6 +96,12 @@ class Data:
         )
 
 
+def label_counts(samples: Sequence[Sample], num_classes: int) -> np.ndarray:
+    """int64 (N, K): how many pixels of each class every sample has."""
+    masks = (samples[n].mask.ravel() for n in range(len(samples)))
+    return np.stack([np.bincount(mask, minlength=VOID + 1)[:num_classes] for mask in masks])
+
+
 def spread(count: int, most: int) -> list[int]:
     """At most `most` places of `count`, evenly spread."""
     shown = min(count, most)

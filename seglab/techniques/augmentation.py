@@ -6,39 +6,41 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from seglab.data.base import VOID, Sample
-from seglab.entry import Hooks, Technique
+from seglab.data.base import VOID, Sample, label_counts
+from seglab.entry import Hooks, SeglabError, Technique
 
 if TYPE_CHECKING:
-    from seglab.train import Run
+    from seglab.loader import Feed
 
 
 class Augmentation(Technique):
     """Changes a share of the training samples at random, image, mask and instances alike."""
 
+    changes_images = True
     p: Annotated[float, Field(ge=0, le=1, description="share of the samples that are changed")] = 0.5
 
     def transform(self, height: int, width: int) -> Any:
         """The albumentations transform for samples of this size; it fills what it uncovers in masks with void."""
         raise NotImplementedError
 
-    def start(self, run: Run) -> Hooks:
+    def start(self, run: Feed) -> Hooks:
         return Augmenting(self.p, self.transform)
 
 
 class Augmenting(Hooks):
-    """Applies an albumentations transform to a share `p` of the samples, drawn anew for each."""
+    """Applies an albumentations transform to a share `p` of the samples, drawn anew for each; with `classes`, only of
+    those that show one of them."""
 
-    def __init__(self, p: float, transform: Callable[[int, int], Any]):
-        self.p, self.transform = p, lru_cache(maxsize=64)(transform)
+    def __init__(self, p: float, transform: Callable[[int, int], Any], classes: np.ndarray | None = None):
+        self.p, self.transform, self.classes = p, lru_cache(maxsize=64)(transform), classes
 
     def on_sample(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        if rng.random() >= self.p:
+        if rng.random() >= self.p or (self.classes is not None and not np.isin(sample.mask, self.classes).any()):
             return sample
         transform = self.transform(*sample.mask.shape)
         transform.set_random_state(rng, Random(int(rng.integers(2**63))))
@@ -68,18 +70,25 @@ class Flip(Augmentation):
 
 
 class Rotate(Augmentation):
-    """Turns the picture by a small angle; the corners become void.
+    """Turns the picture by a small angle; the corners become void, or mirror what is beside them.
+
+    A thing and its mirror image in a corner count as one instance.
 
     Source: albumentations.Rotate.
     """
 
     name = "rotate"
     degrees: Annotated[float, Field(ge=0, le=180, description="largest angle, to either side")] = 10.0
+    fill: Annotated[
+        Literal["void", "reflect"], Field(description="what fills the corners: void, or the picture mirrored")
+    ] = "void"
 
     def transform(self, height: int, width: int) -> Any:
         import albumentations as A
+        import cv2
 
-        return A.Rotate(limit=(-self.degrees, self.degrees), fill=0, fill_mask=VOID, p=1)
+        border = {"void": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT_101}[self.fill]
+        return A.Rotate(limit=(-self.degrees, self.degrees), border_mode=border, fill=0, fill_mask=VOID, p=1)
 
 
 class Crop(Augmentation):
@@ -124,3 +133,120 @@ class Color(Augmentation):
             hue=(-self.hue, self.hue),
             p=1,
         )
+
+
+class Contrast(Augmentation):
+    """Makes light and dark differ more or less, around the picture's mean.
+
+    Source: albumentations.ColorJitter, its contrast alone.
+    """
+
+    name = "contrast"
+    contrast: Annotated[float, Field(ge=0, le=1, description="largest change of contrast")] = 0.4
+
+    def transform(self, height: int, width: int) -> Any:
+        import albumentations as A
+
+        same = (1.0, 1.0)
+        contrast = (1 - self.contrast, 1 + self.contrast)
+        return A.ColorJitter(brightness=same, contrast=contrast, saturation=same, hue=(0.0, 0.0), p=1)
+
+
+class Sharpness(Augmentation):
+    """Makes edges and grain stand out, as an over-sharpened photograph does; brightness stays.
+
+    Source: albumentations.Sharpen, with the kernel's sum kept at 1.
+    """
+
+    name = "sharpness"
+    amount: Annotated[
+        float, Field(ge=0, le=1, description="largest share of the edges that is added; 0.125 is Pillow's filter")
+    ] = 0.25
+
+    def transform(self, height: int, width: int) -> Any:
+        import albumentations as A
+
+        return A.Sharpen(alpha=(0.0, self.amount), lightness=(1.0, 1.0), method="kernel", p=1)
+
+
+class Blur(Augmentation):
+    """Blurs the picture, as a lens out of focus does; the mask stays sharp.
+
+    Source: albumentations.GaussianBlur.
+    """
+
+    name = "blur"
+    sigma: Annotated[
+        float,
+        Field(ge=0.1, le=10, description="largest standard deviation of the blur, in pixels of the training image"),
+    ] = 1.0
+
+    def transform(self, height: int, width: int) -> Any:
+        import albumentations as A
+
+        return A.GaussianBlur(sigma_limit=(0.1, self.sigma), blur_limit=0, p=1)
+
+
+class Noise(Augmentation):
+    """Adds noise to each pixel and colour, as a sensor does in the dark.
+
+    Source: albumentations.GaussNoise.
+    """
+
+    name = "noise"
+    std: Annotated[
+        float, Field(ge=0, le=0.5, description="largest standard deviation of the noise, as a share of white")
+    ] = 0.08
+
+    def transform(self, height: int, width: int) -> Any:
+        import albumentations as A
+
+        return A.GaussNoise(std_range=(0.0, self.std), p=1)
+
+
+class Elastic(Augmentation):
+    """Bends the picture like rubber, smoothly and by a few pixels; it can be aimed at the images with rare classes.
+
+    Aimed, it bends only images that show a rare class, so that what there is little of comes in more shapes.
+
+    Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, section 3.1: random displacements on a 3 x 3
+    grid, with a standard deviation of 10 pixels in an image 572 wide, interpolated bicubically.
+    """
+
+    name = "elastic"
+    displacement: Annotated[
+        float, Field(ge=0, le=0.1, description="standard deviation of the displacements, as a share of the longer side")
+    ] = 0.0175
+    grid: Annotated[int, Field(ge=2, le=10, description="cells to a side of the grid; more bend smaller parts")] = 3
+    rarer_than: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1,
+            description="bend only images that show a class with less than this share of the pixels; empty: all",
+        ),
+    ] = None
+
+    def transform(self, height: int, width: int) -> Any:
+        from seglab.techniques._elastic import CoarseElastic
+
+        return CoarseElastic(std=self.displacement * max(height, width), grid=self.grid)
+
+    def start(self, run: Feed) -> Hooks:
+        return Augmenting(self.p, self.transform, None if self.rarer_than is None else self.rare(run))
+
+    def rare(self, run: Feed) -> np.ndarray:
+        """The classes of the training images that have less than `rarer_than` of their pixels."""
+        pixels = label_counts(run.train, len(run.data.classes)).sum(0)
+        shares = pixels / max(1, pixels.sum())
+        rare = np.flatnonzero((pixels > 0) & (shares < self.rarer_than))
+        if not len(rare):
+            least = int(np.where(pixels > 0, shares, 2).argmin())
+            raise SeglabError(
+                "elastic.rarer_than: no class has less than {share} of the training pixels; the rarest, {rarest}, has "
+                "{least}",
+                share=self.rarer_than,
+                rarest=run.data.classes[least],
+                least=f"{shares[least]:.4f}",
+            )
+        return rare

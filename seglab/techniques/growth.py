@@ -1,0 +1,73 @@
+"""Training that grows from small and easy to large and hard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+from torch.nn.modules.dropout import _DropoutNd as Dropout
+
+from seglab.entry import Hooks, SeglabError, Technique
+
+if TYPE_CHECKING:
+    from seglab.config import RunConfig
+    from seglab.train import Run
+
+MULTIPLE, SMALLEST = 32, 32  # pixels: networks pad to this, so a side in between would cost as much
+
+
+class ProgressiveSize(Technique):
+    """Trains on small images first, with little augmentation and dropout, and on larger ones with more as it goes on.
+
+    Both grow from their start to the whole in equal steps, as often as there are sizes; sides between the first and the
+    whole are multiples of 32 pixels. Where the paper makes each augmentation stronger, here it is made more often: the
+    other techniques change a growing share of what they would change.
+
+    Source: Tan and Le 2021, https://arxiv.org/abs/2104.00298, algorithm 1 and table 6.
+    """
+
+    name = "progressive_size"
+    changes_images = True
+    sizes: Annotated[int, Field(ge=2, le=10, description="how many image sizes there are, the whole one included")] = 4
+    start_size: Annotated[float, Field(gt=0, le=1, description="image size at the start, as a share of the whole")] = (
+        0.5
+    )
+    start_strength: Annotated[
+        float, Field(ge=0, le=1, description="augmentation and dropout at the start, as a share of the whole")
+    ] = 0.3
+
+    def refuses(self, config: RunConfig) -> SeglabError | None:
+        if config.epochs < 2:
+            return SeglabError("the size grows between epochs; epochs must be 2 or more")
+        return super().refuses(config)
+
+    def start(self, run: Run) -> Hooks:
+        return Growing(self, run)
+
+
+class Growing(Hooks):
+    """The size and the strength in each epoch of one run."""
+
+    def __init__(self, options: ProgressiveSize, run: Run):
+        self.options, self.run = options, run
+        self.dropout: list[tuple[Dropout, float]] | None = None  # every such layer with its whole share
+
+    def grown(self, epoch: int, start: float) -> float:
+        """What has grown from `start` to 1, in the steps of the sizes."""
+        epochs = self.run.config.epochs
+        sizes = min(self.options.sizes, epochs)
+        return start + (1 - start) * (epoch * sizes // epochs) / (sizes - 1)
+
+    def side(self, epoch: int, side: int) -> int:
+        grown = round(side * self.grown(epoch, self.options.start_size) / MULTIPLE) * MULTIPLE
+        return min(side, max(SMALLEST, grown)) if self.grown(epoch, 0) < 1 else side
+
+    def strength(self, epoch: int) -> float:
+        return self.grown(epoch, self.options.start_strength)
+
+    def on_epoch(self, epoch: int) -> None:
+        if self.dropout is None:
+            modules = self.run.model.net.modules()
+            self.dropout = [(module, module.p) for module in modules if isinstance(module, Dropout)]
+        for module, whole in self.dropout:
+            module.p = whole * self.strength(epoch)

@@ -1,0 +1,165 @@
+"""Techniques that mix the images of a batch: their pixels, or the statistics of their features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from seglab.data.base import Batch
+from seglab.entry import Hooks, SeglabError, Technique, Term
+
+if TYPE_CHECKING:
+    from seglab.config import RunConfig
+    from seglab.loader import Feed
+    from seglab.train import Run
+
+
+class Mixing(Technique):
+    """What needs other images in the batch."""
+
+    def refuses(self, config: RunConfig) -> SeglabError | None:
+        if config.batch_size == 1:
+            return SeglabError("it mixes the images of a batch; batch_size must be 2 or more")
+        return super().refuses(config)
+
+
+class CutMix(Mixing):
+    """Pastes a box from another image of the batch, with its mask, so that things appear in other surroundings.
+
+    Every image that is changed gets a box of its own, anywhere, with a share 1 - l of the area less what lies outside,
+    and l from Beta(alpha, alpha).
+
+    Source: Yun et al. 2019, https://arxiv.org/abs/1905.04899, eq. 1 and 2; masks are cut as the images are.
+    """
+
+    name = "cutmix"
+    changes_images = True
+    p: Annotated[float, Field(ge=0, le=1, description="share of the samples that are changed")] = 0.5
+    alpha: Annotated[
+        float, Field(gt=0, le=10, description="1: boxes of any area alike; less: mostly tiny or huge; more: about half")
+    ] = 1.0
+
+    def start(self, run: Feed) -> Hooks:
+        return Pasting(self.p, self.alpha)
+
+
+class Pasting(Hooks):
+    """CutMix on batches, with everything that belongs to their pixels; void is pasted as void."""
+
+    def __init__(self, p: float, alpha: float):
+        self.p, self.alpha = p, alpha
+
+    def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        count = len(batch.images)
+        if count < 2:
+            return batch
+        size, shift = batch.masks.shape[-2:], int(rng.integers(1, count))
+        before = [batch.images, batch.masks, *batch.targets.values()]
+        after = [values.clone() for values in before]
+        for n in np.flatnonzero(rng.random(count) < self.p):
+            part = ..., *box(size, 1 - rng.beta(self.alpha, self.alpha), rng)
+            for old, new in zip(before, after, strict=True):
+                new[n][part] = old[(n + shift) % count][part]
+        images, masks, *targets = after
+        return replace(batch, images=images, masks=masks, targets=dict(zip(batch.targets, targets, strict=True)))
+
+
+def box(size: tuple[int, int], share: float, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a box anywhere, with this share of the area and the shape of the whole, cut at its edges."""
+    sides = []
+    for side in size:
+        middle, half = rng.integers(side), side * share**0.5 / 2
+        sides.append(slice(max(0, round(middle - half)), min(side, round(middle + half))))
+    return tuple(sides)
+
+
+class MixStyle(Mixing):
+    """Mixes the styles of images, the means and deviations of shallow features, so that less comes to hang on them.
+
+    Where skip connections take a stage's features to the decoder, they take the mixed ones. The paper mixes after the
+    second and third stage of a ResNet, as stages are counted here.
+
+    Source: Zhou et al. 2021, https://arxiv.org/abs/2104.02008: (x - m) / s (l s + (1 - l) s') + l m + (1 - l) m', with
+    m and s the mean and deviation of each channel of an image, m' and s' another's, and l from Beta(alpha, alpha).
+    """
+
+    name = "mixstyle"
+    p: Annotated[
+        float, Field(ge=0, le=1, description="chance that a stage's features are mixed, drawn at every step")
+    ] = 0.5
+    alpha: Annotated[
+        float,
+        Field(gt=0, le=10, description="of Beta(alpha, alpha): small values leave one of the two styles nearly alone"),
+    ] = 0.1
+    first: Annotated[int, Field(ge=1, le=8, description="first stage that is mixed, counted from the image")] = 1
+    last: Annotated[int, Field(ge=1, le=8, description="last stage that is mixed; the paper advises shallow ones")] = 2
+    across_domains: Annotated[
+        bool,
+        Field(description="mix only with images of another domain, where the data has domains"),
+    ] = True
+
+    def refuses(self, config: RunConfig) -> SeglabError | None:
+        if self.first > self.last:
+            return SeglabError(
+                "first is {first} and last {last}; first can be at most last", first=self.first, last=self.last
+            )
+        return super().refuses(config)
+
+    def start(self, run: Run) -> Hooks:
+        stages = run.model.net.stages()
+        if self.last > len(stages):
+            raise SeglabError(
+                "mixstyle.last: {last} is too many; the encoder of {model} has {count} stages",
+                last=self.last,
+                model=run.config.model.name,
+                count=len(stages),
+            )
+        return Styling(self, stages[self.first - 1 : self.last], run)
+
+
+class Styling(Hooks):
+    """MixStyle in some stages of a run's network, while it computes the loss of a training step and never else."""
+
+    def __init__(self, options: MixStyle, stages: list[nn.Module], run: Run):
+        self.options, self.stages, self.run = options, stages, run
+
+    def objective(self, batch: Batch, inner: Callable[[Batch], dict[str, Term]]) -> dict[str, Term]:
+        if len(batch.images) < 2 or not self.options.p:
+            return inner(batch)
+        others = self.others(batch)
+
+        def mix(stage: nn.Module, inputs: Any, features: Tensor) -> Tensor:
+            # another technique may send other images through the network within this step
+            if len(features) != len(others) or torch.rand(()) >= self.options.p:
+                return features
+            return mixed(features, others, self.options.alpha)
+
+        with ExitStack() as hooked:
+            for stage in self.stages:
+                hooked.callback(stage.register_forward_hook(mix).remove)
+            return inner(batch)
+
+    def others(self, batch: Batch) -> Tensor:
+        """The place in the batch of each image's partner, drawn from the other domains where it can be."""
+        allowed = 1 - torch.eye(len(batch.index))
+        if self.options.across_domains:
+            domains = [self.run.train[n].domain for n in batch.index.tolist()]
+            apart = torch.tensor([[float(one != other) for other in domains] for one in domains])
+            allowed = torch.where(apart.any(1, keepdim=True), apart, allowed)
+        return torch.multinomial(allowed, 1)[:, 0]
+
+
+def mixed(features: Tensor, others: Tensor, alpha: float) -> Tensor:
+    """Features (B, C, H, W) whose channels have a mean and deviation between their own and those of others' images."""
+    mean = features.mean((2, 3), keepdim=True).detach()
+    std = (features.var((2, 3), keepdim=True) + 1e-6).sqrt().detach()
+    share = torch.distributions.Beta(alpha, alpha).sample((len(features), 1, 1, 1)).to(features)
+    other_mean, other_std = (values[others.to(features.device)] for values in (mean, std))
+    return (features - mean) / std * (share * std + (1 - share) * other_std) + share * mean + (1 - share) * other_mean

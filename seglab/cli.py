@@ -18,7 +18,7 @@ import numpy as np
 
 from seglab.config import RunConfig
 from seglab.data.base import spread
-from seglab.entry import FAMILIES, Dataset, Entry, Predictor, SeglabError, refusal_of, shown, validated
+from seglab.entry import FAMILIES, Entry, Predictor, SeglabError, refusal_of, shown, validated
 
 MOST_MEGAPIXELS = 128  # of a photograph that is labelled
 PREDICTED = 2**23  # pixels; a larger photograph is labelled at this size, its label map enlarged again
@@ -122,8 +122,12 @@ def parser() -> Parser:
 
     checking = command(data, "open a data source and report what is there and what is wrong")
     checking.set_defaults(dotted=True)
-    checking.add_argument("--sheet", type=Path, metavar="FILE", help="draw 16 validation images with their masks")
+    checking.add_argument("--sheet", type=Path, metavar="FILE", help="draw 16 validation images with their masks; "
+        "with --techniques, 16 training images, each followed by what they make of it")  # fmt: skip
     checking.add_argument("--data", required=True, help="the data source, such as folder; options: --data.root DIR")
+    checking.add_argument("--techniques", help="what to draw on the sheet, such as crop,cutmix; options: "
+        "--techniques.crop.p 1")  # fmt: skip
+    checking.add_argument("--image_size", default=128, help="their longer side in training (default: 128)")
 
     describing = command(describe, "show what a network is made of: its size, its cost, how far it sees, its structure")
     describing.set_defaults(dotted=True)
@@ -193,10 +197,10 @@ def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
     return config
 
 
-def refuse_others(options: dict[str, str], field: str, allowed: str) -> None:
-    """Raises SeglabError for an option of anything but the one field that a command takes options of."""
+def refuse_others(options: dict[str, str], allowed: str, *fields: str) -> None:
+    """Raises SeglabError for an option of anything but the fields that a command takes options of."""
     for place in options:
-        if not place.startswith(f"{field}."):
+        if place.split(".")[0] not in fields:
             raise SeglabError("--{place} is not an option here; allowed: {allowed}", place=place, allowed=allowed)
 
 
@@ -345,7 +349,7 @@ def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Pre
     entries = picked(arguments.predictors, "predictors")
     if arguments.crf and not any(entry["name"] == "crf" for entry in entries):
         entries += picked("crf", "predictors")
-    refuse_others(options, "predictors", "--predictors.NAME.OPTION")
+    refuse_others(options, "--predictors.NAME.OPTION", "predictors")
     for place, value in options.items():
         assigned(entries, place.split(".")[1:], value, place)
     return [validated(Predictor, entry) for entry in entries]
@@ -501,8 +505,13 @@ def ship(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab.data import folder
 
-    refuse_others(options, "data", "--data.OPTION")
-    dataset = validated(Dataset, settings({"data": arguments.data}, options)["data"])
+    refuse_others(options, "--data.OPTION, --techniques.NAME.OPTION", "data", "techniques")
+    techniques = picked(arguments.techniques or "", "techniques")
+    given = {"data": arguments.data, "techniques": techniques, "image_size": arguments.image_size}
+    config = validated(RunConfig, settings(given, options))
+    if config.techniques and not arguments.sheet:
+        raise SeglabError("--techniques needs --sheet FILE, on which they are drawn")
+    dataset = config.data
     if isinstance(dataset, folder.Folder):
         with waiting("reading the data"):
             report = dataset.report()
@@ -518,7 +527,12 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
         from seglab import draw
 
-        shown = [found.val[n] for n in spread(len(found.val), 16)]
+        if config.techniques:
+            from seglab.preview import preview
+
+            shown = [sample for pair in preview(config, 16)[1] for sample in pair]
+        else:
+            shown = [found.val[n] for n in spread(len(found.val), 16)]
         Image.fromarray(draw.contact_sheet(shown, found.colors)).save(arguments.sheet)
     return 0
 
@@ -529,7 +543,7 @@ def describe(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab import draw
     from seglab.anatomy import anatomy, milliseconds
 
-    refuse_others(options, "model", "--model.OPTION")
+    refuse_others(options, "--model.OPTION", "model")
     config = validated(RunConfig, settings({"model": arguments.model, "image_size": arguments.image_size}, options))
     model, side = config.model, config.image_size
     found = anatomy(model, side=side)

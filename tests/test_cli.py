@@ -349,6 +349,26 @@ def test_data_reports_a_folder_file_by_file_and_draws_a_sheet(capsys, tmp_path):
     assert code == 0 and "4 training, 10 search and 10 validation images" in out
 
 
+def test_data_draws_what_techniques_make_of_the_training_images(capsys, tmp_path):
+    few = ["data", "--data", "streets", "--data.train_images", "6", "--data.val_images", "2", "--data.size", "64"]
+    sheet = ["--sheet", tmp_path / "sheet.png"]
+    code, _, err = seglab(
+        capsys, *few, *sheet, "--techniques", "flip", "--techniques.flip.p", "1", "--image_size", "64"
+    )
+    assert code == 0, err
+    found = np.array(Image.open(tmp_path / "sheet.png"))
+    before, after = found[:48, :64], found[:48, 132:196]  # image, mask, 4 pixels between, then the same flipped
+    assert np.array_equal(before[:, ::-1], after) and not np.array_equal(before, after)
+    for options, words in (
+        ([*sheet, "--techniques", "ema"], "no technique that changes images"),
+        (["--techniques", "flip"], "--sheet FILE"),
+        ([*sheet, "--techniques", "flpi"], "did you mean 'flip'"),
+        ([*sheet, "--techniques", "flip", "--techniques.crop.p", "1"], "--techniques.crop.p"),
+    ):
+        code, _, err = seglab(capsys, *few, *options)
+        assert code == 2 and words in err
+
+
 def test_describe_shows_what_a_network_is_made_of(capsys, tmp_path):
     arguments = ["describe", "unet", "--model.width", "8", "--model.depth", "2", "--image_size", "64", "--threads", "1"]
     code, out, err = seglab(capsys, *arguments, "--png", tmp_path / "unet.png")

@@ -1,21 +1,43 @@
 """What every technique must do, and what each one changes."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageEnhance, ImageFilter
 
 from seglab import train as training
-from seglab.config import RunConfig  # noqa: F401 - registers the entries
-from seglab.data.base import Sample
-from seglab.entry import FAMILIES, SeglabError
-from seglab.loader import random
-from seglab.techniques.augmentation import Augmentation, Color, Crop, Flip, Rotate
+from seglab.config import RunConfig
+from seglab.data.base import VOID, Sample, label_counts
+from seglab.entry import FAMILIES, SeglabError, validated
+from seglab.loader import Cached, batches, collated, random
+from seglab.preview import preview
+from seglab.techniques.augmentation import (
+    Augmentation,
+    Blur,
+    Contrast,
+    Crop,
+    Elastic,
+    Flip,
+    Noise,
+    Rotate,
+    Sharpness,
+)
+from seglab.techniques.mixing import CutMix, box, mixed
+from seglab.techniques.sampling import chances
 from tests.conftest import tiny
 
 TECHNIQUES = FAMILIES["techniques"].entries
 AUGMENTATIONS = {name: entry for name, entry in TECHNIQUES.items() if issubclass(entry, Augmentation)}
+COLORS = {"color", "contrast", "sharpness", "blur", "noise"}  # those that move nothing
+CHANCES = [name for name, entry in TECHNIQUES.items() if "p" in entry.model_fields]
+
+
+def all_of(name):
+    """The technique with everything it may change changed."""
+    return {"name": name} | ({"p": 1.0} if name in CHANCES else {})
 
 
 def coded(height=96, width=128, instances=True):
@@ -27,10 +49,14 @@ def coded(height=96, width=128, instances=True):
     return Sample(image, mask, ids if instances else None)
 
 
-@pytest.mark.parametrize("name", [name for name in AUGMENTATIONS if name != "color"])  # the code is in the colours
+MOVING = [(name, {}) for name in AUGMENTATIONS if name not in COLORS]  # the code is in the colours
+MOVING += [("rotate", {"fill": "reflect", "degrees": 45}), ("elastic", {"displacement": 0.05, "grid": 5})]
+
+
+@pytest.mark.parametrize(("name", "options"), MOVING)
 @pytest.mark.parametrize("instances", [True, False])
-def test_image_mask_and_instances_stay_aligned(name, instances):
-    hooks = AUGMENTATIONS[name](p=1.0).start(None)
+def test_image_mask_and_instances_stay_aligned(name, options, instances):
+    hooks = AUGMENTATIONS[name](p=1.0, **options).start(None)
     for seed in range(20):
         before = coded(instances=instances)
         after = hooks.on_sample(before, random(seed))
@@ -81,17 +107,446 @@ def test_rotate_fills_the_corners_with_void():
     assert (after.mask[0, 0], after.mask[-1, -1]) == (255, 255) and after.instances[0, 0] == 0
 
 
+def test_rotate_can_fill_the_corners_from_the_picture():
+    before = coded(64, 64)
+    for seed in range(5):
+        after = Rotate(p=1, degrees=45, fill="reflect").start(None).on_sample(before, random(seed))
+        assert not (after.mask == VOID).any() and after.image[0].any(axis=-1).mean() > 0.5
+
+
 def test_crop_enlarges():
     after = Crop(p=1, smallest=0.2).start(None).on_sample(coded(64, 64), random(2))
     changes = (np.diff(after.mask.astype(int), axis=1) != 0).sum()
     assert 0 < changes < (np.diff(coded(64, 64).mask.astype(int), axis=1) != 0).sum()
 
 
-def test_color_moves_nothing():
+@pytest.mark.parametrize("name", COLORS)
+def test_what_changes_colors_moves_nothing(name):
     before = coded()
-    after = Color(p=1).start(None).on_sample(before, random(0))
+    after = AUGMENTATIONS[name](p=1).start(None).on_sample(before, random(0))
     assert np.array_equal(after.mask, before.mask) and np.array_equal(after.instances, before.instances)
     assert not np.array_equal(after.image, before.image)
+
+
+def smooth(height=48, width=64):
+    """A picture with soft edges, well inside black and white, so that nothing is cut off."""
+    rows, columns = np.mgrid[:height, :width]
+    waves = [np.sin(rows / 5 + k) * np.cos(columns / (4 + k)) for k in range(3)]
+    image = (127 + 40 * np.stack(waves, -1)).astype(np.uint8)
+    return Sample(image, np.zeros((height, width), np.uint8))
+
+
+def nearest(after, candidates):
+    """The candidate that a changed image is, up to rounding."""
+    distances = [np.abs(after.astype(int) - np.asarray(image).astype(int)).max() for image in candidates]
+    assert min(distances) <= 1
+    return int(np.argmin(distances))
+
+
+def drawn(technique, before, seeds=6):
+    hooks = technique.start(None)
+    return [hooks.on_sample(before, random(seed)).image for seed in range(seeds)]
+
+
+def test_contrast_is_that_of_pillow_within_its_limits():
+    before, factors = smooth(), np.arange(0.6, 1.4001, 0.005)
+    candidates = [ImageEnhance.Contrast(Image.fromarray(before.image)).enhance(factor) for factor in factors]
+    found = [factors[nearest(after, candidates)] for after in drawn(Contrast(p=1, contrast=0.4), before)]
+    assert min(found) < 0.9 and max(found) > 1.1
+
+
+def test_sharpness_of_an_eighth_is_pillow_s_filter():
+    # 3 x 3 kernel: 1 + 8 a in the middle, -a around; Pillow's SHARPEN has 2 and -1/8
+    before, shares = smooth(), np.arange(0, 0.2501, 0.0025)
+    candidates = []
+    for share in shares:
+        kernel = [-share] * 4 + [1 + 8 * share] + [-share] * 4
+        candidates.append(Image.fromarray(before.image).filter(ImageFilter.Kernel((3, 3), kernel, scale=1)))
+    inside = np.s_[1:-1, 1:-1]
+    images = [np.asarray(candidate)[inside] for candidate in candidates]
+    found = [shares[nearest(after[inside], images)] for after in drawn(Sharpness(p=1, amount=0.25), before)]
+    assert len(set(found)) > 3 and max(found) > 0.1
+    assert np.array_equal(np.asarray(Image.fromarray(before.image).filter(ImageFilter.SHARPEN))[inside], images[50])
+
+
+def test_blur_spreads_a_point_by_at_most_its_sigma():
+    image = np.zeros((65, 65, 3), np.uint8)
+    image[32, 32] = 255
+    before = Sample(image, np.zeros((65, 65), np.uint8))
+    spreads = []
+    for after in drawn(Blur(p=1, sigma=3), before, 20):
+        share = after[..., 0] / max(1, after[..., 0].astype(int).sum())
+        spreads.append(np.sqrt((share.sum(0) * (np.arange(65) - 32) ** 2).sum()))
+    assert max(spreads) < 3.1 and max(spreads) > 1.5 and min(spreads) < 1
+
+
+def test_noise_has_at_most_its_deviation_and_no_mean():
+    before = Sample(np.full((64, 64, 3), 128, np.uint8), np.zeros((64, 64), np.uint8))
+    noise = [after.astype(float) - 128 for after in drawn(Noise(p=1, std=0.1), before, 20)]
+    deviations = [each.std() for each in noise]
+    assert 15 < max(deviations) < 26 and min(deviations) < 8  # 0.1 of 255 at most
+    assert max(abs(each.mean()) for each in noise) < 1.5
+    assert abs(np.corrcoef(noise[0][..., 0].ravel(), noise[0][..., 1].ravel())[0, 1]) < 0.1
+
+
+def gradient(height, width):
+    """A sample whose instances tell each pixel's row and column."""
+    places = (np.arange(height)[:, None] * 1000 + np.arange(width)).astype(np.int32)
+    return Sample(np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8), places)
+
+
+def test_elastic_displaces_the_cells_of_its_grid_by_its_deviation():
+    """Bicubic interpolation keeps the values at the middles of the cells, which a grid of 3 has at 1/6, 1/2 and 5/6."""
+    before, moves = gradient(90, 150), []
+    hooks = Elastic(p=1, displacement=0.02).start(None)
+    for seed in range(200):
+        after = hooks.on_sample(before, random(seed))
+        for row in (45,):
+            for column in (25, 75, 125):
+                place = after.instances[row, column]
+                moves.append((place // 1000 - row, place % 1000 - column))
+    moves = np.array(moves)
+    assert np.abs(moves.mean(0)).max() < 0.5
+    assert np.allclose(moves.std(0), 0.02 * 150, rtol=0.1)
+    assert abs(np.corrcoef(moves.T)[0, 1]) < 0.15  # both directions are drawn for themselves
+
+
+def test_elastic_bends_a_picture_without_tearing_it():
+    after = Elastic(p=1).start(None).on_sample(gradient(96, 128), random(3))
+    rows, columns = after.instances // 1000, after.instances % 1000
+    seen = (after.mask != VOID)[:, 1:] & (after.mask != VOID)[:, :-1]
+    assert (np.diff(columns, axis=1)[seen] >= 0).all() and np.diff(columns, axis=1)[seen].max() <= 3
+    assert np.abs(np.diff(rows, axis=1))[seen].max() <= 1
+
+
+def rare_data(tmp_path):
+    """Eight pictures; a class that fills a hundredth of two of them, and one that none shows."""
+    for folder in ("images", "masks"):
+        (tmp_path / folder / "train").mkdir(parents=True)
+        (tmp_path / folder / "val").mkdir()
+    for part in ("train", "val"):
+        for n in range(8):
+            mask = np.zeros((64, 64), np.uint8)
+            mask[32:] = 1
+            if n in (2, 5):
+                mask[:6, :7] = 2
+            mask[:, -1] = 255
+            Image.fromarray(mask).save(tmp_path / "masks" / part / f"{n}.png")
+            Image.fromarray(np.repeat(mask[..., None] * 60, 3, 2)).save(tmp_path / "images" / part / f"{n}.png")
+    (tmp_path / "classes.txt").write_text("one\ntwo\nrare\nabsent\n")
+    return {"name": "folder", "root": str(tmp_path)}
+
+
+def test_elastic_can_be_aimed_at_the_images_that_show_a_rare_class(tmp_path):
+    data = rare_data(tmp_path)
+    run = training.Run(tiny(data=data, techniques=[{"name": "elastic", "p": 1, "rarer_than": 0.05}]))
+    batch, plain = run.batch(0, list(range(8))), training.Run(tiny(data=data)).batch(0, list(range(8)))
+    changed = [n for n in range(8) if not torch.equal(batch.masks[n], plain.masks[n])]
+    assert changed == [2, 5]
+    with pytest.raises(SeglabError, match=r"no class has less than 0.001 .* the rarest, rare, has 0.0026"):
+        training.Run(tiny(data=data, techniques=[{"name": "elastic", "rarer_than": 0.001}]))
+
+
+def test_pixels_are_counted_by_class_and_void_is_not(tmp_path):
+    data = validated(RunConfig, {"data": rare_data(tmp_path)}).data.open()
+    counts = label_counts(Cached(data.train, 64), 4)
+    assert counts.tolist()[0] == [32 * 63, 32 * 63, 0, 0] and counts.tolist()[2] == [32 * 63 - 42, 32 * 63, 42, 0]
+
+
+def batch_of(*samples, **targets):
+    batch = collated(samples, range(len(samples)))
+    return replace(batch, targets={name: value(batch) for name, value in targets.items()})
+
+
+def test_cutmix_cuts_masks_and_targets_with_the_images():
+    rng = np.random.default_rng(0)
+    samples = []
+    for n in range(4):
+        mask = rng.integers(0, 8, (40, 56)).astype(np.uint8)
+        samples.append(Sample(np.stack([mask * 30, np.full_like(mask, n * 60), mask * 0], -1), mask))
+    batch = batch_of(*samples, twice=lambda batch: 2.0 * batch.masks[:, None])
+    kept = batch.images.clone()
+    pasted = []
+    for seed in range(20):
+        after = CutMix(p=1).start(None).on_batch(batch, random(seed))
+        assert torch.equal((after.images[:, 0] * 255).round().long(), after.masks * 30)
+        assert torch.equal(after.targets["twice"][:, 0], 2.0 * after.masks)
+        source = (after.images[:, 1] * 255 / 60).round().long()
+        for n in range(4):
+            (rows, columns) = torch.where(source[n] != n)
+            assert len(source[n].unique()) <= 2
+            if len(rows):  # one box: all pixels between its ends, and all from one place of the partner
+                part = source[n, rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+                assert (part == part[0, 0]).all()
+                assert torch.equal(after.masks[n][source[n] != n], batch.masks[part[0, 0]][source[n] != n])
+            pasted.append(len(rows) / source[n].numel())
+    assert torch.equal(batch.images, kept)  # the batch that came in is as it was
+    assert 0.1 < np.mean(pasted) < 0.5 and np.std(pasted) > 0.1
+
+
+def test_cutmix_pastes_void_as_void_and_leaves_a_single_image_alone():
+    void = Sample(np.zeros((32, 32, 3), np.uint8), np.full((32, 32), VOID, np.uint8))
+    small = Sample(np.full((20, 24, 3), 255, np.uint8), np.ones((20, 24), np.uint8))
+    hooks = CutMix(p=1).start(None)
+    for seed in range(10):
+        after = hooks.on_batch(batch_of(void, small), random(seed))
+        assert torch.equal(after.masks == VOID, (after.images == 0).all(1))
+        single = batch_of(small)
+        assert hooks.on_batch(single, random(seed)) is single
+
+
+def test_a_box_has_its_share_of_the_area_unless_it_is_cut_off():
+    boxes = [box((40, 80), 0.25, random(seed)) for seed in range(200)]
+    sizes = [(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in boxes]
+    assert max(sizes) == (20, 40) and all(height <= 20 and width <= 40 for height, width in sizes)
+    assert all(rows.start >= 0 and rows.stop <= 40 and columns.stop <= 80 for rows, columns in boxes)
+    assert box((40, 80), 0.0, random(0))[0].start == box((40, 80), 0.0, random(0))[0].stop
+
+
+def test_mixstyle_mixes_means_and_deviations_by_one_share_and_keeps_the_rest():
+    torch.manual_seed(0)
+    x = torch.randn(5, 3, 8, 9, dtype=torch.float64) * (0.5 + torch.rand(5, 3, 1, 1)) + torch.randn(5, 3, 1, 1)
+    x.requires_grad_()
+    others = torch.tensor([1, 2, 3, 4, 0])
+    y = mixed(x, others, 0.5)
+    (mean, std), (new_mean, new_std) = ((v.mean((2, 3)).detach(), v.std((2, 3)).detach()) for v in (x, y))
+    share = (new_mean - mean[others]) / (mean - mean[others])  # one number for each image
+    torch.testing.assert_close(share, share[:, :1].expand(-1, 3))
+    assert ((share > -1e-9) & (share < 1 + 1e-9)).all() and share[:, 0].std() > 0.1
+    torch.testing.assert_close(new_std, share * std + (1 - share) * std[others], rtol=1e-4, atol=1e-4)
+    shape = (x - mean[..., None, None]) / std[..., None, None]
+    torch.testing.assert_close((y - new_mean[..., None, None]) / new_std[..., None, None], shape, rtol=1e-4, atol=1e-4)
+    (gradient,) = torch.autograd.grad(y.sum(), x)  # the statistics are constants
+    torch.testing.assert_close(gradient, (new_std / std)[..., None, None].expand_as(x), rtol=1e-4, atol=1e-4)
+
+
+def features(run, batch, training=True):
+    """What the encoder's stages give within a training step and outside one."""
+    seen = []
+    stages = run.model.net.stages()
+
+    def inner(batch):
+        handles = [stage.register_forward_hook(lambda _, __, y: seen.append(y.detach())) for stage in stages]
+        torch.manual_seed(0)
+        run.model.train(training)
+        run.model(batch.images)
+        for handle in handles:
+            handle.remove()
+        return {}
+
+    run.hooks["mixstyle"].objective(batch, inner)
+    inside, seen[:] = list(seen), []
+    inner(batch)
+    return inside, seen
+
+
+MODELS = [{"name": "unet", "width": 4, "depth": 3}, {"name": "deeplab_v2", "width": 4, "multi_scale": True}]
+MODELS += [{"name": "smp", "encoder": "resnet18", "decoder": "unet", "width": 4}, {"name": "eff_unet", "width": 4}]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model["name"])
+def test_mixstyle_changes_the_picked_stages_in_a_training_step_and_at_no_other_time(model):
+    options = {"name": "mixstyle", "p": 1, "alpha": 1, "first": 2, "last": 2}
+    run = training.Run(tiny(model=model, techniques=[options]))
+    for module in run.model.modules():
+        if hasattr(module, "momentum"):
+            module.momentum = 0.0  # running statistics are not what is looked at
+    inside, outside = features(run, run.batch(0, [0, 1, 2, 3]))
+    count = len(run.model.net.stages())
+    for n in range(len(outside)):
+        assert torch.equal(inside[n], outside[n]) == (n % count < 1)
+    assert all(not stage._forward_hooks for stage in run.model.net.stages())
+
+
+def test_mixstyle_mixes_with_other_domains_where_there_are_any():
+    run = training.Run(tiny(techniques=["mixstyle"]))
+    domains = [run.train[n].domain for n in range(8)]
+    assert len(set(domains)) == 4
+    hooks = run.hooks["mixstyle"]
+    for seed in range(20):
+        torch.manual_seed(seed)
+        partners = hooks.others(run.batch(0, list(range(8))))
+        assert all(domains[n] != domains[partner] for n, partner in enumerate(partners.tolist()))
+        alike = [n for n in range(8) if domains[n] == domains[0]]
+        assert hooks.others(run.batch(0, alike)).tolist() == [1, 0]
+    anyone = training.Run(tiny(techniques=[{"name": "mixstyle", "across_domains": False}])).hooks["mixstyle"]
+    found = {(n, m) for _ in range(200) for n, m in enumerate(anyone.others(run.batch(0, list(range(4)))).tolist())}
+    assert found == {(n, m) for n in range(4) for m in range(4) if n != m}
+
+
+def test_images_are_drawn_by_their_classes():
+    """Pixels 6 : 3 : 1 of 10, so 1/f is 5/3, 10/3 and 10; worked by hand."""
+    counts = np.array([[4, 0, 0], [2, 2, 0], [0, 1, 1], [0, 0, 0]])
+    for by, weights in [
+        ("rarest", [5 / 3, 10 / 3, 10, 1]),
+        ("mean", [5 / 3, 5 / 2, 20 / 3, 1]),
+        ("pixels", [5 / 3, 5 / 2, 20 / 3, 1]),
+    ]:
+        np.testing.assert_allclose(chances(counts, by), np.array(weights) / sum(weights))
+    # pixels 4 : 1 of 5, so 1/f is 5/4 and 5; the first image's pixels have (3 x 5/4 + 5) / 4 on average
+    np.testing.assert_allclose(chances(np.array([[3, 1], [1, 0]]), "pixels"), [8.75 / 13.75, 5 / 13.75])
+    np.testing.assert_allclose(chances(np.zeros((2, 3), int), "mean"), [0.5, 0.5])
+
+
+def test_class_balanced_shows_the_rare_images_more_often(tmp_path):
+    data = rare_data(tmp_path)
+    run = training.Run(tiny(data=data, techniques=[{"name": "class_balanced", "by": "rarest"}]))
+    shown = np.bincount([place % 8 for epoch in range(200) for place in run.order(epoch)], minlength=8) / 1600
+    rarity = np.array([8 * 64 * 63 / (8 * 32 * 63 - 84 if n not in (2, 5) else 84) for n in range(8)])
+    rarity[[0, 1, 3, 4, 6, 7]] = 64 / 32 / (1 - 84 / (8 * 32 * 63))
+    np.testing.assert_allclose(shown, rarity / rarity.sum(), atol=0.03)
+    half = training.Run(tiny(data=data, techniques=[{"name": "class_balanced", "by": "rarest", "p": 0.5}]))
+    often = np.bincount([place % 8 for epoch in range(200) for place in half.order(epoch)], minlength=8) / 1600
+    np.testing.assert_allclose(often, (rarity / rarity.sum() + 1 / 8) / 2, atol=0.03)
+
+
+def test_an_image_that_an_epoch_shows_again_is_changed_anew():
+    run = training.Run(tiny(techniques=["class_balanced", {"name": "crop", "p": 1}]))
+    run.hooks["class_balanced"].chances = np.eye(8)[3]  # always the same image
+    order = run.order(0)
+    assert order == [3 + 8 * copy for copy in range(8)]
+    batch = run.batch(0, order)
+    assert batch.index.tolist() == [3] * 8
+    assert len({image.numpy().tobytes() for image in batch.images}) == 8
+    assert torch.equal(run.batch(0, order[:1]).images[0], training.Run(run.config).batch(0, [3]).images[0])
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_an_epoch_has_as_many_steps_with_a_technique_as_without(name):
+    run = training.Run(tiny(techniques=[name], batch_size=3))
+    for epoch in range(2):
+        order = run.order(epoch)
+        assert len(order) == len(set(order)) == 8 and len(batches(order, 3)) == run.steps_per_epoch
+
+
+def growing(epochs, side, **options):
+    config = tiny(epochs=epochs, image_size=side, techniques=[{"name": "progressive_size", **options}])
+    return training.Run(config)
+
+
+def test_the_size_grows_in_multiples_of_32_and_the_strength_in_equal_steps():
+    run = growing(8, 200, start_size=0.3, start_strength=0.4)
+    hooks = run.hooks["progressive_size"]
+    # 200 times 0.3, 0.533, 0.767 and 1 is 60, 106.7, 153.3 and 200
+    assert [hooks.side(epoch, 200) for epoch in range(8)] == [64, 64, 96, 96, 160, 160, 200, 200]
+    assert [hooks.strength(epoch) for epoch in range(0, 8, 2)] == pytest.approx([0.4, 0.6, 0.8, 1.0])
+    assert [max(run.batch(epoch, [0, 1]).images.shape[-2:]) for epoch in (0, 2, 4, 6)] == [64, 96, 160, 200]
+    hooks = growing(2, 64).hooks["progressive_size"]
+    assert [hooks.side(epoch, 64) for epoch in range(2)] == [32, 64] and hooks.strength(1) == 1
+
+
+def test_other_techniques_and_dropout_grow_with_the_size():
+    growth = {"name": "progressive_size", "sizes": 2, "start_size": 1, "start_strength": 0.25}
+    config = tiny(
+        data={"name": "streets", "train_images": 120, "val_images": 4, "size": 64},
+        techniques=[{"name": "rotate", "p": 1, "degrees": 45}, growth],
+        model={"name": "deeplab_v1", "width": 4, "dropout": 0.4},
+    )
+    run = training.Run(config)
+    plain = training.Run(config.model_copy(update={"techniques": ()}))
+    for epoch, share in ((0, 0.25), (1, 1.0)):
+        batch, before = (each.batch(epoch, list(range(120))) for each in (run, plain))
+        turned = np.mean([not torch.equal(*pair) for pair in zip(batch.images, before.images, strict=True)])
+        assert turned == pytest.approx(share, abs=0.1)
+        run.hooks["progressive_size"].on_epoch(epoch)
+        dropout = [module.p for module in run.model.modules() if isinstance(module, torch.nn.Dropout)]
+        assert dropout and dropout == pytest.approx([0.4 * share] * len(dropout))
+
+
+@pytest.mark.parametrize("name", CHANCES)
+def test_nothing_happens_at_probability_zero(name):
+    run, plain = (training.Run(tiny(techniques=each)) for each in ([{"name": name, "p": 0}], []))
+    for epoch in range(2):
+        assert run.order(epoch) == plain.order(epoch)
+        batch, other = (each.batch(epoch, [3, 1, 4, 6]) for each in (run, plain))
+        assert torch.equal(batch.images, other.images) and torch.equal(batch.masks, other.masks)
+    assert run.advance(batch) == plain.advance(other)
+    for name, value in plain.model.state_dict().items():
+        assert torch.equal(value, run.model.state_dict()[name])
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_batches_depend_on_seed_epoch_and_place_and_not_on_what_came_before(name):
+    one, two = (training.Run(tiny(techniques=[all_of(name)])) for _ in range(2))
+    places = [one.order(epoch) for epoch in range(2)]
+    forwards = [one.batch(epoch, places[epoch][at : at + 4]) for epoch in range(2) for at in (0, 4)]
+    backwards = [two.batch(epoch, two.order(epoch)[at : at + 4]) for epoch in (1, 0) for at in (4, 0)][::-1]
+    for batch, other in zip(forwards, backwards, strict=True):
+        assert torch.equal(batch.images, other.images) and torch.equal(batch.masks, other.masks)
+        assert torch.equal(batch.index, other.index)
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_stored_samples_and_validation_images_are_never_changed(name):
+    run, plain = (training.Run(tiny(techniques=each)) for each in ([all_of(name)], []))
+    for _ in training.train(run):
+        pass
+    for found, expected in [(run.train, plain.train), *((run.scored[part], plain.scored[part]) for part in run.scored)]:
+        for n in range(len(expected)):
+            for part in ("image", "mask", "instances"):
+                assert np.array_equal(getattr(found[n], part), getattr(expected[n], part))
+
+
+@pytest.mark.parametrize("name", [name for name, entry in TECHNIQUES.items() if entry.changes_images])
+def test_masks_hold_classes_and_void_alone_also_when_sizes_differ(name):
+    run = training.Run(tiny(techniques=[all_of(name)], model={"name": "panoptic_deeplab", "width": 8}))
+    cut = [
+        replace(s, image=s.image[:40], mask=s.mask[:40], instances=s.instances[:40])
+        for s in map(run.train.__getitem__, (0, 1))
+    ]
+    run.train.samples[:2] = cut
+    batch = run.batch(0, [0, 1, 2, 3])
+    assert set(batch.masks.unique().tolist()) <= {*range(len(run.data.classes)), VOID}
+    assert all(target.shape[-2:] == batch.masks.shape[-2:] for target in batch.targets.values())
+    if name != "cutmix":  # which pastes into what is padded
+        height = batch.masks.shape[1] * 40 // 48
+        assert (batch.masks[0, height + 1 :] == VOID).all()
+    assert np.isfinite(run.advance(batch)[0])
+
+
+@pytest.mark.parametrize("name", [name for name, entry in TECHNIQUES.items() if entry.changes_images])
+def test_a_preview_shows_what_training_gets(name):
+    config = tiny(techniques=[all_of(name), {"name": "ema"}])
+    data, pairs = preview(config, 4)
+    run = training.Run(config)
+    batch = run.batch(0, run.order(0)[:4])
+    assert len(pairs) == 4 and data.classes == run.data.classes
+    for n, (before, after) in enumerate(pairs):
+        assert np.array_equal(before.image, run.train[int(batch.index[n])].image)
+        assert np.array_equal(after.image, (batch.images[n] * 255).round().byte().permute(1, 2, 0).numpy())
+        assert np.array_equal(after.mask, batch.masks[n].numpy())
+
+
+def test_a_preview_builds_no_network_and_needs_something_to_show(monkeypatch):
+    monkeypatch.setattr("seglab.architectures.unet.UNet.build", None)
+    assert len(preview(tiny(techniques=["flip"]), 3)[1]) == 3
+    with pytest.raises(SeglabError, match="no technique that changes images is picked; these do: flip"):
+        preview(tiny(techniques=["ema", "mixstyle"]), 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"techniques": ["cutmix"], "batch_size": 1}, "cutmix cannot be used here: it mixes the images of a batch"),
+        ({"techniques": ["mixstyle"], "batch_size": 1}, "mixstyle cannot be used here: it mixes the images of a batch"),
+        ({"techniques": [{"name": "mixstyle", "first": 3}]}, "first is 3 and last 2"),
+        ({"techniques": ["progressive_size"], "epochs": 1}, "epochs must be 2 or more"),
+    ],
+)
+def test_a_technique_that_a_configuration_rules_out_is_refused_with_its_reason(options, words):
+    from seglab.ui.text import told
+
+    with pytest.raises(SeglabError, match=words) as caught:
+        tiny(**options)
+    reason = caught.value.values["reason"]
+    assert isinstance(reason, SeglabError) and told(reason, "ko") in told(caught.value, "ko")
+    assert told(reason, "ko") != str(reason)
+
+
+def test_more_mixed_stages_than_there_are_is_refused():
+    with pytest.raises(SeglabError, match=r"mixstyle.last: 5 is too many; the encoder of unet has 3 stages"):
+        training.Run(tiny(techniques=[{"name": "mixstyle", "last": 5}]))
 
 
 def test_ema_keeps_the_exponential_average_of_the_weights():
@@ -106,7 +561,11 @@ def test_ema_keeps_the_exponential_average_of_the_weights():
     assert run.evaluated_model() is not run.model
 
 
-@pytest.mark.parametrize("names", [[name] for name in TECHNIQUES] + [["flip", "ema"], ["crop", "color"]], ids="+".join)
+PAIRS = [["flip", "ema"], ["crop", "color"], ["elastic", "cutmix"], ["class_balanced", "progressive_size"]]
+PAIRS += [["mixstyle", "class_balanced"], ["ema", "mixstyle"]]
+
+
+@pytest.mark.parametrize("names", [[name] for name in TECHNIQUES] + PAIRS, ids="+".join)
 def test_a_run_resumed_with_the_technique_ends_with_the_same_weights(names):
     config = tiny(techniques=names)
     whole = training.Run(config)

@@ -369,3 +369,24 @@ def test_cards_are_made_when_they_are_opened_and_kept(monkeypatch):
     assert anatomy.cache_info().misses == before + 3
     pressed = type("Pressed", (), {"model": "segnet"})()
     assert handlers["measure"](pressed, Request(), timed, *wider)[0] == ["segnet"]
+
+
+def test_a_preview_is_made_when_its_button_is_pressed_and_builds_no_network(monkeypatch):
+    import gradio as gr
+
+    monkeypatch.setattr("seglab.architectures.unet.UNet.build", None)
+    with gr.Blocks() as page:
+        monkeypatch.setattr(train, "Form", lambda: form)
+        form = Form()
+        train.preview(form)
+    (pressed,) = [each.fn for each in page.fns.values() if each.fn]
+    small = {"train_images": 8, "val_images": 4, "size": 64}
+    shown = pressed(Request(), *sent(form, "data", "streets", techniques=["flip", "cutmix"], **small))
+    assert shown.count("<img") == 12 and "building" in shown and "before the techniques" in shown
+    for techniques, words in ((["ema"], "no technique that changes images"), ([], "these do: flip"), (["x"], "no 'x'")):
+        assert words.replace("'", "&#39;") in pressed(Request(), *sent(form, techniques=techniques))
+    alone = sent(form, "run", "run", batch_size=1, techniques=["cutmix"])
+    assert "batch_size must be 2 or more" in pressed(Request(), *alone)
+    korean = Request()
+    korean.query_params = {"lang": "ko"}
+    assert "batch_size)가 2 이상" in pressed(korean, *alone)

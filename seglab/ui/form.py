@@ -187,6 +187,8 @@ class Form:
             self.scheduler = choice("scheduler", [default.scheduler])
             self.optimizer = choice("optimizer", [default.optimizer])
             self.techniques = choice("techniques", [], "techniques", several=True)
+            self.preview = gr.Button(label("Preview the training images"), size="sm", elem_id="preview")
+            self.previewed = gr.HTML(apply_default_css=False, elem_id="previewed")
         scalars = {name: schemas[name] for name in schemas if name not in (*self.choices, *NOT_ON_PAGE)}
         self.run = Options("run", "run", scalars, dict(default))
         self.panels = [self.panel, *(choice.panel for choice in self.choices.values())]

@@ -738,8 +738,9 @@ KOREAN: dict[str, str] = {
     "share of the last step that is kept": "직전 갱신량을 이어받는 비율",
     # --- entries: techniques
     "Mirrors the picture left to right.": "이미지를 좌우로 뒤집습니다.",
-    "Turns the picture by a small angle; the corners become void.": (
-        "이미지를 작은 각도로 회전합니다. 모서리에 생기는 빈 곳은 무시(void)로 처리합니다."
+    "Turns the picture by a small angle; the corners become void, or mirror what is beside them.": (
+        "이미지를 작은 각도로 회전합니다. 모서리에 생기는 빈 곳은 무시(void)로 처리하거나 옆의 그림을 거울처럼 "
+        "반사해 채웁니다."
     ),
     "Cuts out a part and enlarges it, so that things appear at other sizes.": (
         "이미지의 일부를 잘라 확대하여 물체가 여러 크기로 나타나게 합니다."
@@ -849,4 +850,119 @@ KOREAN: dict[str, str] = {
     "The weather of all scenes; mixed gives all four in turn.": "장면의 날씨, mixed는 네 가지를 번갈아 사용",
     "size": "크기 (size)",
     "Width in pixels; the height is 3/4 of it.": "너비(픽셀), 높이는 너비의 3/4",
+    # --- techniques that change images, and their preview
+    "Preview the training images": "학습 이미지 미리보기",
+    "before the techniques": "적용 전",
+    "as trained on": "적용 후(실제 학습 이미지)",
+    "The first images of the first epoch, their masks over them. What is void has no colour and counts for nothing.": (
+        "첫 에폭의 처음 몇 장에 마스크를 겹쳐 표시했습니다. 무시(void) 영역은 색을 칠하지 않으며 학습에서 제외됩니다."
+    ),
+    "no technique that changes images is picked; these do: {names}": (
+        "이미지를 바꾸는 기법이 선택되지 않았습니다. 이미지를 바꾸는 기법: {names}"
+    ),
+    "--techniques needs --sheet FILE, on which they are drawn": (
+        "--techniques를 쓰려면 결과를 그릴 파일을 --sheet FILE로 지정해야 합니다."
+    ),
+    "fill": "빈 곳 채우기 (fill)",
+    "what fills the corners: void, or the picture mirrored": (
+        "모서리의 빈 곳을 채우는 방법, void는 무시로 처리하고 reflect는 이미지를 반사해 채움"
+    ),
+    "Makes light and dark differ more or less, around the picture's mean.": (
+        "이미지의 평균 밝기를 기준으로 밝고 어두운 차이를 키우거나 줄입니다."
+    ),
+    "Makes edges and grain stand out, as an over-sharpened photograph does; brightness stays.": (
+        "지나치게 선명하게 보정한 사진처럼 윤곽과 잔무늬를 도드라지게 합니다. 밝기는 그대로입니다."
+    ),
+    "amount": "강도 (amount)",
+    "largest share of the edges that is added; 0.125 is Pillow's filter": (
+        "더해지는 윤곽 성분의 최대 비율, 0.125는 Pillow의 SHARPEN 필터와 같은 세기"
+    ),
+    "Blurs the picture, as a lens out of focus does; the mask stays sharp.": (
+        "초점이 맞지 않은 사진처럼 이미지를 흐리게 합니다. 마스크는 그대로입니다."
+    ),
+    "sigma": "시그마 (sigma)",
+    "largest standard deviation of the blur, in pixels of the training image": (
+        "가우시안 블러의 최대 표준편차(학습 이미지의 픽셀)"
+    ),
+    "Adds noise to each pixel and colour, as a sensor does in the dark.": (
+        "어두운 곳에서 찍은 사진처럼 픽셀과 색 채널마다 잡음을 더합니다."
+    ),
+    "std": "표준편차 (std)",
+    "largest standard deviation of the noise, as a share of white": "잡음의 최대 표준편차(흰색을 1로 볼 때의 비율)",
+    "Bends the picture like rubber, smoothly and by a few pixels; it can be aimed at the images with rare classes.": (
+        "이미지를 고무처럼 몇 픽셀씩 부드럽게 휘게 합니다. 드문 클래스가 있는 이미지에만 적용할 수도 있습니다."
+    ),
+    "displacement": "변위 (displacement)",
+    "standard deviation of the displacements, as a share of the longer side": "변위의 표준편차(긴 변에 대한 비율)",
+    "grid": "격자 칸 수 (grid)",
+    "cells to a side of the grid; more bend smaller parts": "격자 한 변의 칸 수, 많을수록 더 작은 부분이 따로 휨",
+    "rarer than": "드문 클래스 기준 (rarer_than)",
+    "bend only images that show a class with less than this share of the pixels; empty: all": (
+        "픽셀 비율이 이 값보다 낮은 클래스가 있는 이미지만 변형, 비워 두면 모든 이미지"
+    ),
+    "elastic.rarer_than: no class has less than {share} of the training pixels; the rarest, {rarest}, has {least}": (
+        "elastic.rarer_than: 학습 픽셀의 {share}보다 적은 클래스가 없습니다. 가장 드문 {rarest} 클래스가 {least}입니다."
+    ),
+    "Trains on small images first, with little augmentation and dropout, and on larger ones with more as it goes on.": (
+        "처음에는 작은 이미지를 약한 증강과 드롭아웃으로 학습하고, 갈수록 이미지와 증강, 드롭아웃을 함께 키웁니다."
+    ),
+    "sizes": "크기 단계 수 (sizes)",
+    "how many image sizes there are, the whole one included": "이미지 크기의 단계 수(원래 크기 포함)",
+    "start size": "시작 크기 (start_size)",
+    "image size at the start, as a share of the whole": "학습을 시작할 때의 이미지 크기(원래 크기에 대한 비율)",
+    "start strength": "시작 강도 (start_strength)",
+    "augmentation and dropout at the start, as a share of the whole": (
+        "학습을 시작할 때의 데이터 증강과 드롭아웃의 정도(원래 설정에 대한 비율)"
+    ),
+    "the size grows between epochs; epochs must be 2 or more": (
+        "이미지 크기는 에폭 사이에 커지므로 에폭 수(epochs)가 2 이상이어야 합니다."
+    ),
+    "Pastes a box from another image of the batch, with its mask, so that things appear in other surroundings.": (
+        "같은 배치의 다른 이미지에서 잘라 낸 상자를 마스크와 함께 붙여, 물체가 다른 배경에서도 나타나게 합니다."
+    ),
+    "alpha": "알파 (alpha)",
+    "1: boxes of any area alike; less: mostly tiny or huge; more: about half": (
+        "상자 넓이를 정하는 베타 분포의 값, 1이면 모든 넓이가 고르고, 작으면 아주 작거나 큰 상자, 크면 절반 정도의 상자"
+    ),
+    "it mixes the images of a batch; batch_size must be 2 or more": (
+        "배치 안의 이미지를 서로 섞으므로 배치 크기(batch_size)가 2 이상이어야 합니다."
+    ),
+    "Mixes the styles of images, the means and deviations of shallow features, so that less comes to hang on them.": (
+        "학습 중에 얕은 층 특징의 평균과 표준편차, 곧 이미지의 스타일을 서로 섞어 스타일에 덜 의존하게 합니다."
+    ),
+    "chance that a stage's features are mixed, drawn at every step": "각 단계의 특징을 섞을 확률(스텝마다 새로 결정)",
+    "of Beta(alpha, alpha): small values leave one of the two styles nearly alone": (
+        "섞는 비율을 정하는 Beta(alpha, alpha)의 값, 작을수록 두 스타일 중 하나에 가까움"
+    ),
+    "first": "첫 단계 (first)",
+    "first stage that is mixed, counted from the image": "스타일을 섞을 첫 단계(입력 이미지에 가까운 쪽부터 셈)",
+    "last": "끝 단계 (last)",
+    "last stage that is mixed; the paper advises shallow ones": "스타일을 섞을 마지막 단계, 논문은 얕은 단계를 권장",
+    "across domains": "다른 도메인과 섞기 (across_domains)",
+    "mix only with images of another domain, where the data has domains": (
+        "데이터에 도메인이 있으면 다른 도메인의 이미지와만 섞음"
+    ),
+    "first is {first} and last {last}; first can be at most last": (
+        "first가 {first}이고 last가 {last}입니다. first는 last보다 클 수 없습니다."
+    ),
+    "mixstyle.last: {last} is too many; the encoder of {model} has {count} stages": (
+        "mixstyle.last: {last} 값이 너무 큽니다. {model} 모델의 인코더는 {count}단계입니다."
+    ),
+    "Shows images with rare classes more often and the others less, while an epoch stays as long as it is.": (
+        "드문 클래스가 있는 이미지는 더 자주, 나머지는 덜 보여 줍니다. 에폭의 길이는 그대로입니다."
+    ),
+    "share of an epoch's images drawn by their classes; the others as they come": (
+        "에폭의 이미지 중 클래스에 따라 뽑는 비율, 나머지는 원래 순서대로"
+    ),
+    "by": "기준 (by)",
+    "1/f of the rarest class in an image, the mean over its classes, or over its pixels": (
+        "이미지에서 가장 드문 클래스의 1/f, 나타난 클래스의 1/f 평균, 또는 픽셀별 1/f 평균(f는 클래스의 픽셀 비율)"
+    ),
+    "left out": "제외할 날씨 (left_out)",
+    "A weather that is not learned from: the scores reported are of it alone.": (
+        "학습에서 제외할 날씨, 보고하는 점수는 이 날씨만으로 계산"
+    ),
+    "left_out: {weather} is the weather of all scenes; leave out another, or set weather to mixed": (
+        "left_out: 모든 장면의 날씨가 {weather}입니다. 다른 날씨를 제외하거나 weather를 mixed로 바꾸세요."
+    ),
 }

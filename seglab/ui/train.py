@@ -77,6 +77,7 @@ def build() -> None:
     opening = gr.context.Context.root_block.load
     gr.on([opening], fields, None, form.panels, **quiet)
     about(form)
+    preview(form)
     # A page that is opened, or opened again, attaches to what goes on.
     gr.on([opening], attach, None, shown, **quiet).then(look, [shown, epoch, seen], live, **quiet)
 
@@ -106,6 +107,20 @@ def about(form: Form) -> None:
     form.about.collapse(lambda: None, None, timed, queue=False, api_visibility="private")
     form.cards.click(measure, inputs, [timed, form.cards], **apart)
     gr.on(changed, change, inputs, [timed, form.cards], trigger_mode="always_last", **apart)
+
+
+def preview(form: Form) -> None:
+    """Training images before and after the picked techniques, made when the button is pressed."""
+
+    def shown(request: gr.Request, *given: Any) -> str:
+        lang = language(request)
+        try:
+            return views.preview(form.configs(given)[0], lang)
+        except SeglabError as error:
+            return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+
+    apart: dict[str, Any] = {"concurrency_id": "preview", "concurrency_limit": 1, "api_visibility": "private"}
+    form.preview.click(shown, form.inputs, form.previewed, js=collecting(form.inputs), show_progress="minimal", **apart)
 
 
 def described(model: dict[str, Any], side: Any, lang: str, timed: bool) -> str:

@@ -16,10 +16,12 @@ from markupsafe import Markup
 
 from seglab import anatomy, draw, jobs, runs
 from seglab.compare import Comparison, compare
+from seglab.config import RunConfig
 from seglab.data.images import read_mask
 from seglab.entry import Architecture, SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.metrics import DEFINITION
+from seglab.preview import preview as previewed
 from seglab.train import folded
 from seglab.ui.text import label, say, told
 
@@ -200,6 +202,19 @@ def originals(directory: str, digest: str, lang: str) -> list[dict[str, Any]]:
     masks = [picture(draw.painted(mask, dataset["colors"])) for mask in truth]
     rows = [{"title": say("image", lang), "note": config.data.name, "pictures": images}] if images else []
     return [*rows, {"title": say("truth", lang), "note": "", "pictures": masks}]
+
+
+PREVIEWED = 6  # training images
+
+
+def preview(config: RunConfig, lang: str) -> str:
+    """Training images with their masks over them, each beside what the techniques make of it."""
+    data, pairs = previewed(config, PREVIEWED)
+    pictures = [
+        [picture(draw.overlay(sample.image, sample.mask, data.colors, 0.4)) for sample in pair] for pair in pairs
+    ]
+    classes = Markup(legend(data.classes, data.colors, lang))
+    return render("preview.html", lang, pairs=pictures, legend=classes)
 
 
 def picture(image: np.ndarray, longest: int = 320) -> str:

@@ -285,3 +285,15 @@ def test_the_page_answers_while_a_run_trains(visit, served):
     tab(page, 0)
     page.click(f"#jobs tr[data-run='{run.name}'] button[data-action=stop]")
     expect(page.locator(f"#jobs tr[data-run='{run.name}'] .state")).to_have_text("stopped", timeout=60_000)
+
+
+def test_training_images_are_previewed_as_the_techniques_make_them(visit):
+    page = visit("?lang=ko")
+    page.click("#form-more > button")
+    page.click("#preview")
+    expect(page.locator("#previewed .message")).to_contain_text("기법이 선택되지 않았습니다")
+    pick(page, "#form-techniques", "flip", "cutmix")
+    page.click("#preview")
+    expect(page.locator("#previewed img")).to_have_count(12, timeout=30_000)
+    expect(page.locator("#previewed")).to_contain_text("적용 후")
+    expect(page.locator("#previewed img").first).to_be_in_viewport()

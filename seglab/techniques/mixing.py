@@ -158,8 +158,10 @@ class Styling(Hooks):
 
 def mixed(features: Tensor, others: Tensor, alpha: float) -> Tensor:
     """Features (B, C, H, W) whose channels have a mean and deviation between their own and those of others' images."""
-    mean = features.mean((2, 3), keepdim=True).detach()
-    std = (features.var((2, 3), keepdim=True) + 1e-6).sqrt().detach()
-    share = torch.distributions.Beta(alpha, alpha).sample((len(features), 1, 1, 1)).to(features)
+    exact = features.to(torch.promote_types(features.dtype, torch.float32))  # they may come in half precision
+    mean = exact.mean((2, 3), keepdim=True).detach()
+    std = (exact.var((2, 3), keepdim=True) + 1e-6).sqrt().detach()
+    share = torch.distributions.Beta(alpha, alpha).sample((len(features), 1, 1, 1)).to(exact)
     other_mean, other_std = (values[others.to(features.device)] for values in (mean, std))
-    return (features - mean) / std * (share * std + (1 - share) * other_std) + share * mean + (1 - share) * other_mean
+    mixed = (exact - mean) / std * (share * std + (1 - share) * other_std) + share * mean + (1 - share) * other_mean
+    return mixed.to(features.dtype)

@@ -852,8 +852,8 @@ KOREAN: dict[str, str] = {
     "Width in pixels; the height is 3/4 of it.": "너비(픽셀), 높이는 너비의 3/4",
     # --- techniques that change images, and their preview
     "Preview the training images": "학습 이미지 미리보기",
-    "before the techniques": "적용 전",
-    "as trained on": "적용 후(실제 학습 이미지)",
+    "before": "적용 전",
+    "after": "적용 후",
     "The first images of the first epoch, their masks over them. What is void has no colour and counts for nothing.": (
         "첫 에폭의 처음 몇 장에 마스크를 겹쳐 표시했습니다. 무시(void) 영역은 색을 칠하지 않으며 학습에서 제외됩니다."
     ),

@@ -119,8 +119,10 @@ def preview(form: Form) -> None:
         except SeglabError as error:
             return views.render("message.html", lang, text=told(error, lang), kind="wrong")
 
-    apart: dict[str, Any] = {"concurrency_id": "preview", "concurrency_limit": 1, "api_visibility": "private"}
-    form.preview.click(shown, form.inputs, form.previewed, js=collecting(form.inputs), show_progress="minimal", **apart)
+    apart: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+    apart |= {"concurrency_id": "preview", "concurrency_limit": 1}
+    pressed = form.preview.click(shown, form.inputs, form.previewed, js=collecting(form.inputs), **apart)
+    pressed.then(None, None, None, js="() => document.querySelector('#previewed').scrollIntoView({block: 'nearest'})")
 
 
 def described(model: dict[str, Any], side: Any, lang: str, timed: bool) -> str:

@@ -242,8 +242,10 @@ class Hooks:
         return 1.0
 
     def on_sample(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Changes one training sample, whose arrays are others' too; `rng` depends on seed, epoch, sample and technique
-        alone."""
+        """Changes one training sample, but not its arrays, which are kept for other epochs.
+
+        `rng` depends on seed, epoch, sample and technique alone.
+        """
         return sample
 
     def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:

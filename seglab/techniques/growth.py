@@ -8,20 +8,20 @@ from pydantic import Field
 from torch.nn.modules.dropout import _DropoutNd as Dropout
 
 from seglab.entry import Hooks, SeglabError, Technique
+from seglab.model import MULTIPLE, SMALLEST
 
 if TYPE_CHECKING:
     from seglab.config import RunConfig
     from seglab.train import Run
 
-MULTIPLE, SMALLEST = 32, 32  # pixels: networks pad to this, so a side in between would cost as much
-
 
 class ProgressiveSize(Technique):
     """Trains on small images first, with little augmentation and dropout, and on larger ones with more as it goes on.
 
-    Both grow from their start to the whole in equal steps, as often as there are sizes; sides between the first and the
-    whole are multiples of 32 pixels. Where the paper makes each augmentation stronger, here it is made more often: the
-    other techniques change a growing share of what they would change.
+    Both grow from their start to the whole in equal steps, as often as there are sizes. Sides below the whole are
+    multiples of 32 pixels and at least 64, as images are padded to that in any case. Where the paper makes each
+    augmentation stronger, here it is made more often: the other techniques change a growing share of what they would
+    change.
 
     Source: Tan and Le 2021, https://arxiv.org/abs/2104.00298, algorithm 1 and table 6.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from seglab.config import RunConfig
     from seglab.data.base import Batch, Data, Sample
+    from seglab.losses.weights import Statistics
     from seglab.train import Run
 
 Predict = Callable[..., "np.ndarray"]  # (image uint8 (H, W, 3), zoom = 1.0) -> probabilities float32 (K, H, W)
@@ -343,6 +344,28 @@ class Loss(Entry, family="losses"):
     def terms(self, outputs: Outputs, batch: Batch, progress: float) -> dict[str, Term]:
         """The loss as named terms; `progress` runs from 0 to 1 over the run."""
         return {self.name: Term(self(outputs.logits, batch.masks))}
+
+    def norms(self, batch: Batch) -> dict[str, Tensor]:
+        """What terms that add up over images are divided by: value times norm of a batch is the sum over its images.
+
+        Other terms are left out.
+        """
+        return {}
+
+    def targets(self, sample: Sample) -> dict[str, np.ndarray]:
+        """What the loss needs of a sample besides its mask, by name: float32 (H, W, C).
+
+        Where a batch is padded they are zero, and so are the last channels of samples that have fewer than others.
+        """
+        return {}
+
+    def resolved(self, statistics: Statistics) -> Loss:
+        """The loss with numbers in place of what it takes from the training set; raises SeglabError if they misfit."""
+        return self
+
+    def notes(self, classes: Sequence[str]) -> list[SeglabError]:
+        """What a person should see of the resolved loss, such as the weight of each class."""
+        return []
 
 
 class Scheduler(Entry, family="schedulers"):

@@ -43,7 +43,8 @@ class Event(BaseModel):
 class Started(Event):
     """The run begins, or goes on from step `resumed_at`: earlier events of later steps do not count any more.
 
-    `dataset` has each split's digest; `notes` are warnings about the data.
+    `dataset` has each split's digest; `loss` has numbers where the configuration has words such as median_frequency;
+    `notes` are what a person should know of the data and the loss.
     """
 
     kind: Literal["started"] = "started"
@@ -55,6 +56,7 @@ class Started(Event):
     total_steps: int
     images: dict[str, int]
     dataset: dict[str, str]
+    loss: dict[str, Any] = {}  # older runs have none
     notes: list[Sentence] = []
     versions: dict[str, str]
 

@@ -110,7 +110,7 @@ class Feed:
 
     def targets(self, sample: Sample) -> dict[str, np.ndarray]:
         """What the objective needs of a sample besides its mask."""
-        return self.config.model.targets(sample)
+        return self.config.model.targets(sample) | self.config.loss.targets(sample)
 
 
 def batches(order: Sequence[int], batch_size: int) -> list[list[int]]:
@@ -150,11 +150,11 @@ def separated(batch: Batch) -> list[Sample]:
 
 
 def stacked(arrays: Sequence[np.ndarray], fill: int) -> np.ndarray:
-    """Arrays (H, W, ...) as one (B, H, W, ...) of the largest height and width."""
-    height, width = (max(array.shape[axis] for array in arrays) for axis in (0, 1))
-    whole = np.full((len(arrays), height, width, *arrays[0].shape[2:]), fill, arrays[0].dtype)
+    """Arrays (H, W, ...) as one (B, H, W, ...), each axis as long as the longest."""
+    lengths = [max(sizes) for sizes in zip(*(array.shape for array in arrays), strict=True)]
+    whole = np.full((len(arrays), *lengths), fill, arrays[0].dtype)
     for n, array in enumerate(arrays):
-        whole[n, : array.shape[0], : array.shape[1]] = array
+        whole[(n, *map(slice, array.shape))] = array
     return whole
 
 

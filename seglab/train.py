@@ -21,6 +21,7 @@ from seglab.entry import Hooks, Outputs, SeglabError, Term
 from seglab.evaluate import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped
 from seglab.loader import Cached, Feed, ahead, batches, random
+from seglab.losses.weights import Statistics
 from seglab.model import Segmenter, parameters
 
 REPORT_SECONDS = 0.5  # between two Stepped events
@@ -77,7 +78,8 @@ class Run(Feed):
         if fresh:
             config.model.start(self)
         self.model.to(self.device, memory_format=torch.channels_last)
-        self.loss = config.loss
+        # a resumed run counts again: it goes on only with the same images, and they give the same numbers
+        self.loss = config.loss.resolved(Statistics(self.train, len(self.data.classes)))
         self.hooks = {technique.name: technique.start(self) for technique in config.techniques}
         self.optimizer = config.optimizer.build(self.model)
         self.steps_per_epoch = len(batches(range(len(self.train)), config.batch_size))
@@ -159,7 +161,8 @@ class Run(Feed):
         return batch
 
     def terms(self, outputs: Outputs, batch: Batch) -> dict[str, Term]:
-        return self.config.model.terms(outputs, batch, self.loss, self.step / self.total_steps)
+        with torch.autocast(self.device.type, enabled=False):  # sums over pixels need full precision
+            return self.config.model.terms(outputs, batch, self.loss, self.step / self.total_steps)
 
     def objective(self, batch: Batch) -> dict[str, Term]:
         """The terms of one training step, through every technique that wraps them."""
@@ -209,7 +212,7 @@ class Run(Feed):
         with self.autocast:
             for name, samples in self.scored.items():
                 keep = self.samples if name == "val" else None
-                self.evaluations[name] = evaluate(model, samples, self.terms, keep, self.config.model.targets)
+                self.evaluations[name] = evaluate(model, samples, self.terms, keep, self.targets)
         self.evaluation_seconds = time.monotonic() - began
         scores = {name: evaluation.score() for name, evaluation in self.evaluations.items()}
         miou = scores["search"].miou or 0.0
@@ -240,7 +243,8 @@ class Run(Feed):
             total_steps=self.total_steps,
             images={"train": len(self.data.train), "search": len(self.data.search), "val": len(self.data.val)},
             dataset=self.data.digests,
-            notes=[Sentence.of(note) for note in self.data.notes],
+            loss=self.loss.model_dump(mode="json"),
+            notes=[Sentence.of(note) for note in (*self.data.notes, *self.loss.notes(self.data.classes))],
             versions={"seglab": __version__, "python": platform.python_version()} | {p: version(p) for p in packages},
         )
 

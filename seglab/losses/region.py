@@ -1,8 +1,4 @@
-"""Losses that score the overlap of regions.
-
-One convention for all: sums run over the labelled pixels of the whole batch, one score per class, averaged over the
-classes present in the batch's truth.
-"""
+"""Losses that score the overlap of each class's region with the truth."""
 
 from typing import Annotated
 
@@ -13,8 +9,26 @@ from torch import Tensor
 from seglab.data.base import VOID
 from seglab.entry import Loss
 
+Smooth = Annotated[
+    float, Field(ge=0, le=100, description="added above and below the fraction; softens the score of tiny regions")
+]
+TINY = 1e-7  # below this a fraction's denominator, or what is raised to a power, counts as this
 
-class Dice(Loss):
+
+class Region(Loss):
+    """A loss of each class's overlap and sizes in the whole batch, averaged over the classes in the batch's truth."""
+
+    def costs(self, overlap: Tensor, predicted: Tensor, truth: Tensor) -> Tensor:
+        """For each class (K,), from sum(p g), sum(p) and sum(g) over the batch."""
+        raise NotImplementedError
+
+    def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
+        overlap, predicted, truth = class_sums(logits.float().softmax(1), masks)
+        present = truth > 0
+        return (self.costs(overlap, predicted, truth) * present).sum() / present.sum().clamp(min=1)
+
+
+class Dice(Region):
     """Scores how well each class's region overlaps the truth, so a rare class counts as much as a frequent one.
 
     Source: Milletari et al. 2016, https://arxiv.org/abs/1606.04797, section 3, with plain instead of squared sums:
@@ -22,29 +36,128 @@ class Dice(Loss):
     """
 
     name = "dice"
-    smooth: Annotated[
-        float, Field(ge=0, le=100, description="added above and below the fraction; softens the score of tiny regions")
-    ] = 1.0
+    smooth: Smooth = 1.0
+
+    def costs(self, overlap: Tensor, predicted: Tensor, truth: Tensor) -> Tensor:
+        return 1 - (2 * overlap + self.smooth) / (predicted + truth + self.smooth).clamp(min=TINY)
+
+
+class Jaccard(Region):
+    """Scores each class by a soft IoU, the very thing that mIoU measures; stricter than Dice on poor overlaps.
+
+    Source: Rahman & Wang 2016, https://doi.org/10.1007/978-3-319-50835-1_22, section 3:
+    1 - (sum(p g) + s) / (sum(p) + sum(g) - sum(p g) + s).
+    """
+
+    name = "jaccard"
+    smooth: Smooth = 1.0
+
+    def costs(self, overlap: Tensor, predicted: Tensor, truth: Tensor) -> Tensor:
+        return 1 - (overlap + self.smooth) / (predicted + truth - overlap + self.smooth).clamp(min=TINY)
+
+
+class Tversky(Region):
+    """Overlap in which false alarms and misses weigh differently: more weight on misses finds more of small things.
+
+    With both weights at 0.5 it is Dice, at 1 it is Jaccard.
+
+    Source: Salehi et al. 2017, https://arxiv.org/abs/1706.05721, section 2:
+    1 - (TP + s) / (TP + alpha FP + beta FN + s).
+    """
+
+    name = "tversky"
+    alpha: Annotated[float, Field(ge=0, le=1, description="weight of false alarms: pixels wrongly given the class")] = (
+        0.3
+    )
+    beta: Annotated[float, Field(ge=0, le=1, description="weight of misses: pixels of the class not found")] = 0.7
+    smooth: Smooth = 1.0
+
+    def costs(self, overlap: Tensor, predicted: Tensor, truth: Tensor) -> Tensor:
+        wrong = self.alpha * (predicted - overlap) + self.beta * (truth - overlap)
+        return 1 - (overlap + self.smooth) / (overlap + wrong + self.smooth).clamp(min=TINY)
+
+
+class FocalTversky(Tversky):
+    """Tversky with each class's cost raised to a power, which shifts the effort between poor and good classes.
+
+    The power is taken class by class. A power below 1, as in the paper, keeps pushing on classes that are nearly right.
+
+    Source: Abraham & Khan 2018, https://arxiv.org/abs/1810.07842, section 2, where the power is 1 / gamma with gamma
+    4/3.
+    """
+
+    name = "focal_tversky"
+    gamma: Annotated[
+        float, Field(ge=0.25, le=4, description="power of each class's cost; above 1, poor classes get the effort")
+    ] = 0.75
+
+    def costs(self, overlap: Tensor, predicted: Tensor, truth: Tensor) -> Tensor:
+        return super().costs(overlap, predicted, truth).clamp(min=TINY) ** self.gamma
+
+
+class GeneralisedDice(Loss):
+    """One Dice score over all classes, each divided by its squared size, so that small ones are not drowned.
+
+    Classes that the batch's truth does not have, whose weight would be infinite, are left out.
+
+    Source: Sudre et al. 2017, https://arxiv.org/abs/1707.03237, section 2.1: 1 - 2 sum(w I) / sum(w (P + G)) with
+    w = 1 / G^2, where I = sum(p g), P = sum(p) and G = sum(g) of a class.
+    """
+
+    name = "generalised_dice"
 
     def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
-        overlap, predicted, truth = class_sums(logits, masks)
-        scores = (2 * overlap + self.smooth) / (predicted + truth + self.smooth).clamp(min=1e-7)
-        return mean_over_present(1 - scores, truth)
+        overlap, predicted, truth = class_sums(logits.float().softmax(1), masks)
+        present = truth > 0
+        weights = present / truth.clamp(min=1)  # times the smallest size, below, so that the squares stay within float
+        weights = (weights / weights.max().clamp(min=TINY)).square()
+        apart, size = predicted + truth - 2 * overlap, predicted + truth
+        return (weights * apart).sum() / (weights * size).sum().clamp(min=TINY)
 
 
-def class_sums(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For each class (K,): sum(p g), sum(p) and sum(g) over the labelled pixels of the batch; p is the softmax."""
-    num_classes = logits.shape[1]
-    probabilities = logits.float().softmax(1)
-    valid = (masks != VOID).unsqueeze(1)
-    one_hot = torch.zeros_like(probabilities).scatter_(1, masks.unsqueeze(1).clamp(max=num_classes - 1), 1.0) * valid
-    flat = probabilities.movedim(1, 0).reshape(num_classes, -1), one_hot.movedim(1, 0).reshape(num_classes, -1)
-    overlap = (flat[0] * flat[1]).sum(1)
-    predicted = (probabilities * valid).sum((0, 2, 3))
-    return overlap, predicted, flat[1].sum(1)
+class Lovasz(Loss):
+    """Scores the IoU itself, made continuous: the worst pixels count by how much IoU they cost.
+
+    The softmax form; the errors of a class are sorted over the whole batch.
+
+    Source: Berman et al. 2018, https://arxiv.org/abs/1705.08790, section 3.2, classes present.
+    """
+
+    name = "lovasz"
+
+    def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
+        probabilities = logits.float().softmax(1)
+        valid = masks != VOID
+        kinds = masks[valid].unique().tolist()
+        costs = [
+            lovasz(((masks == kind).float() - probabilities[:, kind]).abs() * valid, masks == kind) for kind in kinds
+        ]
+        return sum(costs) / len(costs) if costs else (probabilities * 0).sum()
 
 
-def mean_over_present(values: Tensor, truth: Tensor) -> Tensor:
-    """The mean of values (K,) over the classes whose sum of truth (K,) is not zero; zero, with a graph, without any."""
-    present = truth > 0
-    return (values * present).sum() / present.sum().clamp(min=1)
+def lovasz(errors: Tensor, truth: Tensor) -> Tensor:
+    """The Lovász extension of the Jaccard loss of one class, which truth (bool) has somewhere, at its pixels' errors.
+
+    Each error counts by what the loss grows when its pixel, after all larger errors, becomes wrong; errors of 0 add
+    nothing.
+    """
+    errors, order = errors.flatten().sort(descending=True)
+    hits = truth.flatten()[order]
+    found = hits.cumsum(0)
+    total = found[-1]
+    union = total + torch.arange(1, len(hits) + 1, device=hits.device) - found
+    growth = torch.where(hits, 1 / union, (total - found) / (union * (union - 1).clamp(min=1)))
+    return errors @ growth.to(errors.dtype)
+
+
+def class_sums(probabilities: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """For each class (K,): sum(p g), sum(p) and sum(g) over the labelled pixels of the batch."""
+    batch, num_classes = probabilities.shape[:2]
+    valid = (masks != VOID).flatten(1).float()
+    kinds = masks.clamp(max=num_classes - 1)
+    flat = probabilities.flatten(2)
+    predicted = torch.einsum("bkn,bn->k", flat, valid)
+    own = flat.gather(1, kinds.view(batch, 1, -1))[:, 0] * valid
+    overlap = predicted.new_zeros(num_classes).index_add(0, kinds.flatten(), own.flatten())
+    truth = torch.bincount(kinds.flatten(), valid.flatten(), num_classes)
+    return overlap, predicted, truth

@@ -965,4 +965,60 @@ KOREAN: dict[str, str] = {
     "left_out: {weather} is the weather of all scenes; leave out another, or set weather to mixed": (
         "left_out: 모든 장면의 날씨가 {weather}입니다. 다른 날씨를 제외하거나 weather를 mixed로 바꾸세요."
     ),
+    # --- entries: losses of pixels, regions, shapes and borders
+    "class weights": "클래스 가중치 (class_weights)",
+    "how much more rare classes count, by a rule; or a number for each class, with commas": (
+        "드문 클래스를 더 반영하는 방식, 클래스마다 값을 쉼표로 나열하여 직접 지정할 수도 있음"
+    ),
+    "{loss} weighs the classes: {weights}": "{loss}의 클래스별 가중치: {weights}",
+    "{loss}.class_weights: {given} numbers for {count} classes; give one for each class, in their order": (
+        "{loss}.class_weights: 클래스는 {count}개인데 값이 {given}개입니다. 클래스 순서대로 하나씩 지정하세요."
+    ),
+    "label smoothing": "레이블 스무딩 (label_smoothing)",
+    "share of the truth that is spread over all classes": "정답 확률 중 모든 클래스에 고르게 나누는 비율",
+    "Cross-entropy that fades pixels already classified well, so that the hard ones are learned from.": (
+        "이미 잘 맞히는 픽셀의 비중을 줄여 어려운 픽셀에 집중하게 하는 교차 엔트로피입니다."
+    ),
+    "focusing strength; 0 is plain cross-entropy": "어려운 픽셀에 집중하는 세기, 0이면 일반 교차 엔트로피",
+    "Scores each class by a soft IoU, the very thing that mIoU measures; stricter than Dice on poor overlaps.": (
+        "mIoU가 재는 IoU를 확률로 계산하여 클래스마다 손실로 씁니다. 겹침이 적을 때 Dice보다 엄격합니다."
+    ),
+    "Overlap in which false alarms and misses weigh differently: more weight on misses finds more of small things.": (
+        "오탐과 누락에 서로 다른 가중치를 두는 겹침 손실입니다. 누락의 가중치를 높이면 작은 물체를 더 많이 찾습니다."
+    ),
+    "weight of false alarms: pixels wrongly given the class": "오탐(그 클래스로 잘못 예측한 픽셀)의 가중치",
+    "beta": "베타 (beta)",
+    "weight of misses: pixels of the class not found": "누락(그 클래스인데 찾지 못한 픽셀)의 가중치",
+    "Tversky with each class's cost raised to a power, which shifts the effort between poor and good classes.": (
+        "클래스별 Tversky 손실을 거듭제곱하여, 성적이 나쁜 클래스와 좋은 클래스 사이의 학습 비중을 조절합니다."
+    ),
+    "power of each class's cost; above 1, poor classes get the effort": (
+        "클래스별 손실의 거듭제곱 지수, 1보다 크면 성적이 나쁜 클래스에 집중"
+    ),
+    "One Dice score over all classes, each divided by its squared size, so that small ones are not drowned.": (
+        "클래스마다 크기의 제곱으로 나누어 합친 하나의 Dice 점수로, 작은 클래스도 묻히지 않게 합니다."
+    ),
+    "Scores the IoU itself, made continuous: the worst pixels count by how much IoU they cost.": (
+        "IoU 자체를 연속 함수로 확장한 손실입니다. 오차가 큰 픽셀일수록 IoU를 떨어뜨리는 만큼 반영합니다."
+    ),
+    "Compares the shapes of prediction and truth from fine to coarse, as an eye would see two pictures of them.": (
+        "예측과 정답을 두 그림처럼 놓고, 세밀한 크기부터 큰 크기까지 형태가 얼마나 닮았는지 비교합니다."
+    ),
+    "U-Net 3+'s own loss, for pixels, shapes and regions at once: focal, MS-SSIM and IoU, each recorded by name.": (
+        "픽셀, 형태, 영역을 함께 보는 U-Net 3+의 손실입니다. focal, MS-SSIM, IoU의 합이며 각각 이름별로 기록합니다."
+    ),
+    "focusing strength of the focal loss": "focal 손실이 어려운 픽셀에 집중하는 세기",
+    "Charges each wrong pixel by how far it is from where its class should end; add it to a loss of regions.": (
+        "틀린 픽셀이 정답 경계에서 멀수록 손실을 크게 매깁니다. Dice 같은 영역 손실과 함께 쓰세요."
+    ),
+    "alpha start": "시작 가중치 (alpha_start)",
+    "factor of this loss when training begins": "학습을 시작할 때 이 손실에 곱하는 값",
+    "alpha end": "최종 가중치 (alpha_end)",
+    "factor of this loss when training ends": "학습이 끝날 때 이 손실에 곱하는 값",
+    "Cross-entropy that counts narrow gaps between things most, so that they are kept apart.": (
+        "물체 사이의 좁은 틈을 가장 크게 반영하여 서로 떼어 놓게 하는 교차 엔트로피입니다."
+    ),
+    "w0": "경계 가중치 (w0)",
+    "weight that a pixel between two touching things gains": "맞닿은 두 물체 사이의 픽셀에 더해지는 가중치",
+    "how wide the weighted borders are, in pixels": "가중치를 주는 경계의 폭(픽셀)",
 }

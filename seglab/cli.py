@@ -18,7 +18,7 @@ import numpy as np
 
 from seglab.config import RunConfig
 from seglab.data.base import spread
-from seglab.entry import FAMILIES, Entry, Predictor, SeglabError, refusal_of, shown, validated
+from seglab.entry import FAMILIES, Entry, Loss, Predictor, SeglabError, refusal_of, shown, validated
 
 MOST_MEGAPIXELS = 128  # of a photograph that is labelled
 PREDICTED = 2**23  # pixels; a larger photograph is labelled at this size, its label map enlarged again
@@ -124,6 +124,9 @@ def parser() -> Parser:
     checking.set_defaults(dotted=True)
     checking.add_argument("--sheet", type=Path, metavar="FILE", help="draw 16 validation images with their masks; "
         "with --techniques, 16 training images, each followed by what they make of it")  # fmt: skip
+    checking.add_argument(
+        "--border", type=Path, metavar="FILE", help="draw them with the borders that the loss border_weighted stresses"
+    )
     checking.add_argument("--data", required=True, help="the data source, such as folder; options: --data.root DIR")
     checking.add_argument("--techniques", help="what to draw on the sheet, such as crop,cutmix; options: "
         "--techniques.crop.p 1")  # fmt: skip
@@ -247,7 +250,7 @@ def list_(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 def plain(family: str, entries: Iterable[type[Entry]]) -> str:
     lines = [family]
     for entry in entries:
-        lines.append(f"  {entry.name:<18}{entry.summary()}")
+        lines.append(f"  {entry.name:<20}{entry.summary()}")
         for name, schema in listed(entry)["options"].items():
             bounds = [f"{schema[key]}" if key in schema else "" for key in ("minimum", "maximum")]
             allowed = f" ({' to '.join(bounds)})" if all(bounds) else ""
@@ -319,7 +322,7 @@ def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> 
             if isinstance(event, Started):
                 bar.reset(event.total_steps)
                 for note in event.notes:
-                    bar.write(f"seglab: warning: {note.error()}", file=sys.stderr)
+                    bar.write(f"seglab: note: {note.error()}", file=sys.stderr)
             bar.update(event.step - bar.n)
             if isinstance(event, Evaluated):
                 val = event.scores["val"]
@@ -522,18 +525,26 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         found = dataset.open()
     print(f"{len(found.train)} training, {len(found.search)} search and {len(found.val)} validation images")
     print(f"{len(found.classes)} classes: {', '.join(found.classes)}")
-    if arguments.sheet:
+    if arguments.sheet or arguments.border:
         from PIL import Image
 
         from seglab import draw
+        from seglab.loader import at_side
 
+        shown = [found.val[n] for n in spread(len(found.val), 16)]
+    if arguments.sheet:
+        drawn = shown
         if config.techniques:
             from seglab.preview import preview
 
-            shown = [sample for pair in preview(config, 16)[1] for sample in pair]
-        else:
-            shown = [found.val[n] for n in spread(len(found.val), 16)]
-        Image.fromarray(draw.contact_sheet(shown, found.colors)).save(arguments.sheet)
+            drawn = [sample for pair in preview(config, 16)[1] for sample in pair]
+        pairs = [(sample.image, draw.painted(sample.mask, found.colors)) for sample in drawn]
+        Image.fromarray(draw.contact_sheet(pairs)).save(arguments.sheet)
+    if arguments.border:
+        loss = validated(Loss, "border_weighted")
+        small = [at_side(sample, config.image_size) for sample in shown]  # as training sees them
+        pairs = [(sample.image, draw.glowing(sample.image, loss.border(sample))) for sample in small]
+        Image.fromarray(draw.contact_sheet(pairs)).save(arguments.border)
     return 0
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from seglab.anatomy import Anatomy
     from seglab.compare import Comparison
-    from seglab.data.base import Sample
     from seglab.structure import Link
 
 Colors = Sequence[tuple[int, int, int]]
@@ -59,15 +58,22 @@ def outlined(picture: np.ndarray, instances: np.ndarray, strength: float = 0.25)
     return drawn
 
 
-def contact_sheet(samples: Sequence[Sample], colors: Colors, columns: int = 4, gap: int = 4) -> np.ndarray:
-    """uint8 (H, W, 3): each image with its mask beside it, in rows, the first one's size for all."""
-    height, width = samples[0].mask.shape
-    rows = -(-len(samples) // columns)
+def glowing(image: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3): values (H, W) from 0 to 1 as red, yellow and white light over the image, dim and grey."""
+    dim = np.repeat(image.mean(2, keepdims=True) * 0.4, 3, 2)
+    light = 255 * np.clip(3 * values[..., None] - np.arange(3), 0, 1)
+    return np.maximum(dim, light).round().astype(np.uint8)
+
+
+def contact_sheet(pairs: Sequence[tuple[np.ndarray, np.ndarray]], columns: int = 4, gap: int = 4) -> np.ndarray:
+    """uint8 (H, W, 3): pairs of pictures side by side, in rows, the first one's size for all."""
+    height, width = pairs[0][0].shape[:2]
+    rows = -(-len(pairs) // columns)
     sheet = np.full((rows * (height + gap) - gap, columns * (2 * width + gap) - gap, 3), 255, np.uint8)
-    for n, sample in enumerate(samples):
+    for n, pair in enumerate(pairs):
         top, left = n // columns * (height + gap), n % columns * (2 * width + gap)
-        pair = np.hstack([sample.image, painted(sample.mask, colors)])[:height, : 2 * width]
-        sheet[top : top + pair.shape[0], left : left + pair.shape[1]] = pair
+        both = np.hstack(pair)[:height, : 2 * width]
+        sheet[top : top + both.shape[0], left : left + both.shape[1]] = both
     return sheet
 
 

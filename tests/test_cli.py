@@ -51,7 +51,7 @@ def test_list_shows_every_entry_of_every_family(capsys):
 def test_list_of_one_family_keeps_its_outer_key(capsys):
     assert list(json.loads(seglab(capsys, "list", "losses", "--json")[1])) == ["losses"]
     code, out, _ = seglab(capsys, "list", "losses")
-    assert code == 0 and "dice" in out and ".smooth" in out and "unet" not in out
+    assert code == 0 and "dice" in out and ".smooth" in out and "flips" not in out
 
 
 def test_train_prints_the_run_s_directory_and_nothing_else():
@@ -308,7 +308,7 @@ def test_warnings_about_the_data_are_told(capsys, tmp_path):
     (tmp_path / "data" / "classes.txt").write_text("ground\nthing\nghost\n")
     options = ["--data", "folder", "--data.root", tmp_path / "data", "--model.width", "4", "--model.depth", "2"]
     code, out, err = seglab(capsys, "train", *options, "--image_size", "64", "--epochs", "1", "--threads", "1")
-    assert code == 0 and "warning: no training mask shows ghost" in err, err
+    assert code == 0 and "note: no training mask shows ghost" in err, err
     assert [str(note.error()) for note in runs.events(Path(out.strip()))[0].notes]
 
 
@@ -339,9 +339,11 @@ def test_data_reports_a_folder_file_by_file_and_draws_a_sheet(capsys, tmp_path):
         Image.fromarray(np.full((48, 64, 3), 40 * n, np.uint8)).save(tmp_path / "images" / f"{n}.png")
         Image.fromarray((np.arange(48 * 64).reshape(48, 64) % 3).astype(np.uint8)).save(tmp_path / "masks" / f"{n}.png")
     arguments = ["data", "--data", "folder", "--data.root", tmp_path, "--sheet", tmp_path / "sheet.png"]
-    code, out, err = seglab(capsys, *arguments)
+    code, out, err = seglab(capsys, *arguments, "--border", tmp_path / "border.png")
     assert code == 0 and "problems: 0" in out and "3 classes" in out, err
     assert Image.open(tmp_path / "sheet.png").size[0] > 2 * 64
+    (pixel,) = set(Image.open(tmp_path / "border.png").convert("RGB").crop((132, 4, 250, 90)).get_flattened_data())
+    assert pixel[0] == 255 and pixel[1] > 200  # each pixel of the three-coloured stripes is at a border
     Image.fromarray(np.zeros((48, 32), np.uint8)).save(tmp_path / "masks" / "3.png")
     code, out, _ = seglab(capsys, *arguments)
     assert code == 2 and "wrong: masks/3.png" in out and "32 x 48" in out

@@ -53,4 +53,6 @@ class RunConfig(Options):
                 raise PydanticCustomError("refused", "", {"name": technique.name, "reason": reason})
         if self.fold and self.fold.index >= self.fold.of:
             raise PydanticCustomError("fold", "", {"index": self.fold.index, "most": self.fold.of - 1})
+        if self.scheduler.warmup >= self.epochs:
+            raise PydanticCustomError("warmup", "", {"warmup": f"{self.scheduler.warmup:g}", "epochs": self.epochs})
         return self

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_serializer, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from seglab.config import RunConfig
     from seglab.data.base import Batch, Data, Sample
+    from seglab.events import Score
     from seglab.losses.weights import Statistics
     from seglab.train import Run
 
@@ -178,6 +179,7 @@ REASONS = {
     "twice": "techniques: {name} is given twice; give it once",
     "refused": "techniques: {name} cannot be used here: {reason}",
     "fold": "fold.index: {index} is too large; allowed: 0 to {most}",
+    "warmup": "scheduler.warmup: {warmup} epochs are the whole run or more; allowed: less than {epochs}",
     "other": "{thing}: {value} is not allowed ({reason})",
 }
 
@@ -369,12 +371,28 @@ class Loss(Entry, family="losses"):
 
 
 class Scheduler(Entry, family="schedulers"):
-    """How the learning rate changes over a run."""
+    """How the learning rate changes over a run.
 
-    every: ClassVar[Literal["step", "epoch"]]
+    With a warm-up, the rate first rises evenly, step by step; the schedule begins when that ends, as if the run began
+    there, and has the steps that are left.
+    """
 
-    def build(self, optimizer: torch.optim.Optimizer, total: int) -> torch.optim.lr_scheduler.LRScheduler:
-        """The torch scheduler; `total` counts in the unit of `every`."""
+    every: ClassVar[Literal["step", "epoch", "evaluation"]]  # when the rate may change, after the warm-up
+    warmup: Annotated[
+        float, Field(ge=0, le=1000, description="epochs in which the rate first rises, before the schedule; 0: none")
+    ] = 0.0
+    warmup_start: Annotated[float, Field(ge=0, le=1, description="share of the rate that the warm-up starts from")] = (
+        0.1
+    )
+
+    def build(
+        self, optimizer: torch.optim.Optimizer, total: int, steps_per_epoch: int
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """The torch scheduler, without the warm-up; `total` steps of the optimizer are its time."""
+        raise NotImplementedError
+
+    def watched(self, score: Score) -> float:
+        """The number that decides after an evaluation, where that is when the rate may change."""
         raise NotImplementedError
 
 

@@ -23,6 +23,7 @@ from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped
 from seglab.loader import Cached, Feed, ahead, batches, random
 from seglab.losses.weights import Statistics
 from seglab.model import Segmenter, parameters
+from seglab.schedulers import Schedule
 
 REPORT_SECONDS = 0.5  # between two Stepped events
 SAMPLES = 4  # validation images whose masks are kept at every evaluation
@@ -84,8 +85,7 @@ class Run(Feed):
         self.optimizer = config.optimizer.build(self.model)
         self.steps_per_epoch = len(batches(range(len(self.train)), config.batch_size))
         self.total_steps = self.steps_per_epoch * config.epochs
-        unit = {"step": self.total_steps, "epoch": config.epochs}[config.scheduler.every]
-        self.scheduler = config.scheduler.build(self.optimizer, unit)
+        self.scheduler = Schedule(config.scheduler, self.optimizer, self.steps_per_epoch, config.epochs)
         half = torch.bfloat16 if self.device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
         self.autocast = torch.autocast(self.device.type, dtype=half, enabled=self.device.type == "cuda")
         self.scaler = torch.amp.GradScaler(enabled=self.device.type == "cuda" and half == torch.float16)
@@ -197,8 +197,7 @@ class Run(Feed):
             for hooks in self.hooks.values():
                 hooks.on_step()
             self.step, self.lr = self.step + 1, self.optimizer.param_groups[0]["lr"]
-            if self.config.scheduler.every == "step" or self.step % self.steps_per_epoch == 0:
-                self.scheduler.step()
+            self.scheduler.step()
         return loss, values, weights
 
     def is_finite(self) -> bool:
@@ -215,6 +214,8 @@ class Run(Feed):
                 self.evaluations[name] = evaluate(model, samples, self.terms, keep, self.targets)
         self.evaluation_seconds = time.monotonic() - began
         scores = {name: evaluation.score() for name, evaluation in self.evaluations.items()}
+        if self.step % self.steps_per_epoch == 0:  # a run that is stopped in between must go on as if it had not been
+            self.scheduler.evaluated(scores["search"])
         miou = scores["search"].miou or 0.0
         finite = all(math.isfinite(score.loss) for score in scores.values())
         best = finite and (self.best is None or miou > self.best.search_miou)

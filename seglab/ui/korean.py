@@ -1021,4 +1021,58 @@ KOREAN: dict[str, str] = {
     "w0": "경계 가중치 (w0)",
     "weight that a pixel between two touching things gains": "맞닿은 두 물체 사이의 픽셀에 더해지는 가중치",
     "how wide the weighted borders are, in pixels": "가중치를 주는 경계의 폭(픽셀)",
+    # --- schedules with their warm-up
+    "scheduler.warmup: {warmup} epochs are the whole run or more; allowed: less than {epochs}": (
+        "scheduler.warmup: 워밍업({warmup}에폭)이 전체 학습만큼 길거나 더 깁니다. {epochs}보다 작아야 합니다."
+    ),
+    "warmup": "워밍업 기간 (warmup)",
+    "epochs in which the rate first rises, before the schedule; 0: none": (
+        "스케줄을 시작하기 전에 학습률을 서서히 높이는 에폭 수, 0이면 사용하지 않음"
+    ),
+    "warmup start": "워밍업 시작 비율 (warmup_start)",
+    "share of the rate that the warm-up starts from": "워밍업을 시작할 때의 학습률(전체 학습률에 대한 비율)",
+    "Multiplies the learning rate by a factor after each of the epochs that you name.": (
+        "지정한 에폭이 끝났을 때만 학습률에 정해진 비율을 곱합니다."
+    ),
+    "milestones": "감소 시점 (milestones)",
+    "the epochs after which the rate is cut, with commas between": "학습률을 낮출 에폭, 쉼표로 구분",
+    "Multiplies the learning rate by the same factor after every epoch.": (
+        "에폭이 끝날 때마다 학습률에 같은 비율을 곱합니다."
+    ),
+    "Lowers the learning rate along half a cosine: slowly at first, fastest in the middle, slowly at the end.": (
+        "학습률을 코사인 반주기를 따라 낮춥니다. 처음과 끝에는 천천히, 중간에는 가장 빠르게 낮아집니다."
+    ),
+    "floor": "최저 비율 (floor)",
+    "share of the learning rate that is always left": "학습률이 더 내려가지 않는 하한(처음 학습률에 대한 비율)",
+    "Lowers the learning rate along half a cosine, jumps back to the full rate, and begins again, more slowly.": (
+        "학습률을 코사인 반주기를 따라 낮춘 뒤 원래 값으로 되돌리고, 더 긴 주기로 다시 낮추기를 반복합니다."
+    ),
+    "cycle": "첫 주기 (cycle)",
+    "epochs of the first cycle": "첫 주기의 에폭 수",
+    "cycle mult": "주기 배수 (cycle_mult)",
+    "how many times as long each next cycle is": "다음 주기가 앞 주기보다 길어지는 배수",
+    "Lowers the learning rate to zero along a power of the steps that are left, as the DeepLab papers do.": (
+        "남은 스텝 비율의 거듭제곱을 따라 학습률을 0까지 낮춥니다. DeepLab 논문에서 쓰는 방식입니다."
+    ),
+    "power": "지수 (power)",
+    "1 is a straight line; lower ones fall later": "1이면 직선, 작을수록 더 늦게 감소",
+    "Raises the learning rate to its full height in a first part of the run and lowers it to almost nothing after.": (
+        "학습 앞부분에서 학습률을 최댓값까지 높인 뒤, 끝날 때까지 거의 0으로 낮춥니다."
+    ),
+    "pct start": "상승 구간 비율 (pct_start)",
+    "share of the run in which the rate rises": "전체 학습 중 학습률이 올라가는 구간의 비율",
+    "div factor": "시작 제수 (div_factor)",
+    "how many times smaller than the full rate it is at the start": "시작 학습률은 최대 학습률을 이 값으로 나눈 값",
+    "final div factor": "최종 제수 (final_div_factor)",
+    "how many times smaller than at the start it is at the end": "마지막 학습률은 시작 학습률을 이 값으로 나눈 값",
+    "Cuts the learning rate when the validation score has not got better for some epochs.": (
+        "검증 점수가 몇 에폭 동안 좋아지지 않으면 학습률을 낮춥니다."
+    ),
+    "watch": "감시할 점수 (watch)",
+    "the score of the validation that has to get better": "좋아지는지 지켜볼 검증 점수",
+    "factor": "감소 비율 (factor)",
+    "patience": "대기 에폭 (patience)",
+    "epochs without a better score that are let pass": "점수가 좋아지지 않아도 기다리는 에폭 수",
+    "threshold": "개선 기준 (threshold)",
+    "a score is better if it is so by more than this": "점수가 이 값보다 많이 좋아져야 개선으로 인정",
 }

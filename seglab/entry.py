@@ -396,10 +396,30 @@ class Scheduler(Entry, family="schedulers"):
         raise NotImplementedError
 
 
+LearningRate = Annotated[float, Field(gt=0, le=10, description="learning rate, which the scheduler changes")]
+WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly weights are pulled to zero")]
+
+
 class Optimizer(Entry, family="optimizers"):
     """How gradients change the weights."""
 
+    lr: LearningRate
+    encoder_lr: Annotated[
+        float | None,
+        Field(gt=0, le=10, description="learning rate of the encoder; pretrained weights want it lower; empty: lr"),
+    ] = None
+    weight_decay: WeightDecay
+    decay_norms: Annotated[bool, Field(description="whether weight decay pulls on norm layers and biases too")] = False
+    clip: Annotated[
+        float, Field(ge=0, le=1000, description="largest norm of all gradients together; longer ones are cut; 0: any")
+    ] = 0.0
+    precision: Annotated[
+        Literal["auto", "full", "mixed"],
+        Field(description="full: 32 bits; mixed: 16 bits where that does no harm; auto: mixed on a GPU"),
+    ] = "auto"
+
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
+        """The torch optimizer; its first parameter group has the rate `lr`."""
         raise NotImplementedError
 
 

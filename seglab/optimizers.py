@@ -6,35 +6,30 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from seglab.entry import Optimizer
-
-LearningRate = Annotated[float, Field(gt=0, le=10, description="learning rate at the start")]
-WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly weights are pulled to zero")]
+from seglab.entry import LearningRate, Optimizer, WeightDecay
 
 
-EncoderRate = Annotated[
-    float | None,
-    Field(gt=0, le=10, description="learning rate of the encoder; pretrained weights want it lower; empty: lr"),
-]
+def groups(options: Optimizer, module: nn.Module) -> list[dict[str, Any]]:
+    """The module's parameters by what sets them apart: the encoder's learning rate, and no weight decay.
+
+    Those without decay have one dimension or none: the biases, and the weights of norm layers.
+    """
+    encoder: set[int] = set()
+    if options.encoder_lr is not None:
+        encoder = {id(parameter) for stage in module.net.stages() for parameter in stage.parameters()}
+    found: dict[tuple[bool, bool], list[nn.Parameter]] = {(False, False): []}  # first even if empty: its rate is `lr`
+    for parameter in module.parameters():
+        spared = parameter.ndim <= 1 and not options.decay_norms
+        found.setdefault((id(parameter) in encoder, spared), []).append(parameter)
+    return [
+        {"params": parameters}
+        | ({"lr": options.encoder_lr} if in_encoder else {})
+        | ({"weight_decay": 0.0} if spared else {})
+        for (in_encoder, spared), parameters in found.items()
+    ]
 
 
-class Stepping(Optimizer):
-    """What the optimizers share."""
-
-    lr: LearningRate
-    encoder_lr: EncoderRate = None
-
-    def groups(self, module: nn.Module) -> list[dict[str, Any]]:
-        """The module's parameters; the encoder's in a group of their own where it has its own learning rate."""
-        if self.encoder_lr is None:
-            return [{"params": list(module.parameters())}]
-        encoder = [parameter for stage in module.net.stages() for parameter in stage.parameters()]
-        owned = {id(parameter) for parameter in encoder}
-        rest = [parameter for parameter in module.parameters() if id(parameter) not in owned]
-        return [{"params": rest}, {"params": encoder, "lr": self.encoder_lr}]
-
-
-class Adam(Stepping):
+class Adam(Optimizer):
     """Steps scaled for each weight by its recent gradients; weight decay enters the gradient.
 
     Source: Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1.
@@ -45,10 +40,10 @@ class Adam(Stepping):
     weight_decay: WeightDecay = 0.0
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.groups(module), self.lr, weight_decay=self.weight_decay)
+        return torch.optim.Adam(groups(self, module), self.lr, weight_decay=self.weight_decay)
 
 
-class AdamW(Stepping):
+class AdamW(Optimizer):
     """Adam with weight decay kept apart from the gradient.
 
     Source: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101, algorithm 2.
@@ -59,10 +54,10 @@ class AdamW(Stepping):
     weight_decay: WeightDecay = 1e-2
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.groups(module), self.lr, weight_decay=self.weight_decay)
+        return torch.optim.AdamW(groups(self, module), self.lr, weight_decay=self.weight_decay)
 
 
-class SGD(Stepping):
+class SGD(Optimizer):
     """Plain gradient steps with momentum: slower to start, few choices made for you.
 
     Source: Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html, eq. 1-2.
@@ -74,4 +69,4 @@ class SGD(Stepping):
     weight_decay: WeightDecay = 0.0
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.groups(module), self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        return torch.optim.SGD(groups(self, module), self.lr, momentum=self.momentum, weight_decay=self.weight_decay)

@@ -86,9 +86,11 @@ class Run(Feed):
         self.steps_per_epoch = len(batches(range(len(self.train)), config.batch_size))
         self.total_steps = self.steps_per_epoch * config.epochs
         self.scheduler = Schedule(config.scheduler, self.optimizer, self.steps_per_epoch, config.epochs)
-        half = torch.bfloat16 if self.device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
-        self.autocast = torch.autocast(self.device.type, dtype=half, enabled=self.device.type == "cuda")
-        self.scaler = torch.amp.GradScaler(enabled=self.device.type == "cuda" and half == torch.float16)
+        cuda = self.device.type == "cuda"
+        half = torch.float16 if cuda and not torch.cuda.is_bf16_supported() else torch.bfloat16
+        mixed = {"auto": cuda, "full": False, "mixed": True}[config.optimizer.precision]
+        self.autocast = torch.autocast(self.device.type, dtype=half, enabled=mixed)
+        self.scaler = torch.amp.GradScaler(enabled=mixed and half == torch.float16)
 
         self.step, self.best = 0, None
         self.lr = self.optimizer.param_groups[0]["lr"]  # of the latest step
@@ -192,6 +194,9 @@ class Run(Feed):
             self.scaler.unscale_(self.optimizer)
             for hooks in self.hooks.values():
                 hooks.on_grads()
+            if self.config.optimizer.clip:
+                learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+                torch.nn.utils.clip_grad_norm_(learning, self.config.optimizer.clip)
             self.scaler.step(self.optimizer)
             self.scaler.update()
             for hooks in self.hooks.values():

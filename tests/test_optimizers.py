@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from seglab.config import RunConfig  # noqa: F401 - registers the entries
-from seglab.entry import FAMILIES, Optimizer, SeglabError, validated
+from seglab import train as training
+from seglab.entry import FAMILIES, Hooks, Optimizer, SeglabError, validated
+from tests.conftest import tiny
 
 OPTIMIZERS = FAMILIES["optimizers"].entries
 
@@ -25,38 +26,46 @@ class Case:
     """
 
     default: Callable[[Any], torch.optim.Optimizer]
-    options: dict[str, float]
+    options: dict[str, Any]
     set_up: Callable[[Any], torch.optim.Optimizer]
     decayed: tuple[tuple[float, float], tuple[float, float]]
     bad: dict[str, tuple[Any, ...]]
 
 
+# What the loop does, and what decides which weights decay, with its own tests below.
+SHARED = {"decay_norms": True, "clip": 0.5, "precision": "mixed"}
+BAD_SHARED = {
+    "decay_norms": ("perhaps", 2),
+    "clip": (-0.1, 1001, float("nan"), float("inf"), True, None),
+    "precision": ("half", 16, None),
+}
 LR = (0, -0.1, 10.1, float("nan"), float("inf"), "fast", None, True)
 WEIGHT_DECAY = (-0.01, 1.01, float("nan"), "some")
 CASES = {
     "adam": Case(
         default=lambda weights: torch.optim.Adam(weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0),
-        options={"lr": 0.03, "encoder_lr": 0.01, "weight_decay": 0.2},
+        options={"lr": 0.03, "encoder_lr": 0.01, "weight_decay": 0.2} | SHARED,
         set_up=lambda weights: torch.optim.Adam(weights, lr=0.03, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.2),
         # The first step is 0.1 for any weight. Then the gradient was 1 and is 0.95:
         # m = (0.9 x 1 + 0.95) / 1.9 = 0.973684, v = (0.999 x 1 + 0.95^2) / 1.999 = 0.951226, m / sqrt(v) = 0.998335
         decayed=((1.9, -7.9), (1.8001665, -7.9 + 0.0999652)),
-        bad={"lr": LR, "encoder_lr": LR[:5], "weight_decay": WEIGHT_DECAY},
+        bad={"lr": LR, "encoder_lr": LR[:5], "weight_decay": WEIGHT_DECAY} | BAD_SHARED,
     ),
     "adamw": Case(
         default=lambda weights: torch.optim.AdamW(weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01),
-        options={"lr": 0.03, "encoder_lr": 0.01, "weight_decay": 0.2},
+        options={"lr": 0.03, "encoder_lr": 0.01, "weight_decay": 0.2} | SHARED,
         set_up=lambda weights: torch.optim.AdamW(weights, lr=0.03, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.2),
         decayed=((1.9, -7.6), (1.805, -7.22)),  # 0.95 of what they were, twice
-        bad={"lr": LR, "encoder_lr": LR[:5], "weight_decay": WEIGHT_DECAY},
+        bad={"lr": LR, "encoder_lr": LR[:5], "weight_decay": WEIGHT_DECAY} | BAD_SHARED,
     ),
     "sgd": Case(
         default=lambda weights: torch.optim.SGD(weights, lr=0.01, momentum=0.9, weight_decay=0),
-        options={"lr": 0.03, "encoder_lr": 0.01, "momentum": 0.6, "weight_decay": 0.2},
+        options={"lr": 0.03, "encoder_lr": 0.01, "momentum": 0.6, "weight_decay": 0.2} | SHARED,
         set_up=lambda weights: torch.optim.SGD(weights, lr=0.03, momentum=0.6, weight_decay=0.2),
         # The steps are -0.05 of the weight, then that of the new weight and half the step before.
         decayed=((1.9, -7.6), (1.755, -7.02)),
-        bad={"lr": LR, "encoder_lr": LR[:5], "momentum": (-0.1, 1, 1.5, float("nan")), "weight_decay": WEIGHT_DECAY},
+        bad={"lr": LR, "encoder_lr": LR[:5], "momentum": (-0.1, 1, 1.5, float("nan")), "weight_decay": WEIGHT_DECAY}
+        | BAD_SHARED,
     ),
 }
 
@@ -76,12 +85,17 @@ class Network(nn.Sequential):
     def stages(self) -> list[nn.Module]:
         return [self[0], self[1]]
 
+    def spared(self) -> list[nn.Parameter]:
+        """The parameters that weight decay spares unless it is told not to: the biases and the norm's weights."""
+        return [self[0].bias, self[1].weight, self[1].bias]
+
     def groups(self) -> list[dict[str, Any]]:
+        """Those that decay, and the spared."""
+        return [{"params": [self[0].weight, self[3][0].weight]}, {"params": self.spared(), "weight_decay": 0}]
+
+    def encoder_apart(self) -> list[dict[str, Any]]:
         """The encoder with the learning rate of the cases' options, and the rest."""
-        return [
-            {"params": self[3].parameters()},
-            {"params": [*self[0].parameters(), *self[1].parameters()], "lr": 0.01},
-        ]
+        return [{"params": self[3].parameters()}, {"params": [self[0].weight, *self.spared()], "lr": 0.01}]
 
 
 def network() -> Network:
@@ -114,7 +128,7 @@ def test_an_optimizer_takes_the_very_steps_of_torchs_own(name):
     for options, torchs in [({}, case.default), (case.options, case.set_up)]:
         ours, theirs = network(), network()
         optimizer = validated(Optimizer, {"name": name, **options}).build(ours)
-        groups = theirs.groups() if options else theirs.parameters()
+        groups = theirs.encoder_apart() if options else theirs.groups()
         assert equal(stepped(ours, optimizer, range(6)), stepped(theirs, torchs(groups), range(6)))
         assert not equal(ours.state_dict(), network().state_dict())
 
@@ -177,6 +191,38 @@ def test_the_learning_rate_is_that_of_its_groups_which_hold_each_weight_once(nam
 
 
 @each
+def test_weight_decay_spares_biases_and_norms_unless_it_is_told_not_to(name):
+    for options, decayed in ({}, False), ({"decay_norms": True}, True), ({"encoder_lr": 0.05}, False):
+        module = network()
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.fill_(1)
+        optimizer = OPTIMIZERS[name](lr=0.1, weight_decay=0.5, **options).build(module)
+        for parameter in module.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        assert all((parameter < 1).all() for parameter in (module[0].weight, module[3][0].weight))
+        assert all(bool((parameter < 1).all()) is decayed for parameter in module.spared())
+
+
+@each
+def test_the_first_group_has_the_main_learning_rate_whatever_else_there_is(name):
+    class Encoder(Network):
+        def stages(self) -> list[nn.Module]:
+            return list(self)
+
+    options = OPTIMIZERS[name](lr=0.5, encoder_lr=0.25)
+    for module, rates in (network(), [0.5, 0.25, 0.25]), (Encoder(), [0.5, 0.25, 0.25]):
+        groups = options.build(module).param_groups
+        assert groups[0]["lr"] == 0.5 and sorted(group["lr"] for group in groups) == sorted(rates)
+        held = [id(weight) for group in groups for weight in group["params"]]
+        assert sorted(held) == sorted(id(weight) for weight in module.parameters())
+    run = training.Run(tiny(optimizer={"name": name, "lr": 0.5, "encoder_lr": 0.25}))
+    run.advance(run.batch(0, [0, 1, 2, 3]))
+    assert run.lr == 0.5 and len(run.optimizer.param_groups) == 4
+
+
+@each
 def test_a_value_out_of_range_is_refused_and_its_option_named(name):
     for option, values in CASES[name].bad.items():
         for value in values:
@@ -209,3 +255,76 @@ def test_a_resumed_optimizer_ends_with_the_same_weights(name, stopped_at):
     resumed = entry.build(second)
     resumed.load_state_dict(state)
     assert equal(stepped(second, resumed, range(stopped_at, 8)), whole)
+
+
+# --- in a run: how far one step of plain descent goes is the norm of the gradient
+
+DESCENT = {"name": "sgd", "lr": 1.0, "momentum": 0, "encoder_lr": 1.0}
+
+
+class Tenfold(Hooks):
+    """A technique that makes the gradients ten times as long."""
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+
+    def on_grads(self) -> None:
+        for parameter in self.model.parameters():
+            parameter.grad *= 10
+
+
+def moved(scale: float = 1.0, tenfold: bool = False, **options: Any) -> torch.Tensor:
+    """By how much one step of a run moves its weights, all in a row."""
+    run = training.Run(tiny(optimizer=DESCENT | options))
+    if tenfold:
+        run.hooks["tenfold"] = Tenfold(run.model)
+    run.scaler = torch.amp.GradScaler("cpu", init_scale=scale, enabled=scale != 1)
+    before = row(run.model)
+    run.advance(run.batch(0, [0, 1, 2, 3]))
+    return row(run.model) - before
+
+
+def row(module: nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+
+
+def test_the_clip_bounds_the_norm_of_the_gradients_and_keeps_their_direction():
+    free = moved()
+    norm = float(free.norm())
+    assert norm > 0.1
+    for clip, options in (norm / 2, {}), (norm / 50, {}), (norm / 2, {"scale": 1024.0}), (norm / 2, {"tenfold": True}):
+        torch.testing.assert_close(moved(clip=clip, **options), free * clip / norm, rtol=1e-3, atol=1e-6)
+    assert torch.equal(moved(clip=0), free) and torch.equal(moved(clip=norm * 2), free)
+    torch.testing.assert_close(moved(scale=1024.0), free)  # and the scale alone changes nothing
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("auto", torch.float32), ("full", torch.float32), ("mixed", torch.bfloat16)]
+)
+def test_the_network_computes_in_the_precision_that_is_asked_for(precision, dtype):
+    run, kinds = training.Run(tiny(optimizer={"name": "adamw", "precision": precision})), set()
+    layer = next(module for module in run.model.modules() if isinstance(module, nn.Conv2d))
+    layer.register_forward_hook(lambda module, inputs, output: kinds.add(output.dtype))
+    loss, _, _ = run.advance(run.batch(0, [0, 1, 2, 3]))
+    exact = training.Run(tiny())
+    assert loss == pytest.approx(exact.advance(exact.batch(0, [0, 1, 2, 3]))[0], rel=0.02)
+    assert run.evaluate().scores["val"].loss > 0
+    assert kinds == {dtype} and {parameter.dtype for parameter in run.model.parameters()} == {torch.float32}
+    with run.autocast:
+        assert run.model(torch.rand(1, 3, 64, 64)).logits.dtype == torch.float32
+
+
+@each
+def test_a_run_with_every_option_goes_on_to_the_same_weights(name):
+    config = tiny(optimizer={"name": name} | CASES[name].options)
+    whole = training.Run(config)
+    list(training.train(whole))
+    first = training.Run(config)
+    first.should_stop = lambda: first.step == 3
+    list(training.train(first))
+    second = training.Run(config)
+    second.load_state_dict(first.state_dict())
+    list(training.train(second))
+    assert whole.step == second.step == 4 and first.step == 3
+    assert equal(whole.model.state_dict(), second.model.state_dict())
+    assert not equal(whole.model.state_dict(), first.model.state_dict())

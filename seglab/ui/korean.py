@@ -727,7 +727,7 @@ KOREAN: dict[str, str] = {
         "모멘텀을 쓰는 기본 경사 하강법입니다. 초반 학습이 느리고 직접 정해야 할 값이 많습니다."
     ),
     "lr": "학습률 (lr)",
-    "learning rate at the start": "학습을 시작할 때의 학습률",
+    "learning rate, which the scheduler changes": "스케줄러가 조절하는 학습률의 기준값",
     "encoder lr": "인코더 학습률 (encoder_lr)",
     "learning rate of the encoder; pretrained weights want it lower; empty: lr": (
         "인코더의 학습률, 사전 학습 가중치에는 더 낮은 값이 좋으며 비워 두면 나머지와 같음"
@@ -1021,7 +1021,7 @@ KOREAN: dict[str, str] = {
     "w0": "경계 가중치 (w0)",
     "weight that a pixel between two touching things gains": "맞닿은 두 물체 사이의 픽셀에 더해지는 가중치",
     "how wide the weighted borders are, in pixels": "가중치를 주는 경계의 폭(픽셀)",
-    # --- schedules with their warm-up
+    # --- schedules with their warm-up, and what every optimizer can do
     "scheduler.warmup: {warmup} epochs are the whole run or more; allowed: less than {epochs}": (
         "scheduler.warmup: 워밍업({warmup}에폭)이 전체 학습만큼 길거나 더 깁니다. {epochs}보다 작아야 합니다."
     ),
@@ -1075,4 +1075,14 @@ KOREAN: dict[str, str] = {
     "epochs without a better score that are let pass": "점수가 좋아지지 않아도 기다리는 에폭 수",
     "threshold": "개선 기준 (threshold)",
     "a score is better if it is so by more than this": "점수가 이 값보다 많이 좋아져야 개선으로 인정",
+    "decay norms": "정규화 층도 감쇠 (decay_norms)",
+    "whether weight decay pulls on norm layers and biases too": "정규화 층의 가중치와 편향에도 가중치 감쇠를 적용",
+    "clip": "기울기 클리핑 (clip)",
+    "largest norm of all gradients together; longer ones are cut; 0: any": (
+        "전체 기울기 노름의 최댓값, 넘으면 이 크기로 줄이며 0이면 제한 없음"
+    ),
+    "precision": "연산 정밀도 (precision)",
+    "full: 32 bits; mixed: 16 bits where that does no harm; auto: mixed on a GPU": (
+        "full은 32비트, mixed는 문제없는 연산만 16비트, auto는 GPU에서만 mixed"
+    ),
 }

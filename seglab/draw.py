@@ -79,8 +79,6 @@ def contact_sheet(pairs: Sequence[tuple[np.ndarray, np.ndarray]], columns: int =
 
 def curve(axes: Axes, comparison: Comparison, metric: str) -> None:
     """One metric of all runs over epochs; behind the train loss, the loss of single training steps."""
-    from matplotlib.ticker import MaxNLocator
-
     if metric == "train_loss":
         for place, (epochs, values) in enumerate(comparison.curves["step_loss"]):
             axes.plot(epochs, values, color=LINES[place % len(LINES)], linewidth=0.8, alpha=0.35)
@@ -92,14 +90,21 @@ def curve(axes: Axes, comparison: Comparison, metric: str) -> None:
         else:
             axes.plot(epochs, values, color=color, linewidth=1.8, marker="o", markersize=3.5)
     reached = max((max(epochs, default=0) for epochs, _ in comparison.curves["lr"]), default=0)
-    axes.set_xlim(0, max(1, reached) * 1.02)
+    framed(axes, max(1, reached))
+    if metric == "lr":
+        axes.yaxis.set_major_formatter("{x:.3g}")
+
+
+def framed(axes: Axes, epochs: float) -> None:
+    """What all curves have around them: epochs from 0, values from 0, and little ink."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlim(0, epochs * 1.02)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.tick_params(labelsize=8, length=3)
     axes.grid(alpha=0.25)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    if metric == "lr":
-        axes.yaxis.set_major_formatter("{x:.3g}")
     axes.set_ylim(bottom=0)
 
 
@@ -111,6 +116,20 @@ def curve_svg(comparison: Comparison, metric: str) -> str:
     axes = figure.subplots()
     axes.patch.set_alpha(0)
     curve(axes, comparison, metric)
+    return svg(figure)
+
+
+def schedule_svg(rates: Sequence[float], epochs: int) -> str:
+    """The learning rate of a run's steps, as an SVG picture like those of `curve_svg`."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.8, 1.9), layout="constrained")
+    axes = figure.subplots()
+    axes.patch.set_alpha(0)
+    at = np.linspace(0, epochs, len(rates) + 1)
+    axes.step(at, [*rates, rates[-1]], where="post", color=LINES[0], linewidth=1.8)
+    framed(axes, epochs)
+    axes.yaxis.set_major_formatter("{x:.3g}")
     return svg(figure)
 
 

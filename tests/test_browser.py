@@ -245,6 +245,33 @@ def test_a_mistake_in_the_form_is_told_in_korean_and_starts_nothing(visit, serve
     assert len(list(served[1].glob("*/config.json"))) == count
 
 
+def test_the_schedule_s_curve_follows_the_form(visit):
+    page = visit()
+    curve = page.locator("#form-curve")
+    assert curve.locator("svg").count() == 0
+    page.click("#form-more button")
+    expect(curve.locator("svg")).to_be_visible(timeout=15_000)
+
+    def redrawn(change):
+        before = curve.inner_html()
+        change()
+        wait_until(lambda: curve.inner_html() != before, 15)
+
+    def pick_schedule(name):
+        page.click("#form-scheduler input")
+        page.click(f"#form-scheduler [role=option]:has-text('{name}')")
+
+    redrawn(lambda: pick_schedule("multi_step"))
+    page.click("#multi_step-options summary")
+    redrawn(lambda: (page.fill("#multi_step-milestones input", "1, 2, 3"), page.keyboard.press("Tab")))
+    redrawn(lambda: write(page, "#form-epochs", 8))
+    expect(curve.locator("svg")).to_contain_text("8")
+    redrawn(lambda: write(page, "#multi_step-warmup", 8))
+    expect(curve).to_contain_text("less than 8")
+    redrawn(lambda: pick_schedule("plateau"))
+    expect(curve).to_contain_text("not known before training")
+
+
 def test_the_korean_page_has_no_english_but_names(visit):
     page = visit("?lang=ko")
     page.click("#form-more button")

@@ -213,7 +213,8 @@ def test_every_option_of_every_entry_that_is_no_path_has_a_field(form):
         for name, options in choice.entries.items():
             schema = family.entries[name].model_json_schema()["properties"]
             first = {option: json.dumps(kind.get("anyOf", [kind])[0]) for option, kind in schema.items()}
-            plain = {option for option, kind in first.items() if not re.search("path|array", kind)}
+            words = r'path|"items": {("\$ref|"type": "string")'
+            plain = {option for option, kind in first.items() if not re.search(words, kind)}
             assert {each["name"] for each in options.offered} - {"weight"} == plain - {"weight"}, name
             assert all(f'id="{name}-{option}"' in html for option in plain), name
     assert set(form.model.entries) == set(FAMILIES["architectures"].entries)
@@ -391,3 +392,59 @@ def test_a_preview_is_made_when_its_button_is_pressed_and_builds_no_network(monk
     korean = Request()
     korean.query_params = {"lang": "ko"}
     assert "batch_size)가 2 이상" in pressed(korean, *alone)
+
+
+def test_the_schedule_is_drawn_when_its_part_of_the_form_is_opened_and_when_it_changes(monkeypatch):
+    import gradio as gr
+
+    from seglab import schedulers
+
+    drawn = []
+    whole = schedulers.curve
+    monkeypatch.setattr(schedulers, "curve", lambda *given: drawn.append(given[1:]) or whole(*given))
+    views.schedule_svg.cache_clear()
+    with gr.Blocks() as page:
+        form = Form()
+        train.schedule(form)
+    handlers = {each.fn.__name__: each.fn for each in page.fns.values() if each.fn}
+    assert handlers["alter"](Request(), False, *sent(form)) == gr.skip() and drawn == []
+    opened, constant = handlers["unfold"](Request(), False, *sent(form))
+    assert opened and constant.count("<svg") == 1 and "learning rate" in constant and drawn == [(1e-3, 100, 5)]
+    changes = [
+        sent(form, "scheduler", "step", step_size=1, scheduler="step"),
+        sent(form, "scheduler", "step", step_size=2, scheduler="step"),
+        sent(form, "optimizer", "adamw", lr=0.5),
+        sent(form, optimizer="sgd"),
+        sent(form, epochs=9),
+        sent(form, "scheduler", "constant", warmup=2),
+    ]
+    found = [handlers["alter"](Request(), True, *given) for given in changes]
+    assert len({constant, *found}) == 7 and all("<svg" in each for each in found)
+    assert handlers["alter"](Request(), True, *sent(form, seed=5)) == constant and len(drawn) == 7
+
+
+def test_the_drawn_schedule_has_the_epochs_below_and_the_rates_beside_it(form):
+    schedule = form.schedule(sent(form, "scheduler", "multi_step", milestones="2, 6", scheduler="multi_step"))
+    assert schedule.scheduler.milestones == (2, 6)
+    picture = views.schedule(schedule, "ko")
+    assert "학습률" in picture and "에폭" in picture and "rate" not in re.sub("<svg.*", "", picture, flags=re.DOTALL)
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", picture)
+    assert {"0", "1", "2", "3", "4", "5", "0.001", "0.0002"} <= set(texts)
+
+
+def test_what_nobody_knows_of_a_schedule_is_told_and_so_is_a_mistake(form):
+    page = views.schedule(form.schedule(sent(form, scheduler="plateau")), "en")
+    assert "<svg" not in page and "not known before training" in page
+    known = [views.schedule(form.schedule(sent(form, budget_seconds=budget)), "en") for budget in (60, None)]
+    assert ["budget" in each for each in known] == [True, False]
+    for field, entry, options, words in (
+        ("scheduler", "step", {"step_size": 0}, "step_size: 0 is too small"),
+        ("scheduler", "multi_step", {"milestones": "3, soon"}, "soon"),
+        ("scheduler", "multi_step", {"milestones": " , "}, "milestones: 0 given; allowed: 1 or more"),
+        ("scheduler", "poly", {"warmup": 5}, "scheduler.warmup: 5 epochs are the whole run"),
+        ("optimizer", "adamw", {"lr": None}, "lr: "),
+        ("run", "run", {"epochs": 0}, "epochs: 0 is too small"),
+    ):
+        picked = {field: entry} if field != "run" else {}
+        with pytest.raises(SeglabError, match=words):
+            form.schedule(sent(form, field, entry, **options, **picked))

@@ -51,6 +51,8 @@ def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = Fal
         return found | {"kind": "word", "choices": schema["examples"]}
     if kind.get("type") in ("integer", "number"):
         return found | number(kind, value, sliders)
+    if kind.get("items", {}).get("type") in ("integer", "number"):
+        return found | {"kind": "numbers", "value": ", ".join(map(str, value))}
     return None
 
 
@@ -92,7 +94,14 @@ class Options:
         for key in (self.field, self.name):
             typed = typed.get(key) if isinstance(typed, dict) else None
         typed = typed if isinstance(typed, dict) else {}
-        return {each["name"]: typed.get(each["name"], each["value"]) for each in self.offered}
+        return {each["name"]: held(each, typed.get(each["name"], each["value"])) for each in self.offered}
+
+
+def held(option: Mapping[str, Any], typed: Any) -> Any:
+    """What is typed into an option's field, as its class takes it."""
+    if option["kind"] != "numbers" or not isinstance(typed, str):
+        return typed
+    return [part.strip() for part in typed.split(",") if part.strip()]
 
 
 def of_entry(
@@ -181,10 +190,11 @@ class Form:
             self.data = choice("data", [default.data])
         with gr.Group(elem_classes="section"):
             self.panel = panel("form-run")
-        with gr.Accordion(label("Loss, schedule, optimizer, techniques"), open=False, elem_id="form-more"):
+        with gr.Accordion(label("Loss, schedule, optimizer, techniques"), open=False, elem_id="form-more") as self.more:
             losses = [part.loss for part in default.loss.parts]
             self.loss = choice("loss", losses, several=True, weighted=True, without=("sum",))
             self.scheduler = choice("scheduler", [default.scheduler])
+            self.curve = gr.HTML(apply_default_css=False, elem_id="form-curve")
             self.optimizer = choice("optimizer", [default.optimizer])
             self.techniques = choice("techniques", [], "techniques", several=True)
             self.preview = gr.Button(label("Preview the training images"), size="sm", elem_id="preview")
@@ -202,6 +212,13 @@ class Form:
     def models(self, given: Sequence[Any]) -> list[dict[str, Any]]:
         """The picked models with their options; `given` are the values of `inputs`."""
         return self.model.read(given[0], given[-1])
+
+    def schedule(self, given: Sequence[Any]) -> RunConfig:
+        """A configuration with the learning rate of the form, and all else as in the default."""
+        picked, typed = dict(zip(self.choices, given, strict=False)), given[-1]
+        read = {name: self.choices[name].read(picked[name], typed)[0] for name in ("scheduler", "optimizer")}
+        run = self.run.read(typed)
+        return validated(RunConfig, read | {name: run[name] for name in ("epochs", "budget_seconds")})
 
     def configs(self, given: Sequence[Any]) -> list[RunConfig]:
         """One configuration for each picked model; raises SeglabError for what the page sent and no run allows."""

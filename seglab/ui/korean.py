@@ -1022,6 +1022,13 @@ KOREAN: dict[str, str] = {
     "weight that a pixel between two touching things gains": "맞닿은 두 물체 사이의 픽셀에 더해지는 가중치",
     "how wide the weighted borders are, in pixels": "가중치를 주는 경계의 폭(픽셀)",
     # --- schedules with their warm-up, and what every optimizer can do
+    # --- schedules with their warm-up and curve, and what every optimizer can do
+    "The curve is not known before training: the rate is cut when the validation score stops getting better.": (
+        "학습률 곡선을 미리 알 수 없습니다. 검증 점수가 더 이상 좋아지지 않을 때 학습률을 낮추기 때문입니다."
+    ),
+    "Where the time budget ends the run, the curve ends too: it is cut, never squeezed.": (
+        "시간 제한으로 학습이 끝나면 곡선도 그 지점에서 끝납니다. 남은 시간에 맞춰 줄어들지는 않습니다."
+    ),
     "scheduler.warmup: {warmup} epochs are the whole run or more; allowed: less than {epochs}": (
         "scheduler.warmup: 워밍업({warmup}에폭)이 전체 학습만큼 길거나 더 깁니다. {epochs}보다 작아야 합니다."
     ),

@@ -78,6 +78,7 @@ def build() -> None:
     gr.on([opening], fields, None, form.panels, **quiet)
     about(form)
     preview(form)
+    schedule(form)
     # A page that is opened, or opened again, attaches to what goes on.
     gr.on([opening], attach, None, shown, **quiet).then(look, [shown, epoch, seen], live, **quiet)
 
@@ -123,6 +124,32 @@ def preview(form: Form) -> None:
     apart |= {"concurrency_id": "preview", "concurrency_limit": 1}
     pressed = form.preview.click(shown, form.inputs, form.previewed, js=collecting(form.inputs), **apart)
     pressed.then(None, None, None, js="() => document.querySelector('#previewed').scrollIntoView({block: 'nearest'})")
+
+
+def schedule(form: Form) -> None:
+    """The scheduler's curve: drawn when its part of the form is first opened, and again when something changes it."""
+    opened = gr.State(False)
+    inputs = [opened, *form.inputs]
+    apart: dict[str, Any] = {"js": collecting(inputs), "show_progress": "hidden", "api_visibility": "private"}
+    apart |= {"queue": False}
+
+    def curve(request: gr.Request, *given: Any) -> str:
+        lang = language(request)
+        try:
+            return views.schedule(form.schedule(given), lang)
+        except SeglabError as error:
+            return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+
+    def unfold(request: gr.Request, _: Any, *given: Any) -> list[Any]:
+        return [True, curve(request, *given)]
+
+    def alter(request: gr.Request, opened: bool, *given: Any) -> Any:
+        return curve(request, *given) if opened else gr.skip()
+
+    pickers = [form.scheduler.picker.change, form.optimizer.picker.change]
+    panels = [form.scheduler.panel.input, form.optimizer.panel.input, form.panel.input]
+    form.more.expand(unfold, inputs, [opened, form.curve], **apart)
+    gr.on([*pickers, *panels], alter, inputs, form.curve, trigger_mode="always_last", **apart)
 
 
 def described(model: dict[str, Any], side: Any, lang: str, timed: bool) -> str:

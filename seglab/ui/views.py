@@ -14,11 +14,11 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from seglab import anatomy, draw, jobs, runs
+from seglab import anatomy, draw, jobs, runs, schedulers
 from seglab.compare import Comparison, compare
 from seglab.config import RunConfig
 from seglab.data.images import read_mask
-from seglab.entry import Architecture, SeglabError
+from seglab.entry import Architecture, Scheduler, SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
@@ -244,6 +244,24 @@ def scoreboard(stamped: tuple[Stamp, ...], lang: str) -> str:
     return render(
         "scores.html", lang, c=comparison, chips=chips(comparison), classes=classes, best=best, definition=DEFINITION
     )
+
+
+# --- the learning rate before training
+
+DRAWN_STEPS = 500  # of a run, or one an epoch; how many it will have depends on data that may take long to read
+
+
+def schedule(config: RunConfig, lang: str) -> str:
+    """The learning rate as it will be over the run, or why nobody knows."""
+    picture = schedule_svg(config.scheduler, config.optimizer.lr, config.epochs)
+    return render("schedule.html", lang, svg=picture, budget=config.budget_seconds)
+
+
+@lru_cache(maxsize=64)
+def schedule_svg(scheduler: Scheduler, lr: float, epochs: int) -> Markup | None:
+    """The picture, whatever the language."""
+    rates = schedulers.curve(scheduler, lr, -(-DRAWN_STEPS // epochs), epochs)
+    return Markup(draw.schedule_svg(rates, epochs)) if rates else None
 
 
 # --- what a network is made of

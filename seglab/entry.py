@@ -409,7 +409,7 @@ class Optimizer(Entry, family="optimizers"):
         Field(gt=0, le=10, description="learning rate of the encoder; pretrained weights want it lower; empty: lr"),
     ] = None
     weight_decay: WeightDecay
-    decay_norms: Annotated[bool, Field(description="whether weight decay pulls on norm layers and biases too")] = False
+    decay_norms: Annotated[bool, Field(description="whether weight decay pulls on norm layers and biases too")] = True
     clip: Annotated[
         float, Field(ge=0, le=1000, description="largest norm of all gradients together; longer ones are cut; 0: any")
     ] = 0.0

@@ -33,7 +33,7 @@ class Case:
 
 
 # What the loop does, and what decides which weights decay, with its own tests below.
-SHARED = {"decay_norms": True, "clip": 0.5, "precision": "mixed"}
+SHARED = {"decay_norms": False, "clip": 0.5, "precision": "mixed"}
 BAD_SHARED = {
     "decay_norms": ("perhaps", 2),
     "clip": (-0.1, 1001, float("nan"), float("inf"), True, None),
@@ -86,16 +86,17 @@ class Network(nn.Sequential):
         return [self[0], self[1]]
 
     def spared(self) -> list[nn.Parameter]:
-        """The parameters that weight decay spares unless it is told not to: the biases and the norm's weights."""
+        """The parameters that weight decay spares where it is told to: the biases and the norm's weights."""
         return [self[0].bias, self[1].weight, self[1].bias]
 
-    def groups(self) -> list[dict[str, Any]]:
-        """Those that decay, and the spared."""
-        return [{"params": [self[0].weight, self[3][0].weight]}, {"params": self.spared(), "weight_decay": 0}]
-
-    def encoder_apart(self) -> list[dict[str, Any]]:
-        """The encoder with the learning rate of the cases' options, and the rest."""
-        return [{"params": self[3].parameters()}, {"params": [self[0].weight, *self.spared()], "lr": 0.01}]
+    def apart(self) -> list[dict[str, Any]]:
+        """As the cases' options have them: the encoder with a learning rate of its own, the spared without decay."""
+        encoder = {"lr": 0.01}
+        return [
+            {"params": self[3].parameters()},
+            {"params": [self[0].weight]} | encoder,
+            {"params": self.spared(), "weight_decay": 0} | encoder,
+        ]
 
 
 def network() -> Network:
@@ -128,7 +129,7 @@ def test_an_optimizer_takes_the_very_steps_of_torchs_own(name):
     for options, torchs in [({}, case.default), (case.options, case.set_up)]:
         ours, theirs = network(), network()
         optimizer = validated(Optimizer, {"name": name, **options}).build(ours)
-        groups = theirs.encoder_apart() if options else theirs.groups()
+        groups = theirs.apart() if options else theirs.parameters()
         assert equal(stepped(ours, optimizer, range(6)), stepped(theirs, torchs(groups), range(6)))
         assert not equal(ours.state_dict(), network().state_dict())
 
@@ -191,8 +192,9 @@ def test_the_learning_rate_is_that_of_its_groups_which_hold_each_weight_once(nam
 
 
 @each
-def test_weight_decay_spares_biases_and_norms_unless_it_is_told_not_to(name):
-    for options, decayed in ({}, False), ({"decay_norms": True}, True), ({"encoder_lr": 0.05}, False):
+def test_weight_decay_spares_biases_and_norms_where_it_is_told_to(name):
+    spare = {"decay_norms": False}
+    for options, decayed in ({}, True), (spare, False), (spare | {"encoder_lr": 0.05}, False):
         module = network()
         with torch.no_grad():
             for parameter in module.parameters():
@@ -211,13 +213,13 @@ def test_the_first_group_has_the_main_learning_rate_whatever_else_there_is(name)
         def stages(self) -> list[nn.Module]:
             return list(self)
 
-    options = OPTIMIZERS[name](lr=0.5, encoder_lr=0.25)
+    options = OPTIMIZERS[name](lr=0.5, encoder_lr=0.25, decay_norms=False)
     for module, rates in (network(), [0.5, 0.25, 0.25]), (Encoder(), [0.5, 0.25, 0.25]):
         groups = options.build(module).param_groups
         assert groups[0]["lr"] == 0.5 and sorted(group["lr"] for group in groups) == sorted(rates)
         held = [id(weight) for group in groups for weight in group["params"]]
         assert sorted(held) == sorted(id(weight) for weight in module.parameters())
-    run = training.Run(tiny(optimizer={"name": name, "lr": 0.5, "encoder_lr": 0.25}))
+    run = training.Run(tiny(optimizer={"name": name, "lr": 0.5, "encoder_lr": 0.25, "decay_norms": False}))
     run.advance(run.batch(0, [0, 1, 2, 3]))
     assert run.lr == 0.5 and len(run.optimizer.param_groups) == 4
 

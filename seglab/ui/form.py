@@ -216,7 +216,9 @@ class Form:
     def schedule(self, given: Sequence[Any]) -> RunConfig:
         """A configuration with the learning rate of the form, and all else as in the default."""
         picked, typed = dict(zip(self.choices, given, strict=False)), given[-1]
-        read = {name: self.choices[name].read(picked[name], typed)[0] for name in ("scheduler", "optimizer")}
+        read = {
+            name: next(iter(self.choices[name].read(picked[name], typed)), None) for name in ("scheduler", "optimizer")
+        }
         run = self.run.read(typed)
         return validated(RunConfig, read | {name: run[name] for name in ("epochs", "budget_seconds")})
 

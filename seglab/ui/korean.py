@@ -1021,7 +1021,6 @@ KOREAN: dict[str, str] = {
     "w0": "경계 가중치 (w0)",
     "weight that a pixel between two touching things gains": "맞닿은 두 물체 사이의 픽셀에 더해지는 가중치",
     "how wide the weighted borders are, in pixels": "가중치를 주는 경계의 폭(픽셀)",
-    # --- schedules with their warm-up, and what every optimizer can do
     # --- schedules with their warm-up and curve, and what every optimizer can do
     "The curve is not known before training: the rate is cut when the validation score stops getting better.": (
         "학습률 곡선을 미리 알 수 없습니다. 검증 점수가 더 이상 좋아지지 않을 때 학습률을 낮추기 때문입니다."

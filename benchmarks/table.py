@@ -30,15 +30,19 @@ COMMON = {
 HEAD = "| network | year | parameters | multiply-adds | ms per image | seconds | mIoU on streets | mIoU on CamVid |"
 
 
-def trained(model: str, data: dict[str, Any], seed: int, options: argparse.Namespace) -> Row:
-    """The run's scores; it is trained now unless it has been before."""
+def trained(model: str, data: dict[str, Any], seed: int, options: argparse.Namespace) -> Row | None:
+    """The run's scores; it is trained now unless it has been before. None where the network cannot learn from the data."""
     directory = runs.home() / f"table-{model}-{data['name']}-{seed}"
     if not (directory.exists() and runs.status(directory).state == "completed"):
         if not directory.exists():
             given = COMMON | {"model": {"name": model}, "data": data, "seed": seed, "epochs": options.epochs}
             scheduler = {"name": "step", "step_size": max(1, options.epochs - 1), "gamma": 0.2}  # for the last epoch
             runs.create(validated(RunConfig, given | {"scheduler": scheduler}), directory.name)
-        list(runs.work(directory, threads=options.threads))
+        try:
+            list(runs.work(directory, threads=options.threads))
+        except SeglabError as error:
+            print(f"{directory.name}: {error}", file=sys.stderr, flush=True)
+            return None
     (row,) = compare([directory]).rows
     print(f"{directory.name}: {row.miou:.3f} in {row.seconds:.0f} s", file=sys.stderr, flush=True)
     return row
@@ -53,7 +57,8 @@ def shown(scores: list[float]) -> str:
 def line(name: str, data: list[dict[str, Any]], options: argparse.Namespace) -> str:
     model = FAMILIES["architectures"].entries[name]()
     found = anatomy(model, side=SIDE)
-    streets, *camvid = [[trained(name, each, seed, options) for seed in options.seeds] for each in data]
+    made = [[trained(name, each, seed, options) for seed in options.seeds] for each in data]
+    streets, *camvid = [[row for row in rows if row] for rows in made]
     cells = [
         f"`{name}`",
         str(model.year),

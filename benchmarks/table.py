@@ -31,7 +31,7 @@ HEAD = "| network | year | parameters | multiply-adds | ms per image | seconds |
 
 
 def trained(model: str, data: dict[str, Any], seed: int, options: argparse.Namespace) -> Row | None:
-    """The run's scores; it is trained now unless it has been before. None where the network cannot learn from the data."""
+    """The run's scores; it is trained now unless it has been before. None where the network cannot learn the data."""
     directory = runs.home() / f"table-{model}-{data['name']}-{seed}"
     if not (directory.exists() and runs.status(directory).state == "completed"):
         if not directory.exists():

@@ -643,5 +643,44 @@ def test_frozen_stages_drop_nothing_while_the_others_do():
 
 
 def test_more_frozen_stages_than_there_are_is_refused():
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"stages": 3}, [3] * 7),
+        ({"stages": 3, "until": 2}, [3, 3, 0, 0, 0, 0, 0]),
+        ({"stages": 3, "thaw_every": 1}, [3, 2, 1, 0, 0, 0, 0]),
+        ({"stages": 2, "thaw_every": 3}, [2, 2, 2, 1, 1, 1, 0]),
+        ({"stages": 3, "until": 1, "thaw_every": 2}, [3, 2, 2, 1, 1, 0, 0]),
+    ],
+    ids=str,
+)
+def test_stages_thaw_one_by_one_from_the_deepest(options, expected):
+    run = training.Run(tiny(model={"name": "unet", "width": 4, "depth": 3}, techniques=[{"name": "freeze"} | options]))
+    before, frozen = states(run), []
+    places = run.order(0)[:4]
+    for epoch in range(7):
+        run.hooks["freeze"].on_epoch(epoch)
+        earlier = states(run)
+        run.advance(run.batch(epoch, places))
+        stay = unchanged(earlier, states(run))
+        assert stay == sorted(stay, reverse=True) and not stay[-1]  # the frozen ones are those nearest to the image
+        frozen.append(sum(stay))
+    assert frozen == expected
+    assert unchanged(before, states(run))[: expected[-1]] == [True] * expected[-1]
+
+
+def test_a_resumed_run_has_as_many_stages_frozen_as_one_that_goes_on():
+    config = tiny(epochs=4, techniques=[{"name": "freeze", "stages": 2, "thaw_every": 1}])
+    whole = training.Run(config)
+    list(training.train(whole))
+    first = training.Run(config)
+    first.should_stop = lambda: first.step == 3  # within the second epoch, in which one is frozen
+    list(training.train(first))
+    second = training.Run(config, fresh=False)
+    second.load_state_dict(first.state_dict())
+    list(training.train(second))
+    assert all(unchanged(states(whole), states(second)))
+
+
     with pytest.raises(SeglabError, match=r"freeze.stages: 4 is too many; the encoder of unet has 3 stages"):
         training.Run(tiny(techniques=[{"name": "freeze", "stages": 4}]))

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 class Freeze(Technique):
     """Keeps the encoder's first stages as they are, for a while or for good, so that what they know is not lost.
 
-    Frozen stages do not learn, and work as in evaluation: batch norm keeps its statistics, dropout drops nothing.
+    Frozen stages do not learn, and work as in evaluation: batch norm keeps its statistics, dropout drops nothing. They
+    thaw all at once, or one by one from the deepest, whose features are the least general, to the one at the image.
 
-    Source: Yosinski et al. 2014, https://arxiv.org/abs/1411.1792, section 4.
+    Source: Yosinski et al. 2014, https://arxiv.org/abs/1411.1792, section 4; one by one: Howard and Ruder 2018,
+    https://arxiv.org/abs/1801.06146, section 3.3.
     """
 
     name = "freeze"
@@ -28,6 +30,21 @@ class Freeze(Technique):
     until: Annotated[
         int | None, Field(ge=1, le=1000, description="number of epochs for which they stay frozen; empty: to the end")
     ] = None
+    thaw_every: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=1000,
+            description="epochs after which one more stage thaws, the deepest first, from until on; empty: all at once",
+        ),
+    ] = None
+
+    def frozen(self, epoch: int) -> int:
+        """How many stages are frozen in an epoch, counted from 0."""
+        start = self.thaw_every if self.until is None else self.until
+        if start is None or epoch < start:
+            return self.stages
+        return 0 if self.thaw_every is None else max(0, self.stages - 1 - (epoch - start) // self.thaw_every)
 
     def start(self, run: Run) -> Hooks:
         stages = run.model.net.stages()
@@ -38,22 +55,21 @@ class Freeze(Technique):
                 model=run.config.model.name,
                 count=len(stages),
             )
-        return Freezing(stages[: self.stages], self.until)
+        return Freezing(stages[: self.stages], self.frozen)
 
 
 class Freezing(Hooks):
-    """The stages of one run that are frozen until an epoch."""
+    """The stages of one run, of which so many as `frozen` gives for an epoch are frozen in it."""
 
-    def __init__(self, stages: list[nn.Module], until: int | None):
-        self.stages, self.until, self.frozen = stages, until, False
+    def __init__(self, stages: list[nn.Module], frozen: Callable[[int], int]):
+        self.stages, self.frozen, self.now = stages, frozen, 0
 
     def on_epoch(self, epoch: int) -> None:
-        self.frozen = self.until is None or epoch < self.until
-        for stage in self.stages:
-            stage.requires_grad_(not self.frozen)
+        self.now = self.frozen(epoch)
+        for number, stage in enumerate(self.stages):
+            stage.requires_grad_(number >= self.now)
 
     def objective(self, batch: Batch, inner: Callable[[Batch], dict[str, Term]]) -> dict[str, Term]:
-        if self.frozen:
-            for stage in self.stages:
-                stage.eval()
+        for stage in self.stages[: self.now]:
+            stage.eval()
         return inner(batch)

@@ -1091,4 +1091,9 @@ KOREAN: dict[str, str] = {
     "full: 32 bits; mixed: 16 bits where that does no harm; auto: mixed on a GPU": (
         "full은 32비트, mixed는 문제없는 연산만 16비트, auto는 GPU에서만 mixed"
     ),
+    # --- accumulation, gradual thawing, and learning without masks
+    "thaw every": "단계별 해제 간격 (thaw_every)",
+    "epochs after which one more stage thaws, the deepest first, from until on; empty: all at once": (
+        "동결 기간(until)이 끝난 뒤 가장 깊은 단계부터 하나씩 동결을 푸는 에폭 간격, 비워 두면 한꺼번에 해제"
+    ),
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seglab.data.base import Batch, Data, Sample
     from seglab.events import Score
     from seglab.losses.weights import Statistics
+    from seglab.model import Segmenter
     from seglab.train import Run
 
 Predict = Callable[..., "np.ndarray"]  # (image uint8 (H, W, 3), zoom = 1.0) -> probabilities float32 (K, H, W)
@@ -230,7 +231,12 @@ class Term:
 
 
 class Hooks:
-    """What a technique may change while a run trains; every hook does nothing until a technique overrides it."""
+    """What a technique may change while a run trains; every hook does nothing until a technique overrides it.
+
+    One that `mixes_images` lets the images of a batch meet in its objective, so that parts are not as the whole.
+    """
+
+    mixes_images: ClassVar[bool] = False
 
     def on_order(self, order: list[int], rng: np.random.Generator) -> list[int]:
         """Changes which training samples an epoch shows, and when; gives as many as it gets, some perhaps repeated."""
@@ -255,9 +261,25 @@ class Hooks:
         """Changes one training batch, after its samples."""
         return batch
 
+    def parts(self, batch: Batch) -> list[Batch]:
+        """The batch in the parts that go through the network one after another, before one step of the optimizer."""
+        return [batch]
+
     def objective(self, batch: Batch, inner: Callable[[Batch], dict[str, Term]]) -> dict[str, Term]:
         """Wraps the loss of one step; `inner` computes the terms without this technique."""
         return inner(batch)
+
+    def norms(self, batch: Batch, inner: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The `Loss.norms` of the objective's terms; `inner` are those without this technique."""
+        return inner
+
+    def networks(self) -> list[Segmenter]:
+        """Networks that learn beside the run's own, made when a run begins."""
+        return []
+
+    def notes(self) -> list[SeglabError]:
+        """What a person should know of the technique at work in this run."""
+        return []
 
     def on_grads(self) -> None:
         """Sees the gradients, before the optimizer does."""
@@ -316,6 +338,10 @@ class Architecture(Entry, family="architectures"):
     def terms(self, outputs: Outputs, batch: Batch, loss: Loss, progress: float) -> dict[str, Term]:
         """The objective's terms by name; a network with side outputs weighs them here."""
         return loss.terms(outputs, batch, progress)
+
+    def norms(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
+        """The `Loss.norms` of the objective's terms."""
+        return loss.norms(batch)
 
     def instances(self, outputs: Outputs, labels: np.ndarray) -> np.ndarray | None:
         """int32 (H, W): the things in an image, numbered from 1; None from a network that finds none.

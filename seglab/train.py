@@ -21,7 +21,7 @@ from seglab.entry import Hooks, Outputs, SeglabError, Term
 from seglab.evaluate import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped
 from seglab.loader import Cached, Feed, ahead, batches, random
-from seglab.losses.weights import Statistics
+from seglab.losses.weights import Statistics, per
 from seglab.model import Segmenter, parameters
 from seglab.schedulers import Schedule
 
@@ -180,18 +180,47 @@ class Run(Feed):
         return objective(batch)
 
     def advance(self, batch: Batch) -> tuple[float, dict[str, float], dict[str, float]]:
+    def parts(self, batch: Batch) -> list[Batch]:
+        """The batch in the parts that go through the network one after another."""
+        parts = [batch]
+        for hooks in self.hooks.values():
+            parts = [smaller for part in parts for smaller in hooks.parts(part)]
+        return parts
+
+    def norms(self, batch: Batch) -> dict[str, Tensor]:
+        """What the objective's terms that add up over images are divided by."""
+        norms = self.config.model.norms(batch, self.loss)
+        for hooks in self.hooks.values():
+            norms = hooks.norms(batch, norms)
+        return norms
+
         """One step of the optimizer, unless the loss is not finite; gives the total loss, its raw terms and their
-        weights."""
+        weights.
+
+        Where the batch comes in parts, each part's terms count by their share of the batch's norms, so that they add up
+        to the batch's own; those without norms by the share of the images.
+        """
         self.seed_torch("step", self.step)
         self.model.train()
         self.optimizer.zero_grad()
-        terms = self.objective(batch.to(self.device))
-        total = sum(term.weight * term.value for term in terms.values())
-        loss, values = float(total.detach()), {name: float(term.value.detach()) for name, term in terms.items()}
-        weights = {name: float(term.weight) for name, term in terms.items()}
-        if math.isfinite(loss):
+        batch = batch.to(self.device)
+        parts = self.parts(batch)
+        norms = self.norms(batch) if len(parts) > 1 else {}
+        loss = 0.0
+        values: dict[str, float] = {}
+        weights: dict[str, float] = {}
+        for part in parts:
+            shares = {name: per(norm, norms[name]) for name, norm in self.norms(part).items()} if norms else {}
+            total = 0.0
+            for name, term in self.objective(part).items():
+                value = term.value * shares.get(name, len(part.index) / len(batch.index))
+                total += term.weight * value
+                values[name] = values.get(name, 0.0) + float(value.detach())
+                weights[name] = float(term.weight)
             self.scaler.scale(total).backward()
             self.scaler.unscale_(self.optimizer)
+            loss += float(total.detach())
+        if math.isfinite(loss):
             for hooks in self.hooks.values():
                 hooks.on_grads()
             if self.config.optimizer.clip:
@@ -237,6 +266,11 @@ class Run(Feed):
         )
 
     def started(self) -> Started:
+    def notes(self) -> list[SeglabError]:
+        """What a person should know of the data, the loss and the techniques."""
+        told = [note for hooks in self.hooks.values() for note in hooks.notes()]
+        return [*self.data.notes, *self.loss.notes(self.data.classes), *told]
+
         packages = ("torch", "numpy", "pydantic", "albumentations")
         return Started(
             step=self.step,
@@ -250,7 +284,7 @@ class Run(Feed):
             images={"train": len(self.data.train), "search": len(self.data.search), "val": len(self.data.val)},
             dataset=self.data.digests,
             loss=self.loss.model_dump(mode="json"),
-            notes=[Sentence.of(note) for note in (*self.data.notes, *self.loss.notes(self.data.classes))],
+            notes=[Sentence.of(note) for note in self.notes()],
             versions={"seglab": __version__, "python": platform.python_version()} | {p: version(p) for p in packages},
         )
 

@@ -6,6 +6,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
+import torch
 
 from seglab.config import RunConfig
 from seglab.entry import validated
@@ -16,6 +17,15 @@ def runs_home(tmp_path, monkeypatch):
     """Every test has a place of its own for runs."""
     monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
+
+
+@pytest.fixture
+def double(monkeypatch):
+    """Networks and losses compute with 64 bits, so that what differs by more than 1e-12 is no matter of rounding."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture

@@ -119,6 +119,11 @@ class DeepLabV2(Architecture):
             terms |= {f"{name}, {scale}": term for name, term in own.items()}
         return terms
 
+    def norms(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
+        norms = loss.norms(batch)
+        scales = SCALES if self.multi_scale else ()
+        return norms | {f"{name}, scale {scale}": norm for scale in scales for name, norm in norms.items()}
+
 
 class AtrousVGG16(nn.Module):
     """VGG16 with 3x3 poolings, of which the last two keep the size; the last stage has holes instead.

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seglab.architectures._blocks import Encoder, convolutions, he_initialized, upsampling
-from seglab.data.base import Batch
+from seglab.data.base import VOID, Batch
 from seglab.entry import Architecture, Loss, Outputs, Term
 
 LEVELS = 5  # of the encoder, in both papers
@@ -107,6 +107,11 @@ class UNet3Plus(Architecture):
             value = presence_loss(outputs.extras["presence"], present)
             terms["presence"] = Term(value, self.presence_weight)
         return terms
+
+    def norms(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
+        if self.guidance == "none":
+            return loss.norms(batch)
+        return loss.norms(batch) | {"presence": (batch.masks != VOID).flatten(1).any(1).sum().float()}
 
 
 def averaged(loss: Loss, heads: Sequence[Tensor], batch: Batch, progress: float) -> dict[str, Term]:

@@ -113,6 +113,9 @@ class PanopticDeepLab(OverEncoder):
             "offset": Term(weighted_mean(offset, truth["offset_weight"]), self.offset_weight),
         }
 
+    def norms(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
+        return loss.norms(batch) | {name: batch.targets[f"{name}_weight"].sum() for name in ("centre", "offset")}
+
     def instances(self, outputs: Outputs, labels: np.ndarray) -> np.ndarray:
         centre, offset = (outputs.extras[name][0].cpu().numpy() for name in ("centre", "offset"))
         return grouped(centre[0], offset, outputs.extras["things"].cpu().numpy()[labels])

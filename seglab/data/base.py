@@ -119,6 +119,11 @@ class Batch:
     targets: dict[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> Batch:
+    def take(self, places: Sequence[int] | Tensor) -> Batch:
+        """The samples at these places of the batch, in this order."""
+        targets = {name: target[places] for name, target in self.targets.items()}
+        return Batch(self.images[places], self.masks[places], self.index[places], targets)
+
         """The batch on a device; from pinned memory the copy does not wait."""
 
         def moved(tensor: Tensor) -> Tensor:

@@ -127,6 +127,8 @@ class MixStyle(Mixing):
 class Styling(Hooks):
     """MixStyle in some stages of a run's network, while it computes the loss of a training step and never else."""
 
+    mixes_images = True
+
     def __init__(self, options: MixStyle, stages: list[nn.Module], run: Run):
         self.options, self.stages, self.run = options, stages, run
 

@@ -1092,6 +1092,25 @@ KOREAN: dict[str, str] = {
         "full은 32비트, mixed는 문제없는 연산만 16비트, auto는 GPU에서만 mixed"
     ),
     # --- accumulation, gradual thawing, and learning without masks
+    "Sends each batch through the network a few images at a time and adds up the gradients, to save memory.": (
+        "메모리를 아끼기 위해 배치를 몇 장씩 나누어 네트워크에 통과시키고 기울기를 누적합니다."
+    ),
+    "at once": "한 번에 처리할 이미지 수 (at_once)",
+    "images that go through the network together; less than batch_size": (
+        "네트워크를 함께 통과하는 이미지 수, 배치 크기(batch_size)보다 작아야 함"
+    ),
+    "at_once is {at_once} and batch_size {batch_size}; at_once must be less than batch_size": (
+        "at_once는 {at_once}, batch_size는 {batch_size}입니다. at_once는 batch_size보다 작아야 합니다."
+    ),
+    "accumulation: {terms} cannot be added up over images; what counts is the mean over the parts": (
+        "accumulation: {terms} 손실은 이미지별로 더할 수 없으므로, 나눈 배치마다 구한 값의 평균을 씁니다."
+    ),
+    "accumulation: batch norm sees {at_once} images at a time, not {batch_size}": (
+        "accumulation: 배치 정규화는 이미지를 {batch_size}장이 아니라 {at_once}장씩 봅니다."
+    ),
+    "accumulation: the images that meet in {techniques} are those of one part": (
+        "accumulation: {techniques} 기법은 나눈 배치 하나 안의 이미지끼리만 섞습니다."
+    ),
     "thaw every": "단계별 해제 간격 (thaw_every)",
     "epochs after which one more stage thaws, the deepest first, from until on; empty: all at once": (
         "동결 기간(until)이 끝난 뒤 가장 깊은 단계부터 하나씩 동결을 푸는 에폭 간격, 비워 두면 한꺼번에 해제"

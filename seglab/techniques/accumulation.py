@@ -1,0 +1,85 @@
+"""Steps of the optimizer on more images than fit through the network at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import torch
+from pydantic import Field
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+
+from seglab.data.base import Batch
+from seglab.entry import Hooks, Outputs, SeglabError, Technique
+from seglab.loader import batches
+
+if TYPE_CHECKING:
+    from seglab.config import RunConfig
+    from seglab.train import Run
+
+
+class Accumulation(Technique):
+    """Sends each batch through the network a few images at a time and adds up the gradients, to save memory.
+
+    Everything else counts whole batches: steps, schedules, averages, clipping. For losses of pixels the step is that of
+    the whole batch, since each part counts by its share of the labelled pixels, or of their weights. Losses of regions
+    do not add up over images: each is the mean over the parts. Batch norm sees one part at a time, and dropout draws
+    anew for each. The notes of a run say which of its terms are not exact.
+    """
+
+    name = "accumulation"
+    at_once: Annotated[
+        int, Field(ge=1, le=127, description="images that go through the network together; less than batch_size")
+    ] = 2
+
+    def refuses(self, config: RunConfig) -> SeglabError | None:
+        if self.at_once >= config.batch_size:
+            return SeglabError(
+                "at_once is {at_once} and batch_size {batch_size}; at_once must be less than batch_size",
+                at_once=self.at_once,
+                batch_size=config.batch_size,
+            )
+        return super().refuses(config)
+
+    def start(self, run: Run) -> Hooks:
+        return Accumulating(self.at_once, run)
+
+
+class Accumulating(Hooks):
+    """Cuts the batches of one run; a last part of one image joins the one before it."""
+
+    def __init__(self, at_once: int, run: Run):
+        self.at_once, self.run = at_once, run
+
+    def parts(self, batch: Batch) -> list[Batch]:
+        return [batch.take(places) for places in batches(range(len(batch.index)), self.at_once)]
+
+    def notes(self) -> list[SeglabError]:
+        run = self.run
+        batch = run.batch(0, run.order(0)[:1]).to(run.device)
+        logits = torch.zeros(1, len(run.data.classes), *batch.masks.shape[1:], device=run.device)
+        terms = [name for name in run.loss.terms(Outputs(logits), batch, 0.0) if name not in run.norms(batch)]
+        mixing = [name for name, hooks in run.hooks.items() if hooks.mixes_images]
+        told = []
+        if terms:
+            told.append(
+                SeglabError(
+                    "accumulation: {terms} cannot be added up over images; what counts is the mean over the parts",
+                    terms=", ".join(terms),
+                )
+            )
+        if any(isinstance(module, BatchNorm) for module in run.model.modules()):
+            told.append(
+                SeglabError(
+                    "accumulation: batch norm sees {at_once} images at a time, not {batch_size}",
+                    at_once=self.at_once,
+                    batch_size=run.config.batch_size,
+                )
+            )
+        if mixing:
+            told.append(
+                SeglabError(
+                    "accumulation: the images that meet in {techniques} are those of one part",
+                    techniques=", ".join(mixing),
+                )
+            )
+        return told

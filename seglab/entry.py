@@ -444,8 +444,8 @@ class Optimizer(Entry, family="optimizers"):
         Field(description="full: 32 bits; mixed: 16 bits where that does no harm; auto: mixed on a GPU"),
     ] = "auto"
 
-    def build(self, module: nn.Module) -> torch.optim.Optimizer:
-        """The torch optimizer; its first parameter group has the rate `lr`."""
+    def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
+        """The torch optimizer of one network or several; its first parameter group has the rate `lr`."""
         raise NotImplementedError
 
 
@@ -456,6 +456,11 @@ class Technique(Entry, family="techniques"):
     """
 
     changes_images: ClassVar[bool] = False
+    comes_last: ClassVar[bool] = False  # whether its hooks follow those of all others, however they are listed
+
+    def hidden(self, count: int, seed: int) -> frozenset[int]:
+        """The places of those among `count` training images whose masks and instances a run must not see."""
+        return frozenset()
 
     def refuses(self, config: RunConfig) -> SeglabError | None:
         """Why the technique cannot work with this configuration, or None."""

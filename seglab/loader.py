@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 
-from seglab.data.base import VOID, Batch, Data, Sample, Split
+from seglab.data.base import UNLABELLED, VOID, Batch, Data, Sample, Split
 from seglab.data.images import resize_image, resize_labels
 
 if TYPE_CHECKING:
     from seglab.config import RunConfig
-    from seglab.entry import Hooks
+    from seglab.entry import Hooks, Technique
 
 T = TypeVar("T")
 
@@ -32,11 +32,19 @@ def random(*place: int | str) -> np.random.Generator:
 class Cached:
     """A split at a training size, each sample decoded and resized when first asked for and then kept.
 
-    With `keep_truth` only the images are resized, not their masks and instances; with `forget` no sample is kept.
+    With `keep_truth` only the images are resized, not their masks and instances; with `forget` no sample is kept. The
+    masks of those at the places in `hidden` are UNLABELLED everywhere, and they have no instances.
     """
 
-    def __init__(self, split: Split, side: int, keep_truth: bool = False, forget: bool = False):
-        self.split, self.side, self.keep_truth, self.forget = split, side, keep_truth, forget
+    def __init__(
+        self,
+        split: Split,
+        side: int,
+        keep_truth: bool = False,
+        forget: bool = False,
+        hidden: frozenset[int] = frozenset(),
+    ):
+        self.split, self.side, self.keep_truth, self.forget, self.hidden = split, side, keep_truth, forget, hidden
         self.samples: list[Sample | None] = [None] * len(split)
 
     def __len__(self) -> int:
@@ -48,6 +56,9 @@ class Cached:
             small = at_side(sample, self.side)
             stored = {"mask": sample.mask, "instances": sample.instances} if self.keep_truth else {}
             found = replace(small, **stored)
+            if index in self.hidden:
+                instances = None if found.instances is None else np.zeros_like(found.instances)
+                found = replace(found, mask=np.full_like(found.mask, UNLABELLED), instances=instances)
             self.samples[index] = None if self.forget else found
         return found
 
@@ -69,8 +80,15 @@ class Feed:
 
     def __init__(self, config: RunConfig, data: Data, forget: bool = False):
         self.config, self.data = config, data
-        self.train = Cached(data.train, config.image_size, forget=forget)
+        count = len(data.train)
+        hidden = frozenset().union(*(technique.hidden(count, config.seed) for technique in config.techniques))
+        self.train = Cached(data.train, config.image_size, forget=forget, hidden=hidden)
         self.hooks: dict[str, Hooks] = {}
+
+    def hooks_of(self, techniques: Iterable[Technique]) -> dict[str, Hooks]:
+        """The hooks of each technique, by name, in the order in which they work."""
+        in_order = sorted(techniques, key=lambda technique: technique.comes_last)
+        return {technique.name: technique.start(self) for technique in in_order}
 
     def order(self, epoch: int) -> list[int]:
         """The places of an epoch's samples, as many as there are samples."""
@@ -85,7 +103,10 @@ class Feed:
         return places
 
     def batch(self, epoch: int, places: list[int]) -> Batch:
-        """The samples at these places as the techniques make them in this epoch."""
+        """The samples at these places as the techniques make them in this epoch.
+
+        Where some are hidden, the target "unlabelled" is 1 where their images are, and their masks are void.
+        """
         side, strength = self.config.image_size, 1.0
         for hooks in self.hooks.values():
             side, strength = hooks.side(epoch, side), strength * hooks.strength(epoch)
@@ -102,11 +123,20 @@ class Feed:
                 sample if spared(place, name) else hooks.on_sample(sample, random(self.config.seed, epoch, place, name))
                 for sample, place in zip(samples, places, strict=True)
             ]
-        batch = collated(samples, index, self.targets)
+        batch = collated([self.shown(sample) for sample in samples], index, self.targets)
+        if self.train.hidden:
+            unlabelled = stacked([sample.mask == UNLABELLED for sample in samples], False)
+            batch.targets["unlabelled"] = torch.from_numpy(unlabelled).unsqueeze(1).float()
         for name, hooks in self.hooks.items():
             if not spared(places[0], name, "batch"):
                 batch = hooks.on_batch(batch, random(self.config.seed, epoch, places[0], name, "batch"))
         return batch
+
+    def shown(self, sample: Sample) -> Sample:
+        """The sample as losses may see it: void where its label is hidden."""
+        if not self.train.hidden:
+            return sample
+        return replace(sample, mask=np.where(sample.mask == UNLABELLED, np.uint8(VOID), sample.mask))
 
     def targets(self, sample: Sample) -> dict[str, np.ndarray]:
         """What the objective needs of a sample besides its mask."""

@@ -1,5 +1,6 @@
 """How gradients change the weights: entries over torch.optim."""
 
+from itertools import chain
 from typing import Annotated, Any
 
 import torch
@@ -9,16 +10,17 @@ from torch import nn
 from seglab.entry import LearningRate, Optimizer, WeightDecay
 
 
-def groups(options: Optimizer, module: nn.Module) -> list[dict[str, Any]]:
-    """The module's parameters by what sets them apart: the encoder's learning rate, and no weight decay.
+def groups(options: Optimizer, *modules: nn.Module) -> list[dict[str, Any]]:
+    """The modules' parameters by what sets them apart: the encoder's learning rate, and no weight decay.
 
     Those without decay have one dimension or none: the biases, and the weights of norm layers.
     """
     encoder: set[int] = set()
     if options.encoder_lr is not None:
-        encoder = {id(parameter) for stage in module.net.stages() for parameter in stage.parameters()}
+        stages = [stage for module in modules for stage in module.net.stages()]
+        encoder = {id(parameter) for stage in stages for parameter in stage.parameters()}
     found: dict[tuple[bool, bool], list[nn.Parameter]] = {(False, False): []}  # first even if empty: its rate is `lr`
-    for parameter in module.parameters():
+    for parameter in chain.from_iterable(module.parameters() for module in modules):
         spared = parameter.ndim <= 1 and not options.decay_norms
         found.setdefault((id(parameter) in encoder, spared), []).append(parameter)
     return [
@@ -39,8 +41,8 @@ class Adam(Optimizer):
     lr: LearningRate = 1e-3
     weight_decay: WeightDecay = 0.0
 
-    def build(self, module: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.Adam(groups(self, module), self.lr, weight_decay=self.weight_decay)
+    def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(groups(self, *modules), self.lr, weight_decay=self.weight_decay)
 
 
 class AdamW(Optimizer):
@@ -53,8 +55,8 @@ class AdamW(Optimizer):
     lr: LearningRate = 1e-3
     weight_decay: WeightDecay = 1e-2
 
-    def build(self, module: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(groups(self, module), self.lr, weight_decay=self.weight_decay)
+    def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(groups(self, *modules), self.lr, weight_decay=self.weight_decay)
 
 
 class SGD(Optimizer):
@@ -68,5 +70,5 @@ class SGD(Optimizer):
     momentum: Annotated[float, Field(ge=0, lt=1, description="share of the last step that is kept")] = 0.9
     weight_decay: WeightDecay = 0.0
 
-    def build(self, module: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.SGD(groups(self, module), self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+    def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.SGD(groups(self, *modules), self.lr, momentum=self.momentum, weight_decay=self.weight_decay)

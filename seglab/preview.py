@@ -27,11 +27,12 @@ def preview(config: RunConfig, count: int) -> tuple[Data, list[tuple[Sample, Sam
     data = folded(config.data.open(), config)
     data = replace(data, train=data.train.take(spread(len(data.train), MOST_IMAGES)))
     feed = Feed(config, data, forget=True)
-    feed.hooks = {technique.name: technique.start(feed) for technique in techniques}
+    feed.hooks = feed.hooks_of(techniques)
     pairs: list[tuple[Sample, Sample]] = []
     for places in batches(feed.order(0), min(config.batch_size, MOST_IN_BATCH)):
         batch = feed.batch(0, places)
-        pairs += zip((feed.train[n] for n in batch.index.tolist()), separated(batch), strict=True)
+        before = (feed.shown(feed.train[n]) for n in batch.index.tolist())
+        pairs += zip(before, separated(batch), strict=True)
         if len(pairs) >= count:
             break
     return data, pairs[:count]

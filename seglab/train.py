@@ -56,7 +56,7 @@ class Run(Feed):
     ):
         torch.set_num_threads(threads)
         super().__init__(config, folded(config.data.open(), config))
-        self.should_stop, self.threads = should_stop, threads
+        self.should_stop, self.threads, self.fresh = should_stop, threads, fresh
         self.device = torch.device(device)
         few = random(config.seed, "scored").permutation(len(self.data.train))[: len(self.data.val)]
         scored = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
@@ -81,8 +81,9 @@ class Run(Feed):
         self.model.to(self.device, memory_format=torch.channels_last)
         # a resumed run counts again: it goes on only with the same images, and they give the same numbers
         self.loss = config.loss.resolved(Statistics(self.train, len(self.data.classes)))
-        self.hooks = {technique.name: technique.start(self) for technique in config.techniques}
-        self.optimizer = config.optimizer.build(self.model)
+        self.hooks = self.hooks_of(config.techniques)
+        others = [network for hooks in self.hooks.values() for network in hooks.networks()]
+        self.optimizer = config.optimizer.build(self.model, *others)
         self.steps_per_epoch = len(batches(range(len(self.train)), config.batch_size))
         self.total_steps = self.steps_per_epoch * config.epochs
         self.scheduler = Schedule(config.scheduler, self.optimizer, self.steps_per_epoch, config.epochs)
@@ -179,7 +180,6 @@ class Run(Feed):
             objective = wrapped(hooks, objective)
         return objective(batch)
 
-    def advance(self, batch: Batch) -> tuple[float, dict[str, float], dict[str, float]]:
     def parts(self, batch: Batch) -> list[Batch]:
         """The batch in the parts that go through the network one after another."""
         parts = [batch]
@@ -194,6 +194,7 @@ class Run(Feed):
             norms = hooks.norms(batch, norms)
         return norms
 
+    def advance(self, batch: Batch) -> tuple[float, dict[str, float], dict[str, float]]:
         """One step of the optimizer, unless the loss is not finite; gives the total loss, its raw terms and their
         weights.
 
@@ -218,9 +219,9 @@ class Run(Feed):
                 values[name] = values.get(name, 0.0) + float(value.detach())
                 weights[name] = float(term.weight)
             self.scaler.scale(total).backward()
-            self.scaler.unscale_(self.optimizer)
             loss += float(total.detach())
         if math.isfinite(loss):
+            self.scaler.unscale_(self.optimizer)
             for hooks in self.hooks.values():
                 hooks.on_grads()
             if self.config.optimizer.clip:
@@ -265,12 +266,12 @@ class Run(Feed):
             best=best,
         )
 
-    def started(self) -> Started:
     def notes(self) -> list[SeglabError]:
         """What a person should know of the data, the loss and the techniques."""
         told = [note for hooks in self.hooks.values() for note in hooks.notes()]
         return [*self.data.notes, *self.loss.notes(self.data.classes), *told]
 
+    def started(self) -> Started:
         packages = ("torch", "numpy", "pydantic", "albumentations")
         return Started(
             step=self.step,

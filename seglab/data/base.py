@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 VOID = 255  # the label of pixels that count for nothing
+UNLABELLED = 254  # of pixels whose label a run must not see, until they are in a batch; void there
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,12 @@ class Batch:
     index: Tensor
     targets: dict[str, Tensor] = field(default_factory=dict)
 
-    def to(self, device: torch.device) -> Batch:
     def take(self, places: Sequence[int] | Tensor) -> Batch:
         """The samples at these places of the batch, in this order."""
         targets = {name: target[places] for name, target in self.targets.items()}
         return Batch(self.images[places], self.masks[places], self.index[places], targets)
 
+    def to(self, device: torch.device) -> Batch:
         """The batch on a device; from pinned memory the copy does not wait."""
 
         def moved(tensor: Tensor) -> Tensor:

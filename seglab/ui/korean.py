@@ -1115,4 +1115,41 @@ KOREAN: dict[str, str] = {
     "epochs after which one more stage thaws, the deepest first, from until on; empty: all at once": (
         "동결 기간(until)이 끝난 뒤 가장 깊은 단계부터 하나씩 동결을 푸는 에폭 간격, 비워 두면 한꺼번에 해제"
     ),
+    "labelled": "마스크를 쓰는 비율 (labelled)",
+    "share of the training images whose masks are used, drawn by the seed": (
+        "학습 이미지 중 마스크를 사용하는 비율, 어느 이미지인지는 시드로 결정"
+    ),
+    "weight of what is learned without masks; 0: from the labelled images alone": (
+        "마스크 없이 배우는 손실의 가중치, 0이면 마스크가 있는 이미지로만 학습"
+    ),
+    "{other} learns without masks too; pick one of them": (
+        "{other} 기법도 마스크 없이 학습합니다. 둘 중 하나만 선택하세요."
+    ),
+    "a batch has labelled and unlabelled images; batch_size must be 2 or more": (
+        "마스크가 있는 이미지와 없는 이미지를 한 배치에 함께 넣으므로 배치 크기(batch_size)가 2 이상이어야 합니다."
+    ),
+    "{technique}: the data has {count} classes; allowed: {most} or fewer": (
+        "{technique}: 데이터의 클래스가 {count}개입니다. {most}개 이하여야 합니다."
+    ),
+    "{technique} uses the masks of {labelled} of the {count} training images": (
+        "{technique}: 학습 이미지 {count}장 중 {labelled}장의 마스크만 사용합니다."
+    ),
+    "Learns from unlabelled images, too: what the network is sure of, it must see in a changed picture as well.": (
+        "마스크가 없는 이미지로도 학습합니다. 네트워크가 확신하는 예측을 변형된 이미지에서도 똑같이 내도록 합니다."
+    ),
+    "confidence": "확신 기준 (confidence)",
+    "least probability of a class that makes it the truth for the strong view": (
+        "예측한 클래스를 강한 변형의 정답으로 삼는 최소 확률"
+    ),
+    "color": "색 변형 (color)",
+    "largest change of the strong view's colours; hues change half as much": (
+        "강한 변형에서 색을 바꾸는 최대 크기, 색상(hue)은 그 절반"
+    ),
+    "blur": "흐림 비율 (blur)",
+    "share of the strong views that are blurred": "강한 변형 중 흐리게 만드는 비율",
+    "cutmix": "CutMix 비율 (cutmix)",
+    "share of the strong views that get a box of another image": "강한 변형 중 다른 이미지의 상자를 붙여 넣는 비율",
+    "Two networks that began with other weights teach each other, each by the labels that it gives all pixels.": (
+        "서로 다른 가중치에서 출발한 두 네트워크가 모든 픽셀에 매긴 예측 레이블로 서로를 가르칩니다."
+    ),
 }

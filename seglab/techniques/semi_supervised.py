@@ -1,0 +1,268 @@
+"""Learning from images whose masks are not used, beside a few whose masks are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from seglab.data.base import UNLABELLED, VOID, Batch, Sample
+from seglab.entry import Hooks, SeglabError, Technique, Term
+from seglab.loader import random
+from seglab.losses.weights import per
+from seglab.model import Segmenter
+from seglab.techniques.augmentation import Blur, Color
+from seglab.techniques.mixing import Pasting
+
+if TYPE_CHECKING:
+    from seglab.config import RunConfig
+    from seglab.loader import Feed
+
+Objective = Callable[[Batch], dict[str, Term]]
+
+
+class SemiSupervised(Technique):
+    """Uses the masks of a part of the training images, the same for every technique, and of the others the images.
+
+    The others' masks are hidden from the whole run: from losses, weights of classes and all techniques. An epoch has as
+    many images as before; in each batch up to half are unlabelled, and labelled ones come as often as it takes to fill
+    the rest. With a weight of 0 all are labelled.
+    """
+
+    changes_images = True
+    comes_last = True
+    labelled: Annotated[
+        float, Field(gt=0, le=1, description="share of the training images whose masks are used, drawn by the seed")
+    ] = 0.125
+    weight: Annotated[
+        float,
+        Field(ge=0, le=100, description="weight of what is learned without masks; 0: from the labelled images alone"),
+    ] = 1.0
+
+    def hidden(self, count: int, seed: int) -> frozenset[int]:
+        labelled = max(1, round(self.labelled * count))
+        return frozenset(random(seed, "labelled").permutation(count)[labelled:].tolist())
+
+    def refuses(self, config: RunConfig) -> SeglabError | None:
+        others = [each.name for each in config.techniques if isinstance(each, SemiSupervised) and each is not self]
+        if others:
+            return SeglabError("{other} learns without masks too; pick one of them", other=others[0])
+        if config.batch_size == 1:
+            return SeglabError("a batch has labelled and unlabelled images; batch_size must be 2 or more")
+        return super().refuses(config)
+
+
+class WithoutMasks(Hooks):
+    """The labelled and the unlabelled images of one run."""
+
+    def __init__(self, options: SemiSupervised, run: Feed):
+        self.options, self.run, self.hidden = options, run, run.train.hidden
+        if self.hidden and len(run.data.classes) > UNLABELLED:
+            raise SeglabError(
+                "{technique}: the data has {count} classes; allowed: {most} or fewer",
+                technique=options.name,
+                count=len(run.data.classes),
+                most=UNLABELLED,
+            )
+
+    def on_order(self, order: list[int], rng: np.random.Generator) -> list[int]:
+        """Labelled and unlabelled images in turn, each in the order that they came in."""
+        unlabelled = [n for n in order if n in self.hidden] if self.options.weight else []
+        # another technique may have drawn none that is labelled
+        labelled = [n for n in order if n not in self.hidden] or sorted({*range(len(self.run.train))} - self.hidden)
+        count = min(len(unlabelled), len(order) // 2)
+        while len(labelled) < len(order) - count:
+            labelled += rng.permutation(labelled).tolist()
+        # of n places, the unlabelled images take those at which k * count / n reaches the next whole number
+        takes = [(k + 1) * count // len(order) > k * count // len(order) for k in range(len(order))]
+        sources = {True: iter(unlabelled), False: iter(labelled)}
+        return [next(sources[taken]) for taken in takes]
+
+    def notes(self) -> list[SeglabError]:
+        count = len(self.run.train)
+        return [
+            SeglabError(
+                "{technique} uses the masks of {labelled} of the {count} training images",
+                technique=self.options.name,
+                labelled=count - len(self.hidden),
+                count=count,
+            )
+        ]
+
+
+class Consistency(SemiSupervised):
+    """Learns from unlabelled images, too: what the network is sure of, it must see in a changed picture as well.
+
+    The weak view is the image as all other techniques leave it. Where the network gives a class a probability of at
+    least `confidence`, that class is the truth for the strong view, which has other colours, may be blurred, and may
+    get a box of another unlabelled image. The loss is cross-entropy, divided by all pixels of these images, also those
+    that the network is not sure of; padding and what turning uncovers are none of them.
+
+    Source: Sohn et al. 2020, https://arxiv.org/abs/2001.07685, eq. 4; for pixels as in Yang et al. 2023,
+    https://arxiv.org/abs/2208.09910, section 3.1, where the boxes are as in French et al. 2020,
+    https://arxiv.org/abs/1906.01916.
+    """
+
+    name = "consistency"
+    confidence: Annotated[
+        float, Field(ge=0, le=1, description="least probability of a class that makes it the truth for the strong view")
+    ] = 0.95
+    color: Annotated[
+        float, Field(ge=0, le=1, description="largest change of the strong view's colours; hues change half as much")
+    ] = 0.5
+    blur: Annotated[float, Field(ge=0, le=1, description="share of the strong views that are blurred")] = 0.5
+    cutmix: Annotated[
+        float, Field(ge=0, le=1, description="share of the strong views that get a box of another image")
+    ] = 0.5
+
+    def start(self, run: Feed) -> Hooks:
+        return Consistent(self, run)
+
+
+class Consistent(WithoutMasks):
+    """The strong views of a run's unlabelled images, and what is learned from them."""
+
+    mixes_images = True
+
+    def __init__(self, options: Consistency, run: Feed):
+        super().__init__(options, run)
+        size = options.color
+        colors = Color(p=0.8, brightness=size, contrast=size, saturation=size, hue=size / 2)
+        self.changes = [technique.start(run) for technique in (colors, Blur(p=options.blur))]
+        self.pasting = Pasting(options.cutmix, alpha=1.0)
+
+    def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        """Adds the strong views, without their boxes; the images of a batch may reach the objective in parts."""
+        if not self.options.weight or "unlabelled" not in batch.targets:
+            return batch
+        strong = batch.images.clone()
+        for n in batch.targets["unlabelled"].flatten(1).any(1).nonzero()[:, 0].tolist():
+            image = (batch.images[n] * 255).round().byte().permute(1, 2, 0).numpy()
+            sample = Sample(image, np.zeros(image.shape[:2], np.uint8))
+            for change in self.changes:
+                sample = change.on_sample(sample, rng)
+            strong[n] = torch.from_numpy(sample.image).permute(2, 0, 1) / 255
+        return replace(batch, targets=batch.targets | {"strong": strong})
+
+    def objective(self, batch: Batch, inner: Objective) -> dict[str, Term]:
+        if not self.options.weight:
+            return inner(batch)
+        terms, weak = with_logits(self.run.model, batch, inner)
+        return terms | {"consistency": Term(self.difference(batch, weak), self.options.weight)}
+
+    def difference(self, batch: Batch, weak: Tensor) -> Tensor:
+        """How far what the network sees in the strong views is from what it is sure to see in the weak ones."""
+        there = unlabelled(batch)
+        places = there.flatten(1).any(1).nonzero()[:, 0]
+        if not len(places):
+            return (weak * 0).sum()
+        there = there[places]
+        views = Batch(
+            images=batch.targets.get("strong", batch.images)[places],  # none where progressive_size spares the batch
+            masks=pseudo_labels(weak[places], there, self.options.confidence),
+            index=batch.index[places],
+            targets={"there": there.unsqueeze(1)},
+        )
+        rng = np.random.default_rng(int(torch.randint(2**31, ())))  # which depends on the step alone
+        views = self.pasting.on_batch(views, rng)
+        with self.run.autocast:
+            strong = self.run.model(views.images).logits
+        return mean_cost(strong, views.masks, views.targets["there"][:, 0])
+
+
+class CPS(SemiSupervised):
+    """Two networks that began with other weights teach each other, each by the labels that it gives all pixels.
+
+    The second has the same architecture, and a run saves, scores and shows the first alone. Both learn from the masks
+    there are. What they teach each other is cross-entropy over all pixels, of labelled and unlabelled images alike,
+    with nothing left out but void, padding and what turning uncovers. Techniques that change a network, such as freeze,
+    mixstyle or ema, change the first. Training takes twice as long.
+
+    Source: Chen et al. 2021, https://arxiv.org/abs/2106.01226, section 3; the weight there is 1.5 for VOC and 6 for
+    Cityscapes.
+    """
+
+    name = "cps"
+
+    def start(self, run: Feed) -> Hooks:
+        return Pair(self, run)
+
+
+class Pair(WithoutMasks):
+    """A run's network with a second one."""
+
+    term = "cross pseudo supervision"
+
+    def networks(self) -> list[Segmenter]:
+        if not self.options.weight:
+            return []
+        run = self.run
+        run.seed_torch("weights", "second")
+        self.second = Segmenter(run.config.model, len(run.data.classes))
+        if run.fresh:
+            run.config.model.pretrain(self.second.net)
+        self.second.to(run.device, memory_format=torch.channels_last)
+        return [self.second]
+
+    def objective(self, batch: Batch, inner: Objective) -> dict[str, Term]:
+        if not self.options.weight:
+            return inner(batch)
+        terms, first = with_logits(self.run.model, batch, inner)
+        with self.run.autocast:
+            outputs = self.second(batch.images)
+        terms |= {f"{name}, second": term for name, term in self.run.terms(outputs, batch).items()}
+        there, second = covered(batch), outputs.logits
+        value = mean_cost(first, pseudo_labels(second, there), there)
+        value = value + mean_cost(second, pseudo_labels(first, there), there)
+        return terms | {self.term: Term(value, self.options.weight)}
+
+    def norms(self, batch: Batch, inner: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not self.options.weight:
+            return inner
+        second = {f"{name}, second": norm for name, norm in inner.items()}
+        return inner | second | {self.term: covered(batch).sum().float()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.second.state_dict() if self.options.weight else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if self.options.weight:
+            self.second.load_state_dict(state)
+
+
+def with_logits(model: Segmenter, batch: Batch, inner: Objective) -> tuple[dict[str, Term], Tensor]:
+    """The terms of the objective, and the logits that the model gave for the batch on the way."""
+    seen: list[Tensor] = []
+    handle = model.register_forward_hook(lambda module, inputs, outputs: seen.append(outputs.logits))
+    try:
+        return inner(batch), seen[0]
+    finally:
+        handle.remove()
+
+
+def unlabelled(batch: Batch) -> Tensor:
+    """bool (B, H, W): the pixels of unlabelled images, without what is padded or was uncovered."""
+    return batch.targets["unlabelled"][:, 0] > 0 if "unlabelled" in batch.targets else torch.zeros_like(batch.masks) > 0
+
+
+def covered(batch: Batch) -> Tensor:
+    """bool (B, H, W): the pixels that have a label or are without one because it is hidden."""
+    return (batch.masks != VOID) | unlabelled(batch)
+
+
+def pseudo_labels(logits: Tensor, there: Tensor, threshold: float = 0.0) -> Tensor:
+    """int64 (B, H, W): the likeliest class of each pixel that is there (bool) and whose class has at least this
+    probability; void elsewhere."""
+    probabilities, labels = logits.detach().softmax(1).max(1)
+    return labels.where(there & (probabilities >= threshold), VOID)
+
+
+def mean_cost(logits: Tensor, labels: Tensor, there: Tensor) -> Tensor:
+    """The cross-entropy of all pixels that have a label, divided by the number of those that are there."""
+    return per(F.cross_entropy(logits, labels, ignore_index=VOID, reduction="sum"), there.sum().float())

@@ -54,7 +54,7 @@ def test_the_labelled_images_are_drawn_by_the_seed_and_the_same_for_every_techni
 
 
 @each
-@pytest.mark.parametrize("options", [{}, {"weight": 0}, {"labelled": 0.75}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"weight": 0}, {"labelled": 0.75}, {"labelled": 0.175}], ids=str)
 def test_up_to_half_of_a_batch_is_unlabelled_and_all_others_have_their_turn(name, options):
     data = {"name": "streets", "train_images": 40, "val_images": 4, "size": 64}
     run = run_of(name, data=data, batch_size=8, **options)
@@ -64,7 +64,7 @@ def test_up_to_half_of_a_batch_is_unlabelled_and_all_others_have_their_turn(name
         assert len(order) == 40
         for start in range(0, 40, 8):
             count = sum(n in run.train.hidden for n in order[start : start + 8])
-            assert count == (0 if "weight" in options else 2 if "labelled" in options else 4)
+            assert count == (0 if "weight" in options else 2 if options.get("labelled") == 0.75 else 4)
         for n in labelled:
             assert abs(order.count(n) - (40 - 5 * count) / len(labelled)) < 1
         shown |= set(order)

@@ -72,13 +72,13 @@ class WithoutMasks(Hooks):
             )
 
     def on_order(self, order: list[int], rng: np.random.Generator) -> list[int]:
-        """Labelled and unlabelled images in turn, each in the order that they came in."""
+        """Labelled and unlabelled images in turn, each kind in the order that it came in; then labelled ones again."""
         unlabelled = [n for n in order if n in self.hidden] if self.options.weight else []
         # another technique may have drawn none that is labelled
-        labelled = [n for n in order if n not in self.hidden] or sorted({*range(len(self.run.train))} - self.hidden)
-        count = min(len(unlabelled), len(order) // 2)
+        known = [n for n in order if n not in self.hidden] or sorted({*range(len(self.run.train))} - self.hidden)
+        count, labelled = min(len(unlabelled), len(order) // 2), list(known)
         while len(labelled) < len(order) - count:
-            labelled += rng.permutation(labelled).tolist()
+            labelled += rng.permutation(known).tolist()
         # of n places, the unlabelled images take those at which k * count / n reaches the next whole number
         takes = [(k + 1) * count // len(order) > k * count // len(order) for k in range(len(order))]
         sources = {True: iter(unlabelled), False: iter(labelled)}

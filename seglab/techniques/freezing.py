@@ -19,7 +19,8 @@ class Freeze(Technique):
     """Keeps the encoder's first stages as they are, for a while or for good, so that what they know is not lost.
 
     Frozen stages do not learn, and work as in evaluation: batch norm keeps its statistics, dropout drops nothing. They
-    thaw all at once, or one by one from the deepest, whose features are the least general, to the one at the image.
+    thaw all at once after `until` epochs, or one by one from the deepest, whose features are the least general, to the
+    one at the image: the first after `until` epochs or, where that is empty, after `thaw_every`.
 
     Source: Yosinski et al. 2014, https://arxiv.org/abs/1411.1792, section 4; one by one: Howard and Ruder 2018,
     https://arxiv.org/abs/1801.06146, section 3.3.

@@ -179,10 +179,11 @@ class Consistent(WithoutMasks):
 class CPS(SemiSupervised):
     """Two networks that began with other weights teach each other, each by the labels that it gives all pixels.
 
-    The second has the same architecture, and a run saves, scores and shows the first alone. Both learn from the masks
-    there are. What they teach each other is cross-entropy over all pixels, of labelled and unlabelled images alike,
-    with nothing left out but void, padding and what turning uncovers. Techniques that change a network, such as freeze,
-    mixstyle or ema, change the first. Training takes twice as long.
+    The second has the same architecture and random weights of its own, with the pretrained ones that the options ask
+    for, also where init_from gives the first's; a run saves, scores and shows the first alone. Both learn from the
+    masks there are. What they teach each other is cross-entropy over all pixels, of labelled and unlabelled images
+    alike, with nothing left out but void, padding and what turning uncovers. Techniques that change a network, such as
+    freeze, mixstyle or ema, change the first.
 
     Source: Chen et al. 2021, https://arxiv.org/abs/2106.01226, section 3; the weight there is 1.5 for VOC and 6 for
     Cityscapes.

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from seglab import download
 from seglab import train as training
 from seglab.architectures import _pretrained as pretrained
 from seglab.architectures._blocks import convolutions
@@ -235,7 +236,7 @@ def test_without_a_network_a_run_ends_within_ten_seconds(monkeypatch):
 @pytest.mark.parametrize("switched_off", [True, False])
 def test_without_a_network_the_error_says_what_is_missing_and_what_works(monkeypatch, file, switched_off):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", switched_off)
-    monkeypatch.setattr(pretrained, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr("socket.getaddrinfo", lambda *place, **options: time.sleep(60))
     with pytest.raises(SeglabError) as error:
         training.Run(tiny(model=OFFLINE[file]))
@@ -245,7 +246,7 @@ def test_without_a_network_the_error_says_what_is_missing_and_what_works(monkeyp
 
 
 def test_torchvisions_weights_without_a_network_end_the_same_way(vision, monkeypatch):
-    monkeypatch.setattr(pretrained, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr("socket.getaddrinfo", lambda *place, **options: time.sleep(60))
     with pytest.raises(SeglabError, match=r"vgg16_bn-6c64b313.pth .*download\.pytorch\.org .*without a network"):
         pretrained.imagenet_vgg16(vgg_stages(True))
@@ -294,7 +295,7 @@ def test_a_file_is_fetched_once_with_a_progress_bar(server, cache, capsys):
 
 
 def test_a_slow_download_may_take_longer_than_an_answer(server, monkeypatch):
-    monkeypatch.setattr(pretrained, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.5)
     began = time.monotonic()
     assert pretrained.fetched(f"{server}/slow.bin").read_bytes() == PAYLOAD
     assert time.monotonic() - began > 0.6
@@ -310,7 +311,7 @@ def test_a_slow_download_may_take_longer_than_an_answer(server, monkeypatch):
     ],
 )
 def test_what_cannot_be_fetched_whole_leaves_no_file_behind(server, cache, monkeypatch, path, reason):
-    monkeypatch.setattr(pretrained, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.5)
     with pytest.raises(SeglabError, match=reason):
         pretrained.fetched(f"{server}/{path}", sha256="00000000" if path == "other.bin" else "")
     assert list(cache.iterdir()) == []

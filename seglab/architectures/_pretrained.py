@@ -5,34 +5,26 @@ Only `Architecture.pretrain` may come here: building a network, and so opening a
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import pickle
-import queue
-import threading
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from seglab.download import download
 from seglab.entry import SeglabError
 from seglab.vision import torchvision
 
 Pretrained = Annotated[
     Literal["none", "imagenet"], Field(description="what the encoder starts from: random weights, or ImageNet's")
 ]
-
-ANSWER_SECONDS = 5  # for a name to resolve, a connection, its encryption and the first bytes, together
-STALL_SECONDS = 20  # in which a download must give something
-CHUNK = 1 << 18
 
 VGG16 = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)  # channels of its convolutions
 
@@ -221,49 +213,6 @@ def unfetched(path: Path, host: str, reason: str) -> SeglabError:
         reason=reason,
         path=str(path),
     )
-
-
-def download(url: str, path: Path) -> str:
-    """Writes what an address gives to a file; gives its SHA-256."""
-    from tqdm import tqdm
-
-    digest = hashlib.sha256()
-    with opened(url) as answer, path.open("wb") as file:
-        total = int(answer.headers["Content-Length"] or 0) or None
-        with tqdm(desc=urlsplit(url).netloc, total=total, unit="B", unit_scale=True, unit_divisor=1024) as bar:
-            while chunk := answer.read(CHUNK):
-                file.write(chunk)
-                digest.update(chunk)
-                bar.update(len(chunk))
-            if total and bar.n != total:
-                raise OSError(f"the connection ended after {bar.n} of {total} bytes")
-    return digest.hexdigest()
-
-
-def opened(url: str) -> Any:
-    """The answer to a request; raises OSError when none comes in time, however its waiting looks.
-
-    A thread asks, because the look-up of a name heeds no timeout and each address of a host waits for one of its own.
-    """
-    answers: queue.Queue[Any] = queue.Queue()
-
-    def ask() -> None:
-        try:
-            request = urllib.request.Request(url, headers={"User-Agent": "seglab"})
-            answers.put(urllib.request.urlopen(request, timeout=STALL_SECONDS))
-        except Exception as error:
-            answers.put(error)
-
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        answer = answers.get(timeout=ANSWER_SECONDS)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {ANSWER_SECONDS} seconds") from None
-    if isinstance(answer, urllib.error.HTTPError):
-        raise OSError(f"HTTP {answer.code}")
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 def read(path: Path) -> dict[str, Tensor]:

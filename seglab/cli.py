@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -20,7 +20,11 @@ from seglab.config import RunConfig
 from seglab.data.base import spread
 from seglab.entry import FAMILIES, Entry, Loss, Predictor, SeglabError, refusal_of, shown, validated
 
+if TYPE_CHECKING:
+    from seglab.data.survey import Survey
+
 MOST_MEGAPIXELS = 128  # of a photograph that is labelled
+MOST_PROBLEMS = 50  # of a data source that are printed
 PREDICTED = 2**23  # pixels; a larger photograph is labelled at this size, its label map enlarged again
 
 
@@ -122,6 +126,9 @@ def parser() -> Parser:
 
     checking = command(data, "open a data source and report what is there and what is wrong")
     checking.set_defaults(dotted=True)
+    checking.add_argument(
+        "--download", action="store_true", help="fetch it first: voc2012, oxford_pet or camvid; an attempt that was "
+        "broken off goes on")  # fmt: skip
     checking.add_argument("--sheet", type=Path, metavar="FILE", help="draw 16 validation images with their masks; "
         "with --techniques, 16 training images, each followed by what they make of it")  # fmt: skip
     checking.add_argument(
@@ -506,7 +513,7 @@ def ship(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
 
 def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    from seglab.data import folder
+    from seglab.data import archives, folder, survey
 
     refuse_others(options, "--data.OPTION, --techniques.NAME.OPTION", "data", "techniques")
     techniques = picked(arguments.techniques or "", "techniques")
@@ -515,16 +522,30 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     if config.techniques and not arguments.sheet:
         raise SeglabError("--techniques needs --sheet FILE, on which they are drawn")
     dataset = config.data
+    if arguments.download:
+        if not isinstance(dataset, archives.Downloadable):
+            raise SeglabError("--download: there is no public place to fetch {name} from", name=dataset.name)
+        print(f"seglab: it is in {dataset.download()}", file=sys.stderr)
     if isinstance(dataset, folder.Folder):
         with waiting("reading the data"):
             report = dataset.report()
         print(report.text())
         if report.rows:
             return 2
-    with waiting("reading the data"):
-        found = dataset.open()
+    try:
+        with waiting("reading the data"):
+            found = dataset.open()
+    except SeglabError as error:
+        for problem in error.values.get("each", ())[:MOST_PROBLEMS]:
+            print(f"wrong: {problem}")
+        raise
     print(f"{len(found.train)} training, {len(found.search)} search and {len(found.val)} validation images")
     print(f"{len(found.classes)} classes: {', '.join(found.classes)}")
+    if not isinstance(dataset, folder.Folder):
+        seen = survey.survey(found, each=lambda places, count: bar(places, count, "image"))
+        print(surveyed(found.classes, seen))
+        if seen.wrong:
+            return 2
     if arguments.sheet or arguments.border:
         from PIL import Image
 
@@ -546,6 +567,22 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         pairs = [(sample.image, draw.glowing(sample.image, loss.border(sample))) for sample in small]
         Image.fromarray(draw.contact_sheet(pairs)).save(arguments.border)
     return 0
+
+
+def surveyed(classes: Sequence[str], seen: Survey) -> str:
+    """Sizes, class shares, warnings and wrong files, one thing a line."""
+    sizes = [f"{width} x {height} ({count} images)" for (width, height), count in seen.sizes[:5]]
+    lines = ["sizes: " + ", ".join(sizes) + ", …" * (len(seen.sizes) > 5), f"void: {seen.void:.1%} of all pixels"]
+    wide = max(map(len, classes))
+    lines.append(
+        f"{'labelled pixels':>{wide + 5}}{''.join(f'{part:>9}' for part in seen.shares)}    masks that show it"
+    )
+    for index, (name, images) in enumerate(zip(classes, seen.images, strict=True)):
+        shares = "".join(f"{shares[index]:>9.1%}" for shares in seen.shares.values())
+        lines.append(f"{index:>4} {name:<{wide}}{shares} {images:>8}")
+    lines += [f"warning: {warning}" for warning in seen.warnings]
+    lines += [f"wrong: {problem}" for problem in seen.wrong[:MOST_PROBLEMS]]
+    return "\n".join([*lines, f"problems: {len(seen.wrong)}"])
 
 
 def describe(arguments: argparse.Namespace, options: dict[str, str]) -> int:

@@ -9,10 +9,11 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from seglab import architectures, losses, optimizers, predictors, schedulers, techniques
-from seglab.data import camvid, folder, streets
+from seglab.data import camvid, coco, folder, kitti, pets, streets, voc
 from seglab.entry import Architecture, Dataset, Loss, Optimizer, Options, Scheduler, Technique
 
-__all__ = ["Fold", "RunConfig", "architectures", "camvid", "folder", "losses", "predictors", "streets", "techniques"]
+__all__ = ["Fold", "RunConfig", "architectures", "camvid", "coco", "folder", "kitti", "losses", "pets", "predictors"]
+__all__ += ["streets", "techniques", "voc"]
 
 
 class Fold(Options):

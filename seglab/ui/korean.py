@@ -824,9 +824,6 @@ KOREAN: dict[str, str] = {
         "images와 masks가 있는 폴더, 지정하지 않으면 $SEGLAB_DATA/folder"
     ),
     "classes": "클래스 이름 (classes)",
-    "class names by id; without them, the lines of classes.txt, or else class 0, class 1 and so on": (
-        "ID 순으로 나열한 클래스 이름, 지정하지 않으면 classes.txt의 각 줄, 이 파일도 없으면 class 0, class 1, …"
-    ),
     "val fraction": "검증 비율 (val_fraction)",
     "share of the pairs for validation, where no folders split them": (
         "학습과 검증 폴더가 나뉘어 있지 않을 때 검증에 쓰는 비율"
@@ -1151,5 +1148,126 @@ KOREAN: dict[str, str] = {
     "share of the strong views that get a box of another image": "강한 변형 중 다른 이미지의 상자를 붙여 넣는 비율",
     "Two networks that began with other weights teach each other, each by the labels that it gives all pixels.": (
         "서로 다른 가중치에서 출발한 두 네트워크가 모든 픽셀에 매긴 예측 레이블로 서로를 가르칩니다."
+    ),
+    # --- data sources and what is wrong in them
+    "--download: there is no public place to fetch {name} from": (
+        "--download: {name}에는 공개된 다운로드 주소가 없습니다."
+    ),
+    "{file} could not be fetched from {host} ({reason}); the same command goes on where it ended, or unpack "
+    "{url} into {folder} yourself": (
+        "{host}에서 {file} 파일을 내려받지 못했습니다({reason}). 같은 명령을 다시 실행하면 중단된 곳부터 "
+        "이어지며, {url} 파일을 {folder} 폴더에 직접 풀어도 됩니다."
+    ),
+    "{folder}: there is no such folder; {command} downloads {name}; or give its folder with --data.root, or "
+    "set SEGLAB_DATA to the folder that holds {name}": (
+        "{folder}: 폴더가 없습니다. {command} 명령으로 {name} 데이터를 내려받거나, --data.root로 폴더를 "
+        "지정하거나, SEGLAB_DATA를 {name} "
+        "폴더가 들어 있는 상위 폴더로 설정하세요."
+    ),
+    "{folder}: {file} is missing, which lists the images": ("{folder}: 이미지 목록 파일 {file}이(가) 없습니다."),
+    "{file}: not UTF-8 text": ("{file}: UTF-8 텍스트가 아닙니다."),
+    "{file}: holds {values}; allowed: {allowed}": (
+        "{file}: 허용되지 않는 값 {values}이(가) 있습니다. 허용되는 값: {allowed}"
+    ),
+    "{file}: its pixels are no plain colours ({mode}); allowed: RGB, palette or grey with 8 bits, and nothing"
+    " transparent": (
+        "{file}: 픽셀이 단순한 색이 아닙니다({mode}). 8비트 RGB, 팔레트, 회색조만 허용되며 투명한 부분이 없어야 합니다."
+    ),
+    "{file}: line {number} is no class with its colour; allowed: name:r,g,b or name,r,g,b or r g b name, each"
+    " part 0 to 255": (
+        "{file}: {number}번째 줄은 클래스와 색이 아닙니다. 이름:r,g,b 또는 이름,r,g,b 또는 r g b 이름 "
+        "형식이어야 하고, 각 값은 0에서 255 사이여야 합니다."
+    ),
+    "{file}: line {number}: {name} and {other} have the same colour": (
+        "{file}: {number}번째 줄: {name}와(과) {other}의 색이 같습니다."
+    ),
+    "{file}: names too few classes: {count}; at least 2 are needed": (
+        "{file}: 클래스가 {count}개뿐입니다. 2개 이상이어야 합니다."
+    ),
+    "{file}: {count} pixels have colours that are not in {table}: {colors}": (
+        "{file}: {table}에 없는 색의 픽셀이 {count}개 있습니다: {colors}"
+    ),
+    "class names by id; without them, a colour table's, those in classes.txt, or class 0, class 1": (
+        "ID 순으로 나열한 클래스 이름, 지정하지 않으면 색상표나 classes.txt의 이름, 둘 다 없으면 class 0, class 1"
+    ),
+    "PASCAL VOC 2012: photographs of everyday things, 20 classes and background, in the customary split.": (
+        "PASCAL VOC 2012: 일상 사물을 찍은 사진입니다. 클래스는 20개와 배경이고 널리 쓰이는 분할을 따릅니다."
+    ),
+    "folder with JPEGImages, SegmentationClass and ImageSets; without it, $SEGLAB_DATA/voc2012": (
+        "JPEGImages, SegmentationClass, ImageSets가 있는 폴더, 지정하지 않으면 $SEGLAB_DATA/voc2012"
+    ),
+    "Oxford-IIIT Pet: cats and dogs of 37 breeds, each to be cut out of its photograph.": (
+        "Oxford-IIIT Pet: 37개 품종의 고양이와 개를 사진에서 분리하는 데이터입니다."
+    ),
+    "folder with images and annotations; without it, $SEGLAB_DATA/oxford_pet": (
+        "images와 annotations가 있는 폴더, 지정하지 않으면 $SEGLAB_DATA/oxford_pet"
+    ),
+    "border": ("경계 처리 (border)"),
+    "What the border between pet and background counts as.": (
+        "동물과 배경 사이의 경계를 무엇으로 볼지 선택(class는 별도 클래스, void는 제외, pet은 동물)"
+    ),
+    "KITTI road: photographs from a car in Karlsruhe, road against everything else.": (
+        "KITTI road: 독일 카를스루에에서 차량으로 찍은 사진에서 도로와 나머지를 구분하는 데이터입니다."
+    ),
+    "folder with training/image_2 and gt_image_2; without it, $SEGLAB_DATA/kitti_road": (
+        "training/image_2와 gt_image_2가 있는 폴더, 지정하지 않으면 $SEGLAB_DATA/kitti_road"
+    ),
+    "share of each category that is held out for validation, its last frames": (
+        "범주마다 검증용으로 남기는 뒷부분 프레임의 비율"
+    ),
+    "{folder}: there is no folder {place}, or it cannot be read; KITTI road has training/image_2 and "
+    "training/gt_image_2": (
+        "{folder}: {place} 폴더가 없거나 읽을 수 없습니다. KITTI road에는 training/image_2와 "
+        "training/gt_image_2가 있습니다."
+    ),
+    "{file}: KITTI's frames have names such as um_000000.png": (
+        "{file}: KITTI 프레임의 이름은 um_000000.png와 같은 형식입니다."
+    ),
+    "{folder}: too few frames are there: {count}; each category needs about ten": (
+        "{folder}: 프레임이 {count}개뿐입니다. 범주마다 10개 정도가 필요합니다."
+    ),
+    "Pictures whose things are outlined in COCO's JSON format, such as a course's trash data or an export of CVAT's.": (
+        "COCO JSON 형식으로 물체의 윤곽을 표시한 데이터입니다. 수업의 쓰레기 데이터나 CVAT에서 내보낸 "
+        "데이터가 이에 해당합니다."
+    ),
+    "folder with images and the JSON files; without it, $SEGLAB_DATA/coco": (
+        "이미지와 JSON 파일이 있는 폴더, 지정하지 않으면 $SEGLAB_DATA/coco"
+    ),
+    "train file": ("학습 파일 (train_file)"),
+    "JSON file of the training images, below the folder, where it has another name": (
+        "이름이 관례와 다를 때, 폴더 안의 학습용 JSON 파일"
+    ),
+    "val file": ("검증 파일 (val_file)"),
+    "JSON file of the validation images, below the folder, if there is one": ("폴더 안의 검증용 JSON 파일(있을 때만)"),
+    "share of the images for validation, where one file has them all": (
+        "한 파일에 모든 이미지가 있을 때 검증에 쓰는 비율"
+    ),
+    "{folder}: none of the usual JSON files is there ({names}); give --data.train_file": (
+        "{folder}: 흔히 쓰는 이름의 JSON 파일이 없습니다({names}). --data.train_file로 지정하세요."
+    ),
+    "{file}: there is no list of {part}, so it is not in COCO's format": (
+        "{file}: {part} 목록이 없으므로 COCO 형식이 아닙니다."
+    ),
+    "{file}: a category has no id or no name": ("{file}: id나 name이 없는 범주가 있습니다."),
+    "{file}: two categories have the {what} {value}": ("{file}: 두 범주의 {what} 값이 {value}(으)로 같습니다."),
+    "{file}: {count} categories; allowed: 1 to {most}": (
+        "{file}: 범주가 {count}개입니다. 1개에서 {most}개까지 허용됩니다."
+    ),
+    "{file}: image {id} has no file_name, height or width": (
+        "{file}: 이미지 {id}에 file_name, height, width 중 없는 값이 있습니다."
+    ),
+    "{file}: annotation {id} is of no image: {image}": ("{file}: 주석 {id}의 이미지 {image}이(가) 없습니다."),
+    "{file}: annotation {id} is of no category: {category}": ("{file}: 주석 {id}의 범주 {category}이(가) 없습니다."),
+    "{file}: annotation {id} has no sound outline; allowed: polygons of three or more points, or run lengths "
+    "that cover the image": (
+        "{file}: 주석 {id}의 윤곽이 올바르지 않습니다. 점이 3개 이상인 다각형이나, 이미지 전체를 덮는 런 "
+        "길이(RLE)여야 합니다."
+    ),
+    "{file}: {name} stands there twice": ("{file}: {name}이(가) 두 번 나옵니다."),
+    "{file}: {width} x {height} pixels, but the JSON file says {json_width} x {json_height}; a photograph "
+    "that its EXIF orientation turns must be saved upright": (
+        "{file}: 크기가 {width} x {height}픽셀인데 JSON 파일에는 {json_width} x {json_height}(으)로 적혀 "
+        "있습니다. EXIF 방향 때문에 "
+        "회전되는 사진은 똑바로 저장하세요."
     ),
 }

@@ -1,0 +1,119 @@
+"""Colour tables: which class each colour of a mask means."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seglab.data.base import VOID
+from seglab.data.images import file_bytes, printable
+from seglab.data.pairs import few
+from seglab.entry import SeglabError
+
+TABLES = (
+    "colors.txt",
+    "labelmap.txt",
+    "label_colors.txt",
+    "class_dict.csv",
+)  # the last three: CVAT's, CamVid's, Kaggle's
+UNLABELLED = frozenset({"void", "unlabelled", "unlabeled", "ignore"})  # names whose pixels count for nothing
+LINES = [
+    re.compile(pattern)
+    for pattern in (
+        r"(?P<name>[^:]+):\s*(?P<r>\d+)\s*,\s*(?P<g>\d+)\s*,\s*(?P<b>\d+)\s*(:.*)?",  # CVAT: name:r,g,b:parts:actions
+        r"(?P<name>[^,]+),\s*(?P<r>\d+)\s*,\s*(?P<g>\d+)\s*,\s*(?P<b>\d+)\s*",
+        r"(?P<r>\d+)[\s,]+(?P<g>\d+)[\s,]+(?P<b>\d+)[\s,]+(?P<name>.+)",  # CamVid: r g b name
+        r"(?P<name>.+?)\s+(?P<r>\d+)\s+(?P<g>\d+)\s+(?P<b>\d+)",
+    )
+]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the colours of masks mean: `classes` with their `colors`, and the colours of what is void."""
+
+    file: str
+    classes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+    void: tuple[tuple[int, int, int], ...]
+
+    @property
+    def digest(self) -> bytes:
+        """Equal for tables that give masks the same ids."""
+        return hashlib.sha256(repr((self.colors, self.void)).encode()).digest()
+
+    def ids(self, pixels: np.ndarray, file: str) -> np.ndarray:
+        """The class ids uint8 (H, W) of a mask's colours uint8 (H, W, 3); raises SeglabError for unknown ones."""
+        known = _codes(np.array(self.colors + self.void, np.uint8))
+        order = np.argsort(known)
+        values = np.array([*range(len(self.colors)), *[VOID] * len(self.void)], np.uint8)[order]
+        codes = _codes(pixels)
+        places = np.searchsorted(known[order], codes).clip(max=len(known) - 1)
+        strange = codes[known[order][places] != codes]
+        if len(strange):
+            found, counts = np.unique(strange, return_counts=True)
+            first = [(code >> 16, code >> 8 & 255, code & 255) for code in found[np.argsort(-counts)].tolist()]
+            raise SeglabError(
+                "{file}: {count} pixels have colours that are not in {table}: {colors}",
+                file=file,
+                count=len(strange),
+                table=self.file,
+                colors=few(first),
+            )
+        return values[places]
+
+
+def read_table(root: Path) -> Table | None:
+    """The first of the colour tables that lies in a folder; raises SeglabError where it cannot be understood."""
+    file = next((name for name in TABLES if os.path.isfile(root / name)), None)
+    if file is None:
+        return None
+    try:
+        lines = file_bytes(root / file, file).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise SeglabError("{file}: not UTF-8 text", file=file) from error
+    rows: dict[tuple[int, int, int], str] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#") or re.fullmatch(r"name,\s*r,\s*g,\s*b\s*", line, re.IGNORECASE):
+            continue
+        match = next((found for pattern in LINES if (found := pattern.fullmatch(line.strip()))), None)
+        color = tuple(int(match[part]) for part in "rgb") if match else ()
+        if not match or max(color) > 255:
+            raise SeglabError(
+                "{file}: line {number} is no class with its colour; allowed: name:r,g,b or name,r,g,b or r g b name, "
+                "each part 0 to 255",
+                file=file,
+                number=number,
+            )
+        name = printable(match["name"].strip())
+        if color in rows:
+            raise SeglabError(
+                "{file}: line {number}: {name} and {other} have the same colour",
+                file=file,
+                number=number,
+                name=name,
+                other=rows[color],
+            )
+        rows[color] = name
+    classes = [(name, color) for color, name in rows.items() if name.lower() not in UNLABELLED]
+    if len(classes) < 2:
+        raise SeglabError(
+            "{file}: names too few classes: {count}; at least 2 are needed", file=file, count=len(classes)
+        )
+    return Table(
+        file=file,
+        classes=tuple(name for name, _ in classes),
+        colors=tuple(color for _, color in classes),
+        void=tuple(color for color, name in rows.items() if name.lower() in UNLABELLED),
+    )
+
+
+def _codes(pixels: np.ndarray) -> np.ndarray:
+    """Colours uint8 (..., 3) as one number each."""
+    red, green, blue = np.moveaxis(pixels.astype(np.uint32), -1, 0)
+    return red << 16 | green << 8 | blue

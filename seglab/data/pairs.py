@@ -1,0 +1,196 @@
+"""What data sources of image and mask files share: where they lie, what they hold, and telling what is wrong."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import AfterValidator
+
+from seglab.data.base import Sample, Split
+from seglab.data.images import SUFFIXES, file_bytes, printable, read_pair, relative
+from seglab.entry import SeglabError
+
+
+def _absolute(path: Path) -> Path:
+    """The path from whatever folder it is looked at later; raises ValueError for a name that is not text."""
+    str(path).encode()
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+Root = Annotated[Path, AfterValidator(_absolute)]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and its mask, and what tells things apart, where anything does; `name` is what their file names share,
+    fit to print."""
+
+    name: str
+    image: Path
+    mask: Path
+    objects: Path | None = None
+
+
+def located(root: Path | None, name: str, command: str = "") -> Path:
+    """The folder of the dataset called `name`: its root option, or else its place below $SEGLAB_DATA.
+
+    `command` is what fetches the dataset, where anything does.
+    """
+    place = root or place_of(name)
+    if not os.path.isdir(place):
+        if command:
+            raise SeglabError(
+                "{folder}: there is no such folder; {command} downloads {name}; or give its folder with --data.root, "
+                "or set SEGLAB_DATA to the folder that holds {name}",
+                folder=printable(str(place)),
+                command=command,
+                name=name,
+            )
+        raise SeglabError(
+            "{folder}: there is no such folder; give that of {name} with --data.root, or set SEGLAB_DATA to the folder "
+            "that holds {name}",
+            folder=printable(str(place)),
+            name=name,
+        )
+    return place
+
+
+def place_of(name: str) -> Path:
+    """The dataset's folder below $SEGLAB_DATA; raises SeglabError where that is not set."""
+    home = os.environ.get("SEGLAB_DATA")
+    if not home:
+        raise SeglabError(
+            "no folder was given for {name}; give --data.root, or set SEGLAB_DATA to the folder that holds {name}",
+            name=name,
+        )
+    return Path(home) / name
+
+
+def listed(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]], list[Path]]:
+    """A folder's image files by name without ending, sorted; pairs of files with one name; and what else is there.
+
+    Names are fit to print, and composed (NFC), since a Mac takes them apart. Hidden files are passed over.
+    """
+    files, twins, others = {}, [], []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.suffix.lower() not in SUFFIXES or os.path.isdir(path):
+            others.append(path)
+            continue
+        first = files.setdefault(printable(unicodedata.normalize("NFC", path.stem)), path)
+        if first != path:
+            twins.append((first, path))
+    return files, twins, others
+
+
+def held_out(names: Sequence[str], fraction: float) -> set[str]:
+    """The names that are for validation: always the same ones, and few change when names are added."""
+    shuffled = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return set(shuffled[: min(max(0, len(names) - 2), max(1, round(fraction * len(names))))])
+
+
+def read_rows(root: Path, place: str) -> list[list[str]]:
+    """The words of each line of a list of images; comments and empty lines are passed over."""
+    if not os.path.isfile(root / place):
+        raise SeglabError(
+            "{folder}: {file} is missing, which lists the images", folder=printable(str(root)), file=place
+        )
+    try:
+        lines = file_bytes(root / place, place).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise SeglabError("{file}: not UTF-8 text", file=place) from error
+    return [line.split() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def refuse_wrong(root: Path, wrong: Sequence[SeglabError]) -> None:
+    """Raises one SeglabError if anything is wrong; its value `each` has them all."""
+    if wrong:
+        raise SeglabError(
+            "{folder}: wrong files: {count}; the first: {first}",
+            folder=printable(str(root)),
+            count=len({error.values.get("file", str(error)) for error in wrong}),
+            first=wrong[0],
+            each=tuple(wrong),
+        )
+
+
+def collected(task: Callable, things: Sequence) -> tuple[list, list[SeglabError]]:
+    """What `task` gives for each thing, in order, and what it refused."""
+
+    def attempt(thing: object) -> object:
+        try:
+            return task(thing)
+        except SeglabError as error:
+            return alone(error)
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # hashing and decoding release the interpreter's lock
+        results = list(pool.map(attempt, things))
+    wrong = [result for result in results if isinstance(result, SeglabError)]
+    return [result for result in results if not isinstance(result, SeglabError)], wrong
+
+
+def alone(error: SeglabError) -> SeglabError:
+    """The error without the frames it came through, which would keep files in memory."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def splits_of(
+    parts: Sequence[Sequence[Pair]], root: Path, read: Callable[[Pair, Path], Sample], salt: bytes = b""
+) -> list[Split]:
+    """Each part's pairs as samples that `read` makes; raises SeglabError that has every file that is missing.
+
+    `salt` stands for what else decides what a sample holds.
+    """
+
+    def key(pair: Pair) -> bytes:
+        return b"".join(sha(path, root) for path in (pair.image, pair.mask, pair.objects) if path) + salt
+
+    keys, wrong = collected(key, [pair for part in parts for pair in part])
+    refuse_wrong(root, wrong)
+    splits, rest = [], iter(keys)
+    for part in parts:
+        by_name = {pair.name: pair for pair in part}
+        load = functools.partial(_load, pairs=by_name, root=root, read=read)
+        splits.append(Split(tuple(by_name), tuple(next(rest) for _ in part), load))
+    return splits
+
+
+def sha(path: Path, root: Path) -> bytes:
+    """sha256 of a file; raises SeglabError that names it if it cannot be read."""
+    return hashlib.sha256(file_bytes(path, relative(path, root))).digest()
+
+
+def _load(name: str, pairs: dict[str, Pair], root: Path, read: Callable[[Pair, Path], Sample]) -> Sample:
+    return read(pairs[name], root)
+
+
+def read_ids(pair: Pair, root: Path, known: Iterable[int], allowed: str) -> tuple[np.ndarray, np.ndarray]:
+    """A pair's image uint8 (H, W, 3) and its stored numbers uint8 (H, W); raises SeglabError for others than `known`.
+
+    `allowed` says in words which there are.
+    """
+    image, ids = read_pair(pair.image, pair.mask, root)
+    if beyond := sorted(set(np.flatnonzero(np.bincount(ids.ravel())).tolist()) - set(known)):
+        raise SeglabError(
+            "{file}: holds {values}; allowed: {allowed}",
+            file=relative(pair.mask, root),
+            values=few(beyond),
+            allowed=allowed,
+        )
+    return image, ids
+
+
+def few(things: Sequence[object]) -> str:
+    """The first ten things as a list in words."""
+    return ", ".join(str(thing) for thing in things[:10]) + ", …" * (len(things) > 10)

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from seglab import jobs, runs
 from seglab.entry import SeglabError
@@ -448,3 +449,51 @@ def test_what_nobody_knows_of_a_schedule_is_told_and_so_is_a_mistake(form):
         picked = {field: entry} if field != "run" else {}
         with pytest.raises(SeglabError, match=words):
             form.schedule(sent(form, field, entry, **options, **picked))
+
+
+def test_what_is_in_the_data_is_looked_at_when_its_part_is_opened_and_when_the_data_changes(monkeypatch):
+    import gradio as gr
+
+    asked = []
+    whole = views.survey
+    monkeypatch.setattr(views, "survey", lambda data, most: asked.append(len(data.train)) or whole(data, most))
+    with gr.Blocks() as page:
+        form = Form()
+        train.inside(form)
+    handlers = {each.fn.__name__: each.fn for each in page.fns.values() if each.fn}
+    small = {"train_images": 5, "val_images": 4, "size": 64}
+    given = sent(form, "data", "streets", **small)
+    assert handlers["exchange"](Request(), False, *given) == gr.skip() and asked == []
+    opened, shown = handlers["reveal"](Request(), False, *given)
+    assert opened and asked == [5] and shown.count("<img") == 5 and "5 to learn from, 2 to choose with" in shown
+    assert "64 × 48" in shown and shown.count('class="bar"') == 11 and "were looked at" not in shown
+    assert handlers["exchange"](Request(), True, *sent(form, "data", "streets", **small | {"train_images": 6}))
+    assert asked == [5, 6]
+    too_few = handlers["exchange"](Request(), True, *sent(form, "data", "streets", train_images=1))
+    assert "train_images: 1 is too small" in too_few and asked == [5, 6]
+
+
+def test_the_shares_on_the_page_are_those_of_the_masks(tmp_path):
+    from seglab.data.folder import Folder
+
+    for part, count in (("train", 3), ("val", 2)):
+        for name in map(str, range(count)):
+            for kind in ("images", "masks"):
+                (tmp_path / kind / part).mkdir(parents=True, exist_ok=True)
+            labels = np.zeros((8, 10), np.uint8)
+            labels[:2], labels[7] = 1, 255 if part == "train" else 0
+            Image.fromarray(labels).save(tmp_path / "masks" / part / f"{name}.png")
+            Image.new("RGB", (10, 8), (1, int(name), count)).save(tmp_path / "images" / part / f"{name}.png")
+    (tmp_path / "classes.txt").write_text("sky\n<b>cat</b>\nghost\n")
+    page = views.inside(Folder(root=tmp_path), "en")
+    assert re.findall(r'class="n">([^<]*)</td>', page) == [
+        *("71.4%", "75.0%", "75.0%"),  # 50 of 70 pixels, and 60 of 80
+        *("28.6%", "25.0%", "25.0%"),
+        *("–", "–", "–"),
+    ]
+    assert "<b>cat" not in page and "&lt;b&gt;cat" in page and "7.5%" in page  # void: 30 of 400
+    assert "no training mask shows ghost" in page
+    for name in ("0", "2"):
+        (tmp_path / "masks" / "train" / f"{name}.png").write_bytes(b"")
+    page = views.inside(Folder(root=tmp_path), "ko")
+    assert page.count('class="message wrong"') == 2 and "<table" not in page and "masks/train/2.png" in page

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from seglab.config import RunConfig
-from seglab.entry import FAMILIES, Entry, SeglabError, validated
+from seglab.entry import FAMILIES, Dataset, Entry, SeglabError, validated
 from seglab.losses.combined import Part
 from seglab.ui import views
 from seglab.ui.text import label
@@ -188,6 +188,8 @@ class Form:
                 self.cards = gr.HTML(apply_default_css=False, elem_id="cards", js_on_load=TELL_CARD)
         with gr.Group(elem_classes="section"):
             self.data = choice("data", [default.data])
+            with gr.Accordion(label("What is in this data"), open=False, elem_id="inside") as self.inside:
+                self.surveyed = gr.HTML(apply_default_css=False, elem_id="surveyed")
         with gr.Group(elem_classes="section"):
             self.panel = panel("form-run")
         with gr.Accordion(label("Loss, schedule, optimizer, techniques"), open=False, elem_id="form-more") as self.more:
@@ -212,6 +214,11 @@ class Form:
     def models(self, given: Sequence[Any]) -> list[dict[str, Any]]:
         """The picked models with their options; `given` are the values of `inputs`."""
         return self.model.read(given[0], given[-1])
+
+    def dataset(self, given: Sequence[Any]) -> Dataset:
+        """The picked data source with its options."""
+        picked = dict(zip(self.choices, given, strict=False))["data"]
+        return validated(Dataset, next(iter(self.data.read(picked, given[-1])), None))
 
     def schedule(self, given: Sequence[Any]) -> RunConfig:
         """A configuration with the learning rate of the form, and all else as in the default."""

@@ -1270,4 +1270,23 @@ KOREAN: dict[str, str] = {
         "있습니다. EXIF 방향 때문에 "
         "회전되는 사진은 똑바로 저장하세요."
     ),
+    # --- page: what is in the data
+    "What is in this data": ("이 데이터의 내용"),
+    "and {count} more problems": ("그 밖의 문제 {count}개"),
+    "images": ("이미지"),
+    "{train} to learn from, {search} to choose with, {val} to report": (
+        "학습용(train) {train}장, 선택용(search) {search}장, 보고용(val) {val}장"
+    ),
+    "pixels": ("크기(픽셀)"),
+    "void": ("제외 영역(void)"),
+    "class": ("클래스"),
+    "train": ("학습"),
+    "search": ("선택"),
+    "val": ("보고"),
+    "Shares of the labelled pixels; the bar is that of train.": (
+        "레이블이 있는 픽셀 중 비율이며, 막대는 학습 데이터의 비율입니다."
+    ),
+    "{looked} of {total} images were looked at, evenly spread.": (
+        "전체 {total}장에서 고르게 뽑은 {looked}장을 살펴보았습니다."
+    ),
 }

@@ -77,6 +77,7 @@ def build() -> None:
     opening = gr.context.Context.root_block.load
     gr.on([opening], fields, None, form.panels, **quiet)
     about(form)
+    inside(form)
     preview(form)
     schedule(form)
     # A page that is opened, or opened again, attaches to what goes on.
@@ -108,6 +109,32 @@ def about(form: Form) -> None:
     form.about.collapse(lambda: None, None, timed, queue=False, api_visibility="private")
     form.cards.click(measure, inputs, [timed, form.cards], **apart)
     gr.on(changed, change, inputs, [timed, form.cards], trigger_mode="always_last", **apart)
+
+
+def inside(form: Form) -> None:
+    """What is in the picked data: looked at when its part is opened, and again when the data changes meanwhile."""
+    opened = gr.State(False)
+    inputs = [opened, *form.inputs]
+    apart: dict[str, Any] = {"js": collecting(inputs), "show_progress": "minimal", "api_visibility": "private"}
+    apart |= {"concurrency_id": "preview", "concurrency_limit": 1}
+
+    def surveyed(request: gr.Request, *given: Any) -> str:
+        lang = language(request)
+        try:
+            return views.inside(form.dataset(given), lang)
+        except SeglabError as error:
+            return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+
+    def reveal(request: gr.Request, _: Any, *given: Any) -> list[Any]:
+        return [True, surveyed(request, *given)]
+
+    def exchange(request: gr.Request, opened: bool, *given: Any) -> Any:
+        return surveyed(request, *given) if opened else gr.skip()
+
+    form.inside.expand(reveal, inputs, [opened, form.surveyed], **apart)
+    form.inside.collapse(lambda: False, None, opened, queue=False, api_visibility="private")
+    changed = [form.data.picker.change, form.data.panel.input]
+    gr.on(changed, exchange, inputs, form.surveyed, trigger_mode="always_last", **apart)
 
 
 def preview(form: Form) -> None:

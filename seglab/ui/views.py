@@ -17,8 +17,11 @@ from markupsafe import Markup
 from seglab import anatomy, draw, jobs, runs, schedulers
 from seglab.compare import Comparison, compare
 from seglab.config import RunConfig
+from seglab.data.base import PARTS, spread
 from seglab.data.images import read_mask
-from seglab.entry import Architecture, Scheduler, SeglabError
+from seglab.data.pairs import collected
+from seglab.data.survey import survey
+from seglab.entry import Architecture, Dataset, Scheduler, SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
@@ -217,6 +220,37 @@ def preview(config: RunConfig, lang: str) -> str:
     return render("preview.html", lang, pairs=pictures, legend=classes)
 
 
+SURVEYED, SHOWN = 100, 6  # images that are looked at, and of those laid under their masks
+MOST_PROBLEMS = 20
+
+
+def inside(dataset: Dataset, lang: str) -> str:
+    """How many images a data source has, their sizes, each class's share, a few with their masks, and what is wrong."""
+    try:
+        data = dataset.open()
+    except SeglabError as error:
+        wrong = [told(each, lang) for each in error.values.get("each", (error,))]
+        return render("data.html", lang, wrong=wrong, most=MOST_PROBLEMS)
+    seen = survey(data, SURVEYED)
+    samples, _ = collected(lambda place: data.train[place], spread(len(data.train), SHOWN))
+    return render(
+        "data.html",
+        lang,
+        seen=seen,
+        counts={part: len(getattr(data, part)) for part in PARTS},
+        rows=list(
+            zip(data.classes, map(hexadecimal, data.colors), zip(*seen.shares.values(), strict=True), strict=True)
+        ),
+        largest=max(*seen.shares["train"], 1e-9),
+        warnings=[told(warning, lang) for warning in seen.warnings],
+        wrong=[told(error, lang) for error in seen.wrong],
+        most=MOST_PROBLEMS,
+        pictures=[
+            (sample.name, picture(draw.overlay(sample.image, sample.mask, data.colors, 0.4))) for sample in samples
+        ],
+    )
+
+
 def picture(image: np.ndarray, longest: int = 320) -> str:
     """An image uint8 (H, W, 3) as a data URI."""
     from PIL import Image
@@ -230,10 +264,12 @@ def picture(image: np.ndarray, longest: int = 320) -> str:
 
 def legend(classes: Sequence[str], colors: Sequence[Sequence[int]], lang: str) -> str:
     """The classes with their colours."""
-    entries = [
-        ("#" + "".join(f"{part:02x}" for part in color), name) for name, color in zip(classes, colors, strict=True)
-    ]
-    return render("legend.html", lang, entries=entries)
+    return render("legend.html", lang, entries=list(zip(map(hexadecimal, colors), classes, strict=True)))
+
+
+def hexadecimal(color: Sequence[int]) -> str:
+    """A colour as CSS wants it."""
+    return "#" + "".join(f"{part:02x}" for part in color)
 
 
 def scoreboard(stamped: tuple[Stamp, ...], lang: str) -> str:

@@ -495,5 +495,42 @@ def test_the_shares_on_the_page_are_those_of_the_masks(tmp_path):
     assert "no training mask shows ghost" in page
     for name in ("0", "2"):
         (tmp_path / "masks" / "train" / f"{name}.png").write_bytes(b"")
-    page = views.inside(Folder(root=tmp_path), "ko")
+    with pytest.raises(SeglabError) as caught:
+        views.inside(Folder(root=tmp_path), "ko")
+    page = views.wrong(caught.value, "ko")
     assert page.count('class="message wrong"') == 2 and "<table" not in page and "masks/train/2.png" in page
+
+
+def test_an_upload_is_this_page_s_folder_and_no_path_comes_from_the_page(form, tmp_path):
+    from seglab import uploads
+    from tests.test_uploads import GOOD, packed
+
+    reference = uploads.take(packed(tmp_path / "mine.zip", GOOD))
+    for field, expected in (("data", uploads.found(reference)), ("model", None)):
+        given = sent(form, field, "folder", upload=reference, root="/etc", data="folder")
+        assert form.configs(given)[0].data.root == form.dataset(given).root == expected
+    assert form.configs(sent(form, "data", "folder", upload=reference))[0].data.name == "streets"
+    for made_up in ("../..", str(uploads.found(reference)), uploads.found(reference).name, ["x"], 3):
+        with pytest.raises(SeglabError, match="upload them again"):
+            form.configs(sent(form, "data", "folder", upload=made_up, data="folder"))
+    page = views.inside(form.dataset(sent(form, "data", "folder", upload=reference, data="folder")), "en", reference)
+    assert page.count(reference) == 1 and str(uploads.home()) not in page and "The folder is your zip" in page
+
+
+def test_a_zip_that_is_refused_leaves_the_upload_before_it(tmp_path):
+    import gradio as gr
+
+    from tests.test_uploads import GOOD, IMAGE, packed
+
+    with gr.Blocks() as page:
+        form = Form()
+        train.inside(form)
+    handlers = {each.fn.__name__: each.fn for each in page.fns.values() if each.fn}
+    good, bad = packed(tmp_path / "good.zip", GOOD), packed(tmp_path / "bad.zip", GOOD | {"images/z.png": IMAGE})
+    shown, opened = handlers["accept"](Request(), str(good), *sent(form))
+    (reference,) = re.findall(r'name="upload" value="(\w{32})"', shown)
+    assert opened and shown.count('class="bar"') == 3
+    given = sent(form, "data", "folder", upload=reference)
+    assert handlers["adopt"](*given) == "folder" and handlers["adopt"](*sent(form)) == gr.skip()
+    wrong, _ = handlers["accept"](Request(), str(bad), *given)
+    assert "images/z.png: its mask is missing" in wrong and reference in wrong and str(tmp_path) not in wrong

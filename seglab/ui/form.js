@@ -12,7 +12,8 @@ window.seglab = (() => {
       const found = {};
       for (const entry of document.querySelectorAll('[data-entry]')) {
         const options = [...entry.querySelectorAll('[name]')].map(field => [field.name, held(field)]);
-        (found[entry.dataset.field] ??= {})[entry.dataset.entry] = Object.fromEntries(options);
+        const field = found[entry.dataset.field] ??= {};
+        field[entry.dataset.entry] = {...field[entry.dataset.entry], ...Object.fromEntries(options)};
       }
       return found;
     },

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from seglab import uploads
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, Dataset, Entry, SeglabError, validated
 from seglab.losses.combined import Part
@@ -113,6 +114,13 @@ def of_entry(
     return Options(field, entry.name, schemas, dict(default) if default else {}, entry.summary(), sliders)
 
 
+def uploaded(typed: Any) -> Any:
+    """What the page sends as its reference to an upload, or None; only `uploads` knows what it stands for."""
+    for key in ("data", "folder", "upload"):
+        typed = typed.get(key) if isinstance(typed, dict) else None
+    return typed
+
+
 def drawn(parts: Sequence[Options], lang: str, picked: Sequence[str] | None = None, folded: bool = False) -> str:
     """The fields of some options as HTML; `picked` are those shown, all of them without it."""
     shown = [part.name for part in parts] if picked is None else picked
@@ -189,6 +197,9 @@ class Form:
         with gr.Group(elem_classes="section"):
             self.data = choice("data", [default.data])
             with gr.Accordion(label("What is in this data"), open=False, elem_id="inside") as self.inside:
+                self.upload = gr.UploadButton(
+                    label("Upload a zip of images and masks"), file_types=[".zip"], size="sm", elem_id="zip"
+                )
                 self.surveyed = gr.HTML(apply_default_css=False, elem_id="surveyed")
         with gr.Group(elem_classes="section"):
             self.panel = panel("form-run")
@@ -217,8 +228,15 @@ class Form:
 
     def dataset(self, given: Sequence[Any]) -> Dataset:
         """The picked data source with its options."""
-        picked = dict(zip(self.choices, given, strict=False))["data"]
-        return validated(Dataset, next(iter(self.data.read(picked, given[-1])), None))
+        picked, typed = dict(zip(self.choices, given, strict=False))["data"], given[-1]
+        return validated(Dataset, self.located(next(iter(self.data.read(picked, typed)), None), typed))
+
+    def located(self, data: dict[str, Any] | None, typed: Any) -> dict[str, Any] | None:
+        """The data source as read, a folder at the place of the visitor's upload where the page refers to one."""
+        reference = uploaded(typed)
+        if data is None or data["name"] != "folder" or reference is None:
+            return data
+        return data | {"root": uploads.found(reference)}
 
     def schedule(self, given: Sequence[Any]) -> RunConfig:
         """A configuration with the learning rate of the form, and all else as in the default."""
@@ -244,6 +262,7 @@ class Form:
         shared = {
             name: found if self.choices[name].several else next(iter(found), None) for name, found in read.items()
         }
+        shared["data"] = self.located(shared["data"], typed)
         shared["loss"] = parts[0]["loss"] if alone else {"name": "sum", "parts": parts}
         shared |= self.run.read(typed)
         return [validated(RunConfig, {**shared, "model": model}) for model in read["model"]]

@@ -15,6 +15,8 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse
 
+from seglab import uploads
+
 MEGABYTE = 2**20
 UPLOAD, OTHER = 30 * MEGABYTE, MEGABYTE  # the largest request bodies
 KEEP_SECONDS, MOST_BYTES = 1800, 1024 * MEGABYTE  # of the files that Gradio made for pages
@@ -104,7 +106,7 @@ class Broom(threading.Thread):
         while True:
             time.sleep(self.every)
             try:
-                log.info("%s: %d files swept", self.folder, self.sweep())
+                log.info("%s: %d files and %d uploads swept", self.folder, self.sweep(), uploads.sweep())
             except Exception:
                 log.exception("the sweep of %s failed; it will be tried again", self.folder)
 

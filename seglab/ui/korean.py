@@ -1289,4 +1289,40 @@ KOREAN: dict[str, str] = {
     "{looked} of {total} images were looked at, evenly spread.": (
         "전체 {total}장에서 고르게 뽑은 {looked}장을 살펴보았습니다."
     ),
+    # --- uploads
+    "Upload a zip of images and masks": ("이미지와 마스크 zip 업로드"),
+    "The folder is your zip, until this page is reloaded; it is deleted a day after its last use.": (
+        "업로드한 zip을 folder 데이터로 사용합니다. 페이지를 새로 고치면 연결이 끊기고, 마지막 사용 후 "
+        "하루가 지나면 삭제됩니다."
+    ),
+    "there is no room for more uploads at the moment; try again tomorrow": (
+        "지금은 업로드를 더 받을 공간이 없습니다. 내일 다시 시도하세요."
+    ),
+    "the zip is damaged or packed in an unusual way; pack it again": (
+        "zip 파일이 손상되었거나 특이한 방식으로 압축되었습니다. 다시 압축하세요."
+    ),
+    "the zip cannot be unpacked: {reason}": ("zip 파일을 풀 수 없습니다: {reason}"),
+    "these uploaded pictures are not known here; upload them again": (
+        "업로드한 데이터를 확인할 수 없습니다. 다시 업로드하세요."
+    ),
+    "the uploaded pictures are not there any more; upload them again": (
+        "업로드한 데이터가 삭제되었습니다. 다시 업로드하세요."
+    ),
+    "the zip has {count} entries; allowed: {most}": ("zip 파일에 항목이 {count}개 있습니다. {most}개까지 허용됩니다."),
+    "the zip has {size} MB when unpacked; allowed: {most} MB": (
+        "zip 파일을 풀면 {size}MB입니다. {most}MB까지 허용됩니다."
+    ),
+    "{file}: lies over another entry of the zip": ("{file}: zip 안의 다른 항목과 겹쳐 있습니다."),
+    "{file}: is encrypted; pack the zip without a password": ("{file}: 암호화되어 있습니다. 비밀번호 없이 압축하세요."),
+    "{file}: is packed in an unusual way; use the usual deflate": (
+        "{file}: 특이한 방식으로 압축되었습니다. 일반적인 deflate 방식을 쓰세요."
+    ),
+    "{file}: is a link or a device, not a file": ("{file}: 파일이 아니라 링크나 장치입니다."),
+    "{file}: grows more than {most} times when unpacked; no picture does": (
+        "{file}: 풀면 {most}배보다 커집니다. 사진은 그렇게 커지지 않습니다."
+    ),
+    "{file}: leads out of the zip's folder": ("{file}: zip 폴더 밖을 가리킵니다."),
+    "{file}: its name has characters that no name has": ("{file}: 이름에 쓸 수 없는 문자가 있습니다."),
+    "{file}: stands in the zip twice": ("{file}: zip 안에 두 번 들어 있습니다."),
+    "{file}: has more in it than the zip says": ("{file}: zip에 적힌 것보다 내용이 많습니다."),
 }

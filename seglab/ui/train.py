@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from seglab import jobs, runs
+from seglab import jobs, runs, uploads
 from seglab.config import RunConfig
-from seglab.entry import SeglabError, validated
+from seglab.entry import Dataset, SeglabError, validated
 from seglab.ui import views
-from seglab.ui.form import Form, collecting
+from seglab.ui.form import Form, collecting, uploaded
 from seglab.ui.text import label, language, say, told
 
 POLL_SECONDS = 2
@@ -119,11 +119,7 @@ def inside(form: Form) -> None:
     apart |= {"concurrency_id": "preview", "concurrency_limit": 1}
 
     def surveyed(request: gr.Request, *given: Any) -> str:
-        lang = language(request)
-        try:
-            return views.inside(form.dataset(given), lang)
-        except SeglabError as error:
-            return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+        return look_inside(lambda: form.dataset(given), uploaded(given[-1]), language(request))
 
     def reveal(request: gr.Request, _: Any, *given: Any) -> list[Any]:
         return [True, surveyed(request, *given)]
@@ -135,6 +131,33 @@ def inside(form: Form) -> None:
     form.inside.collapse(lambda: False, None, opened, queue=False, api_visibility="private")
     changed = [form.data.picker.change, form.data.panel.input]
     gr.on(changed, exchange, inputs, form.surveyed, trigger_mode="always_last", **apart)
+
+    def accept(request: gr.Request, file: str, *given: Any) -> list[Any]:
+        lang = language(request)
+        try:
+            reference = uploads.take(file)
+        except SeglabError as error:
+            return [views.wrong(error, lang, uploaded(given[-1])), gr.skip()]
+        typed = {"data": {"folder": {"upload": reference}}}
+        given = [*("folder" if name == "data" else None for name in form.choices), typed]
+        return [look_inside(lambda: form.dataset(given), reference, lang), True]
+
+    def adopt(*given: Any) -> Any:
+        return "folder" if uploaded(given[-1]) else gr.skip()
+
+    sent = [form.upload, *form.inputs]
+    # The folder is picked only when the reference stands on the page, since picking it sends what stands there.
+    form.upload.upload(accept, sent, [form.surveyed, opened], **apart | {"js": collecting(sent)}).then(
+        adopt, form.inputs, form.data.picker, js=collecting(form.inputs), queue=False, api_visibility="private"
+    )
+
+
+def look_inside(data: Callable[[], Dataset], reference: Any, lang: str) -> str:
+    """What is in the data, or what is wrong; the page goes on knowing its upload either way."""
+    try:
+        return views.inside(data(), lang, reference)
+    except SeglabError as error:
+        return views.wrong(error, lang, reference)
 
 
 def preview(form: Form) -> None:

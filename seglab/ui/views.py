@@ -224,13 +224,16 @@ SURVEYED, SHOWN = 100, 6  # images that are looked at, and of those laid under t
 MOST_PROBLEMS = 20
 
 
-def inside(dataset: Dataset, lang: str) -> str:
-    """How many images a data source has, their sizes, each class's share, a few with their masks, and what is wrong."""
-    try:
-        data = dataset.open()
-    except SeglabError as error:
-        wrong = [told(each, lang) for each in error.values.get("each", (error,))]
-        return render("data.html", lang, wrong=wrong, most=MOST_PROBLEMS)
+def wrong(error: SeglabError, lang: str, reference: Any = None) -> str:
+    """What is wrong with a data source, file by file where that is known; the page keeps its upload's reference."""
+    problems = [told(each, lang) for each in error.values.get("each", (error,))]
+    return render("data.html", lang, wrong=problems, most=MOST_PROBLEMS, reference=reference)
+
+
+def inside(dataset: Dataset, lang: str, reference: Any = None) -> str:
+    """How many images a data source has, their sizes, each class's share, and a few with their masks; the page keeps
+    its upload's reference."""
+    data = dataset.open()
     seen = survey(data, SURVEYED)
     samples, _ = collected(lambda place: data.train[place], spread(len(data.train), SHOWN))
     return render(
@@ -245,6 +248,8 @@ def inside(dataset: Dataset, lang: str) -> str:
         warnings=[told(warning, lang) for warning in seen.warnings],
         wrong=[told(error, lang) for error in seen.wrong],
         most=MOST_PROBLEMS,
+        reference=reference,
+        own=bool(reference) and dataset.name == "folder",
         pictures=[
             (sample.name, picture(draw.overlay(sample.image, sample.mask, data.colors, 0.4))) for sample in samples
         ],

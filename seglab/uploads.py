@@ -1,0 +1,244 @@
+"""Zips of images and masks that visitors of the page send: taken in with suspicion, kept for a while, then swept.
+
+The page knows an upload by a random reference and nothing else; its folder is called by the reference's hash, so that
+who sees the folder's name somewhere cannot use the upload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from seglab import runs
+from seglab.data.colors import TABLES
+from seglab.data.folder import report
+from seglab.data.images import SUFFIXES, printable
+from seglab.data.pairs import refuse_wrong
+from seglab.entry import SeglabError
+
+MOST_ENTRIES = 2000
+MOST_BYTES = 300 * 2**20  # of one upload, unpacked
+MOST_RATIO = 200  # a photograph hardly shrinks; a mask may, but not to less than this
+MOST_DEPTH = 12  # folders within folders
+MOST_KEPT = 2 * 2**30  # bytes of all uploads together
+KEEP_SECONDS = 24 * 3600  # after an upload was last used
+CHUNK = 1 << 18
+LISTS = ("classes.txt", *TABLES)
+PASSED_OVER = re.compile(r"(^|/)(__MACOSX/|\.|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
+
+log = logging.getLogger(__name__)
+
+
+def home() -> Path:
+    """Where uploads live: beside the runs, out of the web server's reach."""
+    return runs.home() / ".uploads"
+
+
+def take(file: Path | str) -> str:
+    """Unpacks a zip of `images/` and `masks/`, checks every file, and gives the reference to what is kept.
+
+    Raises SeglabError for anything that is wrong, its value `each` with every wrong file; nothing is kept then.
+    """
+    sweep()
+    if sum(path.stat().st_size for path in home().rglob("*") if path.is_file()) > MOST_KEPT:
+        raise SeglabError("there is no room for more uploads at the moment; try again tomorrow")
+    reference = secrets.token_hex(16)
+    home().mkdir(parents=True, exist_ok=True)
+    beside = home() / f".{secrets.token_hex(8)}"
+    beside.mkdir(mode=0o700)
+    try:
+        named = unpack(Path(file), beside)
+        found = report(beside)
+        refuse_wrong(Path("zip"), [renamed(problem, named) for _, problem in found.rows])
+        os.replace(beside, folder_of(reference))
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise SeglabError("the zip is damaged or packed in an unusual way; pack it again") from error
+    except OSError as error:
+        raise SeglabError("the zip cannot be unpacked: {reason}", reason=error.strerror or "?") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return reference
+
+
+def found(reference: object) -> Path:
+    """The folder of an upload; raises SeglabError where there is none."""
+    if not isinstance(reference, str) or not re.fullmatch("[0-9a-f]{32}", reference):
+        raise SeglabError("these uploaded pictures are not known here; upload them again")
+    folder = folder_of(reference)
+    if not folder.is_dir():
+        raise SeglabError("the uploaded pictures are not there any more; upload them again")
+    os.utime(folder)
+    return folder
+
+
+def folder_of(reference: str) -> Path:
+    return home() / hashlib.sha256(reference.encode()).hexdigest()[:32]
+
+
+def sweep() -> int:
+    """Deletes uploads that were not used for a day, unless a run that goes on needs them; gives how many."""
+    old = [path for path in home().glob("*") if time.time() - path.stat().st_mtime > KEEP_SECONDS]
+    if not old:
+        return 0
+    needed = set()
+    for directory in runs.every():
+        try:
+            if not runs.status(directory).over:
+                needed.add(getattr(runs.config(directory).data, "root", None))
+        except SeglabError:  # a damaged run needs nothing
+            continue
+    for path in old:
+        if path not in needed:
+            shutil.rmtree(path, ignore_errors=True)
+            log.info("upload %s swept", path.name)
+    return sum(not path.exists() for path in old)
+
+
+# --- the zip ----------------------------------------------------------------------------------------------------------
+
+
+def unpack(file: Path, target: Path) -> dict[str, str]:
+    """Writes the zip's images and masks under numbers of their own below `target`; gives their names in the zip.
+
+    Nothing is believed: neither names nor sizes, and no entry is written where the zip wants it.
+    """
+    named: dict[str, str] = {}
+    with zipfile.ZipFile(file) as archive:
+        entries = [(name_of(entry), entry) for entry in accepted(archive.infolist())]
+        entries = [(name, entry) for name, entry in entries if not PASSED_OVER.search(name)]
+        refuse_twice([name for name, _ in entries])
+        chosen = placed([name for name, _ in entries])
+        for name, entry in entries:
+            if name in chosen:
+                place = chosen[name]
+                named[place] = printable(name)
+                write(archive, entry, target / place, name)
+    for kind in ("images", "masks"):  # so that a partner that is missing is called by its name too
+        for place, name in list(named.items()):
+            if place.startswith(("images/", "masks/")):
+                other = Path(kind, *Path(place).parts[1:]).with_suffix(".png").as_posix()
+                named.setdefault(other, f"{kind}/{Path(name).stem}.png")
+    return named
+
+
+def accepted(entries: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """The files among the entries; raises SeglabError for too many, too large ones, and such as no honest zip has."""
+    if len(entries) > MOST_ENTRIES:
+        raise SeglabError("the zip has {count} entries; allowed: {most}", count=len(entries), most=MOST_ENTRIES)
+    files = [entry for entry in entries if not entry.is_dir()]
+    total = sum(entry.file_size for entry in files)
+    if total > MOST_BYTES:
+        raise SeglabError(
+            "the zip has {size} MB when unpacked; allowed: {most} MB",
+            size=-(-total // 2**20),
+            most=MOST_BYTES // 2**20,
+        )
+    end = 0
+    for entry in sorted(files, key=lambda entry: entry.header_offset):
+        name = printable(entry.orig_filename)[:200]
+        if entry.header_offset < end:
+            raise SeglabError("{file}: lies over another entry of the zip", file=name)
+        end = entry.header_offset + 30 + entry.compress_size  # a header has at least 30 bytes
+        if entry.flag_bits & 1:
+            raise SeglabError("{file}: is encrypted; pack the zip without a password", file=name)
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise SeglabError("{file}: is packed in an unusual way; use the usual deflate", file=name)
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG):
+            raise SeglabError("{file}: is a link or a device, not a file", file=name)
+        if entry.file_size > MOST_RATIO * max(1, entry.compress_size) + 4096:
+            raise SeglabError(
+                "{file}: grows more than {most} times when unpacked; no picture does", file=name, most=MOST_RATIO
+            )
+    return files
+
+
+def name_of(entry: zipfile.ZipInfo) -> str:
+    """An entry's name with / between its parts, composed (NFC); raises SeglabError for one that leads elsewhere.
+
+    Names without the mark for UTF-8 are often UTF-8 all the same, or the Korean of Windows.
+    """
+    name = entry.orig_filename
+    if not entry.flag_bits & 0x800:
+        for encoding in ("utf-8", "cp949"):
+            try:
+                name = name.encode("cp437").decode(encoding)
+                break
+            except UnicodeError:
+                continue
+    name = unicodedata.normalize("NFC", name.replace("\\", "/"))
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name) or len(parts) > MOST_DEPTH:
+        raise SeglabError("{file}: leads out of the zip's folder", file=printable(name)[:200])
+    if not name.strip() or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        raise SeglabError("{file}: its name has characters that no name has", file=printable(name)[:200])
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def refuse_twice(names: Sequence[str]) -> None:
+    """Raises SeglabError for names that some file systems take for the same, or for a file and its folder."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            raise SeglabError("{file}: stands in the zip twice", file=printable(name)[:200])
+        seen.add(name.casefold())
+    for name in names:
+        for folder in PurePosixPath(name.casefold()).parents:
+            if str(folder) in seen:
+                raise SeglabError("{file}: stands in the zip twice", file=printable(str(folder))[:200])
+
+
+def placed(names: Sequence[str]) -> dict[str, str]:
+    """Where the entries go that are needed, by name: a number for each picture, the same for its mask.
+
+    Single folders around everything are looked through.
+    """
+    inner = {name: tuple(name.split("/")) for name in names}
+    while inner:
+        first = {parts[0].casefold() for parts in inner.values()}
+        if len(first) != 1 or first & {"images", "masks"} or any(len(parts) == 1 for parts in inner.values()):
+            break
+        inner = {name: parts[1:] for name, parts in inner.items()}
+    pictures: dict[str, tuple[str, tuple[str, ...], str]] = {}
+    chosen = {}
+    for name, (kind, *between, last) in ((name, parts) for name, parts in inner.items() if len(parts) > 1):
+        stem, suffix = os.path.splitext(last)
+        if kind.casefold() in ("images", "masks") and suffix.lower() in SUFFIXES:
+            part = tuple(each.casefold() for each in between)
+            if part in ((), ("train",), ("val",)):
+                pictures[name] = kind.casefold(), (*part, stem), suffix.lower()
+    numbers = {key: n for n, key in enumerate(sorted({key for _, key, _ in pictures.values()}), 1)}
+    for name, (kind, key, suffix) in pictures.items():
+        chosen[name] = "/".join((kind, *key[:-1], f"{numbers[key]:04}{suffix}"))
+    return chosen | {name: parts[0].lower() for name, parts in inner.items() if "/".join(parts).lower() in LISTS}
+
+
+def write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, name: str) -> None:
+    """Unpacks one entry, and stops where it has more than it says."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with archive.open(entry) as source, open(target, "xb") as file:
+        while chunk := source.read(CHUNK):
+            written += len(chunk)
+            if written > entry.file_size:
+                raise SeglabError("{file}: has more in it than the zip says", file=printable(name)[:200])
+            file.write(chunk)
+
+
+def renamed(error: SeglabError, named: dict[str, str]) -> SeglabError:
+    """The error with the names that files have in the zip."""
+    values = {
+        name: named.get(value, value) if isinstance(value, str) else value for name, value in error.values.items()
+    }
+    return SeglabError(error.template, **values)

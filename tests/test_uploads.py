@@ -1,0 +1,264 @@
+"""Zips that visitors send: what is taken in, and the many that are not."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import struct
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from seglab import runs, uploads
+from seglab.data.folder import Folder
+from seglab.entry import SeglabError
+from tests.conftest import tiny
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+IMAGE = png(np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3))
+MASK = png(np.arange(64, dtype=np.uint8).reshape(8, 8) % 3)
+GOOD = {f"{kind}/{name}.png": IMAGE if kind == "images" else MASK for kind in ("images", "masks") for name in "abcd"}
+
+
+def packed(path: Path, files: dict[str, bytes], **options) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, **options) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def kept() -> list[Path]:
+    return [path for path in uploads.home().rglob("*") if path.is_file()] if uploads.home().exists() else []
+
+
+def refused(path: Path) -> str:
+    """Why a zip is refused; nothing of it is left."""
+    before = kept()
+    with pytest.raises(SeglabError) as caught:
+        uploads.take(path)
+    assert kept() == before
+    return "; ".join(map(str, caught.value.values.get("each", [caught.value])))
+
+
+def test_a_good_zip_becomes_a_folder_behind_a_reference_that_says_nothing(tmp_path):
+    reference = uploads.take(packed(tmp_path / "mine.zip", GOOD))
+    root = uploads.found(reference)
+    data = Folder(root=root).open()
+    assert (len(data.train), len(data.classes)) == (3, 3) and np.array_equal(
+        data.train[0].mask.ravel()[:4], [0, 1, 2, 0]
+    )
+    assert (
+        reference not in str(root)
+        and root.parent == uploads.home()
+        and uploads.take(tmp_path / "mine.zip") != reference
+    )
+    assert sorted(path.relative_to(root).as_posix() for path in kept() if root in path.parents)[:2] == [
+        "images/0001.png",
+        "images/0002.png",
+    ]
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+
+
+def test_folders_around_everything_and_the_litter_of_other_systems_are_looked_through(tmp_path):
+    files = {f"Mein Ordner/Daten/{name}": content for name, content in GOOD.items()}
+    files["Mein Ordner/Daten/classes.txt"] = b"eins\nzwei\ndrei\n"
+    litter = {"__MACOSX/Mein Ordner/._a.png": b"x", "Mein Ordner/.DS_Store": b"x", "Mein Ordner/Daten/Thumbs.db": b"x"}
+    litter |= {"Mein Ordner/": b"", "Mein Ordner/Daten/images/notes.txt": b"x"}
+    root = uploads.found(uploads.take(packed(tmp_path / "mine.zip", files | litter)))
+    assert Folder(root=root).open().classes == ("eins", "zwei", "drei")
+    assert sorted(path.name for path in root.iterdir()) == ["classes.txt", "images", "masks"]
+
+
+def test_the_split_and_windows_own_separators_are_kept(tmp_path):
+    names = [
+        *((f"Images\\train\\{n}.jpg", f"Masks\\train\\{n}.png") for n in "abc"),
+        ("Images\\val\\a.PNG", "Masks\\val\\a.png"),
+    ]
+    path = tmp_path / "mine.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for image, mask in names:
+            for name, content in ((image, IMAGE), (mask, MASK)):
+                entry = zipfile.ZipInfo("x" * len(name))
+                entry.filename = entry.orig_filename = name
+                archive.writestr(entry, content)
+    data = Folder(root=uploads.found(uploads.take(path))).open()
+    assert (len(data.train), len(data.val)) == (3, 1)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_korean_names_without_the_mark_for_utf_8_are_understood(tmp_path, encoding):
+    files = GOOD | {"images/\ud558\ub298.png": IMAGE}
+    path = packed(tmp_path / "mine.zip", files)
+    content = path.read_bytes()
+    raw = "\ud558\ub298".encode()
+    other = "\ud558\ub298".encode(encoding).ljust(len(raw), b"_")
+    content = content.replace(raw, other)
+    for sign, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the marks of the entries, in both of their headers
+        start = -1
+        while (start := content.find(sign, start + 1)) >= 0:
+            flags = struct.unpack_from("<H", content, start + place)[0] & ~0x800
+            content = content[: start + place] + struct.pack("<H", flags) + content[start + place + 2 :]
+    path.write_bytes(content)
+    assert "images/\ud558\ub298" in refused(path)
+
+
+def test_what_is_wrong_is_told_with_the_names_in_the_zip(tmp_path):
+    files = {f"data/{name}": content for name, content in GOOD.items()}
+    files["data/masks/b.png"], files["data/images/c.png"] = IMAGE, b"no picture"
+    del files["data/masks/d.png"]
+    reasons = refused(packed(tmp_path / "mine.zip", files))
+    assert "data/masks/b.png: its pixels are colours" in reasons and "data/images/c.png: not an image" in reasons
+    assert "data/images/d.png: its mask is missing: masks/d.png" in reasons
+    assert str(uploads.home()) not in reasons and "0001" not in reasons
+
+
+NAMES = {
+    "../a.png": "leads out",
+    "images/../../a.png": "leads out",
+    "/etc/passwd": "leads out",
+    "\\\\server\\a.png": "leads out",
+    "C:\\a.png": "leads out",
+    "images\\..\\a.png": "leads out",
+    "/".join("a" * 40): "leads out",
+    "images/a\x1b.png": "characters",
+    "images/A.PNG": "twice",
+    "IMAGES/a.png": "twice",
+    "images/a.png/b.png": "twice",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_could_do_harm_is_refused(tmp_path, name):
+    path = tmp_path / "mine.zip"
+    packed(path, GOOD)
+    with zipfile.ZipFile(path, "a") as archive:
+        entry = zipfile.ZipInfo("x")
+        entry.filename = entry.orig_filename = name
+        archive.writestr(entry, IMAGE)
+    assert NAMES[name] in refused(path)
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_a_name_with_a_nul_in_it_is_refused(tmp_path):
+    path = packed(tmp_path / "mine.zip", GOOD | {"images/zXz.png": IMAGE})
+    path.write_bytes(path.read_bytes().replace(b"zXz", b"z\0z"))
+    assert "characters" in refused(path)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_links_and_devices_are_refused(tmp_path, kind):
+    path = packed(tmp_path / "mine.zip", GOOD)
+    with zipfile.ZipFile(path, "a") as archive:
+        entry = zipfile.ZipInfo("images/link.png")
+        entry.create_system, entry.external_attr = 3, (kind | 0o777) << 16
+        archive.writestr(entry, "/etc/passwd")
+    assert "images/link.png: is a link or a device" in refused(path)
+
+
+def test_bombs_are_refused_before_they_are_unpacked(tmp_path):
+    began = time.monotonic()
+    assert "grows more than 200 times" in refused(packed(tmp_path / "a.zip", GOOD | {"images/z.png": bytes(10**8)}))
+    many = {f"images/{n}.png": os.urandom(1000) + bytes(170_000) for n in range(2000 - len(GOOD))}
+    assert "allowed: 300 MB" in refused(packed(tmp_path / "b.zip", GOOD | many))
+    assert "2001 entries; allowed: 2000" in refused(
+        packed(tmp_path / "c.zip", {f"images/{n}.png": b"" for n in range(2001)})
+    )
+    assert time.monotonic() - began < 10
+
+
+def test_entries_that_lie_over_each_other_are_refused(tmp_path):
+    path = packed(tmp_path / "mine.zip", GOOD)
+    with zipfile.ZipFile(path, "a") as archive:
+        twin = archive.getinfo("images/a.png")
+        other = zipfile.ZipInfo("images/e.png")
+        for name in ("header_offset", "compress_size", "file_size", "CRC", "compress_type"):
+            setattr(other, name, getattr(twin, name))
+        archive.filelist.append(other)
+        archive.NameToInfo[other.filename] = other
+        archive._didModify = True
+    assert "lies over another entry" in refused(path)
+
+
+@pytest.mark.parametrize("place", [22, 24])  # of the sizes in the entry's central header: packed, unpacked
+def test_sizes_that_are_not_true_are_refused(tmp_path, place):
+    path = packed(tmp_path / "mine.zip", GOOD)
+    content = path.read_bytes()
+    start = content.find(b"PK\x01\x02") + (20 if place == 22 else 24)
+    path.write_bytes(content[:start] + struct.pack("<I", 10) + content[start + 4 :])
+    assert refused(path)
+
+
+def test_encrypted_and_unusually_packed_zips_are_refused(tmp_path):
+    path = packed(tmp_path / "mine.zip", GOOD)
+    content = path.read_bytes()
+    start = content.find(b"PK\x01\x02") + 8
+    path.write_bytes(content[:start] + b"\x01" + content[start + 1 :])
+    assert "encrypted" in refused(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("images/a.png", IMAGE)
+    assert "unusual" in refused(path)
+
+
+def test_what_is_no_zip_is_refused(tmp_path):
+    for content in (b"", b"hello", packed(tmp_path / "x.zip", GOOD).read_bytes()[:-40], IMAGE):
+        (tmp_path / "mine.zip").write_bytes(content)
+        assert "damaged" in refused(tmp_path / "mine.zip")
+    assert "there is no such folder" in refused(packed(tmp_path / "mine.zip", {"a.txt": b"x"}))
+    assert "there is no such folder" in refused(packed(tmp_path / "mine.zip", {}))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 5000), st.binary(min_size=1, max_size=8))
+def test_a_zip_with_any_bytes_changed_is_taken_or_refused_with_a_reason(tmp_path, place, change):
+    content = bytearray(packed(tmp_path / "good.zip", GOOD).read_bytes())
+    place %= len(content)
+    content[place : place + len(change)] = change
+    (tmp_path / "mine.zip").write_bytes(content)
+    try:
+        root = uploads.found(uploads.take(tmp_path / "mine.zip"))
+    except SeglabError:
+        return
+    assert Folder(root=root).open().train[0].mask.shape == (8, 8)
+    assert {path.parent.parent for path in kept()} <= set(uploads.home().iterdir())
+
+
+@pytest.mark.parametrize(
+    "reference", [None, "", "../..", "a" * 31, "A" * 32, "/etc", 7, ["a" * 32], {"a": 1}, "a" * 32]
+)
+def test_a_reference_that_a_page_made_up_leads_nowhere(tmp_path, reference):
+    uploads.take(packed(tmp_path / "mine.zip", GOOD))
+    with pytest.raises(SeglabError, match="upload them again"):
+        uploads.found(reference)
+    with pytest.raises(SeglabError, match="upload them again"):
+        uploads.found(next(uploads.home().iterdir()).name)  # the folder's name is no reference
+
+
+def test_an_upload_is_swept_a_day_after_its_last_use_unless_a_run_needs_it(tmp_path):
+    old, used, needed = (uploads.take(packed(tmp_path / "mine.zip", GOOD)) for _ in range(3))
+    runs.create(tiny(data={"name": "folder", "root": str(uploads.found(needed))}))
+    for reference in (old, used, needed):
+        os.utime(uploads.folder_of(reference), (time.time() - uploads.KEEP_SECONDS - 60,) * 2)
+    uploads.found(used)
+    assert uploads.sweep() == 1
+    assert uploads.found(used) and uploads.found(needed)
+    with pytest.raises(SeglabError, match="not there any more"):
+        uploads.found(old)
+
+
+def test_uploads_together_have_a_largest_size(tmp_path, monkeypatch):
+    uploads.take(packed(tmp_path / "mine.zip", GOOD))
+    monkeypatch.setattr(uploads, "MOST_KEPT", 100)
+    assert "no room" in refused(tmp_path / "mine.zip")

@@ -324,3 +324,23 @@ def test_training_images_are_previewed_as_the_techniques_make_them(visit):
     expect(page.locator("#previewed img")).to_have_count(12, timeout=30_000)
     expect(page.locator("#previewed")).to_contain_text("적용 후")
     expect(page.locator("#previewed img").first).to_be_in_viewport()
+
+
+def test_a_visitor_sends_a_zip_looks_at_it_and_trains_on_it(visit, served, tmp_path):
+    from seglab import uploads
+    from tests.test_uploads import GOOD, packed
+
+    page = visit()
+    expect(page.locator("#surveyed table")).to_have_count(0)  # nothing is looked at before it is opened
+    page.click("#inside > button")
+    expect(page.locator("#surveyed table.shares tbody tr")).to_have_count(11, timeout=60_000)
+    page.set_input_files("#inside input[type=file]", packed(tmp_path / "mine.zip", GOOD))
+    expect(page.locator("#surveyed table.shares tbody tr")).to_have_count(3)
+    expect(page.locator("#form-data input")).to_have_value("folder")
+    (tmp_path / "bad.zip").write_bytes(b"no zip")
+    page.set_input_files("#inside input[type=file]", tmp_path / "bad.zip")
+    expect(page.locator("#surveyed .message.wrong")).to_contain_text("damaged")
+    page.click("#inside > button")  # closed, and still known
+    page.click("#start")
+    expect(page.locator("#train-message")).to_contain_text("1 in the queue")
+    assert runs.config(started(served[1])[-1]).data.root.parent == served[1] / uploads.home().name

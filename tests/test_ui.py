@@ -514,7 +514,7 @@ def test_an_upload_is_this_page_s_folder_and_no_path_comes_from_the_page(form, t
         with pytest.raises(SeglabError, match="upload them again"):
             form.configs(sent(form, "data", "folder", upload=made_up, data="folder"))
     page = views.inside(form.dataset(sent(form, "data", "folder", upload=reference, data="folder")), "en", reference)
-    assert page.count(reference) == 1 and str(uploads.home()) not in page and "The folder is your zip" in page
+    assert page.count(reference) == 1 and str(uploads.home()) not in page and "The folder is your zip until" in page
 
 
 def test_a_zip_that_is_refused_leaves_the_upload_before_it(tmp_path):

@@ -196,9 +196,11 @@ class Form:
                 self.cards = gr.HTML(apply_default_css=False, elem_id="cards", js_on_load=TELL_CARD)
         with gr.Group(elem_classes="section"):
             self.data = choice("data", [default.data])
-            with gr.Accordion(label("What is in this data"), open=False, elem_id="inside") as self.inside:
+            with gr.Accordion(
+                label("What is in this data; upload your own"), open=False, elem_id="inside"
+            ) as self.inside:
                 self.upload = gr.UploadButton(
-                    label("Upload a zip of images and masks"), file_types=[".zip"], size="sm", elem_id="zip"
+                    label("Upload a zip with images/ and masks/"), file_types=[".zip"], size="sm", elem_id="zip"
                 )
                 self.surveyed = gr.HTML(apply_default_css=False, elem_id="surveyed")
         with gr.Group(elem_classes="section"):

@@ -1271,7 +1271,7 @@ KOREAN: dict[str, str] = {
         "회전되는 사진은 똑바로 저장하세요."
     ),
     # --- page: what is in the data
-    "What is in this data": ("이 데이터의 내용"),
+    "What is in this data; upload your own": ("데이터 살펴보기와 업로드"),
     "and {count} more problems": ("그 밖의 문제 {count}개"),
     "images": ("이미지"),
     "{train} to learn from, {search} to choose with, {val} to report": (
@@ -1290,10 +1290,12 @@ KOREAN: dict[str, str] = {
         "전체 {total}장에서 고르게 뽑은 {looked}장을 살펴보았습니다."
     ),
     # --- uploads
-    "Upload a zip of images and masks": ("이미지와 마스크 zip 업로드"),
-    "The folder is your zip, until this page is reloaded; it is deleted a day after its last use.": (
+    "Upload a zip with images/ and masks/": ("images/, masks/ 폴더가 든 zip 업로드"),
+    "The folder is your zip until you reload this page; a day after its last use it is deleted. Runs show a few of "
+    "its images to everyone on this site.": (
         "업로드한 zip을 folder 데이터로 사용합니다. 페이지를 새로 고치면 연결이 끊기고, 마지막 사용 후 "
-        "하루가 지나면 삭제됩니다."
+        "하루가 지나면 삭제됩니다. 이 데이터로 학습하면 이미지 몇 장이 이 사이트의 모든 사용자에게 "
+        "보입니다."
     ),
     "there is no room for more uploads at the moment; try again tomorrow": (
         "지금은 업로드를 더 받을 공간이 없습니다. 내일 다시 시도하세요."

@@ -536,7 +536,7 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         with waiting("reading the data"):
             found = dataset.open()
     except SeglabError as error:
-        for problem in error.values.get("each", ())[:MOST_PROBLEMS]:
+        for problem in error.each[:MOST_PROBLEMS]:
             print(f"wrong: {problem}")
         raise
     print(f"{len(found.train)} training, {len(found.search)} search and {len(found.val)} validation images")

@@ -27,7 +27,10 @@ Predict = Callable[..., "np.ndarray"]  # (image uint8 (H, W, 3), zoom = 1.0) -> 
 
 
 class SeglabError(Exception):
-    """A mistake a person can mend. `template` is the sentence without its `values`, so that it can be translated."""
+    """A mistake a person can mend. `template` is the sentence without its `values`, so that it can be translated; one
+    that stands for several has them in `each`."""
+
+    each: Sequence[SeglabError] = ()
 
     def __init__(self, template: str, **values: Any):
         super().__init__(template.format(**values))

@@ -48,7 +48,7 @@ def home() -> Path:
 def take(file: Path | str) -> str:
     """Unpacks a zip of `images/` and `masks/`, checks every file, and gives the reference to what is kept.
 
-    Raises SeglabError for anything that is wrong, its value `each` with every wrong file; nothing is kept then.
+    Raises SeglabError for anything that is wrong, its `each` with every wrong file; nothing is kept then.
     """
     sweep()
     if sum(path.stat().st_size for path in home().rglob("*") if path.is_file()) > MOST_KEPT:

@@ -39,7 +39,7 @@ def write(root, name, annotations, count=3, categories=((7, "cup"), (3, "bag")),
 
 def opened(root, *annotations, **options):
     write(root, "train", annotations, **options)
-    write(root, "val", [])
+    write(root, "val", [], **options)
     return Coco(root=root).open()
 
 
@@ -149,7 +149,7 @@ def test_everything_that_is_wrong_is_named_one_by_one(tmp_path):
     wrong = [{"image_id": 9}, {"category_id": [4]}, {"segmentation": 3}, {"segmentation": SQUARE}]
     with pytest.raises(SeglabError) as caught:
         opened(tmp_path, *({"segmentation": SQUARE} | each for each in wrong))
-    reasons = [str(each) for each in caught.value.values["each"]]
+    reasons = [str(each) for each in caught.value.each]
     assert [reason.split(": ", 1)[1].split(" has ")[0] for reason in reasons] == [
         "annotation 0 is of no image: 9",
         "annotation 1 is of no category: [4]",
@@ -160,7 +160,25 @@ def test_everything_that_is_wrong_is_named_one_by_one(tmp_path):
     (tmp_path / "train_2.png").unlink()
     with pytest.raises(SeglabError, match=r"the first: train_1\.png: there is no such file") as caught:
         Coco(root=tmp_path).open()
-    assert len(caught.value.values["each"]) == 2
+    assert len(caught.value.each) == 2
+
+
+def test_a_category_called_background_is_class_0(tmp_path):
+    over = {"segmentation": [[3, 2, 4, 2, 4, 3, 3, 3]], "category_id": 1}
+    categories = ((1, "Background"), (7, "cup"))
+    write(tmp_path, "val", [], categories=categories)
+    write(tmp_path, "train", [{"segmentation": SQUARE}, over], categories=categories)
+    data = Coco(root=tmp_path).open()
+    assert data.classes == ("background", "cup")
+    sample = data.train[0]
+    assert sample.mask.sum() == (sample.instances > 0).sum() == 8 and sample.mask[2, 3] == sample.instances[2, 3] == 0
+
+
+def test_two_files_with_different_categories_are_refused(tmp_path):
+    write(tmp_path, "val", [], categories=((7, "bag"), (3, "cup")))
+    write(tmp_path, "train", [])
+    with pytest.raises(SeglabError, match=r"val\.json: its categories are not those of train\.json"):
+        Coco(root=tmp_path).open()
 
 
 @pytest.mark.parametrize("name", ["/etc/hostname", "../outside.png", "..\\outside.png", "nul\0"])

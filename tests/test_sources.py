@@ -92,7 +92,7 @@ def test_every_missing_file_of_voc_is_named(devkit):
     (inner / "SegmentationClass" / "2007_2.png").unlink()
     with pytest.raises(SeglabError, match=r"wrong files: 2; the first: JPEGImages/2007_1\.jpg") as caught:
         Voc2012(root=devkit).open()
-    assert [each.values["file"] for each in caught.value.values["each"]] == [
+    assert [each.values["file"] for each in caught.value.each] == [
         "JPEGImages/2007_1.jpg",
         "SegmentationClass/2007_2.png",
     ]
@@ -177,7 +177,7 @@ def test_photographs_without_a_mask_and_other_files_are_named_one_by_one(roads):
     photo(roads / "training" / "image_2" / "holiday.png")
     with pytest.raises(SeglabError, match="wrong files: 2") as caught:
         KittiRoad(root=roads).open()
-    assert [str(each) for each in caught.value.values["each"]] == [
+    assert [str(each) for each in caught.value.each] == [
         "training/image_2/holiday.png: KITTI's frames have names such as um_000000.png",
         "training/image_2/um_000003.png: its mask is missing: gt_image_2/um_road_000003.png",
     ]

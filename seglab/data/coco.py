@@ -29,6 +29,7 @@ KNOWN = (  # where the two JSON files are usually called what
     ("train_all.json", None),
     ("train.json", None),
 )
+BACKGROUND = "background"  # class 0, also where the file has such a category
 FINEST = 16  # parts of a pixel's side that decide whether a polygon covers its centre
 MOST_PARTS = 2**26  # of them at a time
 
@@ -36,9 +37,10 @@ MOST_PARTS = 2**26  # of them at a time
 class Coco(Dataset):
     """Pictures whose things are outlined in COCO's JSON format, such as a course's trash data or an export of CVAT's.
 
-    Class 0 is `background`, the others are the categories in the order of their ids. Outlines are polygons or run
-    lengths, compressed or not; where they overlap, the smaller thing lies on top. A crowd has its class and counts as
-    no single thing. Images are looked for below the root, beside the JSON file and in `images`.
+    Class 0 is `background`, which covers what nothing outlines; the others are the categories in the order of their
+    ids. Outlines are polygons or run lengths, compressed or not; where they overlap, the smaller thing lies on top. A
+    crowd has its class and counts as no single thing. Images are looked for below the root, beside the JSON file and
+    in `images`.
 
     The two JSON files are train.json and val.json, or named as COCO itself or CVAT does; from a single one
     `val_fraction` of the images are for validation, picked by the sha256 of their names.
@@ -65,8 +67,16 @@ class Coco(Dataset):
         root = located(self.root, self.name)
         train, val = self.files(root)
         parts = [_read_json(path, root) for path in (train, val) if path]
-        categories = _categories(parts[0], _below(train, root))
-        pictures = [_pictures(root, path, part, categories) for path, part in zip((train, val), parts, strict=False)]
+        categories, *others = (
+            _categories(part, _below(path, root)) for path, part in zip((train, val), parts, strict=False)
+        )
+        if any(other != categories for other in others):
+            raise SeglabError(
+                "{file}: its categories are not those of {other}", file=_below(val, root), other=_below(train, root)
+            )
+        names = [name for _, name in categories if name.casefold() != BACKGROUND]
+        labels = {repr(number): names.index(name) + 1 if name in names else 0 for number, name in categories}
+        pictures = [_pictures(root, path, part, labels) for path, part in zip((train, val), parts, strict=False)]
         if not val:
             chosen = held_out([picture.name for picture in pictures[0]], self.val_fraction)
             pictures = [
@@ -75,8 +85,8 @@ class Coco(Dataset):
         return Data.halved(
             train=_split(root, pictures[0]),
             val=_split(root, pictures[1]),
-            classes=("background", *(name for _, name in categories)),
-            colors=((0, 0, 0), *distinct_colors(len(categories))),
+            classes=(BACKGROUND, *names),
+            colors=((0, 0, 0), *distinct_colors(len(names))),
         )
 
     def files(self, root: Path) -> tuple[Path, Path | None]:
@@ -95,12 +105,11 @@ class Coco(Dataset):
 
 @dataclass(frozen=True)
 class Thing:
-    """What one annotation outlines: its class, whether it is a crowd, its polygons or run lengths, and its id."""
+    """What one annotation outlines: its class, whether it is a crowd, and its polygons or run lengths."""
 
     label: int
     crowd: bool
     outline: Any
-    id: Any
 
 
 @dataclass(frozen=True)
@@ -151,16 +160,17 @@ def _categories(parts: dict[str, list], file: str) -> list[tuple[Any, str]]:
                 what=what,
                 value=values.most_common(1)[0][0],
             )
-    if not 1 <= len(found) < MOST_CLASSES:
+    count = sum(name.casefold() != BACKGROUND for _, name in found)
+    if not 1 <= count < MOST_CLASSES:
         raise SeglabError(
-            "{file}: {count} categories; allowed: 1 to {most}", file=file, count=len(found), most=MOST_CLASSES - 1
+            "{file}: {count} categories; allowed: 1 to {most}", file=file, count=count, most=MOST_CLASSES - 1
         )
     return found
 
 
-def _pictures(root: Path, path: Path, parts: dict[str, list], categories: list[tuple[Any, str]]) -> list[Picture]:
+def _pictures(root: Path, path: Path, parts: dict[str, list], labels: dict[str, int]) -> list[Picture]:
     """The images with their annotations; raises SeglabError that has everything that is wrong in the file."""
-    file, labels = _below(path, root), {repr(number): label for label, (number, _) in enumerate(categories, 1)}
+    file = _below(path, root)
     wrong: list[SeglabError] = []
     sizes, outlined = {}, defaultdict(list)
     for image in parts["images"]:
@@ -194,7 +204,7 @@ def _pictures(root: Path, path: Path, parts: dict[str, list], categories: list[t
                 )
             )
         else:
-            outlined[image].append(Thing(label, bool(given.get("iscrowd")), outline, given.get("id")))
+            outlined[image].append(Thing(label, bool(given.get("iscrowd")), outline))
     refuse_wrong(root, wrong)
     pictures = []
     for image in parts["images"]:
@@ -343,5 +353,5 @@ def labelled(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
     for number, (thing, top, left, found) in enumerate(drawn, 1):
         place = slice(top, top + found.shape[0]), slice(left, left + found.shape[1])
         mask[place][found] = thing.label
-        instances[place][found] = 0 if thing.crowd else number
+        instances[place][found] = number if thing.label and not thing.crowd else 0
     return mask, instances

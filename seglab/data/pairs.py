@@ -45,7 +45,7 @@ def located(root: Path | None, name: str, command: str = "") -> Path:
 
     `command` is what fetches the dataset, where anything does.
     """
-    place = root or place_of(name)
+    place = root or place_of(name, command)
     if not os.path.isdir(place):
         if command:
             raise SeglabError(
@@ -64,9 +64,16 @@ def located(root: Path | None, name: str, command: str = "") -> Path:
     return place
 
 
-def place_of(name: str) -> Path:
+def place_of(name: str, command: str = "") -> Path:
     """The dataset's folder below $SEGLAB_DATA; raises SeglabError where that is not set."""
     home = os.environ.get("SEGLAB_DATA")
+    if not home and command:
+        raise SeglabError(
+            "no folder was given for {name}; give --data.root, or set SEGLAB_DATA to the folder that holds {name}; "
+            "{command} downloads it there",
+            name=name,
+            command=command,
+        )
     if not home:
         raise SeglabError(
             "no folder was given for {name}; give --data.root, or set SEGLAB_DATA to the folder that holds {name}",
@@ -113,15 +120,16 @@ def read_rows(root: Path, place: str) -> list[list[str]]:
 
 
 def refuse_wrong(root: Path, wrong: Sequence[SeglabError]) -> None:
-    """Raises one SeglabError if anything is wrong; its value `each` has them all."""
+    """Raises one SeglabError if anything is wrong; its `each` has them all."""
     if wrong:
-        raise SeglabError(
+        error = SeglabError(
             "{folder}: wrong files: {count}; the first: {first}",
             folder=printable(str(root)),
             count=len({error.values.get("file", str(error)) for error in wrong}),
             first=wrong[0],
-            each=tuple(wrong),
         )
+        error.each = tuple(wrong)
+        raise error
 
 
 def collected(task: Callable, things: Sequence) -> tuple[list, list[SeglabError]]:
@@ -162,7 +170,7 @@ def splits_of(
     for part in parts:
         by_name = {pair.name: pair for pair in part}
         load = functools.partial(_load, pairs=by_name, root=root, read=read)
-        splits.append(Split(tuple(by_name), tuple(next(rest) for _ in part), load))
+        splits.append(Split(tuple(pair.name for pair in part), tuple(next(rest) for _ in part), load))
     return splits
 
 

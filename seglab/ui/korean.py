@@ -1270,6 +1270,13 @@ KOREAN: dict[str, str] = {
         "있습니다. EXIF 방향 때문에 "
         "회전되는 사진은 똑바로 저장하세요."
     ),
+    "{file}: its categories are not those of {other}": ("{file}: 범주가 {other}의 범주와 다릅니다."),
+    "no folder was given for {name}; give --data.root, or set SEGLAB_DATA to the folder that holds {name}; "
+    "{command} downloads it there": (
+        "{name} 데이터의 폴더가 지정되지 않았습니다. --data.root로 폴더를 지정하거나, SEGLAB_DATA를 "
+        "{name} 폴더가 들어 있는 상위 폴더로 설정하세요. 그런 다음 {command} 명령으로 내려받을 수 "
+        "있습니다."
+    ),
     # --- page: what is in the data
     "What is in this data; upload your own": ("데이터 살펴보기와 업로드"),
     "and {count} more problems": ("그 밖의 문제 {count}개"),

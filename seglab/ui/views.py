@@ -226,7 +226,7 @@ MOST_PROBLEMS = 20
 
 def wrong(error: SeglabError, lang: str, reference: Any = None) -> str:
     """What is wrong with a data source, file by file where that is known; the page keeps its upload's reference."""
-    problems = [told(each, lang) for each in error.values.get("each", (error,))]
+    problems = [told(each, lang) for each in error.each or (error,)]
     return render("data.html", lang, wrong=problems, most=MOST_PROBLEMS, reference=reference)
 
 

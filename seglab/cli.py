@@ -12,19 +12,23 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_origin
 
 import numpy as np
 
-from seglab.config import RunConfig
+from seglab import jobs, plans, runs
+from seglab.compare import Comparison, Group
+from seglab.config import RunConfig, assigned, picked, settings
 from seglab.data.base import spread
-from seglab.entry import FAMILIES, Entry, Loss, Predictor, SeglabError, refusal_of, shown, validated
+from seglab.entry import FAMILIES, Entry, Loss, Predictor, SeglabError, refusal_of, validated
 
 if TYPE_CHECKING:
     from seglab.data.survey import Survey
 
 MOST_MEGAPIXELS = 128  # of a photograph that is labelled
 MOST_PROBLEMS = 50  # of a data source that are printed
+OPTIONS = """Options of an entry: --model.width 16, --loss.dice.smooth 1, --techniques.color.p 0.5; `seglab list` shows
+them all."""
 PREDICTED = 2**23  # pixels; a larger photograph is labelled at this size, its label map enlarged again
 
 
@@ -34,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         options, plain = dotted(sys.argv[1:] if argv is None else argv)
         arguments, rest = parser().parse_known_args(plain)
         if rest and rest[0].startswith("--") and "fields" in arguments:
-            raise refusal_of("option", rest[0][2:], RunConfig.model_fields, thing="seglab", owner="seglab")
+            raise refusal_of("option", rest[0][2:], arguments.fields, thing="seglab", owner="seglab")
         if rest or (options and "dotted" not in arguments):
             given = rest[0] if rest else f"--{next(iter(options))}"
             raise SeglabError(
@@ -78,17 +82,21 @@ def parser() -> Parser:
     forms.add_argument("--json", action="store_true", help="as JSON, with every option's schema")
     forms.add_argument("--markdown", action="store_true", help="as the README's tables")
 
-    training = command(train, "train a model and print its run's directory", "Options of an entry: --model.width 16, "
-        "--loss.dice.smooth 1, --techniques.color.p 0.5; `seglab list` shows them all.")  # fmt: skip
-    training.set_defaults(dotted=True, fields=True)
-    for name, field in RunConfig.model_fields.items():
-        training.add_argument(f"--{name}", help=field.description)
-    training.add_argument("--config", help="a config.json to begin with; other options change it")
+    training = command(train, "train a model and print its run's directory", OPTIONS)
+    training.set_defaults(fields=RunConfig.model_fields)
     training.add_argument("--name", help="the run's name")
+
+    planning = command(plan, "make several runs of one configuration, or see what they would be")
+    plan_parsers, going_on = add_plans(planning)
+    for each in (training, *plan_parsers):
+        each.set_defaults(dotted=True)
+        for name, field in RunConfig.model_fields.items():
+            each.add_argument(f"--{name}", help=field.description)
+        each.add_argument("--config", help="a config.json to begin with; other options change it")
 
     resuming = command(resume, "go on with a run that was stopped or interrupted, or begin one that is queued")
     resuming.add_argument("run", metavar="RUN")
-    for each in (training, resuming):
+    for each in (training, resuming, *plan_parsers, going_on):
         each.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="where to compute")
         each.add_argument(
             "--threads", type=threads, default=os.cpu_count(), help="threads of the CPU (default: %(default)s)"
@@ -116,7 +124,7 @@ def parser() -> Parser:
         )
 
     comparing = command(compare, "set runs side by side")
-    comparing.add_argument("runs", nargs="+", metavar="RUN")
+    comparing.add_argument("runs", nargs="+", metavar="RUN", help="a run, or a plan, which stands for its runs")
     comparing.add_argument("--json", action="store_true")
     comparing.add_argument("--png", type=Path, metavar="FILE", help="draw the curves")
 
@@ -151,6 +159,29 @@ def parser() -> Parser:
     return top
 
 
+def add_plans(planning: Parser) -> tuple[list[Parser], Parser]:
+    """Gives `plan` a command for each kind of plan, and one to go on; returns them."""
+    kinds = planning.add_subparsers(dest="kind", required=True, metavar="PLAN")
+    made = []
+    for name, entry in FAMILIES["plans"].entries.items():
+        texts = {"help": entry.summary(), "description": entry.summary(), "epilog": OPTIONS}
+        made.append(kinds.add_parser(name, **texts, allow_abbrev=False))
+        made[-1].set_defaults(fields=entry.model_fields | RunConfig.model_fields)
+        for option, field in entry.model_fields.items():
+            switch, several = field.annotation is bool, get_origin(field.annotation) is tuple
+            how = {"action": "append"} if several else {"action": "store_const", "const": True} if switch else {}
+            default = " ".join(field.default) if several else field.default
+            made[-1].add_argument(f"--{option}", help=f"{field.description} (default: {default})", **how)
+        made[-1].add_argument("--name", help="the plan's name; its runs are called NAME 1, NAME 2 and so on")
+        made[-1].add_argument(
+            "--dry-run", action="store_true", help="show the runs and how long they may take, no more"
+        )
+    going_on = kinds.add_parser("resume", help="go on with a plan's runs that are not finished", allow_abbrev=False)
+    going_on.set_defaults(action=resume_plan)
+    going_on.add_argument("plan", metavar="PLAN", help="the plan's name, or its file")
+    return made, going_on
+
+
 def threads(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1024:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: 1 to 1024")
@@ -176,63 +207,11 @@ def dotted(tokens: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return options, others
 
 
-def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
-    """What was given for a run's fields, with the dotted options set inside."""
-    if not isinstance(given, dict):
-        raise SeglabError("the configuration is {given}; it must be an object with options", given=shown(given))
-    config: dict[str, Any] = dict(given)
-    for place, value in options.items():
-        field, *path = place.split(".")
-        if field not in RunConfig.model_fields:
-            raise refusal_of("option", field, RunConfig.model_fields, thing=place, owner="seglab")
-        kind = RunConfig.model_fields[field].annotation
-        if field == "techniques":
-            config[field] = assigned(picked(config.get(field) or "", "techniques"), path, value, place)
-        elif isinstance(kind, type) and issubclass(kind, Entry):
-            default = RunConfig.model_fields[field].default
-            entry = validated(kind, config[field]).model_dump() if config.get(field) else default.model_dump()
-            parts = [part["loss"] for part in entry.get("parts", ())]
-            if parts and path[0] in [part["name"] for part in parts]:
-                assigned(parts, path, value, place)
-            else:
-                assigned([entry], [entry["name"], *path], value, place)
-            config[field] = entry
-        else:
-            inner = config.get(field) or {}
-            if field != "fold" or not isinstance(inner, dict):
-                raise SeglabError(
-                    "--{place} is not an option: {field} has no options of its own", place=place, field=field
-                )
-            config[field] = {**inner, path[-1]: value}
-    return config
-
-
 def refuse_others(options: dict[str, str], allowed: str, *fields: str) -> None:
     """Raises SeglabError for an option of anything but the fields that a command takes options of."""
     for place in options:
         if place.split(".")[0] not in fields:
             raise SeglabError("--{place} is not an option here; allowed: {allowed}", place=place, allowed=allowed)
-
-
-def picked(names: Any, family: str) -> list[dict[str, Any]]:
-    """`flip,color` as a list of entries to be filled with options; checked, so that a near miss is named."""
-    base = FAMILIES[family]
-    names = [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
-    return [validated(base, name).model_dump() for name in names]
-
-
-def assigned(entries: list[dict[str, Any]], path: Sequence[str], value: str, place: str) -> list[dict[str, Any]]:
-    """Sets `color.p` in the entry named color; text with commas becomes a list where the option is one."""
-    name, *option = path
-    entry = next((entry for entry in entries if entry["name"] == name), None)
-    if entry is None or len(option) != 1:
-        raise SeglabError(
-            "{place} is not an option here; entries that can take one: {names}",
-            place=f"--{place}",
-            names=", ".join(entry["name"] for entry in entries) or "-",
-        )
-    entry[option[0]] = value.split(",") if isinstance(entry.get(option[0]), list | tuple) else value
-    return entries
 
 
 # --- commands
@@ -280,9 +259,8 @@ def listed(entry: type[Entry]) -> dict[str, Any]:
     return {"name": entry.name, "summary": entry.summary(), "source": entry.source(), "options": schema}
 
 
-def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    from seglab import runs
-
+def configured(arguments: argparse.Namespace, options: dict[str, str]) -> RunConfig:
+    """The configuration that the options of `train` describe."""
     given: dict[str, Any] = {}
     if arguments.config:
         try:
@@ -297,28 +275,107 @@ def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     if isinstance(config.get("techniques"), str):
         config["techniques"] = picked(config["techniques"], "techniques")
     config = validated(RunConfig, config)
+    if config.init_from:
+        runs.weights(runs.find(config.init_from))
+    return config
+
+
+def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    config = configured(arguments, options)
     device = chosen(arguments.device)
     with waiting("reading the data"):
         config.data.open()  # a missing folder is told before a run is made, and so is a missing run
-    if config.init_from:
-        runs.weights(runs.find(config.init_from))
     directory = runs.create(config, arguments.name)
     print(directory, flush=True)
     return follow(directory, device, arguments.threads)
 
 
 def resume(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    from seglab import runs
-
     directory, device = runs.find(arguments.run), chosen(arguments.device)
     return follow(directory, device, arguments.threads, unstop=True)
+
+
+def plan(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    kind = FAMILIES["plans"].entries[arguments.kind]
+    given = {option: value for option in kind.model_fields if (value := getattr(arguments, option)) is not None}
+    made = validated(kind, given)
+    device = chosen(arguments.device)
+    title, steps = plans.laid_out(made, [configured(arguments, options)], arguments.name)
+    with waiting("reading the data"):
+        plans.refuse_bad_data(steps)
+    if not arguments.dry_run:
+        path = plans.create(made, title, steps)
+        print(path, flush=True)
+        return work_through(path, device, arguments.threads)
+    with waiting("timing a few steps of each kind of run"):
+        estimate = plans.estimate(
+            [step.config for step in steps],
+            lambda configs: [plans.timed(config, device, arguments.threads) for config in configs],
+        )
+    numbers = {step.directory: n for n, step in enumerate(steps, 1)}
+    wide = max(len(step.label) for step in steps)
+    for step, seconds in zip(steps, estimate.seconds, strict=True):
+        after = [f"  after run {numbers[run]}" for run in step.config.needs if run in numbers]
+        print(f"{numbers[step.directory]:>3}  {step.label:<{wide}}  about {duration(seconds):>9}{''.join(after)}")
+    how = "a few steps of each kind of run, just now" if estimate.timed else "finished runs with the same settings"
+    print(f"{len(steps)} runs, about {duration(sum(estimate.seconds))} together, judging by {how}")
+    return 0
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min` or `3.5 h`."""
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 90
+        else f"{seconds / 60:.0f} min"
+        if seconds < 5400
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def resume_plan(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    return work_through(plans.find(arguments.plan), chosen(arguments.device), arguments.threads)
+
+
+def work_through(path: Path, device: str, threads: int) -> int:
+    """Works on a plan's runs one after the other; one that fails does not keep those from going on that do not need
+    it."""
+    members, title = plans.members(path), shlex.quote(path.name.removesuffix(plans.SUFFIX))
+    for number, (directory, label) in enumerate(members, 1):
+        if runs.status(directory).state in ("completed", "budget", "diverged"):
+            continue
+        print(f"seglab: run {number} of {len(members)}: {label}", file=sys.stderr)
+        try:
+            unfinished = jobs.awaited(directory)
+        except SeglabError as why:
+            print(f"seglab: {why}", file=sys.stderr)
+            jobs.fail(directory, why)
+            continue
+        if unfinished:
+            print(f"seglab: {unfinished[0].name} has to be finished first", file=sys.stderr)
+            continue
+        try:
+            follow(directory, device, threads, unstop=True)
+        except SeglabError as error:
+            print(f"seglab: {error}", file=sys.stderr)
+        except Exception as error:  # the run has recorded it; the others may do better
+            print(f"seglab: {type(error).__name__}: {error}", file=sys.stderr)
+        if runs.status(directory).state == "stopped":
+            print(f"seglab: to go on with the plan: python -m seglab plan resume {title}", file=sys.stderr)
+            return 0
+    left = [label for directory, label in members if runs.status(directory).state not in ("completed", "budget")]
+    if left:
+        print(f"seglab: not finished: {'; '.join(left)}", file=sys.stderr)
+        print(f"seglab: to try again: python -m seglab plan resume {title}", file=sys.stderr)
+        return 1
+    print(f"seglab: to compare: python -m seglab compare {title}", file=sys.stderr)
+    return 0
 
 
 def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> int:
     """Works on a run with a progress bar; Ctrl-C and SIGTERM end it in good order."""
     from tqdm import tqdm
 
-    from seglab import runs
     from seglab.events import Evaluated, Finished, Started
 
     asked: list[int] = []
@@ -393,7 +450,7 @@ def waiting(what: str) -> Iterator[None]:
 
 
 def evaluate(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    from seglab import metrics, predict, runs
+    from seglab import metrics, predict
     from seglab.evaluate import number
     from seglab.train import folded
 
@@ -439,7 +496,7 @@ def scored(found: dict[str, Any]) -> str:
 def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from PIL import Image
 
-    from seglab import draw, predict, runs
+    from seglab import draw, predict
     from seglab.data.images import labels_at, read_photo, resize_image, write_mask
 
     predictors = pipeline(arguments, options)
@@ -479,10 +536,10 @@ def targets(out: Path, image: Path) -> tuple[Path, Path, Path]:
 
 
 def compare(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    from seglab import draw, runs
-    from seglab.compare import compare
+    from seglab import draw
+    from seglab.compare import LEAK, compare
 
-    comparison = compare([runs.find(run) for run in arguments.runs])
+    comparison = compare(plans.expanded(arguments.runs))
     if arguments.png:
         draw.curves(comparison).savefig(arguments.png, dpi=120)
     if arguments.json:
@@ -493,18 +550,41 @@ def compare(arguments: argparse.Namespace, options: dict[str, str]) -> int:
             miou = "-" if row.miou is None else f"{row.miou:.4f}"
             size = f"{row.parameters or 0:>12,} parameters"
             print(f"{label:<{wide}}{row.state:<12}mIoU {miou:<8}{size}{row.seconds:>8.0f} s")
-        if not comparison.same_data:
+        for group in comparison.groups:
+            print(f"{group.label}{' with a leak' * group.leak}: {spread_of(group)}")
+        if comparison.grid:
+            print(table_of(comparison))
+        if not comparison.comparable:
             print(
                 "seglab: these runs were scored on different images: their scores cannot be compared", file=sys.stderr
             )
+        leaking = [label for label, row in zip(comparison.labels, comparison.rows, strict=True) if row.leak]
+        if leaking:
+            print(f"seglab: {LEAK} ({', '.join(leaking)})", file=sys.stderr)
         for option, values in comparison.differences.items():
             print(f"  {option}: {' | '.join(str(value) for value in values)}")
     return 0
 
 
-def ship(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    from seglab import runs
+def spread_of(group: Group) -> str:
+    """A group's mean mIoU over its runs, and how far they spread."""
+    if group.mean is None:
+        return "mean mIoU - (n = 0)"
+    spread = "" if group.deviation is None else f" ± {group.deviation:.4f}"
+    return f"mean mIoU {group.mean:.4f}{spread} (standard deviation, n = {group.count})"
 
+
+def table_of(comparison: Comparison) -> str:
+    """The mIoU of a sweep over two options, the one downwards and the other to the right."""
+    grid = comparison.grid
+    scores = [["-" if n is None else f"{n:.4f}" for n in row] for row in grid.scores(comparison.rows)]
+    lines = [[f"{grid.down} \\ {grid.right}", *map(str, grid.columns)]]
+    lines += [[str(value), *row] for value, row in zip(grid.lines, scores, strict=True)]
+    wide = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(f"{cell:>{w}}" for cell, w in zip(line, wide, strict=True)) for line in lines)
+
+
+def ship(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     directory = runs.find(arguments.run)
     if not runs.status(directory).over:
         raise SeglabError("{run} is not finished yet", run=directory.name)

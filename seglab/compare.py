@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seglab import runs
+from seglab.config import RunConfig
+from seglab.entry import SeglabError
 from seglab.events import Evaluated, Event, Started, Stepped
 from seglab.metrics import DEFINITION
 
 Points = tuple[list[float], list[float]]  # epochs, values
+LEAK = "these runs began with weights that had been trained on images they are validated on: their scores are too high"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run's line on the scoreboard; mIoU and IoU are of the best weights on `val`."""
+    """One run's line on the scoreboard; mIoU and IoU are of the best weights on `val`.
+
+    `leak`: it began with the weights of a run that was trained on images it is validated on.
+    """
 
     run: str
     state: str
@@ -28,17 +37,54 @@ class Row:
     miou: float | None
     pixel_accuracy: float | None
     iou: dict[str, float | None]
+    leak: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in nothing but seed or fold: the mean of the `count` known mIoU, and their sample standard
+    deviation, which one alone has not; `places` are those in the comparison. `leak`: some of them leak."""
+
+    label: str
+    places: tuple[int, ...]
+    count: int
+    mean: float | None
+    deviation: float | None
+    leak: bool
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Two options of which every pair of values has one run: `places[i][j]` is where that of lines[i] and columns[j]
+    stands in the comparison."""
+
+    down: str
+    right: str
+    lines: tuple[Any, ...]
+    columns: tuple[Any, ...]
+    places: tuple[tuple[int, ...], ...]
+
+    def scores(self, rows: Sequence[Row]) -> list[list[float | None]]:
+        """The mIoU of each."""
+        return [[rows[place].miou for place in line] for line in self.places]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several runs: `labels` name each by its model and by what sets it apart, in the order of `rows` and curves."""
+    """Several runs: `labels` name each by its model and by what sets it apart, in the order of `rows` and curves.
+
+    `same_data`: all were scored on the same images. `comparable`: all were, or all groups on the same sets of images,
+    as those of a cross-validation are.
+    """
 
     labels: tuple[str, ...]
     rows: tuple[Row, ...]
     differences: dict[str, list[Any]]
     curves: dict[str, list[Points]]
     same_data: bool
+    comparable: bool
+    groups: tuple[Group, ...]
+    grid: Grid | None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -49,6 +95,9 @@ class Comparison:
             },
             "curves": {metric: [list(zip(*points, strict=True)) for points in c] for metric, c in self.curves.items()},
             "same_data": self.same_data,
+            "comparable": self.comparable,
+            "groups": [vars(group) for group in self.groups],
+            "grid": self.grid and vars(self.grid),
             "definition": DEFINITION,
         }
 
@@ -60,9 +109,12 @@ def compare(directories: Sequence[Path]) -> Comparison:
     differences = differing([config.model_dump() for config in configs])
     evaluations = [[event for event in found if isinstance(event, Evaluated)] for found in events]
     starts = [next((event for event in found if isinstance(event, Started)), None) for found in events]
+    rows = tuple(row(*each) for each in zip(directories, configs, events, evaluations, starts, strict=True))
+    alike = repeated(configs, directories)
+    scored = [{starts[n].dataset["val"] for n in places if starts[n]} for places in alike]
     return Comparison(
         labels=labelled([config.model.name for config in configs], differences, directories),
-        rows=tuple(row(*each) for each in zip(directories, events, evaluations, starts, strict=True)),
+        rows=rows,
         differences=differences,
         curves={
             "train_loss": [points(found, lambda e: e.scores["train"].loss) for found in evaluations],
@@ -74,7 +126,10 @@ def compare(directories: Sequence[Path]) -> Comparison:
                 points([e for e in found if isinstance(e, Stepped | Evaluated)], lambda e: e.lr) for found in events
             ],
         },
-        same_data=len({start.dataset["val"] for start in starts if start}) <= 1,
+        same_data=len(set().union(*scored)) <= 1,
+        comparable=len({frozenset(digests) for digests in scored if digests}) <= 1,
+        groups=grouped(configs, [places for places in alike if len(places) > 1], rows),
+        grid=grid(differences),
     )
 
 
@@ -83,7 +138,9 @@ def points(evaluations: Sequence[Event], value: Any) -> Points:
     return [epoch for epoch, _ in known], [number for _, number in known]
 
 
-def row(directory: Path, events: list[Event], evaluations: list[Evaluated], start: Started | None) -> Row:
+def row(
+    directory: Path, config: RunConfig, events: list[Event], evaluations: list[Evaluated], start: Started | None
+) -> Row:
     best = next((event for event in reversed(evaluations) if event.best), None)
     val = best.scores["val"] if best else None
     classes = runs.description(directory)["classes"] if best else ()
@@ -98,7 +155,68 @@ def row(directory: Path, events: list[Event], evaluations: list[Evaluated], star
         miou=val.miou if val else None,
         pixel_accuracy=val.pixel_accuracy if val else None,
         iou=dict(zip(classes, val.iou if val else (), strict=True)),
+        leak=leak(directory, config),
     )
+
+
+def leak(directory: Path, config: RunConfig) -> bool:
+    """Whether the run began with the weights of one that was trained on images it is validated on."""
+    if not config.init_from:
+        return False
+    try:
+        learned, held = (runs.description(place)["images"] for place in (config.init_from, directory))
+        same_source = runs.config(config.init_from).data == config.data
+    except SeglabError:  # one of them has not begun, or is gone
+        return False
+    return same_source and not set(learned["train"]).isdisjoint([*held["search"], *held["val"]])
+
+
+def repeated(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[list[int]]:
+    """The places of the runs, those together that differ in nothing but the seed or the fold.
+
+    Folds that carry weights on from one to the next belong together too, and not to those that begin from scratch.
+    """
+    places = {directory.resolve(): place for place, directory in enumerate(directories)}
+
+    def origin(place: int) -> int:
+        while configs[place].fold and configs[place].init_from in places:
+            place = places[configs[place].init_from]
+        return place
+
+    origins = [origin(place) for place in range(len(configs))]
+    found: dict[str, list[int]] = {}
+    for place, config in enumerate(configs):
+        setting = config.model_dump(mode="json") | {"seed": None, "fold": config.fold and config.fold.of}
+        if origins.count(origins[place]) > 1:
+            setting["init_from"] = f"{origins[place]}"
+        found.setdefault(json.dumps(setting, sort_keys=True), []).append(place)
+    return list(found.values())
+
+
+def grouped(configs: Sequence[RunConfig], groups: Sequence[list[int]], rows: Sequence[Row]) -> tuple[Group, ...]:
+    firsts = [configs[places[0]] for places in groups]
+    settings = [config.model_copy(update={"seed": 0, "fold": None, "init_from": None}) for config in firsts]
+    labels = told_apart([config.model.name for config in firsts], differing([each.model_dump() for each in settings]))
+    found = []
+    for label, places in zip(labels, groups, strict=True):
+        scores = [rows[place].miou for place in places if rows[place].miou is not None]
+        mean = statistics.mean(scores) if scores else None
+        deviation = statistics.stdev(scores) if len(scores) > 1 else None
+        leaking = any(rows[place].leak for place in places)
+        found.append(Group(label, tuple(places), len(scores), mean, deviation, leaking))
+    return tuple(found)
+
+
+def grid(differences: dict[str, list[Any]]) -> Grid | None:
+    """The first two options that differ and of which each pair of values has one run; None if there are none."""
+    for down, right in itertools.combinations(differences, 2):
+        pairs = list(zip(differences[down], differences[right], strict=True))
+        lines, columns = (list(dict.fromkeys(values)) for values in zip(*pairs, strict=True))
+        crossed = list(itertools.product(lines, columns))
+        if len(lines) > 1 and len(columns) > 1 and sorted(map(repr, crossed)) == sorted(map(repr, pairs)):
+            places = tuple(tuple(pairs.index((line, column)) for column in columns) for line in lines)
+            return Grid(down, right, tuple(lines), tuple(columns), places)
+    return None
 
 
 def flat(value: Any, place: str = "") -> dict[str, Any]:
@@ -136,20 +254,30 @@ def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 def labelled(models: Sequence[str], differences: dict[str, list[Any]], directories: Sequence[Path]) -> tuple[str, ...]:
     """A short unique name for each run: the one that a person gave it, or else its model, with what differs from other
     runs of that model."""
-    labels = []
-    for n, model in enumerate(models):
-        if not runs.MADE_NAME.fullmatch(directories[n].name):
-            labels.append(directories[n].name)
-            continue
-        twins = [k for k, other in enumerate(models) if other == model]
-        apart = {o: v for o, v in differences.items() if o != "model" and len({repr(v[k]) for k in twins}) > 1}
-        told = {option: v[n] for option, v in apart.items() if not isinstance(v[n], Path | None)}
-        told = {option: v for option, v in told.items() if option.rpartition(".")[0] not in told}
-        options = ", ".join(f"{option.rpartition('.')[2]} {value}" for option, value in list(told.items())[:3])
-        labels.append(f"{model} ({options})" if options else model)
+    apart = told_apart(models, differences)
+    made = [runs.MADE_NAME.fullmatch(directory.name) for directory in directories]
+    labels = [label if by_us else path.name for label, by_us, path in zip(apart, made, directories, strict=True)]
     short = [runs.short_name(directory) for directory in directories]
     labels = [name if labels.count(label) > 1 else label for label, name in zip(labels, short, strict=True)]
     return tuple(
         label if labels.count(label) == 1 else directory.name
         for label, directory in zip(labels, directories, strict=True)
     )
+
+
+def told_apart(models: Sequence[str], differences: dict[str, list[Any]]) -> list[str]:
+    """Each run's model, with up to three options in which it differs from other runs of that model."""
+    labels = []
+    for n, model in enumerate(models):
+        twins = [k for k, other in enumerate(models) if other == model]
+        apart = {o: v for o, v in differences.items() if o != "model" and len({repr(v[k]) for k in twins}) > 1}
+        told = {option: v[n] for option, v in apart.items() if not isinstance(v[n], Path | None)}
+        told = {option: v for option, v in told.items() if option.rpartition(".")[0] not in told}
+        options = ", ".join(f"{short(option)} {value}" for option, value in list(told.items())[:3])
+        labels.append(f"{model} ({options})" if options else model)
+    return labels
+
+
+def short(option: str) -> str:
+    """`lr` for optimizer.lr, `fold` for fold.index."""
+    return option.removesuffix(".index").rpartition(".")[2]

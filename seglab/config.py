@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from seglab import architectures, losses, optimizers, predictors, schedulers, techniques
 from seglab.data import camvid, coco, folder, kitti, pets, streets, voc
-from seglab.entry import Architecture, Dataset, Loss, Optimizer, Options, Scheduler, Technique
+from seglab.entry import (
+    FAMILIES,
+    Architecture,
+    Dataset,
+    Entry,
+    Loss,
+    Optimizer,
+    Options,
+    Scheduler,
+    SeglabError,
+    Technique,
+    refusal_of,
+    shown,
+    validated,
+)
 
 __all__ = ["Fold", "RunConfig", "architectures", "camvid", "coco", "folder", "kitti", "losses", "pets", "predictors"]
 __all__ += ["streets", "techniques", "voc"]
@@ -44,6 +59,11 @@ class RunConfig(Options):
     init_from: Annotated[Path | None, Field(description="folder of a run whose weights this one starts from")] = None
     fold: Annotated[Fold | None, Field(description="cross-validation: the part of the training images held out")] = None
 
+    @property
+    def needs(self) -> tuple[Path, ...]:
+        """The folders of the runs that have to be finished before this one can begin."""
+        return (self.init_from,) if self.init_from else ()
+
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
         names = [technique.name for technique in self.techniques]
@@ -57,3 +77,58 @@ class RunConfig(Options):
         if self.scheduler.warmup >= self.epochs:
             raise PydanticCustomError("warmup", "", {"warmup": f"{self.scheduler.warmup:g}", "epochs": self.epochs})
         return self
+
+
+# --- options as text, from the command line or a plan
+
+
+def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
+    """What was given for a run's fields, with the dotted options set inside."""
+    if not isinstance(given, dict):
+        raise SeglabError("the configuration is {given}; it must be an object with options", given=shown(given))
+    config: dict[str, Any] = dict(given)
+    for place, value in options.items():
+        field, *path = place.split(".")
+        if field not in RunConfig.model_fields:
+            raise refusal_of("option", field, RunConfig.model_fields, thing=place, owner="seglab")
+        kind = RunConfig.model_fields[field].annotation
+        if field == "techniques":
+            config[field] = assigned(picked(config.get(field) or "", "techniques"), path, value, place)
+        elif isinstance(kind, type) and issubclass(kind, Entry):
+            default = RunConfig.model_fields[field].default
+            entry = validated(kind, config[field]).model_dump() if config.get(field) else default.model_dump()
+            parts = [part["loss"] for part in entry.get("parts", ())]
+            if parts and path[0] in [part["name"] for part in parts]:
+                assigned(parts, path, value, place)
+            else:
+                assigned([entry], [entry["name"], *path], value, place)
+            config[field] = entry
+        else:
+            inner = config.get(field) or {}
+            if field != "fold" or not isinstance(inner, dict):
+                raise SeglabError(
+                    "--{place} is not an option: {field} has no options of its own", place=place, field=field
+                )
+            config[field] = {**inner, path[-1]: value}
+    return config
+
+
+def picked(names: Any, family: str) -> list[dict[str, Any]]:
+    """`flip,color` as a list of entries to be filled with options; checked, so that a near miss is named."""
+    base = FAMILIES[family]
+    names = [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
+    return [validated(base, name).model_dump() for name in names]
+
+
+def assigned(entries: list[dict[str, Any]], path: Sequence[str], value: str, place: str) -> list[dict[str, Any]]:
+    """Sets `color.p` in the entry named color; text with commas becomes a list where the option is one."""
+    name, *option = path
+    entry = next((entry for entry in entries if entry["name"] == name), None)
+    if entry is None or len(option) != 1:
+        raise SeglabError(
+            "{place} is not an option here; entries that can take one: {names}",
+            place=f"--{place}",
+            names=", ".join(entry["name"] for entry in entries) or "-",
+        )
+    entry[option[0]] = value.split(",") if isinstance(entry.get(option[0]), list | tuple) else value
+    return entries

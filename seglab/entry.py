@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from pydantic_core import PydanticCustomError, core_schema
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
     from torch import Tensor, nn
@@ -487,6 +489,18 @@ class Predictor(Entry, family="predictors"):
         `predict` takes the number of times larger than in training that the network sees the image, if it is not 1.
         """
         return predict(image)
+
+
+class Plan(Entry, family="plans"):
+    """What needs several runs: one configuration becomes several."""
+
+    def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
+        """The runs in the order they are worked on: for each, what sets it apart, and its configuration.
+
+        `place(n)` is the folder that the n-th of them will have, for those that need it. Raises SeglabError for a
+        configuration that the plan cannot vary.
+        """
+        raise NotImplementedError
 
 
 class Dataset(Entry, family="datasets"):

@@ -21,25 +21,31 @@ from seglab.entry import SeglabError
 MOST_WAITING = 30
 TAKE_A_LOOK = 0.5  # seconds between two looks at the queue
 RETRY = 10.0  # seconds before a run that could not be started is tried again
+SEGLAB = Path(__file__).parents[1]  # a process that begins here finds seglab even where it is not installed
 
 log = logging.getLogger(__name__)
 
 
 def submit(configs: list[RunConfig]) -> list[Path]:
     """Creates a run for each configuration and puts them in the queue, in this order."""
-    waiting = len(queue())
-    if waiting + len(configs) > MOST_WAITING:
-        raise SeglabError(
-            "the queue is full: {waiting} runs wait and {new} more do not fit; allowed: {most}",
-            waiting=waiting,
-            new=len(configs),
-            most=MOST_WAITING,
-        )
+    refuse_too_many(len(configs))
     directories = []
     for config in configs:
         directories.append(runs.create(config))
         enqueue(directories[-1])
     return directories
+
+
+def refuse_too_many(new: int) -> None:
+    """Raises SeglabError if so many new runs do not fit into the queue."""
+    waiting = len(queue())
+    if waiting + new > MOST_WAITING:
+        raise SeglabError(
+            "the queue is full: {waiting} runs wait and {new} more do not fit; allowed: {most}",
+            waiting=waiting,
+            new=new,
+            most=MOST_WAITING,
+        )
 
 
 def enqueue(directory: Path) -> None:
@@ -65,6 +71,50 @@ def queue(home: Path | None = None) -> list[Path]:
     return [directory for _, directory in sorted(waiting)]
 
 
+def awaited(directory: Path) -> list[Path]:
+    """The runs that a run needs and that are not over yet; raises SeglabError if one ended without being finished."""
+    found = []
+    for needed in runs.config(directory).needs:
+        status = runs.status(runs.find(needed))
+        if status.state in ("failed", "diverged", "stopped"):
+            why = status.finished and status.finished.why
+            told = {"run": needed.name, "state": status.state}
+            if why:
+                raise SeglabError("it needs {run}, which ended as {state}: {why}", **told, why=why.error())
+            raise SeglabError("it needs {run}, which ended as {state}", **told)
+        if not status.over:
+            found.append(needed)
+    return found
+
+
+def next_run(home: Path | None = None) -> Path | None:
+    """The first waiting run that waits for no other run.
+
+    One whose need cannot be met any more ends as failed. A needed run that nobody works on, as one that was interrupted
+    by the end of the program, comes back into the queue.
+    """
+    for directory in queue(home):
+        try:
+            needed = awaited(directory)
+        except SeglabError as why:
+            fail(directory, why)
+            continue
+        if not needed:
+            return directory
+        for run in needed:
+            if runs.status(run).state != "running" and not (run / "queued").exists():
+                (run / "stop").unlink(missing_ok=True)
+                enqueue(run)
+    return None
+
+
+def fail(directory: Path, why: SeglabError) -> None:
+    """Records that a run failed, which nobody works on."""
+    with contextlib.suppress(SeglabError, OSError), runs.locked(directory):
+        runs.append(directory, runs.ending(directory, "failed", why))
+        (directory / "queued").unlink(missing_ok=True)
+
+
 def stop(directory: Path) -> None:
     """Ends a run: a waiting one leaves the queue, one under way ends after its present step."""
     runs.stop(directory)
@@ -74,6 +124,15 @@ def stop(directory: Path) -> None:
 def threads() -> int:
     """How many threads a run gets: one core is left for the page, which would not answer otherwise."""
     return max(1, (os.cpu_count() or 1) - 1)
+
+
+def environment() -> dict[str, str]:
+    """What processes of this one are to know: how many threads they get and where things are, but no secrets."""
+    found = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    found = {name: value for name, value in found.items() if "TOKEN" not in name}
+    if "SEGLAB_DATA" in found:
+        found["SEGLAB_DATA"] = os.path.abspath(found["SEGLAB_DATA"])
+    return found
 
 
 class Worker(threading.Thread):
@@ -100,9 +159,9 @@ class Worker(threading.Thread):
     def look_on(self) -> None:
         """Works on one waiting run after the other."""
         while not self.ended.is_set():
-            waiting = queue(self.home)
-            if waiting:
-                self.work(waiting[0])
+            directory = next_run(self.home)
+            if directory:
+                self.work(directory)
             else:
                 self.ended.wait(TAKE_A_LOOK)
 
@@ -113,19 +172,14 @@ class Worker(threading.Thread):
             taken = marker.read_text()
         except FileNotFoundError:  # stopped just now
             return
-        environment = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        environment = {name: value for name, value in environment.items() if "TOKEN" not in name}
-        environment["SEGLAB_HOME"] = str(self.home)
-        if "SEGLAB_DATA" in environment:
-            environment["SEGLAB_DATA"] = os.path.abspath(environment["SEGLAB_DATA"])
         with open(directory / "log.txt", "ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "seglab.jobs", str(directory), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
-                cwd=Path(__file__).parents[1],  # seglab is found here even where it is not installed
+                env=environment() | {"SEGLAB_HOME": str(self.home)},
+                cwd=SEGLAB,
                 start_new_session=True,
             )
             code = child.wait()
@@ -133,28 +187,34 @@ class Worker(threading.Thread):
             if marker.read_text() == taken:
                 marker.unlink()
         if code != 0 and not runs.status(directory).over:
-            with contextlib.suppress(SeglabError, OSError), runs.locked(directory):
-                why = SeglabError("the run's process ended with status {code}", code=code)
-                if code < 0:
-                    why = SeglabError("the run's process was ended by signal {signal}", signal=-code)
-                runs.append(directory, runs.ending(directory, "failed", why))
+            why = SeglabError("the run's process ended with status {code}", code=code)
+            if code < 0:
+                why = SeglabError("the run's process was ended by signal {signal}", signal=-code)
+            fail(directory, why)
 
 
-def child(directory: Path, parent: int) -> None:
-    """Works on one run, with less right to the processor than the page has, and no longer than its parent lives."""
+def subordinate(parent: int) -> None:
+    """Gives this process less right to the processor than the page has, and no longer a life than its parent's."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
-            return
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text(
-                "1000"
-            )  # short of memory, the kernel ends the run, not the page
+            sys.exit()
+        with contextlib.suppress(OSError):  # short of memory, the kernel ends this process, not the page
+            Path("/proc/self/oom_score_adj").write_text("1000")
     os.nice(10)
+
+
+def device() -> str:
+    """What runs in the queue compute on."""
     import torch
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    for _ in runs.work(directory, device, threads()):
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def child(directory: Path, parent: int) -> None:
+    """Works on one run."""
+    subordinate(parent)
+    for _ in runs.work(directory, device(), threads()):
         pass
 
 

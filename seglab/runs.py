@@ -30,7 +30,7 @@ from seglab.model import Segmenter
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 NAME = re.compile(r"[\w][\w .+-]{0,79}")
-MADE_NAME = re.compile(r"(\w+)-\d{8}-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}")
+MADE_NAME = re.compile(r"(\w+)-\d{8}-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}(?: (\d+))?")  # a number within a plan
 
 
 # --- directories
@@ -43,12 +43,7 @@ def home() -> Path:
 
 def create(config: RunConfig, name: str | None = None) -> Path:
     """Makes the directory of a new run, which is queued until something works on it."""
-    if name is None:
-        name = f"{config.model.name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-    if not NAME.fullmatch(name):
-        raise SeglabError(
-            "name: {name} is not allowed; allowed: letters, digits, spaces and . _ + - (80 at most)", name=repr(name)
-        )
+    name = f"{config.model.name}-{made_now()}" if name is None else checked(name)
     content = config.model_dump_json(indent=1).encode()
     directory = home() / name
     try:
@@ -68,10 +63,27 @@ def create(config: RunConfig, name: str | None = None) -> Path:
     return directory
 
 
+def made_now() -> str:
+    """The end of a name that seglab makes: the time, and what tells two of the same second apart."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+def checked(name: str) -> str:
+    """The name, if a run or a plan may have it."""
+    if not NAME.fullmatch(name):
+        raise SeglabError(
+            "name: {name} is not allowed; allowed: letters, digits, spaces and . _ + - (80 at most)", name=repr(name)
+        )
+    return name
+
+
 def short_name(directory: Path) -> str:
-    """`unet 14:03:21` for a name that seglab made, a person's own name as it is."""
+    """`unet 14:03:21` for a name that seglab made, `unet 14:03:21 · 2` within a plan, a person's own name as it is."""
     made = MADE_NAME.fullmatch(directory.name)
-    return "{} {}:{}:{}".format(*made.groups()) if made else directory.name
+    if not made:
+        return directory.name
+    *parts, number = made.groups()
+    return "{} {}:{}:{}".format(*parts) + (f" · {number}" if number else "")
 
 
 def find(run: str | Path) -> Path:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import seglab.plans  # noqa: F401 - the plans are entries too
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, Architecture, Loss, SeglabError, Technique, validated
 from seglab.losses.combined import Sum

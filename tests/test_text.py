@@ -57,7 +57,7 @@ def needed():
     found |= {reason: "entry.py" for reason in REASONS.values()}
     found |= {title: "draw.py" for title in draw.CURVES.values()} | {state: "states" for state in STATES}
     found[metrics.DEFINITION] = "metrics.py"
-    found[compare.DIFFERENT] = "compare.py"
+    found |= {text: "compare.py" for text in (compare.DIFFERENT, compare.LEAKING)}
     for model in (RunConfig, Fold, Part):
         found |= {field.description: model.__name__ for field in model.model_fields.values() if field.description}
     found |= {name.replace("_", " "): "RunConfig" for name in RunConfig.model_fields} | {"weight": "sum"}

@@ -13,6 +13,7 @@ from seglab.ui import views
 from seglab.ui.text import language, told
 
 DIFFERENT = "These runs were scored on different images: their scores cannot be compared."
+LEAKING = "Some runs began with weights trained on the images they are validated on: their scores are too high."
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -51,9 +52,10 @@ def show(names: list[str] | None, request: gr.Request) -> list[str]:
     try:
         known = {directory.name: directory for directory in trained()}
         stamped = views.stamp([known[name] for name in names if name in known])
-        told_apart = (
-            "" if views.compared(stamped).same_data else views.render("hint.html", lang, text=DIFFERENT, kind="warning")
-        )
-        return [told_apart, views.curves(stamped, lang), views.scoreboard(stamped, lang)]
+        comparison = views.compared(stamped)
+        leaking = any(row.leak for row in comparison.rows)
+        texts = [*([] if comparison.comparable else [DIFFERENT]), *([LEAKING] if leaking else [])]
+        warnings = "".join(views.render("hint.html", lang, text=text, kind="warning") for text in texts)
+        return [warnings, views.curves(stamped, lang), views.scoreboard(stamped, lang)]
     except SeglabError as error:
         return [views.render("message.html", lang, text=told(error, lang), kind="wrong"), "", ""]

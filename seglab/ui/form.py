@@ -8,24 +8,34 @@ and there is one option for each number of each entry.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from seglab import uploads
+from seglab import plans, uploads
+from seglab.compare import flat
 from seglab.config import RunConfig
-from seglab.entry import FAMILIES, Dataset, Entry, SeglabError, validated
+from seglab.entry import FAMILIES, Dataset, Entry, Plan, SeglabError, validated
 from seglab.losses.combined import Part
 from seglab.ui import views
 from seglab.ui.text import label
 
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
+FEW = 4  # texts of a list for which the page has a line each
 PLURALS = {"model": "models", "loss": "losses"}
 TELL_CARD = """element.addEventListener('click', event => {
   const button = event.target.closest('button.measure');
   if (button) { button.disabled = true; trigger('click', {model: button.dataset.model}); return; }
   if (document.fullscreenElement) document.exitFullscreen();
   else event.target.closest('figure')?.requestFullscreen();
+});"""
+TELL_PLAN = """element.addEventListener('click', event => {
+  const button = event.target.closest('button[data-event]');
+  if (!button) return;
+  button.disabled = true;
+  if (button.dataset.event === 'click') setTimeout(() => { button.disabled = false; }, 3000);  // the list may stay
+  trigger(button.dataset.event);
 });"""
 TELL_CHANGE = "element.addEventListener('change', () => trigger('input'));"
 
@@ -41,7 +51,7 @@ def panel(place: str) -> gr.HTML:
 
 
 def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = False) -> dict[str, Any] | None:
-    """What the page needs to know of one option, or None where it offers none (paths, lists of words)."""
+    """What the page needs to know of one option, or None where it offers none (paths, long lists of words)."""
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
     kind, found = kinds[0], {"name": name, "info": schema.get("description", ""), "value": value}
     if "enum" in kind:
@@ -54,6 +64,8 @@ def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = Fal
         return found | number(kind, value, sliders)
     if kind.get("items", {}).get("type") in ("integer", "number"):
         return found | {"kind": "numbers", "value": ", ".join(map(str, value))}
+    if kind.get("items", {}).get("type") == "string" and kind.get("maxItems", FEW + 1) <= FEW:
+        return found | {"kind": "lines", "value": "\n".join(value), "rows": kind["maxItems"]}
     return None
 
 
@@ -100,9 +112,10 @@ class Options:
 
 def held(option: Mapping[str, Any], typed: Any) -> Any:
     """What is typed into an option's field, as its class takes it."""
-    if option["kind"] != "numbers" or not isinstance(typed, str):
+    separator = {"numbers": ",", "lines": "\n"}.get(option["kind"])
+    if separator is None or not isinstance(typed, str):
         return typed
-    return [part.strip() for part in typed.split(",") if part.strip()]
+    return [part.strip() for part in typed.split(separator) if part.strip()]
 
 
 def of_entry(
@@ -214,15 +227,19 @@ class Form:
             self.techniques = choice("techniques", [], "techniques", several=True)
             self.preview = gr.Button(label("Preview the training images"), size="sm", elem_id="preview")
             self.previewed = gr.HTML(apply_default_css=False, elem_id="previewed")
+        with gr.Accordion(label("A plan of several runs"), open=False, elem_id="planning") as self.planning:
+            info = label("what is varied over several runs, everything else as above")
+            self.plan = Choice("plans", "plan", label("plan"), info, [plans.Seeds()])
+            self.planned = gr.HTML(apply_default_css=False, elem_id="planned", js_on_load=TELL_PLAN)
         scalars = {name: schemas[name] for name in schemas if name not in (*self.choices, *NOT_ON_PAGE)}
         self.run = Options("run", "run", scalars, dict(default))
-        self.panels = [self.panel, *(choice.panel for choice in self.choices.values())]
+        self.panels = [self.panel, *(choice.panel for choice in self.choices.values()), self.plan.panel]
         # What a handler needs to read the form; the last one stands for what all panels hold.
         self.inputs = [*(choice.picker for choice in self.choices.values()), self.panel]
 
     def html(self, lang: str) -> list[str]:
         """What the panels show."""
-        return [drawn([self.run], lang), *(each.html(lang) for each in self.choices.values())]
+        return [drawn([self.run], lang), *(each.html(lang) for each in self.choices.values()), self.plan.html(lang)]
 
     def models(self, given: Sequence[Any]) -> list[dict[str, Any]]:
         """The picked models with their options; `given` are the values of `inputs`."""
@@ -248,6 +265,19 @@ class Form:
         }
         run = self.run.read(typed)
         return validated(RunConfig, read | {name: run[name] for name in ("epochs", "budget_seconds")})
+
+    def steps(self, picked: Any, given: Sequence[Any]) -> tuple[Plan, str, list[plans.Step]]:
+        """The picked plan of what the form holds, its name, and its runs; raises SeglabError, also for paths."""
+        plan = validated(Plan, next(iter(self.plan.read(picked, given[-1])), None))
+        title, steps = plans.laid_out(plan, self.configs(given))
+        own = {step.directory for step in steps}
+        for step in steps:
+            for option, value in flat(step.config.model_dump()).items():
+                if isinstance(value, Path) and value not in own:
+                    raise SeglabError(
+                        "{option}: {value} is a path, and none is taken from a page", option=option, value=value
+                    )
+        return plan, title, steps
 
     def configs(self, given: Sequence[Any]) -> list[RunConfig]:
         """One configuration for each picked model; raises SeglabError for what the page sent and no run allows."""

@@ -1334,4 +1334,71 @@ KOREAN: dict[str, str] = {
     "{file}: its name has characters that no name has": ("{file}: 이름에 쓸 수 없는 문자가 있습니다."),
     "{file}: stands in the zip twice": ("{file}: zip 안에 두 번 들어 있습니다."),
     "{file}: has more in it than the zip says": ("{file}: zip에 적힌 것보다 내용이 많습니다."),
+    # --- plans: several runs of one configuration
+    "A plan of several runs": "여러 실행 계획",
+    "plan": "실행 계획",
+    "what is varied over several runs, everything else as above": "실행마다 바꿀 항목, 나머지는 위 설정을 그대로 사용",
+    "The same run with several seeds, so that a difference between models can be told from luck.": (
+        "시드만 바꾸어 같은 학습을 여러 번 합니다. 모델의 차이가 우연인지 아닌지 가릴 수 있습니다."
+    ),
+    "count": "실행 수 (count)",
+    "how many runs; each has the next seed": "실행 개수, 실행마다 시드가 1씩 커짐",
+    "K-fold cross-validation: every training image is held out once, by a run that has never seen it.": (
+        "K-겹 교차 검증입니다. 모든 학습 이미지를 한 번씩 떼어 두고, 그 이미지를 본 적 없는 실행으로 검증합니다."
+    ),
+    "k": "폴드 수 (k)",
+    "how many equal parts, and runs": "학습 이미지를 똑같이 나누는 수이자 실행 개수",
+    "leak by mistake": "실수로 누출하기 (leak_by_mistake)",
+    "a mistake, to be seen once: weights are carried on from fold to fold, so later folds are validated on images they "
+    "were trained on, and score too high": (
+        "직접 확인해 보기 위한 잘못된 방법: 가중치를 다음 폴드로 넘기면, 뒤의 폴드는 이미 학습한 이미지로 검증하게 "
+        "되어 점수가 부풀려집니다."
+    ),
+    "A run for every value of an option, or for all pairs of values of two, everything else the same.": (
+        "옵션 하나의 값마다, 또는 두 옵션의 모든 값 조합마다 실행을 만듭니다. 나머지 설정은 모두 같습니다."
+    ),
+    "over": "바꿀 옵션 (over)",
+    "an option and its values, such as model.width=8,16; with a second one, all pairs are run": (
+        "옵션과 값(예: model.width=8,16), 둘째 줄에 옵션을 하나 더 쓰면 모든 조합을 실행"
+    ),
+    "after run {number}": "실행 {number} 다음",
+    "{seconds} s": "{seconds}초",
+    "{minutes} min": "{minutes}분",
+    "{hours} h": "{hours}시간",
+    "About {time} together.": "모두 합해 약 {time} 걸립니다.",
+    "Estimated by a few steps of each kind of run, just now.": "방금 종류별로 몇 스텝씩 돌려 보고 추정한 값입니다.",
+    "Estimated by finished runs with the same settings.": "같은 설정으로 끝난 실행을 바탕으로 추정한 값입니다.",
+    "Estimate the time": "소요 시간 추정",
+    "Start {count} runs": "실행 {count}개 시작",
+    "Mean over seeds or folds": "시드·폴드 평균",
+    "runs": "실행 수",
+    "mean mIoU": "평균 mIoU",
+    "standard deviation": "표준편차",
+    "weights carried on from fold to fold": "폴드 사이에 가중치를 넘긴 실행",
+    "mIoU by two options": "두 옵션에 따른 mIoU",
+    "Some runs began with weights trained on the images they are validated on: their scores are too high.": (
+        "검증 이미지로 이미 학습한 가중치에서 시작한 실행이 있습니다. 그 점수는 실제보다 높습니다."
+    ),
+    "a plan or a run named {name} is there already; give another name": (
+        "{name} 이름의 계획이나 실행이 이미 있습니다. 다른 이름을 지정하세요."
+    ),
+    "{first} and {second} are the same run; each has to differ from the others": (
+        "두 실행의 설정이 같습니다: {first}, {second}. 실행마다 설정이 달라야 합니다."
+    ),
+    "a plan of {count} runs is too large; allowed: {most}": (
+        "계획에 든 실행이 너무 많습니다({count}개). {most}개까지 만들 수 있습니다."
+    ),
+    "there is no plan {plan}; known plans: {known}": "{plan} 계획을 찾을 수 없습니다. 있는 계획: {known}",
+    "the time cannot be estimated: {reason}": "소요 시간을 추정할 수 없습니다({reason}).",
+    "fold: {index} is given; leave it out, since folds set it": (
+        "fold: {index} 값이 지정되어 있습니다. folds 계획이 실행마다 정하므로 빼 주세요."
+    ),
+    "over: {given} is no option with values, such as model.width=8,16": (
+        "over: {given} 형식이 맞지 않습니다. model.width=8,16처럼 옵션과 값을 쓰세요."
+    ),
+    "it needs {run}, which ended as {state}: {why}": ("먼저 끝나야 하는 {run} 실행이 {state} 상태로 끝났습니다: {why}"),
+    "it needs {run}, which ended as {state}": "먼저 끝나야 하는 {run} 실행이 {state} 상태로 끝났습니다.",
+    "{option}: {value} is a path, and none is taken from a page": (
+        "{option}: {value} 경로는 쓸 수 없습니다. 페이지에서는 경로를 받지 않습니다."
+    ),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from seglab import jobs, runs, uploads
+from seglab import jobs, plans, runs, uploads
 from seglab.config import RunConfig
 from seglab.entry import Dataset, SeglabError, validated
 from seglab.ui import views
@@ -50,19 +50,12 @@ def build() -> None:
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def begin(request: gr.Request, *given: Any) -> list[Any]:
-        lang = language(request)
-        try:
+        def submitted() -> list[Path]:
             configs = form.configs(given)
             configs[0].data.open()  # data that is missing is told now, not by a run that fails
-            directories = jobs.submit(configs)
-        except OSError as problem:
-            error = SeglabError("{kind}: {reason}", kind=type(problem).__name__, reason=problem.strerror)
-            return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
-        except SeglabError as error:
-            return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
-        text = say("{count} in the queue: they go on when this page is closed.", lang, count=len(directories))
-        names = [directory.name for directory in directories]
-        return [showing(names), views.render("message.html", lang, text=text, kind="right")]
+            return jobs.submit(configs)
+
+        return begun(submitted, language(request))
 
     def fields(request: gr.Request) -> list[str]:
         return form.html(language(request))
@@ -80,8 +73,65 @@ def build() -> None:
     inside(form)
     preview(form)
     schedule(form)
+    plan(form, [shown, message]).then(look, [shown, epoch, seen], live, **quiet)
     # A page that is opened, or opened again, attaches to what goes on.
     gr.on([opening], attach, None, shown, **quiet).then(look, [shown, epoch, seen], live, **quiet)
+
+
+def begun(submitted: Callable[[], list[Path]], lang: str) -> list[Any]:
+    """What the page shows once runs are in the queue, or why they are not: the dropdown of runs, and a message."""
+    try:
+        directories = submitted()
+    except OSError as problem:
+        error = SeglabError("{kind}: {reason}", kind=type(problem).__name__, reason=problem.strerror)
+        return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
+    except SeglabError as error:
+        return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
+    text = say("{count} in the queue: they go on when this page is closed.", lang, count=len(directories))
+    names = [directory.name for directory in directories]
+    return [showing(names), views.render("message.html", lang, text=text, kind="right")]
+
+
+def plan(form: Form, started: list[Any]) -> Any:
+    """The plan's runs: listed while its part of the form is open, timed and begun by buttons in the list.
+
+    Gives the event of their beginning, which changes `started`.
+    """
+    inputs = [form.planned, form.plan.picker, *form.inputs]  # the list itself tells whether it is open
+    apart: dict[str, Any] = {"js": collecting(inputs), "show_progress": "hidden", "api_visibility": "private"}
+
+    def listed(request: gr.Request, picked: Any, given: Sequence[Any], measure: Any = None) -> str:
+        lang = language(request)
+        try:
+            _, _, steps = form.steps(picked, given)
+            return views.planned(steps, plans.estimate([step.config for step in steps], measure), lang)
+        except SeglabError as error:
+            return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+
+    def list_runs(request: gr.Request, _: str, picked: Any, *given: Any) -> str:
+        return listed(request, picked, given)
+
+    def list_anew(request: gr.Request, listing: str, picked: Any, *given: Any) -> Any:
+        return listed(request, picked, given) if listing else gr.skip()
+
+    def time_runs(request: gr.Request, _: str, picked: Any, *given: Any) -> str:
+        return listed(request, picked, given, plans.timed_apart)
+
+    def start_runs(request: gr.Request, _: str, picked: Any, *given: Any) -> list[Any]:
+        def submitted() -> list[Path]:
+            made, title, steps = form.steps(picked, given)
+            plans.refuse_bad_data(steps)
+            return plans.submit(made, title, steps)
+
+        return [listed(request, picked, given), *begun(submitted, language(request))]
+
+    choices = [*form.choices.values(), form.plan]
+    changes = [form.panel.input, *(choice.picker.change for choice in choices), *(each.panel.input for each in choices)]
+    form.planning.expand(list_runs, inputs, form.planned, queue=False, **apart)
+    form.planning.collapse(lambda: "", None, form.planned, queue=False, api_visibility="private")
+    gr.on(changes, list_anew, inputs, form.planned, trigger_mode="always_last", queue=False, **apart)
+    form.planned.submit(time_runs, inputs, form.planned, concurrency_id="plan", concurrency_limit=1, **apart)
+    return form.planned.click(start_runs, inputs, [form.planned, *started], queue=False, **apart)
 
 
 def about(form: Form) -> None:

@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from seglab import anatomy, draw, jobs, runs, schedulers
+from seglab import anatomy, draw, jobs, plans, runs, schedulers
 from seglab.compare import Comparison, compare
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, spread
@@ -111,6 +111,8 @@ def chips(comparison: Comparison) -> list[tuple[str, str]]:
 def table(directories: Sequence[Path], lang: str) -> str:
     """The runs with their state, progress, score and what can be done: stop or resume."""
     waiting = jobs.queue()
+    sound = [directory for directory in directories if readable(directory)]
+    titles = dict(zip(sound, compared(stamp(sound)).labels, strict=True))
     rows = []
     for stamped in stamp(directories):
         directory = Path(stamped[0])
@@ -119,8 +121,25 @@ def table(directories: Sequence[Path], lang: str) -> str:
         texts = [told(error, lang) for error in known["said"]]
         stopping = stamped[2] == "running" and (directory / "stop").exists()
         state = "stopping" if stopping else stamped[2]
-        rows.append({"run": directory.name, "state": state, "place": place, "texts": texts} | known)
+        title = titles.get(directory, known["model"])
+        note = known["model"] if title == directory.name else directory.name
+        told_of = {"run": directory.name, "title": title, "note": note, "state": state, "place": place, "texts": texts}
+        rows.append(told_of | known)
     return render("jobs.html", lang, rows=rows)
+
+
+def planned(steps: Sequence[plans.Step], estimate: plans.Estimate | None, lang: str) -> str:
+    """The runs that a plan would make, how long they may take, and the buttons that time and begin them."""
+    numbers = {step.directory: n for n, step in enumerate(steps, 1)}
+    rows = [
+        {
+            "label": step.label,
+            "after": [numbers[run] for run in step.config.needs if run in numbers],
+            "seconds": estimate.seconds[n] if estimate else None,
+        }
+        for n, step in enumerate(steps)
+    ]
+    return render("plan.html", lang, rows=rows, estimate=estimate)
 
 
 def readable(directory: Path) -> bool:
@@ -282,8 +301,18 @@ def scoreboard(stamped: tuple[Stamp, ...], lang: str) -> str:
     comparison = compared(stamped)
     classes = list(dict.fromkeys(name for row in comparison.rows for name in row.iou))
     best = max((row.miou for row in comparison.rows if row.miou is not None and comparison.same_data), default=None)
+    crossed = [miou for line in comparison.grid.scores(comparison.rows) for miou in line] if comparison.grid else []
+    known = [miou for miou in crossed if miou is not None]
     return render(
-        "scores.html", lang, c=comparison, chips=chips(comparison), classes=classes, best=best, definition=DEFINITION
+        "scores.html",
+        lang,
+        c=comparison,
+        chips=chips(comparison),
+        classes=classes,
+        best=best,
+        low=min(known, default=0),
+        high=max(known, default=0),
+        definition=DEFINITION,
     )
 
 

@@ -1,0 +1,372 @@
+"""What needs several runs: sweeps, seeds and folds, laid out, kept in a file beside their runs, and timed beforehand.
+
+A plan's file is named like the plan and ends in `.plan.json`: it holds the plan and the names of its runs, and is
+written once, when all of them are there. What happens to the runs stands in their own directories, and which of them
+needs another one in their configurations (`RunConfig.needs`); so nothing has to be kept up to date, and a plan goes on
+after any interruption.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+
+from seglab import jobs, runs
+from seglab import train as training
+from seglab.config import RunConfig, picked, settings
+from seglab.entry import Entry, Options, Plan, SeglabError, validated
+from seglab.evaluate import evaluate
+from seglab.loader import Cached, batches
+
+MOST_RUNS = 100
+SUFFIX = ".plan.json"
+
+
+# --- the plans
+
+
+class Seeds(Plan):
+    """The same run with several seeds, so that a difference between models can be told from luck."""
+
+    name = "seeds"
+    count: Annotated[int, Field(ge=2, le=20, description="how many runs; each has the next seed")] = 3
+
+    def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
+        seeds = range(config.seed, config.seed + self.count)
+        return [(f"seed {seed}", changed(config, seed=seed)) for seed in seeds]
+
+
+class Folds(Plan):
+    """K-fold cross-validation: every training image is held out once, by a run that has never seen it.
+
+    Each run begins from scratch and is validated on a part of its own; the mean over all parts is the result.
+
+    Source: Stone 1974, "Cross-validatory choice and assessment of statistical predictions",
+    https://doi.org/10.1111/j.2517-6161.1974.tb00994.x
+    """
+
+    name = "folds"
+    k: Annotated[int, Field(ge=2, le=20, description="how many equal parts, and runs")] = 5
+    leak_by_mistake: Annotated[
+        bool,
+        Field(
+            description="a mistake, to be seen once: weights are carried on from fold to fold, so later folds are "
+            "validated on images they were trained on, and score too high"
+        ),
+    ] = False
+
+    def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
+        if config.fold:
+            raise SeglabError("fold: {index} is given; leave it out, since folds set it", index=config.fold.index)
+        found = []
+        for index in range(self.k):
+            begin = {"init_from": place(index - 1)} if self.leak_by_mistake and index else {}
+            found.append((f"fold.index {index}", changed(config, fold={"index": index, "of": self.k}, **begin)))
+        return found
+
+
+class Sweep(Plan):
+    """A run for every value of an option, or for all pairs of values of two, everything else the same.
+
+    Options are named as on the command line, and values are checked as there. Of an entry that takes another's place,
+    options that were set stay where both have them. Several techniques are one value with + between; none is an empty
+    one: `techniques=,flip,flip+color` makes three runs.
+    """
+
+    name = "sweep"
+    over: Annotated[
+        tuple[Annotated[str, Field(max_length=500)], ...],
+        Field(
+            min_length=1,
+            max_length=2,
+            description="an option and its values, such as model.width=8,16; with a second one, all pairs are run",
+        ),
+    ] = ("optimizer.lr=1e-3,3e-3",)
+
+    def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
+        axes = []
+        for given in self.over:
+            option, equals, values = given.strip().removeprefix("--").partition("=")
+            if not option or not equals:
+                raise SeglabError("over: {given} is no option with values, such as model.width=8,16", given=repr(given))
+            axes.append([(option.strip(), value.strip()) for value in values.split(",")])
+        refuse_too_many(math.prod(map(len, axes)))
+        return [
+            (", ".join(f"{option} {value or '-'}" for option, value in pairs), varied(config, dict(pairs)))
+            for pairs in itertools.product(*axes)
+        ]
+
+
+def changed(config: RunConfig, **fields: Any) -> RunConfig:
+    return validated(RunConfig, config.model_dump() | fields)
+
+
+def varied(config: RunConfig, values: dict[str, str]) -> RunConfig:
+    """The configuration with options set as on the command line: {"loss": "dice", "model.width": "8"}."""
+    whole = {place: value for place, value in values.items() if "." not in place}
+    inside = {place: value for place, value in values.items() if "." in place}
+    given = config.model_dump() | {field: exchanged(config, field, value) for field, value in whole.items()}
+    return validated(RunConfig, settings(given, inside))
+
+
+def exchanged(config: RunConfig, field: str, value: str) -> Any:
+    """What `value` says a field is to be; entries keep options that were set, where the new one has them too."""
+    old = getattr(config, field, None)
+    if field == "techniques":
+        known = {technique.name: technique.model_dump() for technique in old}
+        return [known.get(new["name"], new) for new in picked(value.replace("+", ","), field)]
+    if not isinstance(old, Entry):
+        return value
+    new, defaults = validated(RunConfig.model_fields[field].annotation, value), type(old).model_fields
+    kept = {name: given for name, given in old if name in type(new).model_fields and given != defaults[name].default}
+    return new.model_dump() | kept
+
+
+# --- a plan's file and its runs
+
+
+class Member(Options):
+    """One of a plan's runs."""
+
+    run: str
+    label: str
+
+
+class Record(Options):
+    """What a plan's file holds."""
+
+    plan: Plan
+    runs: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A run to be: its directory, what sets it apart from the others, its configuration."""
+
+    directory: Path
+    label: str
+    config: RunConfig
+
+
+def laid_out(plan: Plan, configs: Sequence[RunConfig], name: str | None = None) -> tuple[str, list[Step]]:
+    """The plan's name and its runs, made for each of the configurations; nothing is written.
+
+    Raises SeglabError for a name that is taken and for configurations that the plan cannot vary.
+    """
+    stamp = runs.made_now()
+    title = runs.checked(name) if name else f"{plan.name}-{stamp}"
+    if located(title).exists() or (runs.home() / title).exists():
+        raise SeglabError("a plan or a run named {name} is there already; give another name", name=repr(title))
+    steps: list[Step] = []
+    for config in configs:
+
+        def place(n: int, model: str = config.model.name, first: int = len(steps) + 1) -> Path:
+            return runs.home() / f"{name or f'{model}-{stamp}'} {first + n}"
+
+        for n, (label, each) in enumerate(plan.steps(config, place)):
+            label = f"{config.model.name}, {label}" if len(configs) > 1 else label
+            steps.append(Step(place(n), label, each))
+        refuse_too_many(len(steps))
+    for first, second in itertools.combinations(steps, 2):
+        if first.config == second.config:
+            raise SeglabError(
+                "{first} and {second} are the same run; each has to differ from the others",
+                first=first.label,
+                second=second.label,
+            )
+    return title, steps
+
+
+def refuse_too_many(count: int) -> None:
+    if count > MOST_RUNS:
+        raise SeglabError("a plan of {count} runs is too large; allowed: {most}", count=count, most=MOST_RUNS)
+
+
+def refuse_bad_data(steps: Sequence[Step]) -> None:
+    """Opens the data of every run; raises SeglabError where they are missing or too few."""
+    opened = {}
+    for config in (step.config for step in steps):
+        if config.data not in opened:
+            opened[config.data] = config.data.open()
+        training.folded(opened[config.data], config)
+
+
+def create(plan: Plan, title: str, steps: Sequence[Step]) -> Path:
+    """Makes the runs' directories, and then the plan's file."""
+    made: list[Path] = []
+    try:
+        for step in steps:
+            made.append(runs.create(step.config, step.directory.name))
+        members = tuple(Member(run=step.directory.name, label=step.label) for step in steps)
+        runs.write(located(title), Record(plan=plan, runs=members).model_dump_json(indent=1).encode())
+    except (SeglabError, OSError):
+        for directory in made:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return located(title)
+
+
+def submit(plan: Plan, title: str, steps: Sequence[Step]) -> list[Path]:
+    """Makes the plan and puts its runs in the queue, in their order."""
+    jobs.refuse_too_many(len(steps))
+    create(plan, title, steps)
+    for step in steps:
+        jobs.enqueue(step.directory)
+    return [step.directory for step in steps]
+
+
+def located(title: str) -> Path:
+    return runs.home() / f"{title}{SUFFIX}"
+
+
+def find(plan: str) -> Path:
+    """The file of a plan given by its name or its path."""
+    for path in (located(plan), Path(plan)):
+        if path.name.endswith(SUFFIX) and path.is_file():
+            return path
+    known = sorted(path.with_name(path.name.removesuffix(SUFFIX)) for path in runs.home().glob(f"*{SUFFIX}"))
+    raise SeglabError("there is no plan {plan}; known plans: {known}", plan=repr(plan), known=runs.listed(known))
+
+
+def members(path: Path) -> list[tuple[Path, str]]:
+    """The plan's runs in their order, each with what sets it apart."""
+    try:
+        record = validated(Record, json.loads(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise SeglabError("{file} cannot be read: {reason}", file=path.name, reason=error) from None
+    return [(path.parent / member.run, member.label) for member in record.runs]
+
+
+def expanded(names: Sequence[str]) -> list[Path]:
+    """The runs of these names; a plan's name stands for its runs."""
+    found: list[Path] = []
+    for name in names:
+        if located(name).is_file() or name.endswith(SUFFIX):
+            found += [directory for directory, _ in members(find(name))]
+        else:
+            found.append(runs.find(name))
+    return list(dict.fromkeys(found))
+
+
+# --- how long it will take
+
+TIMED_STEPS, TIMED_SECONDS = 3, 5.0  # of the optimizer: whichever is over first, after one that is not counted
+TIMED_IMAGES = 2  # that are scored
+PATIENCE = 90.0  # seconds that a process may take to time a few steps
+NO_PACE = {"seed", "init_from", "epochs", "budget_seconds", "scheduler"}  # an epoch takes as long whatever these are
+
+
+Pace = tuple[float, float]  # seconds that a run spends once, and for each epoch
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long each run may take; `timed`: some were estimated by a few steps, others perhaps by finished runs."""
+
+    seconds: tuple[float, ...]
+    timed: bool
+
+
+def estimate(
+    configs: Sequence[RunConfig], measure: Callable[[list[RunConfig]], list[Pace]] | None = None
+) -> Estimate | None:
+    """The seconds of each run: as in the latest finished run here whose epochs are alike, or else as `measure` gives
+    them for one run of each kind; None where that is needed and there is none."""
+    keys = [pace_key(config.model_dump(mode="json")) for config in configs]
+    known = finished_paces(set(keys))
+    kinds = {key: config for key, config in zip(keys, configs, strict=True) if key not in known}
+    if kinds and measure is None:
+        return None
+    known |= dict(zip(kinds, measure(list(kinds.values())) if kinds else [], strict=True))
+    seconds = []
+    for key, config in zip(keys, configs, strict=True):
+        once, epoch = known[key]
+        seconds.append(min(once + config.epochs * epoch, config.budget_seconds or math.inf))
+    return Estimate(tuple(seconds), timed=bool(kinds))
+
+
+def pace_key(config: dict[str, Any]) -> str:
+    """What decides how long an epoch takes; `config` as in config.json."""
+    kept = {name: value for name, value in config.items() if name not in NO_PACE}
+    kept["fold"] = kept["fold"] and kept["fold"]["of"]
+    kept["optimizer"] = kept["optimizer"]["precision"]
+    return json.dumps(kept, sort_keys=True)
+
+
+def finished_paces(wanted: set[str]) -> dict[str, Pace]:
+    """The paces of the latest finished runs with these keys; what they spent once is spread over their epochs."""
+    found: dict[str, Pace] = {}
+    for directory in runs.every():
+        if directory.parent == runs.CHECKPOINTS:  # made on another machine
+            continue
+        try:
+            key = pace_key(json.loads((directory / "config.json").read_bytes()))
+        except (OSError, ValueError, TypeError, KeyError):  # damaged, or of an older version
+            continue
+        ended = runs.status(directory).finished if key in wanted - found.keys() else None
+        if ended and ended.epoch >= 1:
+            found[key] = 0.0, ended.seconds / ended.epoch
+    return found
+
+
+def timed(config: RunConfig, device: str, threads: int) -> Pace:
+    """A run's pace, from reading some images, taking a few steps with random weights, and scoring two images."""
+    with torch.random.fork_rng():
+        run = training.Run(changed(config, init_from=None), device, threads, fresh=False)
+        for hooks in run.hooks.values():
+            hooks.on_epoch(0)
+        places = batches(run.order(0), config.batch_size)[: 1 + TIMED_STEPS]
+        began, read = time.monotonic(), 0
+        for n in itertools.chain(*places):
+            run.train[n % len(run.train)]  # kept from then on
+            read += 1
+            if time.monotonic() - began > TIMED_SECONDS:
+                break
+        scored = sum(map(len, run.scored.values()))
+        once = (time.monotonic() - began) / read * (len(run.train) + scored)
+        run.advance(run.batch(0, places[0]))  # the first prepares the convolutions for this size
+        began, steps = time.monotonic(), 0
+        for batch in places[1:] or places:
+            run.advance(run.batch(0, batch))
+            steps += 1
+            if time.monotonic() - began > TIMED_SECONDS:
+                break
+        step = (time.monotonic() - began) / steps
+        few = Cached(run.data.val.take(range(min(TIMED_IMAGES, len(run.data.val)))), config.image_size, keep_truth=True)
+        list(few)
+        began = time.monotonic()
+        with run.autocast:
+            evaluate(run.evaluated_model(), few, run.terms, None, run.targets)
+        image = (time.monotonic() - began) / len(few)
+    return once, run.steps_per_epoch * step + scored * image
+
+
+def timed_apart(configs: Sequence[RunConfig]) -> list[Pace]:
+    """`timed` for each run, in a process of its own, as the queue would work on it."""
+    command = [sys.executable, "-m", "seglab.plans", str(os.getpid())]
+    given = json.dumps([config.model_dump(mode="json") for config in configs])
+    apart: dict[str, Any] = {"capture_output": True, "text": True, "timeout": PATIENCE, "cwd": jobs.SEGLAB}
+    try:
+        found = json.loads(subprocess.run(command, input=given, env=jobs.environment(), **apart).stdout)
+        return [(once, epoch) for once, epoch in found]
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        raise SeglabError("the time cannot be estimated: {reason}", reason=type(error).__name__) from None
+
+
+if __name__ == "__main__":
+    jobs.subordinate(int(sys.argv[1]))
+    configs = [validated(RunConfig, config) for config in json.load(sys.stdin)]
+    print(json.dumps([timed(config, jobs.device(), jobs.threads()) for config in configs]))

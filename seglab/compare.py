@@ -133,6 +133,12 @@ def compare(directories: Sequence[Path]) -> Comparison:
     )
 
 
+def ordered(values: Sequence[Any]) -> list[Any]:
+    """Each value once: numbers by size, others as they come."""
+    once = list(dict.fromkeys(values))
+    return sorted(once) if all(isinstance(value, int | float) for value in once) else once
+
+
 def points(evaluations: Sequence[Event], value: Any) -> Points:
     known = [(event.epoch, value(event)) for event in evaluations if value(event) is not None]
     return [epoch for epoch, _ in known], [number for _, number in known]
@@ -211,7 +217,7 @@ def grid(differences: dict[str, list[Any]]) -> Grid | None:
     """The first two options that differ and of which each pair of values has one run; None if there are none."""
     for down, right in itertools.combinations(differences, 2):
         pairs = list(zip(differences[down], differences[right], strict=True))
-        lines, columns = (list(dict.fromkeys(values)) for values in zip(*pairs, strict=True))
+        lines, columns = map(ordered, zip(*pairs, strict=True))
         crossed = list(itertools.product(lines, columns))
         if len(lines) > 1 and len(columns) > 1 and sorted(map(repr, crossed)) == sorted(map(repr, pairs)):
             places = tuple(tuple(pairs.index((line, column)) for column in columns) for line in lines)

@@ -130,9 +130,14 @@ def exchanged(config: RunConfig, field: str, value: str) -> Any:
         return [known.get(new["name"], new) for new in picked(value.replace("+", ","), field)]
     if not isinstance(old, Entry):
         return value
-    new, defaults = validated(RunConfig.model_fields[field].annotation, value), type(old).model_fields
-    kept = {name: given for name, given in old if name in type(new).model_fields and given != defaults[name].default}
+    new = validated(RunConfig.model_fields[field].annotation, value)
+    kept = {name: given for name, given in old if name in unset(new) and name not in unset(old)}
     return new.model_dump() | kept
+
+
+def unset(entry: Entry) -> set[str]:
+    """The entry's options that are at their defaults."""
+    return {name for name, option in type(entry).model_fields.items() if getattr(entry, name) == option.default}
 
 
 # --- a plan's file and its runs

@@ -117,14 +117,14 @@ def drag(page, slider, share):
     page.mouse.up()
 
 
-def small(page, epochs):
+def small(page, epochs, models=("unet", "encoder_decoder")):
     """Fills the form for runs of seconds."""
     page.click("#streets-options summary")
     for option, value in (("train_images", 8), ("val_images", 4), ("size", 64)):
         write(page, f"#streets-{option}", value)
     for option, value in (("image_size", 64), ("batch_size", 4), ("epochs", epochs)):
         write(page, f"#form-{option}", value)
-    for entry in ("unet", "encoder_decoder"):
+    for entry in models:
         page.click(f"#{entry}-options summary")
         write(page, f"#{entry}-width", 4)
 
@@ -344,3 +344,31 @@ def test_a_visitor_sends_a_zip_looks_at_it_and_trains_on_it(visit, served, tmp_p
     page.click("#start")
     expect(page.locator("#train-message")).to_contain_text("1 in the queue")
     assert runs.config(started(served[1])[-1]).data.root.parent == served[1] / uploads.home().name
+
+
+def test_a_visitor_plans_a_cross_validation_and_its_runs_wait_for_each_other(visit, served):
+    page, before = visit(), set(started(served[1]))
+    small(page, epochs=1, models=("unet",))
+    page.click("#planning button")
+    planned = page.locator("#planned")
+    expect(planned.locator("li")).to_have_count(3, timeout=15_000)
+    expect(planned).to_contain_text("Start 3 runs")
+    page.click("#form-plan input")
+    page.click("#form-plan [role=option]:has-text('folds')")
+    expect(planned.locator("li")).to_have_count(5, timeout=15_000)
+    page.click("#folds-options summary")
+    write(page, "#folds-k", 1)
+    expect(planned).to_contain_text("1 is too small", timeout=15_000)
+    write(page, "#folds-k", 2)
+    expect(planned.locator("li")).to_have_count(2, timeout=15_000)
+    page.check("#folds-leak_by_mistake input")
+    expect(planned.locator("li").nth(1)).to_contain_text("after run 1", timeout=15_000)
+    planned.locator("button", has_text="Estimate the time").click()
+    expect(planned).to_contain_text("a few steps of each kind of run", timeout=60_000)
+    planned.locator("button", has_text="Start 2 runs").click()
+    expect(page.locator("#train-message")).to_contain_text("2 in the queue", timeout=15_000)
+    first, second = (run for run in started(served[1]) if run not in before)
+    assert runs.config(second).needs == (first,)
+    expect(page.locator(f"#jobs tr[data-run='{second.name}'] .state")).to_have_text("completed", timeout=90_000)
+    expect(page.locator(f"#jobs tr[data-run='{first.name}']")).to_contain_text("unet (fold 0)")
+    assert runs.status(first).state == "completed"

@@ -58,6 +58,19 @@ def test_the_commands_of_the_readme_train(capsys, camvid, name):
     assert runs.status(runs.find(name)).over
 
 
+def test_the_plans_of_the_readme_run_and_are_compared(capsys):
+    block = next(block for block in blocks("sh") if "seglab plan" in block)
+    small = "--data.train_images 8 --data.val_images 2 --data.size 64 --model.width 4 --image_size 32 --threads 1"
+    for line in block.splitlines():
+        arguments = shlex.split(line.replace("=8,16", "=4,5").replace("--epochs 3", "--epochs 1"), comments=True)[3:]
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*arguments, *(small.split() if arguments[0] == "plan" else [])])
+        captured = capsys.readouterr()
+        assert ended.value.code == 0, captured.err
+    assert "(standard deviation, n = 5)" in captured.out
+    assert len(list(runs.home().glob("*/config.json"))) == 4 + 3 + 5
+
+
 def test_the_front_matter_names_the_installed_gradio():
     front = yaml.safe_load(README.split("---")[1])
     pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)

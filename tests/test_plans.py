@@ -1,0 +1,503 @@
+"""Plans: what runs they make, that those wait for each other, and that nothing is lost when they are interrupted."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from seglab import jobs, plans, runs
+from seglab.compare import compare
+from seglab.config import RunConfig
+from seglab.entry import Plan, SeglabError, validated
+from seglab.metrics import DEFINITION
+from seglab.train import folded
+from tests.conftest import tiny
+from tests.test_cli import SMALL, seglab
+from tests.test_jobs import state, wait_until, worker  # noqa: F401 - a fixture
+
+FOLDS = [{"name": "folds", "k": 4, "leak_by_mistake": mistake} for mistake in (False, True)]
+
+
+def laid_out(plan, *configs, name=None):
+    return plans.laid_out(validated(Plan, plan), configs or [tiny()], name)[1]
+
+
+def made(plan, *configs, name="mine"):
+    """A plan's runs, none of them begun."""
+    plan = validated(Plan, plan)
+    title, steps = plans.laid_out(plan, configs or [tiny(epochs=1)], name)
+    return [directory for directory, _ in plans.members(plans.create(plan, title, steps))]
+
+
+def done(plan, *configs, name="mine"):
+    directories = made(plan, *configs, name=name)
+    for directory in directories:
+        list(runs.work(directory))
+    return directories
+
+
+# --- what runs a plan makes
+
+
+def test_seeds_differ_in_nothing_but_the_seed():
+    steps = laid_out({"name": "seeds", "count": 3}, tiny(seed=7))
+    assert [step.label for step in steps] == ["seed 7", "seed 8", "seed 9"]
+    assert [step.config for step in steps] == [tiny(seed=seed) for seed in (7, 8, 9)]
+
+
+def test_every_training_image_is_held_out_once_and_never_learned_from_by_the_run_that_is_scored_on_it():
+    held, data = [], tiny().data.open()
+    for step in laid_out(FOLDS[0]):
+        fold = folded(data, step.config)
+        scored = [*fold.search.names, *fold.val.names]
+        assert set(scored).isdisjoint(fold.train.names)
+        assert sorted([*scored, *fold.train.names]) == sorted(data.train.names)
+        assert step.config.init_from is None and step.config.needs == ()
+        held += scored
+    assert sorted(held) == sorted(data.train.names)
+
+
+def test_the_mistake_carries_weights_into_folds_that_are_scored_on_what_these_have_learned(monkeypatch):
+    given = []
+    whole = runs.training.Run
+    monkeypatch.setattr(runs.training, "Run", lambda *a: given.append(a[3]) or whole(*a))
+    honest, leaking = done(FOLDS[0], name="honest"), done(FOLDS[1], name="leaking")
+    assert given[:5] == [None] * 5  # the first fold has nowhere to get weights from
+    for before, weights in zip(leaking[:3], given[5:], strict=True):
+        best = runs.weights(before)
+        assert set(weights) == set(best) and all(bool((weights[name] == best[name]).all()) for name in best)
+    for before, after in itertools.pairwise(leaking):
+        held = runs.description(after)["images"]
+        assert set(held["val"] + held["search"]) <= set(runs.description(before)["images"]["train"])
+    found = compare([*honest, *leaking])
+    assert [row.leak for row in found.rows] == [False] * 5 + [True] * 3
+    assert [(group.places, group.leak) for group in found.groups] == [((0, 1, 2, 3), False), ((4, 5, 6, 7), True)]
+    assert found.comparable and not found.same_data
+    assert not compare([honest[0], honest[1], runs.find("unet")]).comparable
+
+
+def test_a_sweep_of_two_options_makes_every_pair_and_is_compared_as_a_grid():
+    plan = {"name": "sweep", "over": ["optimizer.lr=3e-3,1e-3", "model.width=4,8"]}
+    directories = done(plan)
+    configs = [runs.config(directory) for directory in directories]
+    assert [(c.optimizer.lr, c.model.width) for c in configs] == [(3e-3, 4), (3e-3, 8), (1e-3, 4), (1e-3, 8)]
+    base = tiny(epochs=1)
+    for config in configs:
+        assert config.model_copy(update={"optimizer": base.optimizer, "model": base.model}) == base
+    found = compare(directories)
+    grid = found.grid
+    assert {grid.down, grid.right} == {"optimizer.lr", "model.width"} and found.groups == ()
+    for value, line in zip(grid.lines, grid.places, strict=True):
+        for other, place in zip(grid.columns, line, strict=True):
+            options = {grid.down: value, grid.right: other}
+            assert (configs[place].optimizer.lr, configs[place].model.width) == (
+                options["optimizer.lr"],
+                options["model.width"],
+            )
+    assert grid.lines == tuple(sorted(grid.lines)) and grid.columns == tuple(sorted(grid.columns))
+    assert compare(directories[:3]).grid is None
+
+
+def test_an_entry_that_takes_another_s_place_keeps_options_that_were_set_and_that_it_has_too():
+    plan = {"name": "sweep", "over": ["model=unet,encoder_decoder,segnet", "optimizer.lr=1e-3,3e-3"]}
+    base = tiny(model={"name": "unet", "width": 8, "skip": "add"}, optimizer={"name": "adamw", "lr": 0.5, "clip": 1})
+    models = [step.config.model for step in laid_out(plan, base)][::2]
+    assert [(model.name, model.width) for model in models] == [("unet", 8), ("encoder_decoder", 8), ("segnet", 8)]
+    assert models[0].skip == "add" and models[0].depth == models[1].depth == 4
+    assert [step.config.optimizer.clip for step in laid_out(plan, base)] == [1] * 6
+    (sgd, adam) = laid_out({"name": "sweep", "over": ["optimizer=sgd,adam"]}, tiny(optimizer="adamw"))
+    assert sgd.config == tiny(optimizer="sgd") and adam.config == tiny(optimizer="adam")
+
+
+def test_techniques_and_losses_can_be_swept_as_they_are_typed():
+    base = tiny(techniques=[{"name": "color", "p": 0.25}])
+    steps = laid_out({"name": "sweep", "over": ["techniques=,flip,flip+color"]}, base)
+    assert [[t.name for t in step.config.techniques] for step in steps] == [[], ["flip"], ["flip", "color"]]
+    assert steps[2].config.techniques[1].p == 0.25
+    steps = laid_out({"name": "sweep", "over": ["loss=focal + dice,focal + 0.5*dice", "loss.dice.smooth=1,2"]})
+    losses = [step.config.loss.parts[1] for step in steps]
+    assert [(part.weight, part.loss.smooth) for part in losses] == [(1, 1), (1, 2), (0.5, 1), (0.5, 2)]
+    dice, focal = laid_out({"name": "sweep", "over": ["loss=dice,focal"]}, tiny(loss={"name": "dice", "smooth": 3}))
+    assert dice.config.loss.smooth == 3 and focal.config == tiny(loss="focal")
+
+
+def test_a_plan_of_several_models_makes_its_runs_for_each_of_them():
+    other = tiny(model={"name": "encoder_decoder", "width": 4})
+    steps = laid_out({"name": "folds", "k": 2, "leak_by_mistake": True}, tiny(), other)
+    assert [step.label for step in steps][2:] == ["encoder_decoder, fold.index 0", "encoder_decoder, fold.index 1"]
+    assert [step.config.needs for step in steps] == [(), (steps[0].directory,), (), (steps[2].directory,)]
+    assert len({step.directory for step in steps}) == 4
+    assert [runs.short_name(step.directory).split()[0] for step in steps] == ["unet"] * 2 + ["encoder_decoder"] * 2
+    assert [runs.short_name(step.directory).split()[-1] for step in steps] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "options", "words"),
+    [
+        ({"name": "seeds", "count": 1}, {}, ["count", "1", "2 or more"]),
+        ({"name": "seeds", "cuont": 3}, {}, ["'cuont'", "'count'"]),
+        ({"name": "seeds"}, {"seed": 2**31 - 1}, ["seed", "2147483648", "less than 2147483648"]),
+        ({"name": "folds", "k": 21}, {}, ["k", "21", "20 or less"]),
+        ({"name": "folds"}, {"fold": {"index": 1, "of": 3}}, ["fold", "1", "leave it out"]),
+        ({"name": "sweep", "over": ["model.width=8,1"]}, {}, ["model.width", "'1'", "4 or more"]),
+        ({"name": "sweep", "over": ["model.width=8,wide"]}, {}, ["model.width", "'wide'", "whole number"]),
+        ({"name": "sweep", "over": ["model.widht=8,16"]}, {}, ["'widht'", "'width'"]),
+        ({"name": "sweep", "over": ["modle=unet,segnet"]}, {}, ["'modle'", "'model'"]),
+        ({"name": "sweep", "over": ["model=unet,segnte"]}, {}, ["'segnte'", "'segnet'"]),
+        ({"name": "sweep", "over": ["techniques=flip,colr"]}, {}, ["'colr'", "'color'"]),
+        ({"name": "sweep", "over": ["techniques.color.p=0,1"]}, {}, ["techniques.color.p"]),
+        ({"name": "sweep", "over": ["model.width"]}, {}, ["over", "'model.width'", "model.width=8,16"]),
+        ({"name": "sweep", "over": ["=8,16"]}, {}, ["over", "'=8,16'"]),
+        ({"name": "sweep", "over": []}, {}, ["over", "1 or more"]),
+        ({"name": "sweep", "over": ["seed=1,2"] * 3}, {}, ["over", "3 given", "2 or fewer"]),
+        ({"name": "sweep", "over": ["seed=1,2,01"]}, {}, ["seed 1", "seed 01", "same run"]),
+        ({"name": "sweep", "over": ["seed=1,2", "seed=3,4"]}, {}, ["same run"]),
+        ({"name": "sweep", "over": ["seed=" + ",".join(map(str, range(101)))]}, {}, ["101", "allowed: 100"]),
+        ("sweeps", {}, ["'sweeps'", "'sweep'"]),
+    ],
+    ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else None,
+)
+def test_a_mistake_is_named_with_its_value_and_nothing_is_made(plan, options, words):
+    with pytest.raises(SeglabError) as caught:
+        made(plan, tiny(**options))
+    for word in words:
+        assert word in str(caught.value)
+    assert not runs.home().exists()
+
+
+def test_a_name_that_is_taken_or_not_allowed_is_refused():
+    made({"name": "seeds", "count": 2}, name="mine")
+    for name, words in (("mine", "a plan or a run named 'mine'"), ("mine 1", "named 'mine 1'"), ("a/b", "not allowed")):
+        with pytest.raises(SeglabError, match=words):
+            made({"name": "seeds", "count": 2}, name=name)
+    assert len(list(runs.home().iterdir())) == 3  # two runs and their plan
+
+
+def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch):
+    create, count = runs.create, iter(range(10))
+
+    def full(*given):
+        if next(count) == 2:
+            raise OSError(28, "No space left on device")
+        return create(*given)
+
+    monkeypatch.setattr(runs, "create", full)
+    with pytest.raises(OSError):
+        made({"name": "seeds", "count": 3})
+    assert list(runs.home().iterdir()) == []
+
+
+# --- the queue
+
+
+def test_a_run_waits_until_the_one_that_it_needs_is_finished(worker):  # noqa: F811
+    (first, second), other = (
+        made({"name": "folds", "k": 2, "leak_by_mistake": True}, tiny(epochs=2)),
+        runs.create(tiny(epochs=1)),
+    )
+    for directory in (second, other, first):
+        jobs.enqueue(directory)
+    wait_until(lambda: state(other) == "completed")
+    assert not (second / "events.jsonl").exists()
+    wait_until(lambda: state(second) == "completed")
+    ends = [(directory / "events.jsonl").stat().st_mtime_ns for directory in (other, first, second)]
+    assert ends == sorted(ends) and runs.status(first).state == "completed"
+
+
+def test_a_run_fails_with_the_one_that_it_needs_and_says_why_and_the_others_go_on(worker, tmp_path):  # noqa: F811
+    plan = validated(Plan, {"name": "folds", "k": 3, "leak_by_mistake": True})
+    gone = tiny(data={"name": "camvid", "root": str(tmp_path / "gone")})
+    first, second, third = plans.submit(plan, *plans.laid_out(plan, [gone], "bad"))
+    (other,) = jobs.submit([tiny(epochs=1)])
+    wait_until(lambda: state(third) == "failed")
+    why = runs.status(third).finished.text
+    assert why.startswith("it needs bad 2, which ended as failed: it needs bad 1, which ended as failed: ")
+    assert "gone" in why and state(first) == state(second) == "failed"
+    wait_until(lambda: state(other) == "completed")
+    assert jobs.queue() == []
+
+
+def test_a_run_whose_need_was_stopped_fails_and_both_can_be_resumed(worker):  # noqa: F811
+    first, second = made({"name": "folds", "k": 2, "leak_by_mistake": True})
+    jobs.stop(first)
+    jobs.enqueue(second)
+    wait_until(lambda: state(second) == "failed")
+    assert runs.status(second).finished.text == "it needs mine 1, which ended as stopped"
+    jobs.resubmit(second)
+    wait_until(lambda: state(second) == "failed" and not (second / "queued").exists())
+    jobs.resubmit(first)
+    jobs.resubmit(second)
+    wait_until(lambda: state(second) == "completed")
+    assert state(first) == "completed"
+
+
+def test_a_needed_run_that_was_interrupted_comes_back_into_the_queue():
+    first, second = made({"name": "folds", "k": 2, "leak_by_mistake": True}, tiny(epochs=3))
+    stream = runs.work(first)
+    while not (first / "last").exists():
+        next(stream)
+    stream.close()  # as when the program is killed
+    jobs.enqueue(second)
+    assert state(first) == "interrupted" and jobs.next_run() is None and jobs.queue() == [second, first]
+    assert jobs.next_run() == first
+    list(runs.work(first))
+    assert jobs.next_run() == second
+
+
+def test_a_run_whose_need_is_gone_fails_and_does_not_wait_for_ever():
+    (second,) = jobs.submit([tiny(init_from=str(runs.home() / "nowhere"))])
+    assert jobs.next_run() is None and jobs.queue() == []
+    assert "there is no run" in runs.status(second).finished.text
+
+
+def test_a_plan_that_does_not_fit_into_the_queue_makes_nothing():
+    jobs.submit([tiny()] * (jobs.MOST_WAITING - 2))
+    plan = validated(Plan, {"name": "seeds", "count": 3})
+    with pytest.raises(SeglabError, match="28 runs wait and 3 more do not fit"):
+        plans.submit(plan, *plans.laid_out(plan, [tiny()], "mine"))
+    assert not plans.located("mine").exists() and len(jobs.queue()) == 28
+
+
+# --- the command line
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_plan_that_was_interrupted_goes_on_where_it_was(capsys, number):
+    options = [*SMALL, "--over", "epochs=1,40,2", "--name", "mine"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "seglab", "plan", "sweep", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    first, second, third = (runs.home() / f"mine {n}" for n in (1, 2, 3))
+    wait_until((second / "weights.safetensors").exists)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert out == f"{plans.located('mine')}\n"
+    assert state(second) == {signal.SIGKILL: "interrupted", signal.SIGINT: "stopped"}[number]
+    assert ("plan resume mine" in err) == (number == signal.SIGINT)
+    before = (first / "events.jsonl").read_bytes()
+    reached = runs.events(second)[-1].step
+    assert not (third / "events.jsonl").exists() and reached < 80
+    code, _, err = seglab(capsys, "plan", "resume", "mine", "--device", "cpu", "--threads", "1")
+    assert code == 0 and "run 2 of 3: epochs 40" in err and "run 1 of 3" not in err, err
+    assert [state(directory) for directory in (first, second, third)] == ["completed"] * 3
+    assert (first / "events.jsonl").read_bytes() == before
+    assert sum(event.kind == "started" for event in runs.all_events(second)) == 2
+
+
+def test_runs_of_a_plan_that_fail_do_not_keep_the_others_from_going_on(capsys, tmp_path):
+    bad = tiny(data={"name": "camvid", "root": str(tmp_path / "gone")})
+    first, second, third, fourth = made({"name": "folds", "k": 2, "leak_by_mistake": True}, bad, tiny(epochs=1))
+    code, _, err = seglab(capsys, "plan", "resume", "mine", "--threads", "1")
+    assert code == 1 and [state(each) for each in (first, second, third, fourth)] == ["failed"] * 2 + ["completed"] * 2
+    assert "it needs mine 1, which ended as failed" in err and "not finished: unet, fold.index 0; unet" in err
+
+
+def test_a_dry_run_shows_the_runs_and_how_long_they_take_and_makes_nothing(capsys):
+    arguments = ["plan", "folds", "--k", "2", "--leak_by_mistake", *SMALL, "--dry-run"]
+    code, out, err = seglab(capsys, *arguments)
+    lines = out.splitlines()
+    assert code == 0, err
+    assert not runs.home().exists()
+    assert "fold.index 0" in lines[0] and lines[1].endswith("after run 1")
+    assert lines[2].startswith("2 runs, about ") and lines[2].endswith("a few steps of each kind of run, just now")
+    list(runs.work(runs.create(tiny(epochs=1, seed=3, fold={"index": 1, "of": 2}), "alike")))
+    assert seglab(capsys, *arguments)[1].splitlines()[2].endswith("finished runs with the same settings")
+
+
+def test_the_time_is_that_of_finished_runs_alike_or_what_was_measured_and_no_more_than_the_budget(monkeypatch):
+    configs = [tiny(epochs=2), tiny(epochs=4, seed=1), tiny(epochs=4, image_size=96), tiny(epochs=9, budget_seconds=5)]
+    measured = []
+
+    def measure(kinds):
+        measured.extend(kinds)
+        return [(10.0, config.image_size / 32) for config in kinds]
+
+    found = plans.estimate(configs, measure)
+    assert found.seconds == (14, 18, 22, 5) and found.timed
+    assert [config.image_size for config in measured] == [64, 96]
+    assert plans.estimate(configs) is None
+    directory = runs.create(tiny(epochs=2, seed=5, optimizer={"name": "adamw", "lr": 0.5}))
+    ending = {"epoch": 2.0, "seconds": 7.0}
+    runs.append(directory, runs.ending(directory, "completed").model_copy(update=ending))
+    found = plans.estimate(configs, measure)
+    assert found.seconds == (7, 14, 22, 5) and found.timed
+    assert plans.estimate(configs[:2]) == plans.Estimate((7, 14), timed=False)
+
+
+def test_a_timed_epoch_takes_as_long_as_one_that_is_trained():
+    config = tiny(epochs=6, data={"name": "streets", "train_images": 40, "val_images": 8, "size": 96}, image_size=96)
+    once, epoch = plans.timed(config, "cpu", 1)
+    assert plans.timed_apart([config])[0][1] < 5 * epoch
+    directory = runs.create(config)
+    list(runs.work(directory))
+    assert 0.2 < (once + 6 * epoch) / runs.status(directory).finished.seconds < 5  # other work may disturb either
+
+
+def test_a_plan_s_name_stands_for_its_runs_where_runs_are_compared(capsys):
+    done({"name": "seeds", "count": 3}, tiny(epochs=2, optimizer={"name": "adamw", "lr": 1e-2}))
+    plain = json.loads(seglab(capsys, "compare", "mine 1", "mine 2", "mine 3", "--json")[1])
+    found = json.loads(seglab(capsys, "compare", "mine", "mine 2", "--json")[1])
+    assert found == plain and found["definition"] == DEFINITION
+    scores = [run["miou"] for run in found["runs"]]
+    mean = sum(scores) / 3
+    deviation = (sum((score - mean) ** 2 for score in scores) / 2) ** 0.5
+    (group,) = found["groups"]
+    assert (
+        group["count"] == 3 and group["mean"] == pytest.approx(mean) and group["deviation"] == pytest.approx(deviation)
+    )
+    assert (
+        f"unet: mean mIoU {mean:.4f} ± {deviation:.4f} (standard deviation, n = 3)"
+        in seglab(capsys, "compare", "mine")[1]
+    )
+
+
+def test_a_run_that_has_no_score_yet_is_left_out_of_the_mean():
+    directories = made({"name": "seeds", "count": 3})
+    assert [(group.count, group.mean) for group in compare(directories).groups] == [(0, None)]
+    list(runs.work(directories[1]))
+    (group,) = compare(directories).groups
+    assert (group.count, group.deviation) == (1, None) and group.mean == runs.status(directories[1]).finished.val_miou
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["plan", "sweep", "--over", "model.width=1,8", *SMALL], ["model.width", "'1'", "4 or more"]),
+        (["plan", "sweep", "--ovr", "model.width=8,16"], ["'ovr'", "'over'"]),
+        (["plan", "seeds", "--cuont", "3"], ["'cuont'", "'count'"]),
+        (["plan", "seeds", "--count", "many"], ["count", "'many'", "whole number"]),
+        (["plan", "folds", "--k", "9", *SMALL], ["0 validation images"]),
+        (["plan", "seeds", "--data", "camvid", "--data.root", "/nowhere"], ["/nowhere"]),
+        (["plan", "seeds", "--model.widht", "8"], ["'widht'", "'width'"]),
+        (["plan", "sweeps"], ["sweeps", "sweep"]),
+        (["plan"], ["PLAN"]),
+        (["plan", "resume", "nothing"], ["'nothing'", "known plans: -"]),
+    ],
+    ids=lambda value: " ".join(value[:4]) if isinstance(value, list) else None,
+)
+def test_a_mistake_on_the_command_line_is_told_in_one_line(capsys, arguments, words):
+    code, out, err = seglab(capsys, *arguments)
+    assert code == 2 and out == "" and err.count("\n") == 1 and "Traceback" not in err
+    for word in words:
+        assert word in err
+    assert not runs.home().exists()
+
+
+def test_a_damaged_plan_is_told(capsys):
+    made({"name": "seeds", "count": 2})
+    plans.located("mine").write_text("{")
+    code, _, err = seglab(capsys, "compare", "mine")
+    assert code == 2 and "mine.plan.json cannot be read" in err
+
+
+# --- the page
+
+
+class Request:
+    query_params, headers = {}, {"accept-language": "en"}
+
+
+@pytest.fixture(scope="module")
+def page():
+    """A form, and by their names what is done about its plan."""
+    import gradio as gr
+
+    from seglab.ui import train
+    from seglab.ui.form import Form
+
+    with gr.Blocks() as blocks:
+        form = Form()
+        train.plan(form, [gr.Dropdown(), gr.HTML()])
+    return form, {each.fn.__name__: each.fn for each in blocks.fns.values() if each.fn}
+
+
+def sent(form, plan, **options):
+    """What the page sends: the list of runs, the picked plan, and the form with a small network and small data."""
+    run = {"image_size": 64, "batch_size": 4, "epochs": 1}
+    small = {"streets": {"train_images": 8, "val_images": 4, "size": 64}}
+    typed = {"run": {"run": run}, "data": small, "model": {"unet": {"width": 4}}, "plan": {plan: options}}
+    return ["<div>", plan, *(choice.picker.value for choice in form.choices.values()), typed]
+
+
+def test_the_runs_of_a_plan_are_listed_while_its_part_of_the_form_is_open(page):
+    form, does = page
+    listed = does["list_runs"](Request(), *sent(form, "sweep", over="model.width=4,8\n\noptimizer.lr=1e-3,3e-3 "))
+    assert listed.count("<li>") == 4 and "Start 4 runs" in listed and "Estimate the time" in listed
+    leaking = does["list_anew"](Request(), *sent(form, "folds", k=3, leak_by_mistake=True))
+    assert leaking.count("<li>") == 3 and "after run 2" in leaking
+    import gradio as gr
+
+    closed = ["", *sent(form, "folds", k=3)[1:]]
+    assert does["list_anew"](Request(), *closed) == gr.skip()
+    wrong = does["list_anew"](Request(), *sent(form, "sweep", over="model.widht=4,8"))
+    assert "wrong" in wrong and "widht" in wrong and not runs.home().exists()
+
+
+def test_the_time_is_estimated_before_anything_is_made(page):
+    form, does = page
+    shown = does["time_runs"](Request(), *sent(form, "seeds", count=2))
+    assert "a few steps" in shown and " s together" in shown and "Estimate the time" not in shown
+    assert not runs.home().exists()
+
+
+def test_the_runs_of_a_plan_go_into_the_queue_in_their_order(page):
+    form, does = page
+    _, dropdown, message = does["start_runs"](Request(), *sent(form, "folds", k=3, leak_by_mistake=True))
+    assert "3 in the queue" in message and [path.name for path in jobs.queue()] == dropdown.value
+    first, second, third = map(runs.config, jobs.queue())
+    assert (first.fold.index, second.fold.index, third.fold.index) == (0, 1, 2) and first.model.width == 4
+    assert second.needs == (jobs.queue()[0],) and jobs.next_run() == jobs.queue()[0]
+    (plan,) = runs.home().glob("*.plan.json")
+    assert [directory for directory, _ in plans.members(plan)] == jobs.queue()
+
+
+@pytest.mark.parametrize("over", ["init_from=/etc,/tmp", "data=streets,folder\ndata.root=/etc,/home"])
+def test_a_page_can_name_no_path_in_a_plan_either(page, over):
+    form, does = page
+    for handler in ("list_runs", "time_runs", "start_runs"):
+        given = does[handler](Request(), *sent(form, "sweep", over=over))
+        shown = given[-1] if isinstance(given, list) else given
+        assert "wrong" in shown and ("is a path" in shown or "data: streets has no option" in shown)
+    assert not runs.home().exists()
+
+
+def test_what_is_wrong_with_a_plan_s_data_is_told_before_its_runs_are_made(page):
+    form, does = page
+    message = does["start_runs"](Request(), *sent(form, "folds", k=9))[-1]
+    assert "wrong" in message and "0 validation images" in message and not runs.home().exists()
+
+
+def test_a_run_s_row_tells_what_sets_it_apart():
+    from seglab.ui import views
+
+    directories = made({"name": "seeds", "count": 2}, name=None)
+    shown = views.table(directories, "en")
+    assert "<b>unet (seed 0)</b>" in shown and "<b>unet (seed 1)</b>" in shown and directories[1].name in shown
+
+
+def test_means_and_grids_are_shown_beside_the_scores_in_both_languages():
+    from seglab.ui import compare as tab
+
+    class Korean(Request):
+        query_params = {"lang": "ko"}
+
+    seeds = done({"name": "seeds", "count": 2}, name="seeds")
+    assert "Mean over seeds or folds" in tab.show([run.name for run in seeds], Request())[2]
+    sweep = done({"name": "sweep", "over": ["model.width=4,8", "optimizer.lr=1e-3,3e-3"]}, name="sweep")
+    shown = tab.show([run.name for run in sweep], Korean())[2]
+    assert "두 옵션에 따른 mIoU" in shown and "model.width" in shown and "시드·폴드" not in shown
+    folds = done({"name": "folds", "k": 2, "leak_by_mistake": True}, name="folds")
+    assert "too high" in tab.show([run.name for run in folds], Request())[0]
+
+
+def test_a_plan_s_record_gives_the_same_plan():
+    made(FOLDS[1])
+    record = validated(plans.Record, json.loads(plans.located("mine").read_bytes()))
+    assert record.plan == validated(Plan, FOLDS[1]) and [each.run for each in record.runs] == [
+        f"mine {n}" for n in (1, 2, 3, 4)
+    ]
+    assert RunConfig.model_validate_json((runs.home() / "mine 2" / "config.json").read_text()).fold.index == 1

@@ -324,13 +324,9 @@ def plan(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
 def duration(seconds: float) -> str:
     """`45 s`, `12 min` or `3.5 h`."""
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 90
-        else f"{seconds / 60:.0f} min"
-        if seconds < 5400
-        else f"{seconds / 3600:.1f} h"
-    )
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def resume_plan(arguments: argparse.Namespace, options: dict[str, str]) -> int:

@@ -185,8 +185,9 @@ def repeated(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[
     places = {directory.resolve(): place for place, directory in enumerate(directories)}
 
     def origin(place: int) -> int:
-        while configs[place].fold and configs[place].init_from in places:
-            place = places[configs[place].init_from]
+        for _ in configs:
+            if configs[place].fold and configs[place].init_from in places:
+                place = places[configs[place].init_from]
         return place
 
     origins = [origin(place) for place in range(len(configs))]

@@ -171,15 +171,14 @@ def laid_out(plan: Plan, configs: Sequence[RunConfig], name: str | None = None) 
 
     Raises SeglabError for a name that is taken and for configurations that the plan cannot vary.
     """
-    stamp = runs.made_now()
-    title = runs.checked(name) if name else f"{plan.name}-{stamp}"
+    title = f"{plan.name}-{runs.made_now()}" if name is None else runs.checked(name)
     if located(title).exists() or (runs.home() / title).exists():
         raise SeglabError("a plan or a run named {name} is there already; give another name", name=repr(title))
     steps: list[Step] = []
     for config in configs:
 
-        def place(n: int, model: str = config.model.name, first: int = len(steps) + 1) -> Path:
-            return runs.home() / f"{name or f'{model}-{stamp}'} {first + n}"
+        def place(n: int, first: int = len(steps) + 1) -> Path:
+            return runs.home() / f"{title} {first + n}"
 
         for n, (label, each) in enumerate(plan.steps(config, place)):
             label = f"{config.model.name}, {label}" if len(configs) > 1 else label
@@ -272,8 +271,6 @@ TIMED_STEPS, TIMED_SECONDS = 3, 5.0  # of the optimizer: whichever is over first
 TIMED_IMAGES = 2  # that are scored
 PATIENCE = 90.0  # seconds that a process may take to time a few steps
 NO_PACE = {"seed", "init_from", "epochs", "budget_seconds", "scheduler"}  # an epoch takes as long whatever these are
-
-
 Pace = tuple[float, float]  # seconds that a run spends once, and for each epoch
 
 
@@ -351,7 +348,7 @@ def timed(config: RunConfig, device: str, threads: int) -> Pace:
                 break
         step = (time.monotonic() - began) / steps
         few = Cached(run.data.val.take(range(min(TIMED_IMAGES, len(run.data.val)))), config.image_size, keep_truth=True)
-        list(few)
+        list(few)  # reading them is no part of scoring
         began = time.monotonic()
         with run.autocast:
             evaluate(run.evaluated_model(), few, run.terms, None, run.targets)
@@ -365,10 +362,15 @@ def timed_apart(configs: Sequence[RunConfig]) -> list[Pace]:
     given = json.dumps([config.model_dump(mode="json") for config in configs])
     apart: dict[str, Any] = {"capture_output": True, "text": True, "timeout": PATIENCE, "cwd": jobs.SEGLAB}
     try:
-        found = json.loads(subprocess.run(command, input=given, env=jobs.environment(), **apart).stdout)
-        return [(once, epoch) for once, epoch in found]
-    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
-        raise SeglabError("the time cannot be estimated: {reason}", reason=type(error).__name__) from None
+        ended = subprocess.run(command, input=given, env=jobs.environment(), **apart)
+    except subprocess.TimeoutExpired:
+        raise SeglabError("the time cannot be estimated in {seconds} s", seconds=f"{PATIENCE:g}") from None
+    except OSError as error:  # short of memory
+        raise SeglabError("the time cannot be estimated: {reason}", reason=error.strerror) from None
+    if ended.returncode:
+        reason = (ended.stderr.strip().splitlines() or [f"{ended.returncode}"])[-1]
+        raise SeglabError("the time cannot be estimated: {reason}", reason=reason)
+    return [(once, epoch) for once, epoch in json.loads(ended.stdout)]
 
 
 if __name__ == "__main__":

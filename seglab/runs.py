@@ -78,7 +78,7 @@ def checked(name: str) -> str:
 
 
 def short_name(directory: Path) -> str:
-    """`unet 14:03:21` for a name that seglab made, `unet 14:03:21 · 2` within a plan, a person's own name as it is."""
+    """`unet 14:03:21` for a name that seglab made, `seeds 14:03:21 · 2` for a plan's, a person's own name as it is."""
     made = MADE_NAME.fullmatch(directory.name)
     if not made:
         return directory.name

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -131,8 +132,8 @@ def test_a_plan_of_several_models_makes_its_runs_for_each_of_them():
     assert [step.label for step in steps][2:] == ["encoder_decoder, fold.index 0", "encoder_decoder, fold.index 1"]
     assert [step.config.needs for step in steps] == [(), (steps[0].directory,), (), (steps[2].directory,)]
     assert len({step.directory for step in steps}) == 4
-    assert [runs.short_name(step.directory).split()[0] for step in steps] == ["unet"] * 2 + ["encoder_decoder"] * 2
-    assert [runs.short_name(step.directory).split()[-1] for step in steps] == ["1", "2", "3", "4"]
+    short = [re.fullmatch(r"folds \d\d:\d\d:\d\d · (\d)", runs.short_name(step.directory)) for step in steps]
+    assert [match[1] for match in short] == ["1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize(
@@ -467,8 +468,20 @@ def test_a_page_can_name_no_path_in_a_plan_either(page, over):
 
 def test_what_is_wrong_with_a_plan_s_data_is_told_before_its_runs_are_made(page):
     form, does = page
-    message = does["start_runs"](Request(), *sent(form, "folds", k=9))[-1]
-    assert "wrong" in message and "0 validation images" in message and not runs.home().exists()
+    started = does["start_runs"](Request(), *sent(form, "folds", k=9))[-1]
+    for message in (started, does["time_runs"](Request(), *sent(form, "folds", k=9))):
+        assert "wrong" in message and "0 validation images" in message
+    assert not runs.home().exists()
+
+
+def test_a_process_that_cannot_time_a_run_says_why(monkeypatch):
+    config = tiny()
+    gone = config.model_copy(update={"data": config.data.model_copy(update={"left_out": "fog", "weather": "fog"})})
+    with pytest.raises(SeglabError, match=r"cannot be estimated: .*left_out: fog is the weather"):
+        plans.timed_apart([gone])
+    monkeypatch.setattr(plans, "PATIENCE", 0.1)
+    with pytest.raises(SeglabError, match=r"cannot be estimated in 0\.1 s"):
+        plans.timed_apart([config])
 
 
 def test_a_run_s_row_tells_what_sets_it_apart():

@@ -1390,6 +1390,7 @@ KOREAN: dict[str, str] = {
     ),
     "there is no plan {plan}; known plans: {known}": "{plan} 계획을 찾을 수 없습니다. 있는 계획: {known}",
     "the time cannot be estimated: {reason}": "소요 시간을 추정할 수 없습니다({reason}).",
+    "the time cannot be estimated in {seconds} s": "{seconds}초 안에 소요 시간을 추정하지 못했습니다.",
     "fold: {index} is given; leave it out, since folds set it": (
         "fold: {index} 값이 지정되어 있습니다. folds 계획이 실행마다 정하므로 빼 주세요."
     ),

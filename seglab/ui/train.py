@@ -104,6 +104,8 @@ def plan(form: Form, started: list[Any]) -> Any:
         lang = language(request)
         try:
             _, _, steps = form.steps(picked, given)
+            if measure:
+                plans.refuse_bad_data(steps)
             return views.planned(steps, plans.estimate([step.config for step in steps], measure), lang)
         except SeglabError as error:
             return views.render("message.html", lang, text=told(error, lang), kind="wrong")

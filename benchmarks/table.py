@@ -1,13 +1,22 @@
-"""Every network in one table: its size, its cost, and its mIoU after the same number of steps on streets and CamVid.
+"""Real runs on streets and CamVid, side by side in one table: networks, losses, schedulers or techniques.
 
-python -m benchmarks.table [--epochs 4] [--seeds 0,1] [--threads 2] [--camvid DIR]
+python -m benchmarks.table networks|losses|schedulers|techniques [--seeds 0,1,2] [--processes 2] [--camvid DIR]
 
-The runs stay in $SEGLAB_HOME as table-*, where the page compares them; those already there are not made again. CamVid
-is left out where it is not found.
+Runs of one table differ in the option that the row names, and in nothing else. They stay in $SEGLAB_HOME as table-*,
+where the page compares them; those already there are not made again. CamVid is left out where it is not found.
 """
 
+from __future__ import annotations
+
 import argparse
+import os
+import re
 import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean, median
 from time import perf_counter
@@ -17,43 +26,161 @@ from seglab import runs
 from seglab.anatomy import anatomy, milliseconds
 from seglab.compare import Row, compare
 from seglab.config import RunConfig
+from seglab.data.base import label_counts
 from seglab.entry import FAMILIES, Architecture, SeglabError, validated
+from seglab.plans import varied
 from seglab.train import Run
 
-SIDE = 128
-# As many images as CamVid has to train with, so that an epoch has as many steps.
-STREETS = {"name": "streets", "train_images": 367, "val_images": 101, "size": SIDE}
 COMMON = {
-    "image_size": SIDE,
     "batch_size": 8,
+    "epochs": 4,
     "optimizer": {"name": "adamw", "lr": 2e-3},
+    "scheduler": {"name": "step", "step_size": 3, "gamma": 0.2},  # smaller steps in the last epoch
     "techniques": [{"name": "flip"}],
 }
-COLUMNS = ("network", "year", "parameters", "multiply-adds", "ms per image", "s per 100 steps", "streets", "CamVid")
+NETWORK = COMMON | {"image_size": 128}
+# Begun with weights of ImageNet, so that few and small images are enough to find rare classes.
+FEW = COMMON | {"image_size": 96, "model": {"name": "panoptic_fpn", "encoder": "lite0", "pretrained": "imagenet"}}
+LOSSES = (
+    "loss=cross_entropy",
+    "loss=cross_entropy loss.label_smoothing=0.1",
+    "loss=cross_entropy loss.class_weights=inverse_sqrt",
+    "loss=cross_entropy loss.class_weights=median_frequency",
+    "loss=cross_entropy loss.class_weights=effective_number",
+    "loss=focal",
+    "loss=dice",
+    "loss=generalised_dice",
+    "loss=jaccard",
+    "loss=tversky",
+    "loss=focal_tversky",
+    "loss=lovasz",
+    "loss=ms_ssim",
+    "loss=cross_entropy+dice",
+    "loss=dice+boundary",
+    "loss=border_weighted",
+    "loss=unet_3_plus_hybrid",
+)
+SCHEDULERS = (
+    "scheduler=constant",
+    "scheduler=constant scheduler.warmup=1",
+    "scheduler=step scheduler.step_size=3 scheduler.gamma=0.2",
+    "scheduler=multi_step scheduler.milestones=2,3 scheduler.gamma=0.3",
+    "scheduler=exponential scheduler.gamma=0.5",
+    "scheduler=cosine",
+    "scheduler=cosine scheduler.warmup=1",
+    "scheduler=cosine_restarts scheduler.cycle=2 scheduler.cycle_mult=1",
+    "scheduler=poly",
+    "scheduler=one_cycle",
+    "scheduler=plateau scheduler.patience=0 scheduler.factor=0.3",
+)
+TECHNIQUES = (
+    "techniques=",
+    "techniques=flip",
+    "techniques=crop",
+    "techniques=rotate",
+    "techniques=elastic",
+    "techniques=color",
+    "techniques=contrast",
+    "techniques=sharpness",
+    "techniques=blur",
+    "techniques=noise",
+    "techniques=cutmix",
+    "techniques=flip+crop+color",
+    "techniques=class_balanced",
+    "techniques=mixstyle",
+    "techniques=progressive_size",
+    "techniques=ema",
+    "techniques=freeze",
+    "techniques=accumulation techniques.accumulation.at_once=4",
+)
+UNSEEN_WEATHER = (
+    "data.left_out=fog techniques=",
+    "data.left_out=fog techniques=color",
+    "data.left_out=fog techniques=mixstyle",
+)
+AN_EIGHTH_OF_THE_MASKS = (
+    "techniques=consistency techniques.consistency.weight=0",
+    "techniques=consistency",
+    "techniques=cps",
+)
 
 
-def trained(model: str, data: dict[str, Any], seed: int, options: argparse.Namespace) -> Row | None:
+@dataclass(frozen=True)
+class Subject:
+    """What a table is about: settings that all its runs share, and groups of those in which they differ."""
+
+    base: dict[str, Any]
+    groups: tuple[tuple[str, ...], ...]
+    rarest: bool = False  # the IoU of the rarest class is told, too
+    gain: bool = False  # what each setting adds to the first of its group, with the same seed
+
+
+BY_YEAR = sorted(FAMILIES["architectures"].entries.values(), key=lambda entry: (entry.year, entry.name))
+SUBJECTS = {
+    "networks": Subject(NETWORK, (tuple(f"model={entry.name}" for entry in BY_YEAR),)),
+    "losses": Subject(FEW, (LOSSES,), rarest=True),
+    "schedulers": Subject(FEW, (SCHEDULERS,), gain=True),
+    "techniques": Subject(FEW, (TECHNIQUES, UNSEEN_WEATHER, AN_EIGHTH_OF_THE_MASKS), gain=True),
+}
+
+
+def sources(side: int, camvid: Path | None) -> list[dict[str, Any]]:
+    """Streets with as many images as CamVid has, so that an epoch has as many steps; and CamVid, where it is found."""
+    data = [{"name": "streets", "train_images": 367, "val_images": 101, "size": side}]
+    found = {"name": "camvid"} | ({"root": camvid} if camvid else {})
+    try:
+        validated(RunConfig, {"data": found}).data.open()
+    except SeglabError as error:
+        print(f"without CamVid: {error}", file=sys.stderr)
+        return data
+    return [*data, found]
+
+
+def configured(base: dict[str, Any], data: dict[str, Any], setting: str, seed: int) -> RunConfig | None:
+    """The run's configuration; None where the setting is of other data."""
+    options = dict(each.split("=", 1) for each in setting.split())
+    if any(option.startswith("data.") for option in options) and data["name"] != "streets":
+        return None
+    return varied(validated(RunConfig, base | {"data": data, "seed": seed}), options)
+
+
+def title(setting: str) -> str:
+    """A setting's values, without the names of their options: what the setting is called in names of runs."""
+    return "-".join(re.findall(r"(?<==)\S+", setting)) or "none"
+
+
+def trained(name: str, config: RunConfig, threads: int) -> Row | None:
     """The run's scores; it is trained now unless it has been before. None where the network cannot learn the data."""
-    directory = runs.home() / f"table-{model}-{data['name']}-{seed}"
-    if not (directory.exists() and runs.status(directory).state == "completed"):
+    directory = runs.home() / name
+    try:
         if not directory.exists():
-            given = COMMON | {"model": {"name": model}, "data": data, "seed": seed, "epochs": options.epochs}
-            scheduler = {"name": "step", "step_size": max(1, options.epochs - 1), "gamma": 0.2}  # for the last epoch
-            runs.create(validated(RunConfig, given | {"scheduler": scheduler}), directory.name)
-        try:
-            list(runs.work(directory, threads=options.threads))
-        except SeglabError as error:
-            print(f"{directory.name}: {error}", file=sys.stderr, flush=True)
-            return None
+            runs.create(config, name)
+        elif runs.config(directory) != config:
+            raise SeglabError("it is there with other settings; move it away")
+        if runs.status(directory).state != "completed":
+            list(runs.work(directory, threads=threads))
+    except SeglabError as error:
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        return None
     (row,) = compare([directory]).rows
-    print(f"{directory.name}: {row.miou:.3f} in {row.seconds:.0f} s", file=sys.stderr, flush=True)
+    print(f"{name}: {row.miou:.3f} in {row.seconds:.0f} s", file=sys.stderr, flush=True)
     return row
 
 
-def step_seconds(model: Architecture, threads: int) -> float:
-    """How long one training step on streets takes now, all of them timed on the same machine in the same minutes."""
-    run = Run(validated(RunConfig, COMMON | {"model": model, "data": STREETS | {"train_images": 8}}), threads=threads)
-    batch = run.batch(0, list(range(8)))
+def shown(values: Iterable[float], sign: str = "") -> str:
+    """The mean, and the lowest and highest where there are several."""
+    values = list(values)
+    if not values:
+        return "-"
+    apart = f" ({min(values):{sign}.3f} to {max(values):{sign}.3f})" if len(values) > 1 else ""
+    return f"{mean(values):{sign}.3f}{apart}"
+
+
+def step_seconds(model: Architecture, data: dict[str, Any], threads: int) -> float:
+    """How long one training step takes now, all networks timed on the same machine in the same minutes."""
+    config = NETWORK | {"model": model, "data": data | {"train_images": NETWORK["batch_size"]}}
+    run = Run(validated(RunConfig, config), threads=threads)
+    batch = run.batch(0, list(range(run.config.batch_size)))
     seconds = []
     for _ in range(7):
         began = perf_counter()
@@ -62,47 +189,74 @@ def step_seconds(model: Architecture, threads: int) -> float:
     return median(seconds[2:])
 
 
-def shown(scores: list[float]) -> str:
-    """The mean, and the lowest and highest where there are several."""
-    apart = f" ({min(scores):.3f} to {max(scores):.3f})" if len(scores) > 1 else ""
-    return f"{mean(scores):.3f}{apart}" if scores else "-"
-
-
-def line(name: str, data: list[dict[str, Any]], options: argparse.Namespace) -> str:
-    model = FAMILIES["architectures"].entries[name]()
-    found = anatomy(model, side=SIDE)
-    made = [[trained(name, each, seed, options) for seed in options.seeds] for each in data]
-    streets, *camvid = [[row for row in rows if row] for rows in made]
-    cells = [
-        f"`{name}`",
-        str(model.year),
+def costs(entry: type[Architecture], data: dict[str, Any], threads: int) -> list[str]:
+    """The network's cells that have nothing to do with its scores."""
+    found = anatomy(entry(), side=NETWORK["image_size"])
+    return [
+        str(entry.year),
         f"{found.parameters:,}",
         f"{found.multiply_adds / 1e6:,.0f} M",
-        f"{milliseconds(model, SIDE, options.threads):.1f}",
-        f"{100 * step_seconds(model, options.threads):.0f}",
-        *(shown([row.miou for row in rows]) for rows in (streets, *(camvid or [[]]))),
+        f"{milliseconds(entry(), NETWORK['image_size'], threads):.1f}",
+        f"{100 * step_seconds(entry(), data, threads):.0f}",
     ]
-    return f"| {' | '.join(cells)} |"
+
+
+def rarest(data: dict[str, Any]) -> str:
+    """The class with the fewest pixels in the training images."""
+    opened = validated(RunConfig, {"data": data}).data.open()
+    pixels = label_counts(opened.train, len(opened.classes)).sum(0)
+    return min(zip(pixels, opened.classes, strict=True))[1]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--seeds", type=lambda text: [int(each) for each in text.split(",")], default=[0, 1])
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("subject", choices=SUBJECTS)
+    parser.add_argument("--seeds", type=lambda text: [int(each) for each in text.split(",")], default=[0, 1, 2])
+    parser.add_argument("--processes", type=int, default=1, help="runs at a time, which share the cores")
     parser.add_argument("--camvid", type=Path, help="CamVid's folder, where $SEGLAB_DATA does not say it")
-    parser.add_argument("--models", type=lambda text: text.split(","), help="these alone")
     options = parser.parse_args()
-    data = [STREETS, {"name": "camvid"} | ({"root": options.camvid} if options.camvid else {})]
-    try:
-        validated(RunConfig, {"data": data[1]}).data.open()
-    except SeglabError as error:
-        print(f"without CamVid: {error}", file=sys.stderr)
-        data.pop()
-    entries = FAMILIES["architectures"].entries.values()
-    names = options.models or [entry.name for entry in sorted(entries, key=lambda entry: (entry.year, entry.name))]
-    lines = [line(name, data, options) for name in names]
-    print(f"| {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1), *lines, sep="\n")
+    subject, cores = SUBJECTS[options.subject], os.cpu_count() or 1
+    data = sources(subject.base["image_size"], options.camvid)
+    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
+        begun = {
+            (source["name"], setting, seed): pool.submit(
+                trained,
+                f"table-{options.subject}-{title(setting)}-{source['name']}-{seed}",
+                config,
+                max(1, cores // options.processes),
+            )
+            for seed in options.seeds
+            for source in data
+            for setting in chain(*subject.groups)
+            if (config := configured(subject.base, source, setting, seed))
+        }
+    rows = {run: row for run, future in begun.items() if (row := future.result())}
+
+    def scores(source: str, setting: str, score: Callable[[Row], float]) -> dict[int, float]:
+        """By seed."""
+        return {seed: score(rows[source, setting, seed]) for seed in options.seeds if (source, setting, seed) in rows}
+
+    head, lines = [options.subject], {setting: [f"`{setting}`"] for setting in chain(*subject.groups)}
+    if options.subject == "networks":
+        head += ["year", "parameters", "multiply-adds", "ms per image", "s per 100 steps"]
+        for entry in BY_YEAR:
+            lines[f"model={entry.name}"] += costs(entry, data[0], cores)
+    for source in data:
+        name = source["name"]
+        rare = rarest(source) if subject.rarest else ""
+        head += [name, *([f"{name}: {rare}"] if subject.rarest else []), *([f"{name}: added"] if subject.gain else [])]
+        for first, *others in subject.groups:
+            for setting in (first, *others):
+                mious = scores(name, setting, lambda row: row.miou)
+                lines[setting].append(shown(mious.values()))
+                if subject.rarest:
+                    lines[setting].append(shown(scores(name, setting, lambda row, rare=rare: row.iou[rare]).values()))
+                if subject.gain:
+                    before = scores(name, first, lambda row: row.miou)
+                    added = [mious[seed] - before[seed] for seed in mious if seed in before]
+                    lines[setting].append("-" if setting == first else shown(added, "+"))
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    print(*(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines.values())), sep="\n")
 
 
 if __name__ == "__main__":

@@ -48,15 +48,21 @@ class Freeze(Technique):
         return 0 if self.thaw_every is None else max(0, self.stages - 1 - (epoch - start) // self.thaw_every)
 
     def start(self, run: Run) -> Hooks:
-        stages = run.model.net.stages()
-        if self.stages > len(stages):
-            raise SeglabError(
-                "freeze.stages: {stages} is too many; the encoder of {model} has {count} stages",
-                stages=self.stages,
-                model=run.config.model.name,
-                count=len(stages),
-            )
-        return Freezing(stages[: self.stages], self.frozen)
+        return Freezing(first_stages(run, self.stages, "freeze.stages"), self.frozen)
+
+
+def first_stages(run: Run, count: int, option: str) -> list[nn.Module]:
+    """The first stages of the network's encoder, counted from the image; `option` is what asks for so many."""
+    stages = run.model.net.stages()
+    if count > len(stages):
+        raise SeglabError(
+            "{option}: {stages} is too many; the encoder of {model} has {count} stages",
+            option=option,
+            stages=count,
+            model=run.config.model.name,
+            count=len(stages),
+        )
+    return stages[:count]
 
 
 class Freezing(Hooks):

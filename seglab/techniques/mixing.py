@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from seglab.data.base import Batch
 from seglab.entry import Hooks, SeglabError, Technique, Term
+from seglab.techniques.freezing import first_stages
 
 if TYPE_CHECKING:
     from seglab.config import RunConfig
@@ -113,15 +114,7 @@ class MixStyle(Mixing):
         return super().refuses(config)
 
     def start(self, run: Run) -> Hooks:
-        stages = run.model.net.stages()
-        if self.last > len(stages):
-            raise SeglabError(
-                "mixstyle.last: {last} is too many; the encoder of {model} has {count} stages",
-                last=self.last,
-                model=run.config.model.name,
-                count=len(stages),
-            )
-        return Styling(self, stages[self.first - 1 : self.last], run)
+        return Styling(self, first_stages(run, self.last, "mixstyle.last")[self.first - 1 :], run)
 
 
 class Styling(Hooks):

@@ -252,8 +252,8 @@ KOREAN: dict[str, str] = {
         "panoptic_deeplab 모델은 물체를 하나씩 구분한 정답(인스턴스)으로 학습하는데, {data} 데이터의 학습 이미지에는 "
         "그런 정답이 없습니다. streets 데이터에는 있습니다."
     ),
-    "freeze.stages: {stages} is too many; the encoder of {model} has {count} stages": (
-        "freeze.stages: {stages} 값이 너무 큽니다. {model} 모델의 인코더는 {count}단계입니다."
+    "{option}: {stages} is too many; the encoder of {model} has {count} stages": (
+        "{option}: {stages} 값이 너무 큽니다. {model} 모델의 인코더는 {count}단계입니다."
     ),
     "the classes of {run} are not those of {first}; only models of the same classes can vote together": (
         "{run}의 클래스가 {first}의 클래스와 다릅니다. 클래스가 같은 모델끼리만 소프트 보팅을 할 수 있습니다."
@@ -941,9 +941,6 @@ KOREAN: dict[str, str] = {
     ),
     "first is {first} and last {last}; first can be at most last": (
         "first가 {first}이고 last가 {last}입니다. first는 last보다 클 수 없습니다."
-    ),
-    "mixstyle.last: {last} is too many; the encoder of {model} has {count} stages": (
-        "mixstyle.last: {last} 값이 너무 큽니다. {model} 모델의 인코더는 {count}단계입니다."
     ),
     "Shows images with rare classes more often and the others less, while an epoch stays as long as it is.": (
         "드문 클래스가 있는 이미지는 더 자주, 나머지는 덜 보여 줍니다. 에폭의 길이는 그대로입니다."

@@ -60,11 +60,11 @@ class Flips(Predictor):
     ] = False
 
     def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
-        views = [np.s_[:, :], np.s_[:, ::-1]]
+        turns = [np.s_[:, ::-1]]
         if self.vertical:
-            views += [np.s_[::-1, :], np.s_[::-1, ::-1]]
-        total = sum(predict(np.ascontiguousarray(image[view]))[(..., *view)] for view in views)
-        return np.ascontiguousarray(total / len(views), dtype=np.float32)
+            turns += [np.s_[::-1, :], np.s_[::-1, ::-1]]
+        turned = sum(predict(np.ascontiguousarray(image[turn]))[(..., *turn)] for turn in turns)
+        return np.ascontiguousarray((predict(image) + turned) / (1 + len(turns)), dtype=np.float32)
 
 
 class Scales(Predictor):

@@ -185,6 +185,7 @@ def test_flips_show_the_network_each_view_once_in_c_order(vertical, views):
     Flips(vertical=vertical)(IMAGE, lambda image: seen.append(image) or by_colour(image))
     assert len({image.tobytes() for image in seen}) == len(seen) == views
     assert all(image.flags.c_contiguous and image.dtype == np.uint8 for image in seen)
+    assert any(image is IMAGE for image in seen)  # whose outputs group instances, with no further pass
 
 
 def test_flips_give_float32_in_c_order():

@@ -634,13 +634,15 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         if config.techniques:
             from seglab.preview import preview
 
-            drawn = [sample for pair in preview(config, 16)[1] for sample in pair]
+            drawn = [sample for before, after, _ in preview(config, 16)[1] for sample in (before, after)]
         pairs = [(sample.image, draw.painted(sample.mask, found.colors)) for sample in drawn]
         Image.fromarray(draw.contact_sheet(pairs)).save(arguments.sheet)
     if arguments.border:
         loss = validated(Loss, "border_weighted")
         small = [at_side(sample, config.image_size) for sample in shown]  # as training sees them
-        pairs = [(sample.image, draw.glowing(sample.image, loss.border(sample))) for sample in small]
+        pairs = [
+            (sample.image, draw.glowing(sample.image, loss.targets(sample)[loss.stressed][..., 0])) for sample in small
+        ]
         Image.fromarray(draw.contact_sheet(pairs)).save(arguments.border)
     return 0
 

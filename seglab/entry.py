@@ -359,6 +359,11 @@ class Architecture(Entry, family="architectures"):
 class Loss(Entry, family="losses"):
     """What training makes small; `cross_entropy + 0.5*dice` stands for a weighted sum."""
 
+    @property
+    def stressed(self) -> str | None:
+        """The name of that target, from 0 to 1, by which the loss stresses pixels for where they lie; None: none."""
+        return None
+
     @classmethod
     def parse(cls, value: Any) -> Entry:
         if isinstance(value, str) and not {"+", "*"}.isdisjoint(value):

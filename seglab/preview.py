@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from seglab.config import RunConfig
 from seglab.data.base import Data, Sample, spread
 from seglab.entry import FAMILIES, SeglabError
@@ -14,25 +16,27 @@ MOST_IMAGES = 500  # of those that a technique may look at beforehand, to know h
 MOST_IN_BATCH = 8  # as many as a run's default
 
 
-def preview(config: RunConfig, count: int) -> tuple[Data, list[tuple[Sample, Sample]]]:
-    """The data, and the first `count` training samples of the first epoch, each before and after the techniques.
+def preview(config: RunConfig, count: int) -> tuple[Data, list[tuple[Sample, Sample, np.ndarray | None]]]:
+    """The data, and the first `count` training samples of the first epoch, each before and after the techniques, and
+    how much the loss then stresses each pixel: float32 (H, W) from 0 to 1, or None if for no place.
 
     They are what training gets, save that at most 500 training images are looked at, and 8 at a time. Raises
-    SeglabError when no technique changes images.
+    SeglabError where there is nothing to be seen: no technique changes images, and the loss stresses no place in them.
     """
     techniques = [technique for technique in config.techniques if technique.changes_images]
-    if not techniques:
+    if not techniques and not config.loss.stressed:
         known = [name for name, entry in FAMILIES["techniques"].entries.items() if entry.changes_images]
         raise SeglabError("no technique that changes images is picked; these do: {names}", names=", ".join(known))
     data = folded(config.data.open(), config)
     data = replace(data, train=data.train.take(spread(len(data.train), MOST_IMAGES)))
     feed = Feed(config, data, forget=True)
     feed.hooks = feed.hooks_of(techniques)
-    pairs: list[tuple[Sample, Sample]] = []
+    found: list[tuple[Sample, Sample, np.ndarray | None]] = []
     for places in batches(feed.order(0), min(config.batch_size, MOST_IN_BATCH)):
         batch = feed.batch(0, places)
         before = (feed.shown(feed.train[n]) for n in batch.index.tolist())
-        pairs += zip(before, separated(batch), strict=True)
-        if len(pairs) >= count:
+        stressed = batch.targets[config.loss.stressed][:, 0].numpy() if config.loss.stressed else [None] * len(places)
+        found += zip(before, separated(batch), stressed, strict=True)
+        if len(found) >= count:
             break
-    return data, pairs[:count]
+    return data, found[:count]

@@ -536,9 +536,10 @@ def test_the_border_map_worked_by_hand():
     things = np.array([[1, 1, 0, 0, 0, 7, 7, 0]], np.int32)
     sample = Sample(np.zeros((1, 8, 3), np.uint8), (things > 0).astype(np.uint8), things)
     gap, behind = math.exp(-16 / 50), math.exp(-((1 + 6) ** 2) / 50)
-    np.testing.assert_allclose(BorderWeighted().border(sample)[0], [0, 0, gap, gap, gap, 0, 0, behind], rtol=1e-5)
+    (border,) = BorderWeighted().targets(sample).values()
+    np.testing.assert_allclose(border[0, :, 0], [0, 0, gap, gap, gap, 0, 0, behind], rtol=1e-5)
     alone = Sample(sample.image, sample.mask, np.where(things == 7, 0, things))
-    assert not BorderWeighted().border(alone).any()  # there is no second thing
+    assert not BorderWeighted().targets(alone)["border 5"].any()  # there is no second thing
 
 
 @pytest.mark.parametrize("sigma", [1.0, 5.0])

@@ -170,7 +170,7 @@ def test_a_preview_shows_hidden_masks_as_void(name):
     config = tiny(techniques=[{"name": name, "labelled": 0.5}])
     hidden = training.Run(config).train.hidden
     pairs = preview(config, 8)[1]
-    for place, pair in zip(training.Run(config).order(0), pairs, strict=True):
+    for place, (*pair, _) in zip(training.Run(config).order(0), pairs, strict=True):
         for sample in pair:
             assert (sample.mask == VOID).all() == (place % 8 in hidden) and not (sample.mask == UNLABELLED).any()
 

@@ -507,20 +507,23 @@ def test_masks_hold_classes_and_void_alone_also_when_sizes_differ(name):
 
 @pytest.mark.parametrize("name", [name for name, entry in TECHNIQUES.items() if entry.changes_images])
 def test_a_preview_shows_what_training_gets(name):
-    config = tiny(techniques=[all_of(name), {"name": "ema"}])
-    data, pairs = preview(config, 4)
+    config = tiny(techniques=[all_of(name), {"name": "ema"}], loss="dice+border_weighted")
+    data, found = preview(config, 4)
     run = training.Run(config)
     batch = run.batch(0, run.order(0)[:4])
-    assert len(pairs) == 4 and data.classes == run.data.classes
-    for n, (before, after) in enumerate(pairs):
+    assert len(found) == 4 and data.classes == run.data.classes
+    for n, (before, after, stressed) in enumerate(found):
         assert np.array_equal(before.image, run.train[int(batch.index[n])].image)
         assert np.array_equal(after.image, (batch.images[n] * 255).round().byte().permute(1, 2, 0).numpy())
         assert np.array_equal(after.mask, batch.masks[n].numpy())
+        assert np.array_equal(stressed, batch.targets["border 5"][n, 0].numpy())
+    assert 0.5 < max(stressed.max() for _, _, stressed in found) <= 1
 
 
 def test_a_preview_builds_no_network_and_needs_something_to_show(monkeypatch):
     monkeypatch.setattr("seglab.architectures.unet.UNet.build", None)
-    assert len(preview(tiny(techniques=["flip"]), 3)[1]) == 3
+    ((_, _, stressed), *others) = preview(tiny(techniques=["flip"]), 3)[1]
+    assert len(others) == 2 and stressed is None
     with pytest.raises(SeglabError, match="no technique that changes images is picked; these do: flip"):
         preview(tiny(techniques=["ema", "mixstyle"]), 3)
 

@@ -386,6 +386,8 @@ def test_a_preview_is_made_when_its_button_is_pressed_and_builds_no_network(monk
     small = {"train_images": 8, "val_images": 4, "size": 64}
     shown = pressed(Request(), *sent(form, "data", "streets", techniques=["flip", "cutmix"], **small))
     assert shown.count("<img") == 12 and "building" in shown and ">before<" in shown
+    stressed = pressed(Request(), *sent(form, "data", "streets", loss=["border_weighted"], techniques=[], **small))
+    assert stressed.count("<img") == 18 and ">stressed by the loss<" in stressed
     for techniques, words in ((["ema"], "no technique that changes images"), ([], "these do: flip"), (["x"], "no 'x'")):
         assert words.replace("'", "&#39;") in pressed(Request(), *sent(form, techniques=techniques))
     alone = sent(form, "run", "run", batch_size=1, techniques=["cutmix"])

@@ -32,6 +32,10 @@ class Sum(Loss):
     name = "sum"
     parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=8, description="the losses and their weights")]
 
+    @property
+    def stressed(self) -> str | None:
+        return next((name for part in self.parts if (name := part.loss.stressed)), None)
+
     def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
         return sum(part.weight * part.loss(logits, masks) for part in self.parts)
 

@@ -83,21 +83,19 @@ class BorderWeighted(Mapped, ClassWeighted):
     sigma: Annotated[float, Field(ge=0.5, le=50, description="how wide the weighted borders are, in pixels")] = 5.0
 
     def targets(self, sample: Sample) -> dict[str, np.ndarray]:
-        return {self.target: self.border(sample)[..., None]}
+        if sample.instances is None:
+            border = closeness(regions(sample.mask), self.sigma)
+        else:
+            border = closeness(sample.instances, self.sigma) * (sample.instances == 0)
+        return {self.stressed: border[..., None]}
 
     @property
-    def target(self) -> str:
+    def stressed(self) -> str:
         return f"border {self.sigma:g}"
-
-    def border(self, sample: Sample) -> np.ndarray:
-        """float32 (H, W): the exponential of each pixel of a sample."""
-        if sample.instances is None:
-            return closeness(regions(sample.mask), self.sigma)
-        return closeness(sample.instances, self.sigma) * (sample.instances == 0)
 
     def value(self, logits: Tensor, masks: Tensor, targets: dict[str, Tensor]) -> Tensor:
         costs = F.cross_entropy(logits.float(), masks, ignore_index=VOID, reduction="none")
-        weights = self.pixel_weights(masks) + self.w0 * targets[self.target][:, 0]
+        weights = self.pixel_weights(masks) + self.w0 * targets[self.stressed][:, 0]
         return per((costs * weights).sum(), labelled(masks))
 
 

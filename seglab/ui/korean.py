@@ -851,6 +851,7 @@ KOREAN: dict[str, str] = {
     "Preview the training images": "학습 이미지 미리보기",
     "before": "적용 전",
     "after": "적용 후",
+    "stressed by the loss": "손실이 강조하는 곳",
     "The first images of the first epoch, their masks over them. What is void has no colour and counts for nothing.": (
         "첫 에폭의 처음 몇 장에 마스크를 겹쳐 표시했습니다. 무시(void) 영역은 색을 칠하지 않으며 학습에서 제외됩니다."
     ),

@@ -230,13 +230,16 @@ PREVIEWED = 6  # training images
 
 
 def preview(config: RunConfig, lang: str) -> str:
-    """Training images with their masks over them, each beside what the techniques make of it."""
-    data, pairs = previewed(config, PREVIEWED)
-    pictures = [
-        [picture(draw.overlay(sample.image, sample.mask, data.colors, 0.4)) for sample in pair] for pair in pairs
-    ]
+    """Training images with their masks over them, each beside what the techniques make of it, and beside what the loss
+    stresses in that."""
+    data, found = previewed(config, PREVIEWED)
+    rows = []
+    for before, after, stressed in found:
+        light = [] if stressed is None else [draw.glowing(after.image, stressed)]
+        masked = [draw.overlay(sample.image, sample.mask, data.colors, 0.4) for sample in (before, after)]
+        rows.append([picture(each) for each in (*masked, *light)])
     classes = Markup(legend(data.classes, data.colors, lang))
-    return render("preview.html", lang, pairs=pictures, legend=classes)
+    return render("preview.html", lang, rows=rows, legend=classes)
 
 
 SURVEYED, SHOWN = 100, 6  # images that are looked at, and of those laid under their masks

@@ -213,7 +213,7 @@ def test_a_forward_hook_on_a_stage_changes_its_features():
             handle.remove()
 
 
-@pytest.mark.parametrize("encoder", ["lite0", "efficientnet-b0"])
+@pytest.mark.parametrize("encoder", ["lite0", "efficientnet-b0", "efficientnetv2_s"])
 @torch.no_grad()
 def test_drop_path_skips_blocks_in_training_only(encoder):
     net = built("eff_unet", encoder=encoder, width=4, drop_path=0.8).train()

@@ -21,6 +21,7 @@ from seglab.techniques.augmentation import (
     Crop,
     Elastic,
     Flip,
+    Invert,
     Noise,
     Rotate,
     Sharpness,
@@ -31,7 +32,7 @@ from tests.conftest import tiny
 
 TECHNIQUES = FAMILIES["techniques"].entries
 AUGMENTATIONS = {name: entry for name, entry in TECHNIQUES.items() if issubclass(entry, Augmentation)}
-COLORS = {"color", "contrast", "sharpness", "blur", "noise"}  # those that move nothing
+COLORS = {"color", "contrast", "invert", "sharpness", "blur", "noise"}  # those that move nothing
 CHANCES = [name for name, entry in TECHNIQUES.items() if "p" in entry.model_fields]
 
 
@@ -76,7 +77,7 @@ def test_image_mask_and_instances_stay_aligned(name, options, instances):
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_an_augmentation_is_the_same_for_the_same_seed_and_another_for_another(name):
-    hooks = AUGMENTATIONS[name](p=1.0 if name != "flip" else 0.5).start(None)
+    hooks = AUGMENTATIONS[name](p=0.5 if name in ("flip", "invert") else 1.0).start(None)
     rng = np.random.default_rng(0)
     sample = Sample(rng.integers(0, 255, (32, 48, 3), np.uint8), rng.integers(0, 5, (32, 48)).astype(np.uint8))
     first, again = (hooks.on_sample(sample, random(1)) for _ in range(2))
@@ -153,6 +154,11 @@ def test_contrast_is_that_of_pillow_within_its_limits():
     candidates = [ImageEnhance.Contrast(Image.fromarray(before.image)).enhance(factor) for factor in factors]
     found = [factors[nearest(after, candidates)] for after in drawn(Contrast(p=1, contrast=0.4), before)]
     assert min(found) < 0.9 and max(found) > 1.1
+
+
+def test_a_negative_is_what_is_left_to_white():
+    before = coded()
+    assert np.array_equal(Invert(p=1).start(None).on_sample(before, random(0)).image, 255 - before.image)
 
 
 def test_sharpness_of_an_eighth_is_pillow_s_filter():

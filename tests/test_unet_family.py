@@ -75,6 +75,7 @@ UNGUIDED = {"guidance": "none"}
     [
         ("unet", WIDE, (21, 3), 31_038_933),
         ("unet", WIDE | {"variant": "original"}, (2, 1), 31_030_658),
+        ("unet", WIDE | {"variant": "unpadded"}, (21, 3), 31_038_933),
         ("unet", WIDE | {"skip": "add"}, (21, 3), 27_905_493),
         ("unet", WIDE | {"skip": "none"}, (21, 3), 27_905_493),
         ("unet_vgg16", WIDE, (21, 3), 38_711_765),
@@ -98,6 +99,7 @@ def test_a_network_has_as_many_parameters_as_its_authors(name, options, shape, p
 
 
 OPTIONS = [
+    ("unet", {"variant": "unpadded", "depth": 3}),
     ("unet", {"variant": "original", "depth": 3}),
     ("unet", {"variant": "original", "depth": 2, "skip": "add"}),
     ("unet", {"variant": "original", "depth": 2, "skip": "none"}),
@@ -202,7 +204,7 @@ def test_the_overlap_tile_labels_the_image_and_nothing_else(depth):
 @torch.no_grad()
 def test_a_constant_image_looks_the_same_everywhere_only_where_its_border_is_mirrored():
     image = torch.rand(1, 3, 1, 1).expand(1, 3, 64, 96)
-    for variant, same in [("original", True), ("padded", False)]:
+    for variant, same in [("original", True), ("unpadded", True), ("padded", False)]:
         logits = built("unet", width=4, depth=3, variant=variant).eval()(image)
         tile = logits[..., :8, :8]  # up-convolutions treat the pixels of such a tile differently, but all tiles alike
         assert torch.allclose(logits, tile.repeat(1, 1, 8, 12), atol=1e-5) == same
@@ -229,6 +231,24 @@ def test_the_original_drops_out_at_the_end_of_the_contracting_path():
     images = torch.randn(1, 3, 64, 64)
     assert not torch.equal(net.train()(images), net(images))
     assert torch.equal(net.eval()(images), net(images))
+
+
+def test_the_unpadded_unet_is_the_padded_one_without_its_padding():
+    unpadded, padded = (built("unet", width=4, depth=2, variant=variant).eval() for variant in ("unpadded", "padded"))
+    unpadded.net.load_state_dict(padded.state_dict())
+    for each in padded.modules():
+        if isinstance(each, nn.Conv2d):
+            each.padding = (0, 0)
+    # two convolutions cost 4 pixels: what of the whole image is seen is 4 + 2 x 4 + 4 x 4 + 2 x 4 + 4 larger
+    images = torch.randn(1, 3, 64, 64)
+    x = torch.from_numpy(np.pad(images.numpy(), [(0, 0), (0, 0), (20, 20), (20, 20)], mode="reflect"))
+    shallow = []
+    for number, stage in enumerate(padded.stages()):
+        x = stage(F.max_pool2d(x, 2) if number else x)
+        shallow.append(x)
+    for up, decode, features, cut in zip(padded.up, padded.decoder, shallow[1::-1], (4, 16), strict=True):
+        x = decode(torch.cat([features[..., cut:-cut, cut:-cut], up(x)], 1))
+    torch.testing.assert_close(unpadded(images), padded.classifier(x))
 
 
 def test_without_skips_the_unet_is_the_encoder_decoder():

@@ -23,6 +23,7 @@ ENCODERS = {
     "mobilenet_v2_050": "tu-mobilenetv2_050",
     "mobilenet_v2": "mobilenet_v2",
     "lite0": LITE0,
+    **{f"efficientnetv2_{size}": f"tu-tf_efficientnetv2_{size}" for size in "sml"},
     **{name: name for name in (f"efficientnet-b{size}" for size in range(8))},
     **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101")},
     "xception65": "tu-xception65",
@@ -119,7 +120,8 @@ class EffUNet(OverEncoder):
     The weights of its small relative Lite0 are installed with seglab: pretrained works there without a network.
 
     Source: Baheti et al. 2020, https://doi.org/10.1109/CVPRW50498.2020.00187, figure 1; encoder: Tan and Le 2019,
-    https://arxiv.org/abs/1905.11946, table 1.
+    https://arxiv.org/abs/1905.11946, table 1; its second version: Tan and Le 2021, https://arxiv.org/abs/2104.00298,
+    table 4.
     """
 
     name = "eff_unet"
@@ -137,8 +139,11 @@ class EffUNet(OverEncoder):
             "efficientnet-b5",
             "efficientnet-b6",
             "efficientnet-b7",
+            "efficientnetv2_s",
+            "efficientnetv2_m",
+            "efficientnetv2_l",
         ],
-        Field(description="EfficientNet's size; Lite0 is B0 without its attention to channels"),
+        Field(description="EfficientNet's version and size; Lite0 is B0 without its attention to channels"),
     ] = "lite0"
     width: Halved = 8
     drop_path: Annotated[
@@ -147,10 +152,11 @@ class EffUNet(OverEncoder):
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         options: dict[str, Any] = {"decoder_channels": halving(self.width)}
-        if self.encoder == "lite0":
+        timms = smp_name(self.encoder).startswith("tu-")
+        if timms:
             options["drop_path_rate"] = self.drop_path
         net = network("Unet", self.encoder, num_classes, in_channels, **options)
-        if self.encoder != "lite0":
+        if not timms:
             net.encoder._drop_connect_rate = self.drop_path
         return net
 

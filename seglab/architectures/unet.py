@@ -39,7 +39,8 @@ class UNet(Architecture):
 
     The padded variant has batch norm and keeps the image's size, as is usual today. The original one is the paper's:
     convolutions with a bias and no norm that shrink the map, dropout on the two deepest stages, skips cut to the
-    decoder's size; it sees more than the image, mirrored at its borders, so that all of the image is labelled.
+    decoder's size; it sees more than the image, mirrored at its borders, so that all of the image is labelled. The
+    unpadded one is between the two: the paper's convolutions with batch norm, without dropout.
     Adding skips instead of concatenating them leaves the decoder as large as without any.
 
     Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, fig. 1 and 2; the place of the dropout as in the
@@ -53,14 +54,20 @@ class UNet(Architecture):
     width: Width = 16
     depth: Depth = 4
     variant: Annotated[
-        Literal["padded", "original"],
-        Field(description="padded convolutions and batch norm, or the original of 2015 on a mirrored border"),
+        Literal["padded", "unpadded", "original"],
+        Field(
+            description="padded convolutions and batch norm; unpadded ones on a mirrored border; or the original of "
+            "2015, without norm"
+        ),
     ] = "padded"
     skip: Annotated[Skip, Field(description="how the decoder gets the encoder's features")] = "concat"
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         if self.variant == "original":
             return OverlapTile(original(in_channels, num_classes, self.width, self.depth, self.skip), self.depth)
+        if self.variant == "unpadded":
+            net = symmetric(in_channels, num_classes, self.width, self.depth, self.skip, padding=0)
+            return OverlapTile(net, self.depth)
         return symmetric(in_channels, num_classes, self.width, self.depth, self.skip)
 
 
@@ -217,11 +224,12 @@ def centre(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return maps[..., top : top + size[0], left : left + size[1]]
 
 
-def symmetric(in_channels: int, num_classes: int, width: int, depth: int, skip: Skip) -> SkipNet:
+def symmetric(in_channels: int, num_classes: int, width: int, depth: int, skip: Skip, padding: int = 1) -> SkipNet:
     """A SkipNet of `depth` + 1 stages, two convolutions each, the channels doubling from `width`."""
     widths = [width << stage for stage in range(depth + 1)]
-    stages = [convolutions(before, after) for before, after in zip([in_channels, *widths], widths, strict=False)]
-    return SkipNet(Encoder(*stages), widths, num_classes, skip)
+    pairs = zip([in_channels, *widths], widths, strict=False)
+    stages = [convolutions(before, after, padding=padding) for before, after in pairs]
+    return SkipNet(Encoder(*stages), widths, num_classes, skip, padding=padding)
 
 
 def original(in_channels: int, num_classes: int, width: int, depth: int, skip: Skip) -> SkipNet:

@@ -152,6 +152,20 @@ class Contrast(Augmentation):
         return A.ColorJitter(brightness=same, contrast=contrast, saturation=same, hue=(0.0, 0.0), p=1)
 
 
+class Invert(Augmentation):
+    """Turns the picture into its negative: dark becomes light, and each colour its opposite.
+
+    Source: albumentations.InvertImg.
+    """
+
+    name = "invert"
+
+    def transform(self, height: int, width: int) -> Any:
+        import albumentations as A
+
+        return A.InvertImg(p=1)
+
+
 class Sharpness(Augmentation):
     """Makes edges and grain stand out, as an over-sharpened photograph does; brightness stays.
 

@@ -603,8 +603,8 @@ KOREAN: dict[str, str] = {
     "MobileNetV2 with 0.35 of its channels (without ImageNet weights), 0.5, or all of them": (
         "채널 수가 0.35배(ImageNet 가중치 없음), 0.5배 또는 그대로인 MobileNetV2"
     ),
-    "EfficientNet's size; Lite0 is B0 without its attention to channels": (
-        "EfficientNet의 크기, lite0은 b0에서 채널 어텐션을 뺀 것"
+    "EfficientNet's version and size; Lite0 is B0 without its attention to channels": (
+        "EfficientNet의 버전과 크기, lite0은 b0에서 채널 어텐션을 뺀 것"
     ),
     "smp's name of an encoder, such as resnet34, or timm's with tu- before it": (
         "smp의 인코더 이름(예: resnet34), timm의 인코더는 이름 앞에 tu-를 붙임"
@@ -616,8 +616,9 @@ KOREAN: dict[str, str] = {
     "what turns the encoder's features into logits": "인코더의 특징을 클래스별 점수(로짓)로 바꾸는 부분",
     "the U-Net's decoder, or TernausNet's": "U-Net의 디코더 또는 TernausNet의 디코더",
     "variant": "버전 (variant)",
-    "padded convolutions and batch norm, or the original of 2015 on a mirrored border": (
-        "padded는 패딩 합성곱과 배치 정규화, original은 테두리를 거울처럼 반사해 채우는 2015년 원본"
+    "padded convolutions and batch norm; unpadded ones on a mirrored border; or the original of 2015, without norm": (
+        "padded는 패딩 합성곱과 배치 정규화, unpadded는 테두리를 거울처럼 반사해 채우고 패딩 없이 합성곱, original은 "
+        "여기서 배치 정규화도 없는 2015년 원본"
     ),
     "skip": "스킵 연결 (skip)",
     "how the decoder gets the encoder's features": "인코더의 특징을 디코더에 전달하는 방식",
@@ -748,6 +749,9 @@ KOREAN: dict[str, str] = {
     "Changes brightness, contrast, saturation and hue.": "밝기, 대비, 채도, 색조를 바꿉니다.",
     "p": "적용 확률 (p)",
     "share of the samples that are changed": "데이터 증강을 적용할 샘플의 비율",
+    "Turns the picture into its negative: dark becomes light, and each colour its opposite.": (
+        "이미지를 네거티브로 바꿉니다. 어두운 곳은 밝아지고 모든 색은 반대 색이 됩니다."
+    ),
     "degrees": "회전 각도 (degrees)",
     "largest angle, to either side": "양방향 최대 회전 각도(도)",
     "smallest": "최소 면적 비율 (smallest)",

@@ -265,12 +265,18 @@ def test_tables_of_other_tools_are_read(tmp_path, file, text):
         ("nothing\n", "line 1 is no class"),
         ("sky: 1,2,3\n", "colors.txt: names too few classes: 1"),
         ("", "colors.txt: names too few classes: 0"),
+        ("".join(f"c{n}: {n % 256},{n // 256},7\n" for n in range(256)), "256 were given; allowed: up to 255"),
+        (f"sky: {'1' * 5000},2,3\n", "line 1 is no class"),
+        (f"sky{' ' * 20_000}x\n", "line 1 is no class"),
+        (f"{'s' * 101}: 1,2,3\nroad: 1,2,4\n", "sss… is too long; allowed: up to 100 characters"),
     ],
 )
 def test_a_table_that_cannot_be_understood_is_reported(tmp_path, text, reason):
     paint(tmp_path)
     (tmp_path / "colors.txt").write_text(text)
+    began = time.monotonic()
     assert reason in "; ".join(str(problem) for _, problem in report(tmp_path).rows)
+    assert time.monotonic() - began < 2
     with pytest.raises(SeglabError):
         Folder(root=tmp_path).open()
 

@@ -31,6 +31,7 @@ LINES = [
         r"(?P<name>.+?)\s+(?P<r>\d+)\s+(?P<g>\d+)\s+(?P<b>\d+)",
     )
 ]
+LONGEST = 1000  # characters of a line; the last pattern's time grows with their square
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,24 @@ class Table:
 
     def ids(self, pixels: np.ndarray, file: str) -> np.ndarray:
         """The class ids uint8 (H, W) of a mask's colours uint8 (H, W, 3); raises SeglabError for unknown ones."""
-        known = _codes(np.array(self.colors + self.void, np.uint8))
-        order = np.argsort(known)
-        values = np.array([*range(len(self.colors)), *[VOID] * len(self.void)], np.uint8)[order]
+        known = np.full(2**24, -1, np.int16)
+        known[_codes(np.array(self.colors + self.void, np.uint8))] = [
+            *range(len(self.colors)),
+            *[VOID] * len(self.void),
+        ]
         codes = _codes(pixels)
-        places = np.searchsorted(known[order], codes).clip(max=len(known) - 1)
-        strange = codes[known[order][places] != codes]
-        if len(strange):
-            found, counts = np.unique(strange, return_counts=True)
+        ids = known[codes]
+        if (ids < 0).any():
+            found, counts = np.unique(codes[ids < 0], return_counts=True)
             first = [(code >> 16, code >> 8 & 255, code & 255) for code in found[np.argsort(-counts)].tolist()]
             raise SeglabError(
                 "{file}: {count} pixels have colours that are not in {table}: {colors}",
                 file=file,
-                count=len(strange),
+                count=counts.sum(),
                 table=self.file,
                 colors=few(first),
             )
-        return values[places]
+        return ids.astype(np.uint8)
 
 
 def read_table(root: Path) -> Table | None:
@@ -81,7 +83,8 @@ def read_table(root: Path) -> Table | None:
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#") or re.fullmatch(r"name,\s*r,\s*g,\s*b\s*", line, re.IGNORECASE):
             continue
-        match = next((found for pattern in LINES if (found := pattern.fullmatch(line.strip()))), None)
+        matches = (pattern.fullmatch(line.strip()) for pattern in LINES if len(line) <= LONGEST)
+        match = next(filter(None, matches), None)
         color = tuple(int(match[part]) for part in "rgb") if match else ()
         if not match or max(color) > 255:
             raise SeglabError(
@@ -105,6 +108,8 @@ def read_table(root: Path) -> Table | None:
         raise SeglabError(
             "{file}: names too few classes: {count}; at least 2 are needed", file=file, count=len(classes)
         )
+    if len(classes) > VOID:
+        raise SeglabError("class names: {count} were given; allowed: up to {most}", count=len(classes), most=VOID)
     return Table(
         file=file,
         classes=tuple(name for name, _ in classes),
@@ -115,5 +120,5 @@ def read_table(root: Path) -> Table | None:
 
 def _codes(pixels: np.ndarray) -> np.ndarray:
     """Colours uint8 (..., 3) as one number each."""
-    red, green, blue = np.moveaxis(pixels.astype(np.uint32), -1, 0)
-    return red << 16 | green << 8 | blue
+    red, green, blue = np.moveaxis(pixels, -1, 0)
+    return red.astype(np.int32) << 16 | green.astype(np.int32) << 8 | blue

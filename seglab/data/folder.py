@@ -32,6 +32,7 @@ from seglab.data.pairs import Pair, Root, alone, few, held_out, listed, located,
 from seglab.entry import Dataset, SeglabError
 
 MOST_CLASSES = 255  # ids 0 to 254
+LONGEST = 100  # characters of a class name
 MANY_CLASSES = 64  # so many classes without a name are more likely shades of grey
 CLEARLY = 24  # two colours closer than this, summed over RGB, look the same in an overlay
 
@@ -268,6 +269,10 @@ def _class_names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(printable(name.strip()) for name in classes)
     if "" in names:
         raise SeglabError("class names: the name of class {index} is empty", index=names.index(""))
+    if longest := next((name for name in names if len(name) > LONGEST), ""):
+        raise SeglabError(
+            "class names: {name} is too long; allowed: up to {most} characters", name=f"{longest[:20]}…", most=LONGEST
+        )
     if len(set(names)) < len(names):
         raise SeglabError("class names: {name} stands there twice", name=Counter(names).most_common(1)[0][0])
     if len(names) > MOST_CLASSES:

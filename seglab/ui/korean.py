@@ -1192,6 +1192,9 @@ KOREAN: dict[str, str] = {
     "class names by id; without them, a colour table's, those in classes.txt, or class 0, class 1": (
         "ID 순으로 나열한 클래스 이름, 지정하지 않으면 색상표나 classes.txt의 이름, 둘 다 없으면 class 0, class 1"
     ),
+    "class names: {name} is too long; allowed: up to {most} characters": (
+        "클래스 이름: {name}이(가) 너무 깁니다. {most}자 이하여야 합니다."
+    ),
     "PASCAL VOC 2012: photographs of everyday things, 20 classes and background, in the customary split.": (
         "PASCAL VOC 2012: 일상 사물을 찍은 사진입니다. 클래스는 20개와 배경이고 널리 쓰이는 분할을 따릅니다."
     ),

@@ -6,8 +6,10 @@ who sees the folder's name somewhere cannot use the upload.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+import math
 import os
 import re
 import secrets
@@ -23,18 +25,21 @@ from pathlib import Path, PurePosixPath
 from seglab import runs
 from seglab.data.colors import TABLES
 from seglab.data.folder import report
-from seglab.data.images import SUFFIXES, printable
+from seglab.data.images import SUFFIXES, printable, size_of
 from seglab.data.pairs import refuse_wrong
 from seglab.entry import SeglabError
 
 MOST_ENTRIES = 2000
 MOST_BYTES = 300 * 2**20  # of one upload, unpacked
+MOST_MEGAPIXELS = 512  # of 2**20 pixels, of all its pictures together: a few kilobytes may hold 16 of them
 MOST_RATIO = 200  # a photograph hardly shrinks; a mask may, but not to less than this
 MOST_DEPTH = 12  # folders within folders
 MOST_KEPT = 2 * 2**30  # bytes of all uploads together
 KEEP_SECONDS = 24 * 3600  # after an upload was last used
 CHUNK = 1 << 18
 LISTS = ("classes.txt", *TABLES)
+SPLIT = (("train",), ("val",))  # folders of images and masks, where there are any
+DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, ValueError, IndexError)
 PASSED_OVER = re.compile(r"(^|/)(__MACOSX/|\.|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
@@ -50,20 +55,17 @@ def take(file: Path | str) -> str:
 
     Raises SeglabError for anything that is wrong, its `each` with every wrong file; nothing is kept then.
     """
-    sweep()
-    if sum(path.stat().st_size for path in home().rglob("*") if path.is_file()) > MOST_KEPT:
-        raise SeglabError("there is no room for more uploads at the moment; try again tomorrow")
     reference = secrets.token_hex(16)
-    home().mkdir(parents=True, exist_ok=True)
     beside = home() / f".{secrets.token_hex(8)}"
-    beside.mkdir(mode=0o700)
     try:
+        sweep()
+        if sum(path.stat().st_size for path in home().rglob("*") if path.is_file()) > MOST_KEPT:
+            raise SeglabError("there is no room for more uploads at the moment; try again tomorrow")
+        beside.mkdir(mode=0o700, parents=True)
         named = unpack(Path(file), beside)
-        found = report(beside)
-        refuse_wrong(Path("zip"), [renamed(problem, named) for _, problem in found.rows])
+        refuse_huge(beside)
+        refuse_wrong(Path("zip"), [renamed(problem, named) for _, problem in report(beside).rows])
         os.replace(beside, folder_of(reference))
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise SeglabError("the zip is damaged or packed in an unusual way; pack it again") from error
     except OSError as error:
         raise SeglabError("the zip cannot be unpacked: {reason}", reason=error.strerror or "?") from error
     finally:
@@ -114,16 +116,21 @@ def unpack(file: Path, target: Path) -> dict[str, str]:
     Nothing is believed: neither names nor sizes, and no entry is written where the zip wants it.
     """
     named: dict[str, str] = {}
-    with zipfile.ZipFile(file) as archive:
-        entries = [(name_of(entry), entry) for entry in accepted(archive.infolist())]
-        entries = [(name, entry) for name, entry in entries if not PASSED_OVER.search(name)]
-        refuse_twice([name for name, _ in entries])
-        chosen = placed([name for name, _ in entries])
-        for name, entry in entries:
-            if name in chosen:
-                place = chosen[name]
-                named[place] = printable(name)
-                write(archive, entry, target / place, name)
+    count = file.read_bytes().count(b"PK\1\2")  # before Python makes an object of each
+    if count > MOST_ENTRIES:
+        raise SeglabError("the zip has {count} entries; allowed: {most}", count=count, most=MOST_ENTRIES)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = accepted([entry for entry in archive.infolist() if not entry.is_dir()])
+            refuse_twice([name for name, _ in entries])
+            chosen = placed([name for name, _ in entries])
+            for name, entry in entries:
+                if name in chosen:
+                    place = chosen[name]
+                    named[place] = printable(name)
+                    write(archive, entry, target / place, name)
+    except DAMAGED as error:
+        raise SeglabError("the zip is damaged or packed in an unusual way; pack it again") from error
     for kind in ("images", "masks"):  # so that a partner that is missing is called by its name too
         for place, name in list(named.items()):
             if place.startswith(("images/", "masks/")):
@@ -132,11 +139,24 @@ def unpack(file: Path, target: Path) -> dict[str, str]:
     return named
 
 
-def accepted(entries: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """The files among the entries; raises SeglabError for too many, too large ones, and such as no honest zip has."""
-    if len(entries) > MOST_ENTRIES:
-        raise SeglabError("the zip has {count} entries; allowed: {most}", count=len(entries), most=MOST_ENTRIES)
-    files = [entry for entry in entries if not entry.is_dir()]
+def refuse_huge(folder: Path) -> None:
+    """Raises SeglabError where the pictures would take minutes to decode; what is no picture is told later."""
+    total = 0
+    for path in folder.rglob("*.*"):
+        if path.suffix in SUFFIXES:
+            with contextlib.suppress(SeglabError):
+                total += math.prod(size_of(path))
+    if total > MOST_MEGAPIXELS * 2**20:
+        raise SeglabError(
+            "the pictures of the zip have {size} megapixels together; allowed: {most}",
+            size=total // 2**20,
+            most=MOST_MEGAPIXELS,
+        )
+
+
+def accepted(files: Sequence[zipfile.ZipInfo]) -> list[tuple[str, zipfile.ZipInfo]]:
+    """The files with their names, litter left out; raises SeglabError for too large ones, and such as no honest zip
+    has."""
     total = sum(entry.file_size for entry in files)
     if total > MOST_BYTES:
         raise SeglabError(
@@ -145,8 +165,9 @@ def accepted(entries: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
             most=MOST_BYTES // 2**20,
         )
     end = 0
-    for entry in sorted(files, key=lambda entry: entry.header_offset):
-        name = printable(entry.orig_filename)[:200]
+    named = [(name_of(entry), entry) for entry in files]
+    for name, entry in sorted(named, key=lambda each: each[1].header_offset):
+        name = printable(name)[:200]
         if entry.header_offset < end:
             raise SeglabError("{file}: lies over another entry of the zip", file=name)
         end = entry.header_offset + 30 + entry.compress_size  # a header has at least 30 bytes
@@ -161,7 +182,7 @@ def accepted(entries: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
             raise SeglabError(
                 "{file}: grows more than {most} times when unpacked; no picture does", file=name, most=MOST_RATIO
             )
-    return files
+    return [(name, entry) for name, entry in named if not PASSED_OVER.search(name)]
 
 
 def name_of(entry: zipfile.ZipInfo) -> str:
@@ -214,10 +235,18 @@ def placed(names: Sequence[str]) -> dict[str, str]:
     chosen = {}
     for name, (kind, *between, last) in ((name, parts) for name, parts in inner.items() if len(parts) > 1):
         stem, suffix = os.path.splitext(last)
-        if kind.casefold() in ("images", "masks") and suffix.lower() in SUFFIXES:
-            part = tuple(each.casefold() for each in between)
-            if part in ((), ("train",), ("val",)):
-                pictures[name] = kind.casefold(), (*part, stem), suffix.lower()
+        part = tuple(each.casefold() for each in between)
+        if kind.casefold() in ("images", "masks") and suffix.lower() in SUFFIXES and part != ("test",):
+            pictures[name] = kind.casefold(), (*part, stem), suffix.lower()
+    parts = {key[:-1] for _, key, _ in pictures.values()}
+    read = SPLIT if parts & set(SPLIT) else ((),)
+    for name, (_, key, _) in pictures.items():
+        if key[:-1] not in read:
+            raise SeglabError(
+                "{file}: is in a folder that is not looked into; pictures are in images and masks, or all in their "
+                "folders train and val",
+                file=printable(name)[:200],
+            )
     numbers = {key: n for n, key in enumerate(sorted({key for _, key, _ in pictures.values()}), 1)}
     for name, (kind, key, suffix) in pictures.items():
         chosen[name] = "/".join((kind, *key[:-1], f"{numbers[key]:04}{suffix}"))

@@ -113,6 +113,9 @@ def test_korean_names_without_the_mark_for_utf_8_are_understood(tmp_path, encodi
             content = content[: start + place] + struct.pack("<H", flags) + content[start + place + 2 :]
     path.write_bytes(content)
     assert "images/\ud558\ub298" in refused(path)
+    start = content.rfind(b"PK\1\2") + 8  # the mark of encryption
+    path.write_bytes(content[:start] + b"\1" + content[start + 1 :])
+    assert "images/\ud558\ub298" in refused(path)
 
 
 def test_what_is_wrong_is_told_with_the_names_in_the_zip(tmp_path):
@@ -179,6 +182,37 @@ def test_bombs_are_refused_before_they_are_unpacked(tmp_path):
     assert time.monotonic() - began < 10
 
 
+def test_more_entries_than_allowed_are_refused_before_python_reads_them(tmp_path):
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, *[0] * 6) + b"a"
+    content = entry * 500_000  # 22 MB
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(content), 0, 0)
+    (tmp_path / "mine.zip").write_bytes(content + end)
+    began = time.monotonic()
+    assert "500000 entries; allowed: 2000" in refused(tmp_path / "mine.zip")
+    assert time.monotonic() - began < 2
+
+
+def test_pictures_that_are_huge_together_are_refused_before_they_are_decoded(tmp_path):
+    huge = png(np.zeros((4096, 4096), np.uint8))
+    assert len(huge) < 20_000
+    path = tmp_path / "mine.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for n in range(40):
+            archive.writestr(f"images/{n}.png", huge)
+    began = time.monotonic()
+    assert "640 megapixels together; allowed: 512" in refused(path)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("names", [("images/more/e.png", "masks/more/e.png"), ("images/train/e.png",)])
+def test_pictures_that_nothing_would_read_are_named(tmp_path, names):
+    assert "is in a folder that is not looked into" in refused(
+        packed(tmp_path / "mine.zip", GOOD | dict.fromkeys(names, IMAGE))
+    )
+    test = {f"{kind}/test/z.png": IMAGE for kind in ("images", "masks")}
+    assert uploads.take(packed(tmp_path / "mine.zip", GOOD | test))
+
+
 def test_entries_that_lie_over_each_other_are_refused(tmp_path):
     path = packed(tmp_path / "mine.zip", GOOD)
     with zipfile.ZipFile(path, "a") as archive:
@@ -210,6 +244,17 @@ def test_encrypted_and_unusually_packed_zips_are_refused(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("images/a.png", IMAGE)
     assert "unusual" in refused(path)
+
+
+def test_names_that_python_cannot_read_are_refused(tmp_path):
+    path = packed(tmp_path / "mine.zip", GOOD | {"images/\ud558.png": IMAGE})
+    path.write_bytes(path.read_bytes().replace("\ud558".encode(), b"\xff\xfe\xfd"))  # marked as UTF-8
+    assert "damaged" in refused(path)
+    content = bytearray(packed(path, GOOD).read_bytes())
+    start = content.find(b"PK\1\2") + 28  # of the length of the first name
+    content[start : start + 2] = b"\0\0"
+    path.write_bytes(content)
+    assert "damaged" in refused(path)
 
 
 def test_what_is_no_zip_is_refused(tmp_path):

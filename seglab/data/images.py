@@ -55,6 +55,12 @@ def read_photo(source: Path | str | bytes, name: str | None = None, most: int = 
         return photo
 
 
+def size_of(source: Path | str | bytes, name: str | None = None) -> tuple[int, int]:
+    """The (width, height) that an image's header tells."""
+    with _opened(source, name or _called(source)) as image:
+        return image.size
+
+
 def read_mask(source: Path | str | bytes, name: str | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """A mask's class ids, uint8 (H, W), and its palette, uint8 (n, 3), or None where it has none.
 
@@ -114,9 +120,7 @@ def refuse_other_size(photo: np.ndarray, ids: np.ndarray, image: Path, mask: Pat
         "image_width": photo.shape[1],
         "image_height": photo.shape[0],
     }
-    with _opened(image, found["image"]) as header:
-        stored = header.size
-    if stored == ids.shape[::-1]:
+    if size_of(image, found["image"]) == ids.shape[::-1]:
         raise SeglabError(
             "{file}: {width} x {height} pixels, but {image} is shown turned, as its EXIF orientation says, with "
             "{image_width} x {image_height}; turn the mask too, or save the photograph without EXIF",

@@ -1326,6 +1326,14 @@ KOREAN: dict[str, str] = {
     "the zip has {size} MB when unpacked; allowed: {most} MB": (
         "zip 파일을 풀면 {size}MB입니다. {most}MB까지 허용됩니다."
     ),
+    "the pictures of the zip have {size} megapixels together; allowed: {most}": (
+        "zip 파일의 이미지를 모두 합하면 {size}메가픽셀입니다. {most}메가픽셀까지 허용됩니다."
+    ),
+    "{file}: is in a folder that is not looked into; pictures are in images and masks, or all in their "
+    "folders train and val": (
+        "{file}: 읽지 않는 폴더에 있습니다. 이미지는 images와 masks 바로 아래에 두거나, 모두 그 아래의 train, val "
+        "폴더에 두세요."
+    ),
     "{file}: lies over another entry of the zip": ("{file}: zip 안의 다른 항목과 겹쳐 있습니다."),
     "{file}: is encrypted; pack the zip without a password": ("{file}: 암호화되어 있습니다. 비밀번호 없이 압축하세요."),
     "{file}: is packed in an unusual way; use the usual deflate": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -83,9 +84,17 @@ def test_a_polygon_is_as_large_as_pycocotools_draws_it():
     assert abs(whole([[*star, 23.6, 24.3]], 64, 64).sum() - 1104) <= 0.01 * 1104  # cv2.fillPoly alone: 1254
 
 
-def test_a_very_large_polygon_needs_little_memory_and_is_right():
-    found = whole([[0, 0, 6000, 0, 6000, 4000, 0, 4000]], 4000, 6000)
-    assert found.all()
+def test_very_large_outlines_need_little_memory_and_are_right():
+    tracemalloc.start()
+    _, _, found = covered([[0, 0, 6000, 0, 6000, 4000, 0, 4000]], 4000, 6000)
+    assert found.all() and tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    one = {"size": [4000, 4000], "counts": [4000 * 2000 + 7, 2, 3998, 2, 4000 * 1999 - 9]}  # two columns, two rows
+    before = tracemalloc.get_traced_memory()[0]
+    drawn = [covered(one, 4000, 4000) for _ in range(10)]
+    assert tracemalloc.get_traced_memory()[0] - before < 10_000
+    tracemalloc.stop()
+    assert [part.tolist() if n == 2 else part for n, part in enumerate(drawn[0])] == [7, 2000, [[True] * 2] * 2]
+    assert whole({"size": [3, 4], "counts": [12]}, 3, 4).sum() == 0
 
 
 def test_classes_follow_the_ids_after_background_and_smaller_things_lie_on_top(tmp_path):
@@ -174,6 +183,32 @@ def test_a_category_called_background_is_class_0(tmp_path):
     assert sample.mask.sum() == (sample.instances > 0).sum() == 8 and sample.mask[2, 3] == sample.instances[2, 3] == 0
 
 
+def test_two_images_with_one_id_are_refused(tmp_path):
+    write(tmp_path, "val", [])
+    write(tmp_path, "train", [{"segmentation": SQUARE}])
+    content = json.loads((tmp_path / "train.json").read_text())
+    content["images"][1]["id"] = 0  # the outlines would be drawn into both
+    (tmp_path / "train.json").write_text(json.dumps(content))
+    with pytest.raises(SeglabError, match=r"train\.json: two images have the id 0"):
+        Coco(root=tmp_path).open()
+
+
+def test_pictures_in_both_files_are_warned_of(tmp_path):
+    assert opened(tmp_path, {"segmentation": SQUARE}).notes == ()
+    (tmp_path / "val_2.png").write_bytes((tmp_path / "train_0.png").read_bytes())
+    (note,) = Coco(root=tmp_path).open().notes
+    assert "both training and validation: 1, such as val_2.png" in str(note)
+
+
+def test_a_validation_file_may_be_given_alone(tmp_path):
+    write(tmp_path, "train", [])
+    write(tmp_path, "mine", [], count=5)
+    data = Coco(root=tmp_path, val_file="mine.json").open()
+    assert data.search.names + data.val.names == tuple(f"mine_{number}.png" for number in range(5))
+    with pytest.raises(SeglabError, match=r"^gone\.json cannot be read: No such file or directory$"):
+        Coco(root=tmp_path, val_file="gone.json").open()
+
+
 def test_two_files_with_different_categories_are_refused(tmp_path):
     write(tmp_path, "val", [], categories=((7, "bag"), (3, "cup")))
     write(tmp_path, "train", [])
@@ -181,7 +216,7 @@ def test_two_files_with_different_categories_are_refused(tmp_path):
         Coco(root=tmp_path).open()
 
 
-@pytest.mark.parametrize("name", ["/etc/hostname", "../outside.png", "..\\outside.png", "nul\0"])
+@pytest.mark.parametrize("name", ["x" * 300 + ".png", "/etc/hostname", "../outside.png", "..\\outside.png", "nul\0"])
 def test_an_image_outside_of_the_folder_is_not_taken(tmp_path, name):
     root = tmp_path / "data"
     write(root, "train", [])
@@ -201,6 +236,11 @@ def test_an_image_outside_of_the_folder_is_not_taken(tmp_path, name):
         ("[]", "there is no list of images"),
         ('{"images": [3]}', "there is no list of images"),
         ('{"images": [], "annotations": [], "categories": [{"id": 1}]}', "no id or no name"),
+        (
+            '{"images": [], "annotations": [], "categories": [{"id": [1], "name": "a"}, {"id": [1], "name": "b"}]}',
+            "two categories have the id .1.",
+        ),
+        ("[" * 100_000, "train.json cannot be read: maximum recursion"),
         ('{"images": [], "annotations": [], "categories": []}', "0 categories; allowed: 1 to 254"),
     ],
 )

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,7 +18,7 @@ from pydantic import Field
 from seglab.data.base import Data, Sample, Split
 from seglab.data.folder import MOST_CLASSES, distinct_colors
 from seglab.data.images import printable, read_photo, relative
-from seglab.data.pairs import Root, collected, held_out, located, refuse_wrong, sha
+from seglab.data.pairs import Root, collected, few, held_out, located, refuse_wrong, sha
 from seglab.entry import Dataset, SeglabError
 
 KNOWN = (  # where the two JSON files are usually called what
@@ -82,9 +83,11 @@ class Coco(Dataset):
             pictures = [
                 [picture for picture in pictures[0] if (picture.name in chosen) == each] for each in (False, True)
             ]
+        learned, validated = (_split(root, each) for each in pictures)
         return Data.halved(
-            train=_split(root, pictures[0]),
-            val=_split(root, pictures[1]),
+            train=learned,
+            val=validated,
+            notes=_leaks(learned, validated),
             classes=(BACKGROUND, *names),
             colors=((0, 0, 0), *distinct_colors(len(names))),
         )
@@ -94,7 +97,8 @@ class Coco(Dataset):
         if self.train_file:
             return root / self.train_file, root / self.val_file if self.val_file else None
         for train, val in KNOWN:
-            if (root / train).is_file() and (val is None or (root / val).is_file()):
+            val = self.val_file or val
+            if (root / train).is_file() and (self.val_file or val is None or (root / val).is_file()):
                 return root / train, root / val if val else None
         raise SeglabError(
             "{folder}: none of the usual JSON files is there ({names}); give --data.train_file",
@@ -131,8 +135,9 @@ def _read_json(path: Path, root: Path) -> dict[str, list[dict[str, Any]]]:
     file = _below(path, root)
     try:
         given = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SeglabError("{file} cannot be read: {reason}", file=file, reason=error) from None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SeglabError("{file} cannot be read: {reason}", file=file, reason=reason) from None
     parts = {}
     for part in ("images", "annotations", "categories"):
         parts[part] = given.get(part) if isinstance(given, dict) else None
@@ -152,7 +157,7 @@ def _categories(parts: dict[str, list], file: str) -> list[tuple[Any, str]]:
     except (KeyError, TypeError) as error:
         raise SeglabError("{file}: a category has no id or no name", file=file) from error
     for place, what in ((0, "id"), (1, "name")):
-        values = Counter(category[place] for category in found)
+        values = Counter(str(category[place]) for category in found)
         if values and values.most_common(1)[0][1] > 1:
             raise SeglabError(
                 "{file}: two categories have the {what} {value}",
@@ -179,7 +184,10 @@ def _pictures(root: Path, path: Path, parts: dict[str, list], labels: dict[str, 
             wrong.append(
                 SeglabError("{file}: image {id} has no file_name, height or width", file=file, id=repr(image.get("id")))
             )
-        sizes[repr(image.get("id"))] = size
+        number = repr(image.get("id"))
+        if number in sizes:
+            wrong.append(SeglabError("{file}: two images have the id {id}", file=file, id=number))
+        sizes[number] = size
     for given in parts["annotations"]:
         image, number = repr(given.get("image_id")), repr(given.get("id"))
         label, outline = labels.get(repr(given.get("category_id"))), given.get("segmentation")
@@ -224,11 +232,11 @@ def _pictures(root: Path, path: Path, parts: dict[str, list], labels: dict[str, 
 def _image(root: Path, path: Path, name: str) -> Path | None:
     """The image called `name` in a JSON file, if it is there and inside of the root."""
     below = PurePosixPath(name.replace("\\", "/"))
-    if below.is_absolute() or ".." in below.parts or "\0" in name:
+    if below.is_absolute() or ".." in below.parts:
         return None
     part = path.stem.removeprefix("instances_")
     places = (root, path.parent, root / "images", root / part, root / "images" / part)
-    return next((place / below for place in places if (place / below).is_file()), None)
+    return next((place / below for place in places if os.path.isfile(place / below)), None)
 
 
 def _sound(outline: Any, height: int, width: int) -> bool:
@@ -285,7 +293,11 @@ def covered(outline: Any, height: int, width: int) -> tuple[int, int, np.ndarray
     if isinstance(outline, dict):
         counts = run_lengths(outline["counts"])
         whole = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
-        return 0, 0, whole
+        rows, columns = (np.flatnonzero(whole.any(axis)) for axis in (1, 0))
+        if not len(rows):
+            return 0, 0, whole[:0, :0]
+        (top, bottom), (left, right) = rows[[0, -1]], columns[[0, -1]]
+        return top, left, whole[top : bottom + 1, left : right + 1].copy()  # so that the whole is let go of
     points = [np.array(polygon, np.float64).reshape(-1, 2) for polygon in outline]
     low = np.floor(np.min([each.min(0) for each in points], axis=0)).clip(0, (width, height)).astype(int)
     high = np.ceil(np.max([each.max(0) for each in points], axis=0)).clip(0, (width, height)).astype(int)
@@ -324,6 +336,21 @@ def _split(root: Path, pictures: list[Picture]) -> Split:
     refuse_wrong(root, wrong)
     by_name = {picture.name: picture for picture in pictures}
     return Split(tuple(by_name), tuple(keys), functools.partial(_load, pictures=by_name, root=root))
+
+
+def _leaks(train: Split, val: Split) -> tuple[SeglabError, ...]:
+    """A warning of images that are in both, whatever they are called."""
+    learned = {key[:32] for key in train.keys}
+    both = [name for name, key in zip(val.names, val.keys, strict=True) if key[:32] in learned]
+    if not both:
+        return ()
+    return (
+        SeglabError(
+            "pictures in both training and validation: {count}, such as {first}; scores will be too good",
+            count=len(both),
+            first=few(both),
+        ),
+    )
 
 
 def _load(name: str, pictures: dict[str, Picture], root: Path) -> Sample:

@@ -186,7 +186,7 @@ def _load(name: str, pairs: dict[str, Pair], root: Path, read: Callable[[Pair, P
 def read_ids(pair: Pair, root: Path, known: Iterable[int], allowed: str) -> tuple[np.ndarray, np.ndarray]:
     """A pair's image uint8 (H, W, 3) and its stored numbers uint8 (H, W); raises SeglabError for others than `known`.
 
-    `allowed` says in words which there are.
+    `allowed` says which there are, in no language.
     """
     image, ids = read_pair(pair.image, pair.mask, root)
     if beyond := sorted(set(np.flatnonzero(np.bincount(ids.ravel())).tolist()) - set(known)):

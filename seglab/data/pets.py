@@ -39,7 +39,7 @@ class OxfordPet(Downloadable):
     root: Annotated[
         Root | None, Field(description="folder with images and annotations; without it, $SEGLAB_DATA/oxford_pet")
     ] = None
-    border: Annotated[Border, Field(description="What the border between pet and background counts as.")] = "class"
+    border: Annotated[Border, Field(description="what the border between pet and background counts as")] = "class"
 
     def archives(self) -> list[Archive]:
         torchvision()
@@ -77,7 +77,7 @@ def _pairs(root: Path, names: Iterable[str]) -> list[Pair]:
 
 
 def _read(pair: Pair, root: Path, species: dict[str, str | None], ids: dict[int, int]) -> Sample:
-    image, trimap = read_ids(pair, root, (PET, BACKGROUND, BORDER), "1 pet, 2 background, 3 border")
+    image, trimap = read_ids(pair, root, (PET, BACKGROUND, BORDER), "1, 2, 3")
     lookup = np.full(256, VOID, np.uint8)
     lookup[list(ids)] = list(ids.values())
     return Sample(image, lookup[trimap], domain=species[pair.name], name=pair.name)

@@ -84,7 +84,7 @@ def _pairs(root: Path, part: str) -> list[Pair]:
 
 
 def _read(pair: Pair, root: Path) -> Sample:
-    image, ids = read_ids(pair, root, (*range(len(CLASSES)), VOID), "0 to 20, and 255 for void")
+    image, ids = read_ids(pair, root, (*range(len(CLASSES)), VOID), "0–20, 255")
     if pair.objects is None:
         return Sample(image, ids, name=pair.name)
     numbers, _ = read_mask(pair.objects, relative(pair.objects, root))

@@ -1208,7 +1208,7 @@ KOREAN: dict[str, str] = {
         "images와 annotations가 있는 폴더, 지정하지 않으면 $SEGLAB_DATA/oxford_pet"
     ),
     "border": ("경계 처리 (border)"),
-    "What the border between pet and background counts as.": (
+    "what the border between pet and background counts as": (
         "동물과 배경 사이의 경계를 무엇으로 볼지 선택(class는 별도 클래스, void는 제외, pet은 동물)"
     ),
     "KITTI road: photographs from a car in Karlsruhe, road against everything else.": (
@@ -1261,6 +1261,7 @@ KOREAN: dict[str, str] = {
     "{file}: image {id} has no file_name, height or width": (
         "{file}: 이미지 {id}에 file_name, height, width 중 없는 값이 있습니다."
     ),
+    "{file}: two images have the id {id}": ("{file}: 두 이미지의 id가 {id}(으)로 같습니다."),
     "{file}: annotation {id} is of no image: {image}": ("{file}: 주석 {id}의 이미지 {image}이(가) 없습니다."),
     "{file}: annotation {id} is of no category: {category}": ("{file}: 주석 {id}의 범주 {category}이(가) 없습니다."),
     "{file}: annotation {id} has no sound outline; allowed: polygons of three or more points, or run lengths "

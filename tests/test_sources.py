@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import io
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglab.data.archives import Archive, Downloadable
+from seglab.data.archives import Archive, Downloadable, locked
 from seglab.data.base import VOID
 from seglab.data.camvid import Camvid
 from seglab.data.colors import read_table
@@ -400,6 +401,36 @@ def test_a_download_that_was_broken_off_goes_on_where_it_ended(ranges, server, t
     Voc2012(root=tmp_path / "got").download()
     assert Server.asked == [None, "bytes=30000-"]
     assert Voc2012(root=tmp_path / "got").open().digests == Voc2012(root=tmp_path / "made").open().digests
+
+
+def test_two_downloads_into_one_folder_do_not_mix(server, tmp_path, monkeypatch):
+    voc(tmp_path / "made")
+    files = {f"VOCdevkit/VOC2012/{place}": content for place, content in content_of(tmp_path / "made").items()}
+    offered(monkeypatch, server, "tar", files, Voc2012, ["VOCdevkit/VOC2012"])
+    (tmp_path / "got").mkdir()
+    with locked(tmp_path / "got"), pytest.raises(SeglabError, match="got: another process is downloading into it"):
+        Voc2012(root=tmp_path / "got").download()
+    assert Server.asked == [] and list((tmp_path / "got").iterdir()) == []
+    (tmp_path / "got" / ".unpacking" / "VOCdevkit" / "VOC2012").mkdir(parents=True)  # somebody pulled the plug
+    Voc2012(root=tmp_path / "got").download()
+    assert Voc2012(root=tmp_path / "got").open().digests == Voc2012(root=tmp_path / "made").open().digests
+    assert [path.name for path in (tmp_path / "got").iterdir()] == ["VOCdevkit"]
+
+
+def test_a_file_that_changed_on_the_server_meanwhile_is_fetched_whole(server, tmp_path, monkeypatch):
+    CASES["camvid"].write(tmp_path / "made")
+    files = {f"x/CamVid/{place}": content for place, content in content_of(tmp_path / "made").items()}
+    offered(monkeypatch, server, "zip", files, Camvid, ["CamVid"])
+    archives = [Archive(f"{server}/0.zip", "CamVid")]  # no checksum is known
+    monkeypatch.setattr(Camvid, "archives", lambda self: archives)
+    Server.cut = 3000
+    with pytest.raises(SeglabError, match="ended after 3000"):
+        Camvid(root=tmp_path / "got").download()
+    Server.files["/0.zip"] = packed({"x/readme": b"new" * 999} | files, "zip")
+    for _ in range(2):
+        with contextlib.suppress(SeglabError):
+            Camvid(root=tmp_path / "got").download()
+    assert Camvid(root=tmp_path / "got").open().digests == Camvid(root=tmp_path / "made").open().digests
 
 
 def test_a_file_that_was_whole_but_never_unpacked_is_unpacked(server, tmp_path, monkeypatch):

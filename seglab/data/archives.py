@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import http.client
 import os
 import shutil
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -50,7 +53,8 @@ class Downloadable(Dataset):
     def download(self) -> Path:
         """Fetches and unpacks what is not there yet and gives its folder; one that was broken off goes on.
 
-        The licence is told on stderr first. Raises SeglabError within seconds where nothing answers.
+        The licence is told on stderr first. Raises SeglabError within seconds where nothing answers, and at once where
+        another process is at it.
         """
         root = self.root or place_of(self.name)
         missing = [archive for archive in self.archives() if not os.path.isdir(root / archive.folder)]
@@ -63,7 +67,8 @@ class Downloadable(Dataset):
         for archive in missing:
             try:
                 root.mkdir(parents=True, exist_ok=True)
-                unpack(fetched(archive, root), root, archive.folder)
+                with locked(root):
+                    unpack(fetched(archive, root), root, archive.folder)
             except (OSError, http.client.HTTPException, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
                 raise SeglabError(
                     "{file} could not be fetched from {host} ({reason}); the same command goes on where it ended, or "
@@ -75,6 +80,21 @@ class Downloadable(Dataset):
                     folder=place,
                 ) from None
         return root
+
+
+@contextlib.contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Holds a folder against other downloads; the kernel lets go of it however the process ends."""
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise SeglabError(
+            "{folder}: another process is downloading into it; wait for its end", folder=printable(str(root))
+        ) from None
+    finally:
+        os.close(folder)
 
 
 def fetched(archive: Archive, root: Path) -> Path:
@@ -89,7 +109,8 @@ def fetched(archive: Archive, root: Path) -> Path:
 
 def unpack(path: Path, root: Path, folder: str) -> None:
     """Puts the archive's `folder` below the root, whole or not at all, and deletes the archive."""
-    beside = root / f".unpacking-{os.getpid()}"
+    beside = root / ".unpacking"
+    shutil.rmtree(beside, ignore_errors=True)  # of an attempt that was killed
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

@@ -1166,6 +1166,9 @@ KOREAN: dict[str, str] = {
         "지정하거나, SEGLAB_DATA를 {name} "
         "폴더가 들어 있는 상위 폴더로 설정하세요."
     ),
+    "{folder}: another process is downloading into it; wait for its end": (
+        "{folder}: 다른 프로세스가 내려받는 중입니다. 끝날 때까지 기다리세요."
+    ),
     "{folder}: {file} is missing, which lists the images": ("{folder}: 이미지 목록 파일 {file}이(가) 없습니다."),
     "{file}: not UTF-8 text": ("{file}: UTF-8 텍스트가 아닙니다."),
     "{file}: holds {values}; allowed: {allowed}": (

@@ -452,6 +452,19 @@ def test_another_file_than_expected_is_refused_and_leaves_nothing(server, tmp_pa
     assert list((tmp_path / "got").iterdir()) == []
 
 
+def test_a_damaged_archive_is_told(server, tmp_path, monkeypatch):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("CamVid/y", bytes(range(256)) * 40)
+    content = bytearray(buffer.getvalue())
+    content[40:60] = bytes([255]) * 20
+    Server.files["/0.zip"] = bytes(content)
+    archives = [Archive(f"{server}/0.zip", "CamVid")]
+    monkeypatch.setattr(Camvid, "archives", lambda self: archives)
+    with pytest.raises(SeglabError, match=r"0\.zip could not be fetched"):
+        Camvid(root=tmp_path / "got").download()
+
+
 @pytest.mark.parametrize("kind", ["tar", "zip"])
 def test_an_archive_that_leads_outside_writes_nothing_there(kind, server, tmp_path, monkeypatch):
     offered(monkeypatch, server, kind, {"../CamVid/x": b"x", "CamVid/y": b"y"}, Camvid, ["CamVid"])

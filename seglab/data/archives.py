@@ -10,6 +10,7 @@ import shutil
 import sys
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from seglab.data.images import printable
 from seglab.data.pairs import Root, located, place_of
 from seglab.download import download
 from seglab.entry import Dataset, SeglabError
+
+BROKEN = (OSError, http.client.HTTPException, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Downloadable(Dataset):
                 root.mkdir(parents=True, exist_ok=True)
                 with locked(root):
                     unpack(fetched(archive, root), root, archive.folder)
-            except (OSError, http.client.HTTPException, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+            except BROKEN as error:
                 raise SeglabError(
                     "{file} could not be fetched from {host} ({reason}); the same command goes on where it ended, or "
                     "unpack {url} into {folder} yourself",

@@ -103,6 +103,22 @@ def test_an_error_is_told_in_the_language_of_the_page():
     assert re.search("[가-힣]", korean) and "model.width" in korean and "4" in korean and "{" not in korean
 
 
+def test_no_page_tells_where_the_machine_keeps_its_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGLAB_DATA", f"{tmp_path}/data/")
+    for data in ("camvid", "voc2012", "folder", "coco", "kitti_road"):
+        with pytest.raises(SeglabError) as caught:
+            FAMILIES["datasets"].entries[data]().open()
+        assert str(tmp_path) in str(caught.value)  # on the command line
+        for lang in text.LANGUAGES:
+            assert text.told(caught.value, lang).startswith(f"$SEGLAB_DATA/{data}: ")
+    template = "{file} cannot be read: {reason}"
+    reason = FileNotFoundError(2, "No such file", f"{tmp_path}/runs/a/weights")  # SEGLAB_HOME is tmp_path / "runs"
+    told = text.told(SeglabError(template, file=f"{tmp_path}/data-2/x", reason=reason), "en")
+    assert told == "…/x cannot be read: [Errno 2] No such file: '$SEGLAB_HOME/a/weights'"
+    monkeypatch.setenv("SEGLAB_DATA", "/")
+    assert text.told(SeglabError(template, file="a/b", reason="3/4"), "en") == "a/b cannot be read: 3/4"
+
+
 class Request:
     def __init__(self, query, accept):
         self.query_params, self.headers = query, {"accept-language": accept}

@@ -6,10 +6,14 @@ is computed there.
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from seglab import runs
 from seglab.entry import SeglabError
 from seglab.ui.korean import KOREAN
 
@@ -41,11 +45,22 @@ def say(text: str, lang: str, **values: Any) -> str:
 
 
 def told(error: SeglabError, lang: str) -> str:
-    """An error's sentence in a language; sentences and known words among its values included."""
+    """An error's sentence in a language; sentences and known words among its values included, the machine's folders
+    not."""
 
     def word(value: Any) -> Any:
         if isinstance(value, SeglabError):
             return told(value, lang)
-        return say(value, lang) if isinstance(value, str) and value in KOREAN else value
+        if isinstance(value, str) and value in KOREAN:
+            return say(value, lang)
+        return unplaced(str(value)) if isinstance(value, str | Path | Exception) else value
 
     return say(error.template, lang, **{name: word(value) for name, value in error.values.items()})
+
+
+def unplaced(text: str) -> str:
+    """The text without where this machine keeps its data and runs, which is no visitor's business."""
+    for name, folder in (("$SEGLAB_DATA", os.environ.get("SEGLAB_DATA")), ("$SEGLAB_HOME", runs.home())):
+        if folder and Path(folder).name:
+            text = re.sub(re.escape(os.path.abspath(folder)) + r"(?![\w-])", name, text)
+    return f"…/{Path(text).name}" if os.path.isabs(text) else text

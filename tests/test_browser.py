@@ -340,10 +340,22 @@ def test_a_visitor_sends_a_zip_looks_at_it_and_trains_on_it(visit, served, tmp_p
     (tmp_path / "bad.zip").write_bytes(b"no zip")
     page.set_input_files("#inside input[type=file]", tmp_path / "bad.zip")
     expect(page.locator("#surveyed .message.wrong")).to_contain_text("damaged")
-    page.click("#inside > button")  # closed, and still known
+    page = page.context.new_page()
+    page.goto(served[0])
+    expect(page.locator("#uploaded input")).to_have_count(1)  # still known in this browser, and the part is closed
+    page.click("#form-data input")
+    page.get_by_role("option", name="folder").click()
     page.click("#start")
     expect(page.locator("#train-message")).to_contain_text("1 in the queue")
     assert runs.config(started(served[1])[-1]).data.root.parent == served[1] / uploads.home().name
+    page.click("#inside > button")
+    page.click("#surveyed button.act")
+    expect(page.locator("#uploaded input")).to_have_count(0)
+    expect(page.locator("#surveyed .message.wrong")).to_contain_text("folder")
+    page = page.context.new_page()
+    page.goto(served[0])
+    expect(page.locator("#form-data input")).to_have_value("streets")
+    expect(page.locator("#uploaded input")).to_have_count(0)
 
 
 def test_a_visitor_plans_a_cross_validation_and_its_runs_wait_for_each_other(visit, served):

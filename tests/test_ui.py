@@ -515,8 +515,10 @@ def test_an_upload_is_this_page_s_folder_and_no_path_comes_from_the_page(form, t
     for made_up in ("../..", str(uploads.found(reference)), uploads.found(reference).name, ["x"], 3):
         with pytest.raises(SeglabError, match="upload them again"):
             form.configs(sent(form, "data", "folder", upload=made_up, data="folder"))
-    page = views.inside(form.dataset(sent(form, "data", "folder", upload=reference, data="folder")), "en", reference)
-    assert page.count(reference) == 1 and str(uploads.home()) not in page and "The folder is your zip until" in page
+    given = sent(form, "data", "folder", upload=reference, data="folder")
+    page = train.look_inside(form, given, "en")
+    assert reference not in page and str(uploads.home()) not in page and "the folder is your zip" in page
+    assert "your zip" not in train.look_inside(form, sent(form, "data", "folder", upload=reference), "en")  # streets
 
 
 def test_a_zip_that_is_refused_leaves_the_upload_before_it(tmp_path):
@@ -529,10 +531,13 @@ def test_a_zip_that_is_refused_leaves_the_upload_before_it(tmp_path):
         train.inside(form)
     handlers = {each.fn.__name__: each.fn for each in page.fns.values() if each.fn}
     good, bad = packed(tmp_path / "good.zip", GOOD), packed(tmp_path / "bad.zip", GOOD | {"images/z.png": IMAGE})
-    shown, opened = handlers["accept"](Request(), str(good), *sent(form))
-    (reference,) = re.findall(r'name="upload" value="(\w{32})"', shown)
-    assert opened and shown.count('class="bar"') == 3
+    shown, opened, known, reference = handlers["accept"](Request(), str(good), *sent(form))
+    assert opened and shown.count('class="bar"') == 3 and f'name="upload" value="{reference}"' in known
+    assert handlers["recall"](reference) == [known, gr.skip()]  # when the page is opened again
+    for gone in (None, "../..", "a" * 32):
+        assert handlers["recall"](gone) == ["", ""]
     given = sent(form, "data", "folder", upload=reference)
     assert handlers["adopt"](*given) == "folder" and handlers["adopt"](*sent(form)) == gr.skip()
-    wrong, _ = handlers["accept"](Request(), str(bad), *given)
-    assert "images/z.png: its mask is missing" in wrong and reference in wrong and str(tmp_path) not in wrong
+    wrong, *rest = handlers["accept"](Request(), str(bad), *given)
+    assert "images/z.png: its mask is missing" in wrong and "was not taken in" in wrong and str(tmp_path) not in wrong
+    assert rest == [gr.skip()] * 3

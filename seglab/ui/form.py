@@ -37,6 +37,7 @@ TELL_PLAN = """element.addEventListener('click', event => {
   if (button.dataset.event === 'click') setTimeout(() => { button.disabled = false; }, 3000);  // the list may stay
   trigger(button.dataset.event);
 });"""
+TELL_FORGET = "element.addEventListener('click', event => event.target.closest('button.act') && trigger('click'));"
 TELL_CHANGE = "element.addEventListener('change', () => trigger('input'));"
 
 
@@ -209,13 +210,14 @@ class Form:
                 self.cards = gr.HTML(apply_default_css=False, elem_id="cards", js_on_load=TELL_CARD)
         with gr.Group(elem_classes="section"):
             self.data = choice("data", [default.data])
+            self.uploaded = gr.HTML(apply_default_css=False, elem_id="uploaded")
             with gr.Accordion(
                 label("What is in this data; upload your own"), open=False, elem_id="inside"
             ) as self.inside:
                 self.upload = gr.UploadButton(
                     label("Upload a zip with images/ and masks/"), file_types=[".zip"], size="sm", elem_id="zip"
                 )
-                self.surveyed = gr.HTML(apply_default_css=False, elem_id="surveyed")
+                self.surveyed = gr.HTML(apply_default_css=False, elem_id="surveyed", js_on_load=TELL_FORGET)
         with gr.Group(elem_classes="section"):
             self.panel = panel("form-run")
         with gr.Accordion(label("Loss, schedule, optimizer, techniques"), open=False, elem_id="form-more") as self.more:
@@ -249,6 +251,10 @@ class Form:
         """The picked data source with its options."""
         picked, typed = dict(zip(self.choices, given, strict=False))["data"], given[-1]
         return validated(Dataset, self.located(next(iter(self.data.read(picked, typed)), None), typed))
+
+    def own(self, given: Sequence[Any]) -> bool:
+        """Whether the picked data source is the visitor's upload."""
+        return dict(zip(self.choices, given, strict=False))["data"] == "folder" and uploaded(given[-1]) is not None
 
     def located(self, data: dict[str, Any] | None, typed: Any) -> dict[str, Any] | None:
         """The data source as read, a folder at the place of the visitor's upload where the page refers to one."""

@@ -1307,11 +1307,14 @@ KOREAN: dict[str, str] = {
     ),
     # --- uploads
     "Upload a zip with images/ and masks/": ("images/, masks/ 폴더가 든 zip 업로드"),
-    "The folder is your zip until you reload this page; a day after its last use it is deleted. Runs show a few of "
-    "its images to everyone on this site.": (
-        "업로드한 zip을 folder 데이터로 사용합니다. 페이지를 새로 고치면 연결이 끊기고, 마지막 사용 후 "
-        "하루가 지나면 삭제됩니다. 이 데이터로 학습하면 이미지 몇 장이 이 사이트의 모든 사용자에게 "
-        "보입니다."
+    "In this browser, the folder is your zip; a day after its last use it is deleted. Runs show a few of its images to "
+    "everyone on this site.": (
+        "이 브라우저에서는 업로드한 zip을 folder 데이터로 사용합니다. 마지막 사용 후 하루가 지나면 삭제됩니다. 이 "
+        "데이터로 학습하면 이미지 몇 장이 이 사이트의 모든 사용자에게 보입니다."
+    ),
+    "Forget my zip": "내 zip 사용 안 함",
+    "This zip was not taken in; the data is what it was before.": (
+        "이 zip은 받아들이지 않았습니다. 데이터는 이전 그대로입니다."
     ),
     "there is no room for more uploads at the moment; try again tomorrow": (
         "지금은 업로드를 더 받을 공간이 없습니다. 내일 다시 시도하세요."

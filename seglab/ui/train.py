@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import gradio as gr
 
 from seglab import jobs, plans, runs, uploads
 from seglab.config import RunConfig
-from seglab.entry import Dataset, SeglabError, validated
+from seglab.entry import SeglabError, validated
 from seglab.ui import views
 from seglab.ui.form import Form, collecting, uploaded
 from seglab.ui.text import label, language, say, told
@@ -166,12 +166,14 @@ def about(form: Form) -> None:
 def inside(form: Form) -> None:
     """What is in the picked data: looked at when its part is opened, and again when the data changes meanwhile."""
     opened = gr.State(False)
+    remembered = gr.BrowserState("", storage_key="seglab-upload", secret="seglab")  # or a restart would forget it
     inputs = [opened, *form.inputs]
     apart: dict[str, Any] = {"js": collecting(inputs), "show_progress": "minimal", "api_visibility": "private"}
     apart |= {"concurrency_id": "preview", "concurrency_limit": 1}
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def surveyed(request: gr.Request, *given: Any) -> str:
-        return look_inside(lambda: form.dataset(given), uploaded(given[-1]), language(request))
+        return look_inside(form, given, language(request))
 
     def reveal(request: gr.Request, _: Any, *given: Any) -> list[Any]:
         return [True, surveyed(request, *given)]
@@ -189,27 +191,38 @@ def inside(form: Form) -> None:
         try:
             reference = uploads.take(file)
         except SeglabError as error:
-            return [views.wrong(error, lang, uploaded(given[-1])), gr.skip()]
+            return [views.wrong(error, lang, refused=True), gr.skip(), gr.skip(), gr.skip()]
         typed = {"data": {"folder": {"upload": reference}}}
         given = [*("folder" if name == "data" else None for name in form.choices), typed]
-        return [look_inside(lambda: form.dataset(given), reference, lang), True]
+        known = views.render("upload.html", lang, reference=reference)
+        return [look_inside(form, given, lang), True, known, reference]
 
     def adopt(*given: Any) -> Any:
         return "folder" if uploaded(given[-1]) else gr.skip()
 
-    sent = [form.upload, *form.inputs]
+    def recall(reference: Any) -> list[Any]:
+        try:
+            uploads.found(reference)
+        except SeglabError:
+            return ["", ""]
+        return [views.render("upload.html", "en", reference=reference), gr.skip()]
+
+    sent, known = [form.upload, *form.inputs], [form.uploaded, remembered]
     # The folder is picked only when the reference stands on the page, since picking it sends what stands there.
-    form.upload.upload(accept, sent, [form.surveyed, opened], **apart | {"js": collecting(sent)}).then(
+    form.upload.upload(accept, sent, [form.surveyed, opened, *known], **apart | {"js": collecting(sent)}).then(
         adopt, form.inputs, form.data.picker, js=collecting(form.inputs), queue=False, api_visibility="private"
     )
+    gr.on([gr.context.Context.root_block.load], recall, remembered, known, **quick)
+    form.surveyed.click(lambda: ["", ""], None, known, **quick).then(exchange, inputs, form.surveyed, **apart)
 
 
-def look_inside(data: Callable[[], Dataset], reference: Any, lang: str) -> str:
-    """What is in the data, or what is wrong; the page goes on knowing its upload either way."""
+def look_inside(form: Form, given: Sequence[Any], lang: str) -> str:
+    """What is in the picked data, or what is wrong."""
+    own = form.own(given)
     try:
-        return views.inside(data(), lang, reference)
+        return views.inside(form.dataset(given), lang, own)
     except SeglabError as error:
-        return views.wrong(error, lang, reference)
+        return views.wrong(error, lang, own=own)
 
 
 def preview(form: Form) -> None:

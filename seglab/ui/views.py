@@ -246,15 +246,16 @@ SURVEYED, SHOWN = 100, 6  # images that are looked at, and of those laid under t
 MOST_PROBLEMS = 20
 
 
-def wrong(error: SeglabError, lang: str, reference: Any = None) -> str:
-    """What is wrong with a data source, file by file where that is known; the page keeps its upload's reference."""
+def wrong(error: SeglabError, lang: str, **known: bool) -> str:
+    """What is wrong with a data source, file by file where that is known; `known`: whether it is the visitor's `own`
+    upload, or one that was `refused`."""
     problems = [told(each, lang) for each in error.each or (error,)]
-    return render("data.html", lang, wrong=problems, most=MOST_PROBLEMS, reference=reference)
+    return render("data.html", lang, wrong=problems, most=MOST_PROBLEMS, **known)
 
 
-def inside(dataset: Dataset, lang: str, reference: Any = None) -> str:
-    """How many images a data source has, their sizes, each class's share, and a few with their masks; the page keeps
-    its upload's reference."""
+def inside(dataset: Dataset, lang: str, own: bool = False) -> str:
+    """How many images a data source has, their sizes, each class's share, and a few with their masks; `own`: it is the
+    visitor's upload."""
     data = dataset.open()
     seen = survey(data, SURVEYED)
     samples, _ = collected(lambda place: data.train[place], spread(len(data.train), SHOWN))
@@ -270,8 +271,7 @@ def inside(dataset: Dataset, lang: str, reference: Any = None) -> str:
         warnings=[told(warning, lang) for warning in seen.warnings],
         wrong=[told(error, lang) for error in seen.wrong],
         most=MOST_PROBLEMS,
-        reference=reference,
-        own=bool(reference) and dataset.name == "folder",
+        own=own,
         pictures=[
             (sample.name, picture(draw.overlay(sample.image, sample.mask, data.colors, 0.4))) for sample in samples
         ],

@@ -271,12 +271,13 @@ def configured(arguments: argparse.Namespace, options: dict[str, str]) -> RunCon
     if "init_from" in typed:
         typed["init_from"] = runs.find(typed["init_from"]).resolve()
     given = given | typed if isinstance(given, dict) else given
-    config = settings(given, options)
+    teachers = {place: value for place, value in options.items() if place.endswith(".teacher")}
+    config = settings(given, options | {place: f"{runs.find(run).resolve()}" for place, run in teachers.items()})
     if isinstance(config.get("techniques"), str):
         config["techniques"] = picked(config["techniques"], "techniques")
     config = validated(RunConfig, config)
-    if config.init_from:
-        runs.weights(runs.find(config.init_from))
+    for run in config.needs:
+        runs.weights(runs.find(run))
     return config
 
 

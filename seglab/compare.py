@@ -17,14 +17,14 @@ from seglab.events import Evaluated, Event, Started, Stepped
 from seglab.metrics import DEFINITION
 
 Points = tuple[list[float], list[float]]  # epochs, values
-LEAK = "these runs began with weights that had been trained on images they are validated on: their scores are too high"
+LEAK = "these runs build on weights that were trained on images they are validated on: their scores are too high"
 
 
 @dataclass(frozen=True)
 class Row:
     """One run's line on the scoreboard; mIoU and IoU are of the best weights on `val`.
 
-    `leak`: it began with the weights of a run that was trained on images it is validated on.
+    `leak`: it builds on the weights of a run that was trained on images it is validated on.
     """
 
     run: str
@@ -113,7 +113,9 @@ def compare(directories: Sequence[Path]) -> Comparison:
     alike = repeated(configs, directories)
     scored = [{starts[n].dataset["val"] for n in places if starts[n]} for places in alike]
     return Comparison(
-        labels=labelled([config.model.name for config in configs], differences, directories),
+        labels=labelled(
+            [config.model.name for config in configs], differences, directories, roles(configs, directories)
+        ),
         rows=rows,
         differences=differences,
         curves={
@@ -166,15 +168,16 @@ def row(
 
 
 def leak(directory: Path, config: RunConfig) -> bool:
-    """Whether the run began with the weights of one that was trained on images it is validated on."""
-    if not config.init_from:
-        return False
-    try:
-        learned, held = (runs.description(place)["images"] for place in (config.init_from, directory))
-        same_source = runs.config(config.init_from).data == config.data
-    except SeglabError:  # one of them has not begun, or is gone
-        return False
-    return same_source and not set(learned["train"]).isdisjoint([*held["search"], *held["val"]])
+    """Whether the run builds on the weights of one that was trained on images it is validated on."""
+    for other in config.needs:
+        try:
+            learned, held = (runs.description(place)["images"] for place in (runs.find(other), directory))
+            same_source = runs.config(runs.find(other)).data == config.data
+        except SeglabError:  # one of them has not begun, or is gone
+            continue
+        if same_source and not set(learned["train"]).isdisjoint([*held["search"], *held["val"]]):
+            return True
+    return False
 
 
 def repeated(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[list[int]]:
@@ -258,12 +261,38 @@ def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     return {option: values for option, values in apart.items() if own(option)}
 
 
-def labelled(models: Sequence[str], differences: dict[str, list[Any]], directories: Sequence[Path]) -> tuple[str, ...]:
+def roles(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[str]:
+    """`teacher` or `student` for each run that teaches, or is taught by, another one of these; or an empty text.
+
+    Where students teach too, they are numbered.
+    """
+    places = {directory.resolve(): place for place, directory in enumerate(directories)}
+    teachers = [
+        next((places[run] for technique in config.techniques for run in technique.needs if run in places), None)
+        for config in configs
+    ]
+    rounds = []
+    for teacher in teachers:
+        rounds.append(0)
+        while teacher is not None and rounds[-1] < len(configs):
+            teacher = teachers[teacher]
+            rounds[-1] += 1
+    found = []
+    for place, number in enumerate(rounds):
+        student = f"student {number}" if max(rounds) > 1 else "student"
+        found.append(student if number else "teacher" if place in teachers else "")
+    return found
+
+
+def labelled(
+    models: Sequence[str], differences: dict[str, list[Any]], directories: Sequence[Path], roles: Sequence[str]
+) -> tuple[str, ...]:
     """A short unique name for each run: the one that a person gave it, or else its model, with what differs from other
-    runs of that model."""
-    apart = told_apart(models, differences)
+    runs of that model; and whether it teaches or is taught."""
+    apart = told_apart(models, differences, roles)
     made = [runs.MADE_NAME.fullmatch(directory.name) for directory in directories]
-    labels = [label if by_us else path.name for label, by_us, path in zip(apart, made, directories, strict=True)]
+    named = [f"{path.name} ({role})" if role else path.name for path, role in zip(directories, roles, strict=True)]
+    labels = [label if by_us else name for label, by_us, name in zip(apart, made, named, strict=True)]
     short = [runs.short_name(directory) for directory in directories]
     labels = [name if labels.count(label) > 1 else label for label, name in zip(labels, short, strict=True)]
     return tuple(
@@ -272,16 +301,19 @@ def labelled(models: Sequence[str], differences: dict[str, list[Any]], directori
     )
 
 
-def told_apart(models: Sequence[str], differences: dict[str, list[Any]]) -> list[str]:
-    """Each run's model, with up to three options in which it differs from other runs of that model."""
+def told_apart(
+    models: Sequence[str], differences: dict[str, list[Any]], roles: Sequence[str] | None = None
+) -> list[str]:
+    """Each run's model, with its role and up to three options in which it differs from other runs of that model."""
     labels = []
     for n, model in enumerate(models):
         twins = [k for k, other in enumerate(models) if other == model]
         apart = {o: v for o, v in differences.items() if o != "model" and len({repr(v[k]) for k in twins}) > 1}
         told = {option: v[n] for option, v in apart.items() if not isinstance(v[n], Path | None)}
         told = {option: v for option, v in told.items() if option.rpartition(".")[0] not in told}
-        options = ", ".join(f"{short(option)} {value}" for option, value in list(told.items())[:3])
-        labels.append(f"{model} ({options})" if options else model)
+        options = [f"{short(option)} {value}" for option, value in list(told.items())[:3]]
+        said = ", ".join(([roles[n]] if roles and roles[n] else []) + options)
+        labels.append(f"{model} ({said})" if said else model)
     return labels
 
 

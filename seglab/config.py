@@ -62,7 +62,8 @@ class RunConfig(Options):
     @property
     def needs(self) -> tuple[Path, ...]:
         """The folders of the runs that have to be finished before this one can begin."""
-        return (self.init_from,) if self.init_from else ()
+        begin = (self.init_from,) if self.init_from else ()
+        return begin + tuple(run for technique in self.techniques for run in technique.needs)
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:

@@ -468,6 +468,11 @@ class Technique(Entry, family="techniques"):
     changes_images: ClassVar[bool] = False
     comes_last: ClassVar[bool] = False  # whether its hooks follow those of all others, however they are listed
 
+    @property
+    def needs(self) -> tuple[Path, ...]:
+        """The folders of the runs that have to be finished before a run with this technique can begin."""
+        return ()
+
     def hidden(self, count: int, seed: int) -> frozenset[int]:
         """The places of those among `count` training images whose masks and instances a run must not see."""
         return frozenset()

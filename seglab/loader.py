@@ -17,8 +17,11 @@ from seglab.data.base import UNLABELLED, VOID, Batch, Data, Sample, Split
 from seglab.data.images import resize_image, resize_labels
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seglab.config import RunConfig
     from seglab.entry import Hooks, Technique
+    from seglab.runs import Trained
 
 T = TypeVar("T")
 
@@ -33,7 +36,8 @@ class Cached:
     """A split at a training size, each sample decoded and resized when first asked for and then kept.
 
     With `keep_truth` only the images are resized, not their masks and instances; with `forget` no sample is kept. The
-    masks of those at the places in `hidden` are UNLABELLED everywhere, and they have no instances.
+    masks of those at the places in `hidden` are UNLABELLED everywhere, and they have no instances, until they are
+    labelled anew.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Cached:
     ):
         self.split, self.side, self.keep_truth, self.forget, self.hidden = split, side, keep_truth, forget, hidden
         self.samples: list[Sample | None] = [None] * len(split)
+        self.labels: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.split)
@@ -56,11 +61,19 @@ class Cached:
             small = at_side(sample, self.side)
             stored = {"mask": sample.mask, "instances": sample.instances} if self.keep_truth else {}
             found = replace(small, **stored)
-            if index in self.hidden:
+            if index in self.labels:
+                found = replace(found, mask=self.labels[index], instances=None)
+            elif index in self.hidden:
                 instances = None if found.instances is None else np.zeros_like(found.instances)
                 found = replace(found, mask=np.full_like(found.mask, UNLABELLED), instances=instances)
             self.samples[index] = None if self.forget else found
         return found
+
+    def relabel(self, index: int, labels: np.ndarray) -> None:
+        """Gives a hidden sample these labels, uint8 (H, W) at its training size; which things they are nobody knows."""
+        self.labels[index] = labels
+        if (found := self.samples[index]) is not None:
+            self.samples[index] = replace(found, mask=labels, instances=None)
 
 
 def at_side(sample: Sample, side: int) -> Sample:
@@ -71,17 +84,25 @@ def at_side(sample: Sample, side: int) -> Sample:
     )
 
 
+def hidden_by(config: RunConfig, count: int) -> frozenset[int]:
+    """The places of those among `count` training images whose masks a run with this configuration does not see."""
+    return frozenset().union(*(technique.hidden(count, config.seed) for technique in config.techniques))
+
+
 class Feed:
     """What a run learns from: its training samples in each epoch's order, and in batches as its techniques make them.
 
     What it gives depends on the seed, the epoch and the places asked for alone. A place is that of a sample among the n
     of `train`; where an epoch shows a sample again, its second place is n further on, its third another n.
+
+    `load` gives the best model of a run that this one needs, by its folder.
     """
 
-    def __init__(self, config: RunConfig, data: Data, forget: bool = False):
-        self.config, self.data = config, data
-        count = len(data.train)
-        hidden = frozenset().union(*(technique.hidden(count, config.seed) for technique in config.techniques))
+    def __init__(
+        self, config: RunConfig, data: Data, forget: bool = False, load: Callable[[Path], Trained] | None = None
+    ):
+        self.config, self.data, self.load = config, data, load
+        hidden = hidden_by(config, len(data.train))
         self.train = Cached(data.train, config.image_size, forget=forget, hidden=hidden)
         self.hooks: dict[str, Hooks] = {}
 

@@ -30,6 +30,7 @@ from seglab.config import RunConfig, picked, settings
 from seglab.entry import Entry, Options, Plan, SeglabError, validated
 from seglab.evaluate import evaluate
 from seglab.loader import Cached, batches
+from seglab.techniques.semi_supervised import PseudoLabels
 
 MOST_RUNS = 100
 SUFFIX = ".plan.json"
@@ -97,17 +98,77 @@ class Sweep(Plan):
     ] = ("optimizer.lr=1e-3,3e-3",)
 
     def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
-        axes = []
-        for given in self.over:
-            option, equals, values = given.strip().removeprefix("--").partition("=")
-            if not option or not equals:
-                raise SeglabError("over: {given} is no option with values, such as model.width=8,16", given=repr(given))
-            axes.append([(option.strip(), value.strip()) for value in values.split(",")])
+        axes = [
+            [(option, value.strip()) for value in values.split(",")]
+            for option, values in (parted("over", "model.width=8,16", each) for each in self.over)
+        ]
         refuse_too_many(math.prod(map(len, axes)))
         return [
             (", ".join(f"{option} {value or '-'}" for option, value in pairs), varied(config, dict(pairs)))
             for pairs in itertools.product(*axes)
         ]
+
+
+class NoisyStudent(Plan):
+    """A teacher learns from a few masks, then a student from these and from its labels for all other images.
+
+    Both see the same masks; what noise there is comes from the run's techniques and dropout. Students may differ from
+    the teacher, as by a wider network or by more noise. Of several students each is taught by the one before it.
+
+    Source: Xie et al. 2020, https://arxiv.org/abs/1911.04252, algorithm 1, where students are as large as their
+    teacher or larger, and there are three rounds.
+    """
+
+    name = "noisy_student"
+    labelled: Annotated[
+        float, Field(gt=0, lt=1, description="share of the training images whose masks are used, drawn by the seed")
+    ] = 0.125
+    confidence: Annotated[
+        float, Field(ge=0, le=1, description="least probability of a class that makes it a label; void below it")
+    ] = 0.5
+    rounds: Annotated[int, Field(ge=1, le=5, description="how many students, each taught by the one before")] = 1
+    student: Annotated[
+        tuple[Annotated[str, Field(max_length=500)], ...],
+        Field(
+            max_length=4,
+            description="how students differ from the teacher, such as model.width=32 or techniques=flip+color; "
+            "empty: in nothing but the labels",
+        ),
+    ] = ()
+
+    def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
+        apart = dict(parted("student", "model.width=32", each) for each in self.student)
+        for option in apart:
+            if option.partition(".")[0] in ("data", "seed", "fold"):
+                raise SeglabError("student: {option} is the teacher's too, so that both see the same", option=option)
+        student, own = varied(config, apart), [f"{option} {value or '-'}" for option, value in apart.items()]
+        found = [("teacher", self.with_labels(config, None))]
+        for n in range(self.rounds):
+            label = f"student {n + 1}" if self.rounds > 1 else "student"
+            found.append((", ".join([label, *own]), self.with_labels(student, place(n))))
+        return found
+
+    def with_labels(self, config: RunConfig, teacher: Path | None) -> RunConfig:
+        """The configuration, for few masks and the labels of a teacher, if there is one."""
+        if any(technique.name == PseudoLabels.name for technique in config.techniques):
+            raise SeglabError(
+                "techniques: {name} is given; leave it out, since the plan sets it", name=PseudoLabels.name
+            )
+        added = PseudoLabels(labelled=self.labelled, confidence=self.confidence, teacher=teacher)
+        return changed(config, techniques=[*config.techniques, added])
+
+
+def parted(thing: str, example: str, given: str) -> tuple[str, str]:
+    """`model.width=8` as the option and its value."""
+    option, equals, value = given.strip().removeprefix("--").partition("=")
+    if not option or not equals:
+        raise SeglabError(
+            "{thing}: {given} is no option with its value, such as {example}",
+            thing=thing,
+            given=repr(given),
+            example=example,
+        )
+    return option.strip(), value.strip()
 
 
 def changed(config: RunConfig, **fields: Any) -> RunConfig:
@@ -305,6 +366,7 @@ def pace_key(config: dict[str, Any]) -> str:
     kept = {name: value for name, value in config.items() if name not in NO_PACE}
     kept["fold"] = kept["fold"] and kept["fold"]["of"]
     kept["optimizer"] = kept["optimizer"]["precision"]
+    kept["techniques"] = [each | {"teacher": bool(each.get("teacher"))} for each in kept["techniques"]]
     return json.dumps(kept, sort_keys=True)
 
 
@@ -327,7 +389,7 @@ def finished_paces(wanted: set[str]) -> dict[str, Pace]:
 def timed(config: RunConfig, device: str, threads: int) -> Pace:
     """A run's pace, from reading some images, taking a few steps with random weights, and scoring two images."""
     with torch.random.fork_rng():
-        run = training.Run(changed(config, init_from=None), device, threads, fresh=False)
+        run = training.Run(alone(config), device, threads, fresh=False)
         for hooks in run.hooks.values():
             hooks.on_epoch(0)
         places = batches(run.order(0), config.batch_size)[: 1 + TIMED_STEPS]
@@ -353,7 +415,14 @@ def timed(config: RunConfig, device: str, threads: int) -> Pace:
         with run.autocast:
             evaluate(run.evaluated_model(), few, run.terms, None, run.targets)
         image = (time.monotonic() - began) / len(few)
-    return once, run.steps_per_epoch * step + scored * image
+    labelled = len(run.train.hidden) if any(technique.needs for technique in config.techniques) else 0  # by a teacher
+    return once + labelled * image, run.steps_per_epoch * step + scored * image
+
+
+def alone(config: RunConfig) -> RunConfig:
+    """The configuration without the runs that it needs, which may not be there yet."""
+    free = [each.model_copy(update={"teacher": None}) if each.needs else each for each in config.techniques]
+    return changed(config, init_from=None, techniques=free)
 
 
 def timed_apart(configs: Sequence[RunConfig]) -> list[Pace]:

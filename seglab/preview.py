@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from seglab import runs
 from seglab.config import RunConfig
 from seglab.data.base import Data, Sample, spread
 from seglab.entry import FAMILIES, SeglabError
@@ -29,7 +30,7 @@ def preview(config: RunConfig, count: int) -> tuple[Data, list[tuple[Sample, Sam
         raise SeglabError("no technique that changes images is picked; these do: {names}", names=", ".join(known))
     data = folded(config.data.open(), config)
     data = replace(data, train=data.train.take(spread(len(data.train), MOST_IMAGES)))
-    feed = Feed(config, data, forget=True)
+    feed = Feed(config, data, forget=True, load=runs.load)
     feed.hooks = feed.hooks_of(techniques)
     found: list[tuple[Sample, Sample, np.ndarray | None]] = []
     for places in batches(feed.order(0), min(config.batch_size, MOST_IN_BATCH)):

@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -287,7 +288,15 @@ def work(
             settings = config(directory)
             fresh = not (directory / "last").exists()
             weights = load(settings.init_from).model.state_dict() if settings.init_from and fresh else None
-            run = training.Run(settings, device, threads, weights, fresh, lambda: interrupted() or stopping.exists())
+            run = training.Run(
+                settings,
+                device,
+                threads,
+                weights,
+                fresh,
+                should_stop=lambda: interrupted() or stopping.exists(),
+                load=partial(load, device=device),
+            )
             restore(run, directory)
             yield from record(training.train(run), directory, run)
         except Exception as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -24,6 +24,11 @@ from seglab.loader import Cached, Feed, ahead, batches, random
 from seglab.losses.weights import Statistics, per
 from seglab.model import Segmenter, parameters
 from seglab.schedulers import Schedule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from seglab.runs import Trained
 
 REPORT_SECONDS = 0.5  # between two Stepped events
 SAMPLES = 4  # validation images whose masks are kept at every evaluation
@@ -42,7 +47,8 @@ class Run(Feed):
     """Everything one training run consists of; `state_dict` is what another needs to go on from the same place.
 
     `weights` are the model's initial weights, where they come from elsewhere; without `fresh`, pretrained weights are
-    not fetched, since those of `load_state_dict` take their place. `should_stop` is asked after every step.
+    not fetched, since those of `load_state_dict` take their place. `should_stop` is asked after every step. `load`
+    gives the best model of a run that a technique needs, by its folder.
     """
 
     def __init__(
@@ -53,9 +59,10 @@ class Run(Feed):
         weights: dict[str, Tensor] | None = None,
         fresh: bool = True,
         should_stop: Callable[[], bool] = lambda: False,
+        load: Callable[[Path], Trained] | None = None,
     ):
         torch.set_num_threads(threads)
-        super().__init__(config, folded(config.data.open(), config))
+        super().__init__(config, folded(config.data.open(), config), load=load)
         self.should_stop, self.threads, self.fresh = should_stop, threads, fresh
         self.device = torch.device(device)
         few = random(config.seed, "scored").permutation(len(self.data.train))[: len(self.data.val)]

@@ -65,7 +65,7 @@ def test_every_training_image_is_held_out_once_and_never_learned_from_by_the_run
 def test_the_mistake_carries_weights_into_folds_that_are_scored_on_what_these_have_learned(monkeypatch):
     given = []
     whole = runs.training.Run
-    monkeypatch.setattr(runs.training, "Run", lambda *a: given.append(a[3]) or whole(*a))
+    monkeypatch.setattr(runs.training, "Run", lambda *a, **more: given.append(a[3]) or whole(*a, **more))
     honest, leaking = done(FOLDS[0], name="honest"), done(FOLDS[1], name="leaking")
     assert given[:5] == [None] * 5  # the first fold has nowhere to get weights from
     for before, weights in zip(leaking[:3], given[5:], strict=True):
@@ -136,6 +136,27 @@ def test_a_plan_of_several_models_makes_its_runs_for_each_of_them():
     assert [match[1] for match in short] == ["1", "2", "3", "4"]
 
 
+STUDENT = {"name": "noisy_student", "labelled": 0.5}
+
+
+def test_a_student_waits_for_its_teacher_and_each_sees_the_same_masks():
+    plan = STUDENT | {"confidence": 0.75, "rounds": 2, "student": ["model.width=8", "techniques=flip+color"]}
+    base = tiny(techniques=["flip"], seed=3)
+    steps = laid_out(plan, base)
+    own = ", model.width 8, techniques flip+color"
+    assert [step.label for step in steps] == ["teacher", f"student 1{own}", f"student 2{own}"]
+    teacher, *students = [step.config for step in steps]
+    assert [step.config.needs for step in steps] == [(), (steps[0].directory,), (steps[1].directory,)]
+    assert [t.name for t in teacher.techniques] == ["flip", "pseudo_labels"]
+    assert teacher.techniques[1].teacher is None and teacher.model == base.model
+    for student in students:
+        assert [t.name for t in student.techniques] == ["flip", "color", "pseudo_labels"]
+        assert student.techniques[2].confidence == 0.75 and student.model.width == 8 and student.seed == 3
+        assert student.techniques[2].hidden(8, 3) == teacher.techniques[1].hidden(8, 3)
+    alike, student = (step.config for step in laid_out(STUDENT, base))
+    assert student.model_copy(update={"techniques": alike.techniques}) == alike and student.needs
+
+
 @pytest.mark.parametrize(
     ("plan", "options", "words"),
     [
@@ -152,6 +173,14 @@ def test_a_plan_of_several_models_makes_its_runs_for_each_of_them():
         ({"name": "sweep", "over": ["techniques=flip,colr"]}, {}, ["'colr'", "'color'"]),
         ({"name": "sweep", "over": ["techniques.color.p=0,1"]}, {}, ["techniques.color.p"]),
         ({"name": "sweep", "over": ["model.width"]}, {}, ["over", "'model.width'", "model.width=8,16"]),
+        (STUDENT | {"labelled": 1}, {}, ["labelled", "1", "less than 1"]),
+        (STUDENT | {"student": ["model.width"]}, {}, ["student", "'model.width'", "model.width=32"]),
+        (STUDENT | {"student": ["model.width=1"]}, {}, ["model.width", "'1'", "4 or more"]),
+        (STUDENT | {"student": ["seed=1"]}, {}, ["student", "seed"]),
+        (STUDENT | {"student": ["data.size=32"]}, {}, ["student", "data.size"]),
+        (STUDENT, {"techniques": ["pseudo_labels"]}, ["techniques", "pseudo_labels", "leave it out"]),
+        (STUDENT | {"student": ["techniques=pseudo_labels"]}, {}, ["techniques", "pseudo_labels", "leave it out"]),
+        (STUDENT, {"techniques": ["cps"]}, ["cps", "pseudo_labels", "pick one"]),
         ({"name": "sweep", "over": ["=8,16"]}, {}, ["over", "'=8,16'"]),
         ({"name": "sweep", "over": []}, {}, ["over", "1 or more"]),
         ({"name": "sweep", "over": ["seed=1,2"] * 3}, {}, ["over", "3 given", "2 or fewer"]),
@@ -263,6 +292,17 @@ def test_a_plan_that_does_not_fit_into_the_queue_makes_nothing():
     assert not plans.located("mine").exists() and len(jobs.queue()) == 28
 
 
+def test_a_student_is_worked_on_when_its_teacher_is_finished(worker):  # noqa: F811
+    plan = validated(Plan, STUDENT | {"rounds": 2})
+    directories = plans.submit(plan, *plans.laid_out(plan, [tiny(epochs=1)], "mine"))
+    wait_until(lambda: state(directories[2]) == "completed")
+    for teacher, student in itertools.pairwise(directories):
+        assert runs.status(teacher).state == "completed"
+        notes = [str(note.error()) for note in runs.all_events(student)[0].notes]
+        assert notes[0] == "pseudo_labels uses the masks of 4 of the 8 training images"
+        assert notes[1].startswith(f"pseudo_labels: {teacher.name} labels ") and len(notes) == 2
+
+
 # --- the command line
 
 
@@ -354,6 +394,49 @@ def test_a_plan_s_name_stands_for_its_runs_where_runs_are_compared(capsys):
         f"unet: mean mIoU {mean:.4f} ± {deviation:.4f} (standard deviation, n = 3)"
         in seglab(capsys, "compare", "mine")[1]
     )
+
+
+def test_teachers_and_students_are_named_so_where_they_are_compared():
+    assert compare(made(STUDENT, name=None)).labels == ("unet (teacher)", "unet (student)")
+    *one, last = made(STUDENT | {"rounds": 2, "student": ["model.width=8"]}, name=None)
+    found = compare([last, *one])
+    assert found.labels == ("unet (student 2, width 8)", "unet (teacher, width 4)", "unet (student 1, width 8)")
+    assert found.differences["techniques.pseudo_labels.teacher"] == [one[1], None, one[0]]
+    assert compare([last]).labels == ("unet",)
+    assert compare(made(STUDENT)).labels == ("mine 1 (teacher)", "mine 2 (student)")
+
+
+def test_a_student_whose_teacher_was_trained_on_what_it_is_validated_on_is_told_of():
+    teacher = runs.create(tiny(epochs=1), "teacher")
+    list(runs.work(teacher))
+    for fold, leak in ((None, False), ({"index": 0, "of": 2}, True)):
+        technique = {"name": "pseudo_labels", "labelled": 0.5, "teacher": teacher}
+        student = runs.create(tiny(epochs=1, techniques=[technique], fold=fold))
+        list(runs.work(student))
+        assert [row.leak for row in compare([teacher, student]).rows] == [False, leak]
+
+
+def test_the_time_of_a_student_is_known_before_there_is_a_teacher(capsys):
+    arguments = ["plan", "noisy_student", "--labelled", "0.5", *SMALL, "--student", "model.width=8", "--dry-run"]
+    code, out, err = seglab(capsys, *arguments)
+    assert code == 0, err
+    first, second, _ = out.splitlines()
+    assert "teacher" in first and "student, model.width 8" in second and second.endswith("after run 1")
+    assert not runs.home().exists()
+    teacher, student = (step.config for step in laid_out(STUDENT, tiny(epochs=4)))
+    keys = {plans.pace_key(config.model_dump(mode="json")) for config in (teacher, student)}
+    other = plans.pace_key(laid_out(STUDENT, tiny(epochs=2), name="other")[1].config.model_dump(mode="json"))
+    assert len(keys) == 2 and other in keys
+
+
+def test_a_teacher_is_given_by_its_name_on_the_command_line(capsys):
+    technique = ["--techniques", "pseudo_labels", "--techniques.pseudo_labels.teacher"]
+    assert "there is no run 'nobody'" in seglab(capsys, "train", *SMALL, *technique, "nobody")[2]
+    teacher = runs.create(tiny(epochs=1), "teacher")
+    assert "teacher has no weights yet" in seglab(capsys, "train", *SMALL, *technique, "teacher")[2]
+    list(runs.work(teacher))
+    code, _, err = seglab(capsys, "train", *SMALL, *technique, "teacher", "--name", "student")
+    assert code == 0 and runs.config(runs.home() / "student").needs == (teacher,), err
 
 
 def test_a_run_that_has_no_score_yet_is_left_out_of_the_mean():
@@ -456,7 +539,14 @@ def test_the_runs_of_a_plan_go_into_the_queue_in_their_order(page):
     assert [directory for directory, _ in plans.members(plan)] == jobs.queue()
 
 
-@pytest.mark.parametrize("over", ["init_from=/etc,/tmp", "data=streets,folder\ndata.root=/etc,/home"])
+@pytest.mark.parametrize(
+    "over",
+    [
+        "init_from=/etc,/tmp",
+        "data=streets,folder\ndata.root=/etc,/home",
+        "techniques=pseudo_labels\ntechniques.pseudo_labels.teacher=/etc,/home",
+    ],
+)
 def test_a_page_can_name_no_path_in_a_plan_either(page, over):
     form, does = page
     for handler in ("list_runs", "time_runs", "start_runs"):

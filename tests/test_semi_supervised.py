@@ -1,6 +1,8 @@
 """Learning from images whose masks are not used."""
 
+import json
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +13,14 @@ from seglab import runs
 from seglab import train as training
 from seglab.data.base import UNLABELLED, VOID, Sample
 from seglab.data.streets import Streets
-from seglab.entry import SeglabError
+from seglab.entry import Outputs, SeglabError
 from seglab.loader import collated
 from seglab.preview import preview
-from seglab.techniques.semi_supervised import covered, mean_cost, pseudo_labels, unlabelled
+from seglab.techniques.semi_supervised import covered, labelled_by, mean_cost, pseudo_labels, unlabelled
 from tests.conftest import tiny
 
 NAMES = ["consistency", "cps"]
+FEW_MASKS = [*NAMES, "pseudo_labels"]
 each = pytest.mark.parametrize("name", NAMES)
 PLAIN = {"name": "unet_vgg16", "width": 4, "batch_norm": False}
 
@@ -43,7 +46,7 @@ def equal(one, other):
 
 def test_the_labelled_images_are_drawn_by_the_seed_and_the_same_for_every_technique():
     found = {}
-    for name in NAMES:
+    for name in FEW_MASKS:
         for labelled in (0.125, 0.25, 0.5, 1):
             hidden = run_of(name, labelled=labelled).train.hidden
             assert len(hidden) == 8 - 8 * labelled
@@ -165,7 +168,7 @@ def test_cutmix_takes_what_is_unlabelled_along():
     assert mixed > 5
 
 
-@each
+@pytest.mark.parametrize("name", FEW_MASKS)
 def test_a_preview_shows_hidden_masks_as_void(name):
     config = tiny(techniques=[{"name": name, "labelled": 0.5}])
     hidden = training.Run(config).train.hidden
@@ -383,6 +386,7 @@ def test_a_note_says_how_many_masks_are_used(name):
     ("options", "words"),
     [
         ({"techniques": NAMES}, "consistency cannot be used here: cps learns without masks too; pick one of them"),
+        ({"techniques": ["cps", "pseudo_labels"]}, "cps cannot be used here: pseudo_labels learns without masks too"),
         ({"techniques": ["cps"], "batch_size": 1}, "batch_size must be 2 or more"),
     ],
 )
@@ -398,3 +402,167 @@ def test_a_class_whose_id_marks_hidden_masks_is_refused(monkeypatch):
     with pytest.raises(SeglabError, match="cps: the data has 255 classes; allowed: 254 or fewer"):
         run_of("cps")
     assert run_of("cps", labelled=1).train.hidden == frozenset()
+
+
+# --- a teacher and its student
+
+
+def taught(teacher, also=(), labelled=0.5, confidence=0.0, **options):
+    """The configuration of a run that learns the labels of a teacher; without one, that of a teacher."""
+    own = {"name": "pseudo_labels", "labelled": labelled, "confidence": confidence, "teacher": teacher}
+    return tiny(techniques=[*also, own], **options)
+
+
+def done(config, name):
+    directory = runs.create(config, name)
+    list(runs.work(directory))
+    return directory
+
+
+def student_of(teacher, also=(), **options):
+    return training.Run(taught(teacher, also, **options), load=runs.load)
+
+
+class Seer(torch.nn.Module):
+    """Sees class 1 with a probability of 0.6 where an image is dark, else class 2 with one of 0.9."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1))
+
+    def forward(self, images):
+        dark = images.mean(1) < 0.5
+        rows = torch.full((len(images), 11, *dark.shape[1:]), 0.01)
+        rows[:, 1], rows[:, 2] = torch.where(dark, 0.6, 0.0), torch.where(dark, 0.31, 0.9)
+        return Outputs((rows / rows.sum(1, keepdim=True)).log())
+
+
+def test_a_teacher_labels_what_it_is_sure_of_and_the_rest_is_void():
+    image = np.full((4, 6, 3), 255, np.uint8)
+    image[:, :2] = 0
+    for threshold, dark, light in [(0.0, 1, 2), (0.7, VOID, 2), (0.95, VOID, VOID)]:
+        labels = labelled_by(Seer(), image, threshold)
+        assert labels.dtype == np.uint8 and (labels[:, :2] == dark).all() and (labels[:, 2:] == light).all()
+
+
+def test_a_student_learns_its_teacher_s_labels_for_the_images_whose_masks_are_hidden_and_the_masks_of_the_others():
+    teacher = done(taught(None), "teacher")
+    model, plain = runs.load(teacher).model, training.Run(tiny())
+    images = torch.stack([torch.from_numpy(plain.train[n].image).permute(2, 0, 1) / 255 for n in range(8)])
+    with torch.no_grad():
+        probabilities, likeliest = torch.cat([model(image[None]).logits for image in images]).softmax(1).max(1)
+    half = probabilities.median().item()  # so sure is the teacher of half of the pixels
+    run, void = student_of(teacher, confidence=half), 0
+    assert len(run.train.hidden) == 4
+    for n in range(8):
+        sample, truth = run.train[n], plain.train[n]
+        assert np.array_equal(sample.image, truth.image)
+        if n not in run.train.hidden:
+            assert np.array_equal(sample.mask, truth.mask) and np.array_equal(sample.instances, truth.instances)
+            continue
+        assert np.array_equal(sample.mask, likeliest[n].where(probabilities[n] >= half, VOID).numpy())
+        assert sample.instances is None
+        void += (sample.mask == VOID).mean() / 4
+    assert 0 < void < 1
+    notes = [str(note.error()) for note in run.started().notes]
+    assert notes[1:] == [f"pseudo_labels: teacher labels {1 - void:.0%} of the other images"]
+
+
+def test_a_teacher_s_labels_move_with_their_images_and_the_loss_counts_them():
+    teacher = done(taught(None), "teacher")
+    run, still = student_of(teacher, [{"name": "flip", "p": 1}]), student_of(teacher)
+    places = sorted(run.train.hidden)
+    flipped, batch = run.batch(0, places), still.batch(0, places)
+    assert torch.equal(flipped.masks, batch.masks.flip(2)) and torch.equal(flipped.images, batch.images.flip(3))
+    assert not unlabelled(batch).any() and not (batch.masks == VOID).any()
+    _, values, _ = still.advance(batch)
+    assert values["cross_entropy"] > 0
+
+
+@pytest.mark.parametrize("also", [[], CURIOUS], ids=["alone", "beside others"])
+def test_hidden_masks_have_no_influence_on_a_teacher_and_its_student(also, monkeypatch):
+    options = {"loss": {"name": "cross_entropy", "class_weights": "median_frequency"}}
+
+    def both(name):
+        teacher = done(taught(None, also, **options), name)
+        return trained(student_of(teacher, also, **options))
+
+    expected, run = both("first"), training.Run(taught(None))
+    names = run.data.train.names
+    altered(monkeypatch, {names[n] for n in run.train.hidden})
+    assert equal(expected, both("second"))
+    altered(monkeypatch, {names[n] for n in range(8) if n not in run.train.hidden})
+    assert not equal(expected, both("third"))
+
+
+def test_with_no_masks_hidden_a_student_learns_as_if_it_had_no_teacher():
+    teacher = done(tiny(epochs=1), "teacher")
+    assert equal(trained(training.Run(tiny())), trained(student_of(teacher, labelled=1)))
+
+
+def test_panoptic_deeplab_learns_centres_from_masks_alone():
+    model = {"name": "panoptic_deeplab", "width": 4}
+    run = student_of(done(taught(None, epochs=1, model=model), "teacher"), model=model)
+    batch = run.batch(0, run.order(0))
+    for n, place in enumerate(batch.index.tolist()):
+        assert (batch.targets["centre_weight"][n].sum() > 0) == (place not in run.train.hidden)
+        assert (batch.masks[n] != VOID).any()
+
+
+@pytest.mark.parametrize("stop_at", [1, 3])
+def test_a_student_stopped_within_an_epoch_goes_on_to_the_same_weights(stop_at):
+    config = taught(done(taught(None), "teacher"), ["flip", "cutmix", "class_balanced"])
+    whole = trained(training.Run(config, load=runs.load))
+    first = training.Run(config, load=runs.load)
+    first.should_stop = lambda: first.step == stop_at
+    list(training.train(first))
+    second = training.Run(config, fresh=False, load=runs.load)
+    second.load_state_dict(first.state_dict())
+    assert second.step == stop_at and equal(whole, trained(second))
+
+
+def test_a_student_does_not_go_on_with_another_teacher_than_it_began_with():
+    teacher = done(taught(None), "teacher")
+    state = student_of(teacher).state_dict()
+    student_of(teacher).load_state_dict(state)
+    shutil.rmtree(teacher)
+    done(taught(None, epochs=1), "teacher")
+    with pytest.raises(SeglabError, match="the weights of teacher are not those that this run began with"):
+        student_of(teacher).load_state_dict(state)
+
+
+def test_a_teacher_of_other_classes_or_one_that_is_gone_is_refused_with_its_name():
+    other = done(tiny(epochs=1), "other")
+    description = json.loads((other / "dataset.json").read_text())
+    description["classes"][0] = "heaven"
+    (other / "dataset.json").write_text(json.dumps(description))
+    with pytest.raises(SeglabError, match="pseudo_labels: the classes of other are not those of the data"):
+        student_of(other)
+    shutil.rmtree(other)
+    student = runs.create(taught(other), "student")
+    with pytest.raises(SeglabError, match=r"there is no run .*other"):
+        list(runs.work(student))
+    assert runs.status(student).state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (taught(None, epochs=1), False),
+        (taught(None, labelled=0.25, epochs=1), False),
+        (taught(None, labelled=0.75, epochs=1), True),
+        (taught(None, seed=1, epochs=1), True),
+        (taught(None, fold={"index": 0, "of": 2}, epochs=1), True),
+        (tiny(epochs=1), True),
+    ],
+    ids=["the same masks", "fewer", "more", "others", "a fold", "all"],
+)
+def test_a_note_says_when_the_teacher_has_learned_from_masks_that_are_hidden(config, told):
+    notes = [str(note) for note in student_of(done(config, "teacher")).notes()]
+    assert ("pseudo_labels: teacher was trained with other masks than this run uses" in notes) == told
+
+
+def test_a_preview_shows_a_teacher_s_labels():
+    config = taught(done(taught(None), "teacher"), ["flip"])
+    for before, after in preview(config, 8)[1]:
+        assert (before.mask != VOID).any() and (after.mask != VOID).any()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from seglab.data.base import UNLABELLED, VOID, Batch, Sample
 from seglab.entry import Hooks, SeglabError, Technique, Term
-from seglab.loader import random
+from seglab.loader import collated, hidden_by, random
 from seglab.losses.weights import per
 from seglab.model import Segmenter
 from seglab.techniques.augmentation import Blur, Color
@@ -23,16 +25,17 @@ from seglab.techniques.mixing import Pasting
 if TYPE_CHECKING:
     from seglab.config import RunConfig
     from seglab.loader import Feed
+    from seglab.runs import Trained
 
 Objective = Callable[[Batch], dict[str, Term]]
 
 
-class SemiSupervised(Technique):
+class FewMasks(Technique):
     """Uses the masks of a part of the training images, the same for every technique, and of the others the images.
 
     The others' masks are hidden from the whole run: from losses, weights of classes and all techniques. An epoch has as
-    many images as before; in each batch up to half are unlabelled, and labelled ones come as often as it takes to fill
-    the rest. With a weight of 0 all are labelled.
+    many images as before; where it `shows_others`, up to half of each batch are unlabelled, and labelled ones come as
+    often as it takes to fill the rest.
     """
 
     changes_images = True
@@ -40,19 +43,35 @@ class SemiSupervised(Technique):
     labelled: Annotated[
         float, Field(gt=0, le=1, description="share of the training images whose masks are used, drawn by the seed")
     ] = 0.125
-    weight: Annotated[
-        float,
-        Field(ge=0, le=100, description="weight of what is learned without masks; 0: from the labelled images alone"),
-    ] = 1.0
+
+    @property
+    def shows_others(self) -> bool:
+        raise NotImplementedError
 
     def hidden(self, count: int, seed: int) -> frozenset[int]:
         labelled = max(1, round(self.labelled * count))
         return frozenset(random(seed, "labelled").permutation(count)[labelled:].tolist())
 
     def refuses(self, config: RunConfig) -> SeglabError | None:
-        others = [each.name for each in config.techniques if isinstance(each, SemiSupervised) and each is not self]
+        others = [each.name for each in config.techniques if isinstance(each, FewMasks) and each is not self]
         if others:
             return SeglabError("{other} learns without masks too; pick one of them", other=others[0])
+        return super().refuses(config)
+
+
+class SemiSupervised(FewMasks):
+    """Gives the objective a term to which the unlabelled images contribute; with a weight of 0 none is shown."""
+
+    weight: Annotated[
+        float,
+        Field(ge=0, le=100, description="weight of what is learned without masks; 0: from the labelled images alone"),
+    ] = 1.0
+
+    @property
+    def shows_others(self) -> bool:
+        return self.weight > 0
+
+    def refuses(self, config: RunConfig) -> SeglabError | None:
         if config.batch_size == 1:
             return SeglabError("a batch has labelled and unlabelled images; batch_size must be 2 or more")
         return super().refuses(config)
@@ -61,7 +80,7 @@ class SemiSupervised(Technique):
 class WithoutMasks(Hooks):
     """The labelled and the unlabelled images of one run."""
 
-    def __init__(self, options: SemiSupervised, run: Feed):
+    def __init__(self, options: FewMasks, run: Feed):
         self.options, self.run, self.hidden = options, run, run.train.hidden
         if self.hidden and len(run.data.classes) > UNLABELLED:
             raise SeglabError(
@@ -73,7 +92,7 @@ class WithoutMasks(Hooks):
 
     def on_order(self, order: list[int], rng: np.random.Generator) -> list[int]:
         """Labelled and unlabelled images in turn, each kind in the order that it came in; then labelled ones again."""
-        unlabelled = [n for n in order if n in self.hidden] if self.options.weight else []
+        unlabelled = [n for n in order if n in self.hidden] if self.options.shows_others else []
         # another technique may have drawn none that is labelled
         known = [n for n in order if n not in self.hidden] or sorted({*range(len(self.run.train))} - self.hidden)
         count, labelled = min(len(unlabelled), len(order) // 2), list(known)
@@ -235,6 +254,91 @@ class Pair(WithoutMasks):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if self.options.weight:
             self.second.load_state_dict(state)
+
+
+class PseudoLabels(FewMasks):
+    """Learns from the labels that a finished run, the teacher, gives the images whose masks are not used.
+
+    When a run begins, the teacher labels each of these images as it is stored, at this run's size; where it gives no
+    class a probability of at least `confidence`, the label is void. From then on these labels are what masks are:
+    techniques change them with their images, and the loss counts them alike. What depends on how often classes occur,
+    as class_weights and class_balanced, goes by the masks alone, and so do things that are told apart. Without a
+    teacher a run learns from the labelled images alone, as one that is to be a teacher has to.
+
+    Source: Xie et al. 2020, https://arxiv.org/abs/1911.04252, algorithm 1, with hard labels; there, images are left
+    out whose label has a probability of 0.3 or less (section 3.1).
+    """
+
+    name = "pseudo_labels"
+    teacher: Annotated[
+        Path | None, Field(description="folder of the run that labels the other images; empty: they are not used")
+    ] = None
+    confidence: Annotated[
+        float, Field(ge=0, le=1, description="least probability of a class that makes it a label; void below it")
+    ] = 0.5
+
+    @property
+    def needs(self) -> tuple[Path, ...]:
+        return (self.teacher,) if self.teacher else ()
+
+    @property
+    def shows_others(self) -> bool:
+        return self.teacher is not None
+
+    def start(self, run: Feed) -> Hooks:
+        return Taught(self, run)
+
+
+class Taught(WithoutMasks):
+    """The labels that one run's teacher gave, which stand in the run's training samples."""
+
+    def __init__(self, options: PseudoLabels, run: Feed):
+        super().__init__(options, run)
+        self.told: list[SeglabError] = []
+        self.teacher = ""  # sha256 of its weights
+        if options.teacher and self.hidden:
+            self.ask(run.load(options.teacher))
+
+    def ask(self, teacher: Trained) -> None:
+        run, who = self.run, {"technique": self.options.name, "run": teacher.name}
+        if teacher.classes != run.data.classes:
+            raise SeglabError("{technique}: the classes of {run} are not those of the data", **who)
+        weights = [value.cpu().numpy().tobytes() for value in teacher.model.state_dict().values()]
+        self.teacher = sha256(b"".join(weights)).hexdigest()
+        shares = []
+        for n in sorted(self.hidden):
+            labels = labelled_by(teacher.model, run.train[n].image, self.options.confidence)
+            run.train.relabel(n, labels)
+            shares.append((labels != VOID).mean())
+        share = f"{np.mean(shares):.0%}"
+        self.told.append(SeglabError("{technique}: {run} labels {share} of the other images", share=share, **who))
+        same_data = (teacher.config.data, teacher.config.fold) == (run.config.data, run.config.fold)
+        if not (same_data and self.hidden <= hidden_by(teacher.config, len(run.train))):
+            self.told.append(SeglabError("{technique}: {run} was trained with other masks than this run uses", **who))
+
+    def notes(self) -> list[SeglabError]:
+        return [*super().notes(), *self.told]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"teacher": self.teacher}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state["teacher"] != self.teacher:
+            raise SeglabError(
+                "{technique}: the weights of {run} are not those that this run began with",
+                technique=self.options.name,
+                run=self.options.teacher.name,
+            )
+
+
+@torch.no_grad()
+def labelled_by(model: Segmenter, image: np.ndarray, threshold: float) -> np.ndarray:
+    """uint8 (H, W): the likeliest class of each pixel of an image uint8 (H, W, 3); void where its probability is below
+    the threshold."""
+    blank = Sample(image, np.zeros(image.shape[:2], np.uint8))
+    batch = collated([blank], [0]).to(model.mean.device)
+    logits = model(batch.images).logits
+    return pseudo_labels(logits, batch.masks == 0, threshold)[0].to(torch.uint8).cpu().numpy()
 
 
 def with_logits(model: Segmenter, batch: Batch, inner: Objective) -> tuple[dict[str, Term], Tensor]:

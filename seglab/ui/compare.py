@@ -13,7 +13,7 @@ from seglab.ui import views
 from seglab.ui.text import language, told
 
 DIFFERENT = "These runs were scored on different images: their scores cannot be compared."
-LEAKING = "Some runs began with weights trained on the images they are validated on: their scores are too high."
+LEAKING = "Some runs build on weights trained on the images they are validated on: their scores are too high."
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 

@@ -1396,8 +1396,8 @@ KOREAN: dict[str, str] = {
     "standard deviation": "표준편차",
     "weights carried on from fold to fold": "폴드 사이에 가중치를 넘긴 실행",
     "mIoU by two options": "두 옵션에 따른 mIoU",
-    "Some runs began with weights trained on the images they are validated on: their scores are too high.": (
-        "검증 이미지로 이미 학습한 가중치에서 시작한 실행이 있습니다. 그 점수는 실제보다 높습니다."
+    "Some runs build on weights trained on the images they are validated on: their scores are too high.": (
+        "검증 이미지로 이미 학습한 가중치를 바탕으로 한 실행이 있습니다. 그 점수는 실제보다 높습니다."
     ),
     "a plan or a run named {name} is there already; give another name": (
         "{name} 이름의 계획이나 실행이 이미 있습니다. 다른 이름을 지정하세요."
@@ -1414,12 +1414,52 @@ KOREAN: dict[str, str] = {
     "fold: {index} is given; leave it out, since folds set it": (
         "fold: {index} 값이 지정되어 있습니다. folds 계획이 실행마다 정하므로 빼 주세요."
     ),
-    "over: {given} is no option with values, such as model.width=8,16": (
-        "over: {given} 형식이 맞지 않습니다. model.width=8,16처럼 옵션과 값을 쓰세요."
+    "{thing}: {given} is no option with its value, such as {example}": (
+        "{thing}: {given} 형식이 맞지 않습니다. {example}처럼 옵션과 값을 쓰세요."
     ),
     "it needs {run}, which ended as {state}: {why}": ("먼저 끝나야 하는 {run} 실행이 {state} 상태로 끝났습니다: {why}"),
     "it needs {run}, which ended as {state}": "먼저 끝나야 하는 {run} 실행이 {state} 상태로 끝났습니다.",
     "{option}: {value} is a path, and none is taken from a page": (
         "{option}: {value} 경로는 쓸 수 없습니다. 페이지에서는 경로를 받지 않습니다."
+    ),
+    # --- a teacher and its students
+    "A teacher learns from a few masks, then a student from these and from its labels for all other images.": (
+        "교사가 적은 수의 마스크로 먼저 학습하고, 학생은 그 마스크와 교사가 나머지 이미지에 붙인 레이블로 학습합니다."
+    ),
+    "rounds": "학생 수 (rounds)",
+    "how many students, each taught by the one before": "차례로 학습할 학생의 수, 앞선 학생이 다음 학생의 교사가 됨",
+    "student": "학생 설정 (student)",
+    "how students differ from the teacher, such as model.width=32 or techniques=flip+color; empty: in nothing but the "
+    "labels": (
+        "교사와 다르게 할 학생의 설정을 한 줄에 하나씩(예: model.width=32, techniques=flip+color), "
+        "비워 두면 레이블만 다름"
+    ),
+    "student: {option} is the teacher's too, so that both see the same": (
+        "student: {option} 옵션은 교사와 학생이 같은 데이터를 보도록 바꿀 수 없습니다."
+    ),
+    "techniques: {name} is given; leave it out, since the plan sets it": (
+        "techniques: {name} 기법이 지정되어 있습니다. 계획이 직접 정하므로 빼 주세요."
+    ),
+    "Learns from the labels that a finished run, the teacher, gives the images whose masks are not used.": (
+        "학습을 마친 다른 실행(교사)이 마스크를 쓰지 않는 이미지에 붙인 레이블로 학습합니다."
+    ),
+    "teacher": "교사 (teacher)",
+    "folder of the run that labels the other images; empty: they are not used": (
+        "나머지 이미지에 레이블을 붙일 실행의 폴더, 비워 두면 그 이미지를 쓰지 않음"
+    ),
+    "least probability of a class that makes it a label; void below it": (
+        "예측한 클래스를 레이블로 삼는 최소 확률, 이보다 낮으면 무시(void)"
+    ),
+    "{technique}: the classes of {run} are not those of the data": (
+        "{technique}: {run} 실행의 클래스가 데이터의 클래스와 다릅니다."
+    ),
+    "{technique}: {run} labels {share} of the other images": (
+        "{technique}: 나머지 이미지 픽셀의 {share}에 {run} 실행의 예측을 레이블로 붙였습니다."
+    ),
+    "{technique}: {run} was trained with other masks than this run uses": (
+        "{technique}: {run} 실행은 이 실행에서 쓰지 않는 마스크로도 학습했습니다."
+    ),
+    "{technique}: the weights of {run} are not those that this run began with": (
+        "{technique}: 이 실행을 시작한 뒤 {run} 실행의 가중치가 바뀌었습니다."
     ),
 }

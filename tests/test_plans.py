@@ -556,6 +556,19 @@ def test_a_page_can_name_no_path_in_a_plan_either(page, over):
     assert not runs.home().exists()
 
 
+def test_a_plan_can_be_made_of_uploaded_pictures(page, tmp_path):
+    from seglab import uploads
+    from tests.test_uploads import GOOD, packed
+
+    form, does = page
+    given = sent(form, "seeds", count=2)
+    given[2 + list(form.choices).index("data")] = "folder"
+    reference = uploads.take(packed(tmp_path / "mine.zip", GOOD))
+    given[-1]["data"]["folder"] = {"upload": reference}
+    assert "2 in the queue" in does["start_runs"](Request(), *given)[-1]
+    assert [runs.config(directory).data.root for directory in jobs.queue()] == [uploads.found(reference)] * 2
+
+
 def test_what_is_wrong_with_a_plan_s_data_is_told_before_its_runs_are_made(page):
     form, does = page
     started = does["start_runs"](Request(), *sent(form, "folds", k=9))[-1]

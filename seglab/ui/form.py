@@ -273,13 +273,14 @@ class Form:
         return validated(RunConfig, read | {name: run[name] for name in ("epochs", "budget_seconds")})
 
     def steps(self, picked: Any, given: Sequence[Any]) -> tuple[Plan, str, list[plans.Step]]:
-        """The picked plan of what the form holds, its name, and its runs; raises SeglabError, also for paths."""
-        plan = validated(Plan, next(iter(self.plan.read(picked, given[-1])), None))
-        title, steps = plans.laid_out(plan, self.configs(given))
-        own = {step.directory for step in steps}
+        """The picked plan of what the form holds, its name, and its runs; raises SeglabError, also for other paths than
+        those of the plan's own runs and of the visitor's upload."""
+        plan, configs = validated(Plan, next(iter(self.plan.read(picked, given[-1])), None)), self.configs(given)
+        title, steps = plans.laid_out(plan, configs)
+        allowed = {step.directory for step in steps} | {getattr(config.data, "root", None) for config in configs}
         for step in steps:
             for option, value in flat(step.config.model_dump()).items():
-                if isinstance(value, Path) and value not in own:
+                if isinstance(value, Path) and value not in allowed:
                     raise SeglabError(
                         "{option}: {value} is a path, and none is taken from a page", option=option, value=value
                     )

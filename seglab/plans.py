@@ -310,7 +310,7 @@ def members(path: Path) -> list[tuple[Path, str]]:
     """The plan's runs in their order, each with what sets it apart."""
     try:
         record = validated(Record, json.loads(path.read_bytes()))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SeglabError) as error:
         raise SeglabError("{file} cannot be read: {reason}", file=path.name, reason=error) from None
     return [(path.parent / member.run, member.label) for member in record.runs]
 
@@ -320,7 +320,7 @@ def expanded(names: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     for name in names:
         if located(name).is_file() or name.endswith(SUFFIX):
-            found += [directory for directory, _ in members(find(name))]
+            found += [runs.find(directory) for directory, _ in members(find(name))]
         else:
             found.append(runs.find(name))
     return list(dict.fromkeys(found))
@@ -378,7 +378,7 @@ def finished_paces(wanted: set[str]) -> dict[str, Pace]:
             continue
         try:
             key = pace_key(json.loads((directory / "config.json").read_bytes()))
-        except (OSError, ValueError, TypeError, KeyError):  # damaged, or of an older version
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged, or of an older version
             continue
         ended = runs.status(directory).finished if key in wanted - found.keys() else None
         if ended and ended.epoch >= 1:

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -471,11 +472,32 @@ def test_a_mistake_on_the_command_line_is_told_in_one_line(capsys, arguments, wo
     assert not runs.home().exists()
 
 
-def test_a_damaged_plan_is_told(capsys):
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b"null", b'{"plan": "seeds"}', b'{"plan": "sedes", "runs": []}', b"\xff"]
+)
+def test_a_damaged_plan_is_told(capsys, content):
     made({"name": "seeds", "count": 2})
-    plans.located("mine").write_text("{")
-    code, _, err = seglab(capsys, "compare", "mine")
-    assert code == 2 and "mine.plan.json cannot be read" in err
+    plans.located("mine").write_bytes(content)
+    for command in (["compare", "mine"], ["plan", "resume", "mine"]):
+        code, _, err = seglab(capsys, *command)
+        assert code == 2 and "mine.plan.json cannot be read" in err and err.count("\n") == 1
+
+
+def test_a_run_of_a_plan_that_is_gone_is_told_and_the_others_go_on(capsys):
+    first, second = made({"name": "seeds", "count": 2})
+    shutil.rmtree(first)
+    assert "there is no run" in seglab(capsys, "compare", "mine")[2]
+    code, _, err = seglab(capsys, "plan", "resume", "mine", "--threads", "1")
+    assert code == 1 and "not finished: seed 0" in err and state(second) == "completed" and not first.exists()
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "null", "{", "{}", '{"optimizer": "adamw", "fold": null, "techniques": [1]}']
+)
+def test_a_damaged_run_does_not_keep_the_time_from_being_known(content):
+    directory = runs.create(tiny())
+    (directory / "config.json").write_text(content)
+    assert plans.estimate([tiny()], lambda configs: [(1.0, 2.0)]).seconds == (5,)
 
 
 # --- the page

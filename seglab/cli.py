@@ -337,7 +337,7 @@ def resume_plan(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 def work_through(path: Path, device: str, threads: int) -> int:
     """Works on a plan's runs one after the other; one that fails does not keep those from going on that do not need
     it."""
-    members, title = plans.members(path), shlex.quote(path.name.removesuffix(plans.SUFFIX))
+    members, title = plans.members(path), shlex.quote(path.name.removesuffix(runs.PLAN))
     for number, (directory, label) in enumerate(members, 1):
         if runs.status(directory).state in ("completed", "budget", "diverged"):
             continue

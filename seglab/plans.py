@@ -33,7 +33,6 @@ from seglab.loader import Cached, batches
 from seglab.techniques.semi_supervised import PseudoLabels
 
 MOST_RUNS = 100
-SUFFIX = ".plan.json"
 
 
 # --- the plans
@@ -233,8 +232,8 @@ def laid_out(plan: Plan, configs: Sequence[RunConfig], name: str | None = None) 
     Raises SeglabError for a name that is taken and for configurations that the plan cannot vary.
     """
     title = f"{plan.name}-{runs.made_now()}" if name is None else runs.checked(name)
-    if located(title).exists() or (runs.home() / title).exists():
-        raise SeglabError("a plan or a run named {name} is there already; give another name", name=repr(title))
+    if runs.taken(title):
+        raise runs.refused(title)
     steps: list[Step] = []
     for config in configs:
 
@@ -243,6 +242,7 @@ def laid_out(plan: Plan, configs: Sequence[RunConfig], name: str | None = None) 
 
         for n, (label, each) in enumerate(plan.steps(config, place)):
             label = f"{config.model.name}, {label}" if len(configs) > 1 else label
+            runs.checked(place(n).name)
             steps.append(Step(place(n), label, each))
         refuse_too_many(len(steps))
     for first, second in itertools.combinations(steps, 2):
@@ -294,15 +294,15 @@ def submit(plan: Plan, title: str, steps: Sequence[Step]) -> list[Path]:
 
 
 def located(title: str) -> Path:
-    return runs.home() / f"{title}{SUFFIX}"
+    return runs.home() / f"{title}{runs.PLAN}"
 
 
 def find(plan: str) -> Path:
     """The file of a plan given by its name or its path."""
     for path in (located(plan), Path(plan)):
-        if path.name.endswith(SUFFIX) and path.is_file():
+        if path.name.endswith(runs.PLAN) and path.is_file():
             return path
-    known = sorted(path.with_name(path.name.removesuffix(SUFFIX)) for path in runs.home().glob(f"*{SUFFIX}"))
+    known = sorted(path.with_name(path.name.removesuffix(runs.PLAN)) for path in runs.home().glob(f"*{runs.PLAN}"))
     raise SeglabError("there is no plan {plan}; known plans: {known}", plan=repr(plan), known=runs.listed(known))
 
 
@@ -319,7 +319,7 @@ def expanded(names: Sequence[str]) -> list[Path]:
     """The runs of these names; a plan's name stands for its runs."""
     found: list[Path] = []
     for name in names:
-        if located(name).is_file() or name.endswith(SUFFIX):
+        if located(name).is_file() or name.endswith(runs.PLAN):
             found += [runs.find(directory) for directory, _ in members(find(name))]
         else:
             found.append(runs.find(name))

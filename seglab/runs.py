@@ -30,6 +30,7 @@ from seglab.events import Evaluated, Event, Finished, Sentence, Started, from_li
 from seglab.model import Segmenter
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
+PLAN = ".plan.json"  # the end of the name of a plan's file, which stands beside the plan's runs
 NAME = re.compile(r"[\w][\w .+-]{0,79}")
 MADE_NAME = re.compile(r"(\w+)-\d{8}-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}(?: (\d+))?")  # a number within a plan
 
@@ -48,14 +49,14 @@ def create(config: RunConfig, name: str | None = None) -> Path:
     content = config.model_dump_json(indent=1).encode()
     directory = home() / name
     try:
-        if (CHECKPOINTS / name).exists():  # a shipped run's name stands for the shipped run everywhere
+        if taken(name):
             raise FileExistsError
         home().mkdir(parents=True, exist_ok=True)
         directory.mkdir()
     except FileExistsError:
         if home().exists() and not home().is_dir():
             raise SeglabError("{folder} is not a folder; runs cannot be kept there", folder=str(home())) from None
-        raise SeglabError("a run named {name} is there already; give another name", name=repr(name)) from None
+        raise refused(name) from None
     try:
         write(directory / "config.json", content)
     except OSError:
@@ -67,6 +68,16 @@ def create(config: RunConfig, name: str | None = None) -> Path:
 def made_now() -> str:
     """The end of a name that seglab makes: the time, and what tells two of the same second apart."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+def taken(name: str) -> bool:
+    """Whether a run, a shipped one or a plan has this name, which stands for it wherever a run is named."""
+    return any(path.exists() for path in (home() / name, CHECKPOINTS / name, home() / f"{name}{PLAN}"))
+
+
+def refused(name: str) -> SeglabError:
+    """What is told of a name that is taken."""
+    return SeglabError("a plan or a run named {name} is there already; give another name", name=repr(name))
 
 
 def checked(name: str) -> str:

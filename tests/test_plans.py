@@ -202,10 +202,23 @@ def test_a_mistake_is_named_with_its_value_and_nothing_is_made(plan, options, wo
 
 def test_a_name_that_is_taken_or_not_allowed_is_refused():
     made({"name": "seeds", "count": 2}, name="mine")
-    for name, words in (("mine", "a plan or a run named 'mine'"), ("mine 1", "named 'mine 1'"), ("a/b", "not allowed")):
+    refused = [(name, f"a plan or a run named '{name}' is there already") for name in ("mine", "mine 1", "unet")]
+    for name, words in [*refused, ("a/b", "not allowed"), ("x" * 79, "x 1' is not allowed")]:
         with pytest.raises(SeglabError, match=words):
-            made({"name": "seeds", "count": 2}, name=name)
+            laid_out({"name": "seeds", "count": 2}, name=name)
+    with pytest.raises(SeglabError, match="a plan or a run named 'mine' is there already"):
+        runs.create(tiny(), "mine")  # `compare mine` would not find it
     assert len(list(runs.home().iterdir())) == 3  # two runs and their plan
+
+
+def test_of_two_plans_with_one_name_at_once_one_is_made_whole():
+    one, other = (validated(Plan, {"name": "seeds", "count": count}) for count in (2, 3))
+    both = [(plan, *plans.laid_out(plan, [tiny()], "mine")) for plan in (one, other)]
+    plans.create(*both[0])
+    with pytest.raises(SeglabError, match="'mine 1' is there already"):
+        plans.create(*both[1])
+    assert [path.name for path, _ in plans.members(plans.located("mine"))] == ["mine 1", "mine 2"]
+    assert len(list(runs.home().iterdir())) == 3
 
 
 def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch):

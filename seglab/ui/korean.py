@@ -307,9 +307,6 @@ KOREAN: dict[str, str] = {
     "the run's process was ended by signal {signal}": "실행 프로세스가 시그널 {signal}에 의해 종료되었습니다.",
     "there is no run {run}; known runs: {known}": "{run} 실행을 찾을 수 없습니다. 현재 있는 실행: {known}",
     "{folder} is not a folder; runs cannot be kept there": "{folder} 경로는 폴더가 아니어서 실행을 저장할 수 없습니다.",
-    "a run named {name} is there already; give another name": (
-        "이름이 {name}인 실행이 이미 있습니다. 다른 이름을 지정하세요."
-    ),
     "name: {name} is not allowed; allowed: letters, digits, spaces and . _ + - (80 at most)": (
         "name: {name} 이름은 사용할 수 없습니다. 글자, 숫자, 공백과 . _ + - 기호를 최대 80자까지 쓸 수 있습니다."
     ),

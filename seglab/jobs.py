@@ -29,10 +29,8 @@ log = logging.getLogger(__name__)
 def submit(configs: list[RunConfig]) -> list[Path]:
     """Creates a run for each configuration and puts them in the queue, in this order."""
     refuse_too_many(len(configs))
-    directories = []
-    for config in configs:
-        directories.append(runs.create(config))
-        enqueue(directories[-1])
+    directories = [runs.create(config) for config in configs]
+    enqueue(*directories)
     return directories
 
 
@@ -48,9 +46,12 @@ def refuse_too_many(new: int) -> None:
         )
 
 
-def enqueue(directory: Path) -> None:
-    """Puts a run at the end of the queue."""
-    runs.write(directory / "queued", str(time.time_ns()).encode())
+def enqueue(*directories: Path) -> None:
+    """Puts runs at the end of the queue, in this order: all of them, or none where the disk is full."""
+    for directory in directories:
+        runs.write(directory / "queued.next", str(time.time_ns()).encode())
+    for directory in directories:
+        os.replace(directory / "queued.next", directory / "queued")
 
 
 def resubmit(directory: Path) -> None:

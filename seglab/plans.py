@@ -8,6 +8,7 @@ after any interruption.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
@@ -269,27 +270,27 @@ def refuse_bad_data(steps: Sequence[Step]) -> None:
         training.folded(opened[config.data], config)
 
 
-def create(plan: Plan, title: str, steps: Sequence[Step]) -> Path:
-    """Makes the runs' directories, and then the plan's file."""
-    made: list[Path] = []
-    try:
+def create(plan: Plan, title: str, steps: Sequence[Step], queued: bool = False) -> Path:
+    """Makes the runs' directories and then the plan's file; puts the runs in the queue, in their order, if asked to.
+
+    Where something is in the way, nothing is left.
+    """
+    with contextlib.ExitStack() as undo:
         for step in steps:
-            made.append(runs.create(step.config, step.directory.name))
+            undo.callback(shutil.rmtree, runs.create(step.config, step.directory.name), ignore_errors=True)
         members = tuple(Member(run=step.directory.name, label=step.label) for step in steps)
         runs.write(located(title), Record(plan=plan, runs=members).model_dump_json(indent=1).encode())
-    except (SeglabError, OSError):
-        for directory in made:
-            shutil.rmtree(directory, ignore_errors=True)
-        raise
+        undo.callback(located(title).unlink)
+        if queued:
+            jobs.enqueue(*(step.directory for step in steps))
+        undo.pop_all()
     return located(title)
 
 
 def submit(plan: Plan, title: str, steps: Sequence[Step]) -> list[Path]:
     """Makes the plan and puts its runs in the queue, in their order."""
     jobs.refuse_too_many(len(steps))
-    create(plan, title, steps)
-    for step in steps:
-        jobs.enqueue(step.directory)
+    create(plan, title, steps, queued=True)
     return [step.directory for step in steps]
 
 

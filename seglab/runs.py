@@ -507,7 +507,7 @@ def ship(directory: Path, target: Path) -> None:
     """Copies a finished run to a new directory with its weights in float16, and without what only resuming needs."""
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
     content = safetensors.torch.save(state)
-    ignored = shutil.ignore_patterns("last*", "log.txt", ".*", "stop", "queued", "weights.*", "events.jsonl")
+    ignored = shutil.ignore_patterns("last*", "log.txt", ".*", "stop", "queued*", "weights.*", "events.jsonl")
     try:
         shutil.copytree(directory, target, ignore=ignored)
     except FileExistsError:

@@ -221,18 +221,20 @@ def test_of_two_plans_with_one_name_at_once_one_is_made_whole():
     assert len(list(runs.home().iterdir())) == 3
 
 
-def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch):
-    create, count = runs.create, iter(range(10))
+@pytest.mark.parametrize("fits", range(7))  # three configurations, the plan's file, three places in the queue
+def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch, fits):
+    write, count = runs.write, iter(range(10))
 
     def full(*given):
-        if next(count) == 2:
+        if next(count) == fits:
             raise OSError(28, "No space left on device")
-        return create(*given)
+        write(*given)
 
-    monkeypatch.setattr(runs, "create", full)
-    with pytest.raises(OSError):
-        made({"name": "seeds", "count": 3})
-    assert list(runs.home().iterdir()) == []
+    plan = validated(Plan, {"name": "seeds", "count": 3})
+    monkeypatch.setattr(runs, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        plans.submit(plan, *plans.laid_out(plan, [tiny()], "mine"))
+    assert list(runs.home().iterdir()) == [] and jobs.queue() == []
 
 
 # --- the queue

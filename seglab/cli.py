@@ -170,7 +170,7 @@ def add_plans(planning: Parser) -> tuple[list[Parser], Parser]:
         for option, field in entry.model_fields.items():
             switch, several = field.annotation is bool, get_origin(field.annotation) is tuple
             how = {"action": "append"} if several else {"action": "store_const", "const": True} if switch else {}
-            default = " ".join(field.default) if several else field.default
+            default = (" ".join(field.default) or "none") if several else field.default
             made[-1].add_argument(f"--{option}", help=f"{field.description} (default: {default})", **how)
         made[-1].add_argument("--name", help="the plan's name; its runs are called NAME 1, NAME 2 and so on")
         made[-1].add_argument(
@@ -303,7 +303,7 @@ def plan(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     device = chosen(arguments.device)
     title, steps = plans.laid_out(made, [configured(arguments, options)], arguments.name)
     with waiting("reading the data"):
-        plans.refuse_bad_data(steps)
+        plans.refuse_missing(steps)
     if not arguments.dry_run:
         path = plans.create(made, title, steps)
         print(path, flush=True)

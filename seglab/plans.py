@@ -84,7 +84,7 @@ class Sweep(Plan):
 
     Options are named as on the command line, and values are checked as there. Of an entry that takes another's place,
     options that were set stay where both have them. Several techniques are one value with + between; none is an empty
-    one: `techniques=,flip,flip+color` makes three runs.
+    one: `techniques=,flip,flip+color` makes three runs. Values that hold commas have semicolons between.
     """
 
     name = "sweep"
@@ -99,7 +99,7 @@ class Sweep(Plan):
 
     def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
         axes = [
-            [(option, value.strip()) for value in values.split(",")]
+            [(option, value.strip()) for value in values.split(";" if ";" in values else ",")]
             for option, values in (parted("over", "model.width=8,16", each) for each in self.over)
         ]
         refuse_too_many(math.prod(map(len, axes)))
@@ -261,10 +261,13 @@ def refuse_too_many(count: int) -> None:
         raise SeglabError("a plan of {count} runs is too large; allowed: {most}", count=count, most=MOST_RUNS)
 
 
-def refuse_bad_data(steps: Sequence[Step]) -> None:
-    """Opens the data of every run; raises SeglabError where they are missing or too few."""
-    opened = {}
+def refuse_missing(steps: Sequence[Step]) -> None:
+    """Raises SeglabError where images that the runs learn from are missing or too few, or other runs that they need."""
+    opened, own = {}, {step.directory for step in steps}
     for config in (step.config for step in steps):
+        for run in config.needs:
+            if run not in own:
+                runs.weights(runs.find(run))
         if config.data not in opened:
             opened[config.data] = config.data.open()
         training.folded(opened[config.data], config)

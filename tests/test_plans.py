@@ -123,6 +123,8 @@ def test_techniques_and_losses_can_be_swept_as_they_are_typed():
     steps = laid_out({"name": "sweep", "over": ["loss=focal + dice,focal + 0.5*dice", "loss.dice.smooth=1,2"]})
     losses = [step.config.loss.parts[1] for step in steps]
     assert [(part.weight, part.loss.smooth) for part in losses] == [(1, 1), (1, 2), (0.5, 1), (0.5, 2)]
+    steps = laid_out({"name": "sweep", "over": ["loss.class_weights=none; 1,2,3"]}, tiny(loss="cross_entropy"))
+    assert [step.config.loss.class_weights for step in steps] == ["none", (1, 2, 3)]
     dice, focal = laid_out({"name": "sweep", "over": ["loss=dice,focal"]}, tiny(loss={"name": "dice", "smooth": 3}))
     assert dice.config.loss.smooth == 3 and focal.config == tiny(loss="focal")
 
@@ -473,6 +475,7 @@ def test_a_run_that_has_no_score_yet_is_left_out_of_the_mean():
         (["plan", "folds", "--k", "9", *SMALL], ["0 validation images"]),
         (["plan", "seeds", "--data", "camvid", "--data.root", "/nowhere"], ["/nowhere"]),
         (["plan", "seeds", "--model.widht", "8"], ["'widht'", "'width'"]),
+        (["plan", "sweep", "--over", "init_from=nobody,unet", *SMALL], ["there is no run 'nobody'"]),
         (["plan", "sweeps"], ["sweeps", "sweep"]),
         (["plan"], ["PLAN"]),
         (["plan", "resume", "nothing"], ["'nothing'", "known plans: -"]),

@@ -154,9 +154,10 @@ class Choice:
         several: bool = False,
         weighted: bool = False,
         without: tuple[str, ...] = (),
+        folded: bool = True,
     ):
         defaults = {entry.name: entry for entry in picked}
-        self.weighted, self.several = weighted, several
+        self.weighted, self.several, self.folded = weighted, several, folded
         self.entries = {
             name: of_entry(field, entry, defaults.get(name), weighted)
             for name, entry in FAMILIES[family].entries.items()
@@ -176,7 +177,7 @@ class Choice:
 
     def html(self, lang: str) -> str:
         """All entries with their options; those that are picked at first are shown."""
-        return drawn(list(self.entries.values()), lang, self.picked, folded=True)
+        return drawn(list(self.entries.values()), lang, self.picked, self.folded)
 
     def read(self, picked: Any, typed: Any) -> list[dict[str, Any]]:
         """Every picked entry with its options, weighted losses as parts of a sum; unknown names stay, to be refused."""
@@ -231,7 +232,7 @@ class Form:
             self.previewed = gr.HTML(apply_default_css=False, elem_id="previewed")
         with gr.Accordion(label("A plan of several runs"), open=False, elem_id="planning") as self.planning:
             info = label("what is varied over several runs, everything else as above")
-            self.plan = Choice("plans", "plan", label("plan"), info, [plans.Seeds()])
+            self.plan = Choice("plans", "plan", label("plan"), info, [plans.Seeds()], folded=False)
             self.planned = gr.HTML(apply_default_css=False, elem_id="planned", js_on_load=TELL_PLAN)
         scalars = {name: schemas[name] for name in schemas if name not in (*self.choices, *NOT_ON_PAGE)}
         self.run = Options("run", "run", scalars, dict(default))

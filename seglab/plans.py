@@ -306,8 +306,13 @@ def find(plan: str) -> Path:
     for path in (located(plan), Path(plan)):
         if path.name.endswith(runs.PLAN) and path.is_file():
             return path
-    known = sorted(path.with_name(path.name.removesuffix(runs.PLAN)) for path in runs.home().glob(f"*{runs.PLAN}"))
-    raise SeglabError("there is no plan {plan}; known plans: {known}", plan=repr(plan), known=runs.listed(known))
+    known = runs.listed([path.with_name(path.name.removesuffix(runs.PLAN)) for path in every()])
+    raise SeglabError("there is no plan {plan}; known plans: {known}", plan=repr(plan), known=known)
+
+
+def every() -> list[Path]:
+    """The files of all plans, newest first."""
+    return sorted(runs.home().glob(f"*{runs.PLAN}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def members(path: Path) -> list[tuple[Path, str]]:

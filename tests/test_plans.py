@@ -650,6 +650,20 @@ def test_means_and_grids_are_shown_beside_the_scores_in_both_languages():
     assert "too high" in tab.show([run.name for run in folds], Request())[0]
 
 
+def test_a_plan_is_picked_as_one_where_runs_are_compared():
+    from seglab.ui import compare as tab
+
+    directories = done({"name": "seeds", "count": 2}, name="luck")
+    made({"name": "seeds", "count": 2}, name="not begun")
+    plans.located("damaged").write_text("{")
+    offered = tab.offered(Request()).choices
+    assert offered[0] == ("luck: 2 runs", "luck.plan.json")
+    assert not any("not begun" in name or "damaged" in name for name, _ in offered)
+    assert tab.show(["luck.plan.json"], Request()) == tab.show([run.name for run in directories], Request())
+    twice = tab.show(["luck.plan.json", "luck 1"], Request())[2]
+    assert twice == tab.show(["luck.plan.json"], Request())[2] and twice.count("luck 1") > 0
+
+
 def test_a_plan_s_record_gives_the_same_plan():
     made(FOLDS[1])
     record = validated(plans.Record, json.loads(plans.located("mine").read_bytes()))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from seglab import runs
+from seglab import plans, runs
 from seglab.entry import SeglabError
 from seglab.ui import views
-from seglab.ui.text import language, told
+from seglab.ui.text import language, say, told
 
 DIFFERENT = "These runs were scored on different images: their scores cannot be compared."
 LEAKING = "Some runs build on weights trained on the images they are validated on: their scores are too high."
@@ -33,16 +36,37 @@ def trained() -> list[Path]:
     return [directory for directory in runs.every() if (directory / "weights.safetensors").exists()]
 
 
-def offered() -> Any:
-    """The dropdown's runs as they are now; what the visitor has picked meanwhile stays picked."""
-    return gr.Dropdown(choices=views.named(trained()))
+def whole() -> dict[str, list[Path]]:
+    """The runs of each plan that have been scored, by the name of its file; plans without any are left out."""
+    found = {}
+    for path in plans.every():
+        with contextlib.suppress(SeglabError):  # damaged
+            directories = [directory for directory, _ in plans.members(path)]
+            found[path.name] = [each for each in directories if (each / "weights.safetensors").exists()]
+    return {name: directories for name, directories in found.items() if directories}
 
 
-def first() -> Any:
+def choices(known: Sequence[Path], lang: str) -> list[tuple[str, str]]:
+    """Every plan, which stands for its runs, then every run."""
+    found = []
+    for name, directories in whole().items():
+        plan = runs.short_name(Path(name.removesuffix(runs.PLAN)))
+        found.append((say("{plan}: {count} runs", lang, plan=plan, count=len(directories)), name))
+    return found + views.named(known)
+
+
+def offered(request: gr.Request) -> Any:
+    """The dropdown's plans and runs as they are now; what the visitor has picked meanwhile stays picked."""
+    return gr.Dropdown(choices=choices(trained(), language(request)))
+
+
+def first(request: gr.Request) -> Any:
     """A new page shows the shipped runs."""
     known = trained()
     shipped = [directory.name for directory in known if directory.parent == runs.CHECKPOINTS]
-    return gr.Dropdown(choices=views.named(known), value=shipped or [directory.name for directory in known[:3]])
+    return gr.Dropdown(
+        choices=choices(known, language(request)), value=shipped or [directory.name for directory in known[:3]]
+    )
 
 
 def show(names: list[str] | None, request: gr.Request) -> list[str]:
@@ -50,8 +74,9 @@ def show(names: list[str] | None, request: gr.Request) -> list[str]:
     if not names:
         return [views.render("hint.html", lang, text="Pick two or more runs."), "", ""]
     try:
-        known = {directory.name: directory for directory in trained()}
-        stamped = views.stamp([known[name] for name in names if name in known])
+        known = whole() | {directory.name: [directory] for directory in trained()}
+        picked = itertools.chain.from_iterable(known.get(name, ()) for name in names)
+        stamped = views.stamp(list(dict.fromkeys(picked)))
         comparison = views.compared(stamped)
         leaking = any(row.leak for row in comparison.rows)
         texts = [*([] if comparison.comparable else [DIFFERENT]), *([LEAKING] if leaking else [])]

@@ -1419,6 +1419,7 @@ KOREAN: dict[str, str] = {
     "{option}: {value} is a path, and none is taken from a page": (
         "{option}: {value} 경로는 쓸 수 없습니다. 페이지에서는 경로를 받지 않습니다."
     ),
+    "{plan}: {count} runs": "{plan}: 실행 {count}개",
     # --- a teacher and its students
     "A teacher learns from a few masks, then a student from these and from its labels for all other images.": (
         "교사가 적은 수의 마스크로 먼저 학습하고, 학생은 그 마스크와 교사가 나머지 이미지에 붙인 레이블로 학습합니다."

@@ -74,8 +74,10 @@ def queue(home: Path | None = None) -> list[Path]:
 
 def awaited(directory: Path) -> list[Path]:
     """The runs that a run needs and that are not over yet; raises SeglabError if one ended without being finished."""
-    found = []
-    for needed in runs.config(directory).needs:
+    found, config, begun = [], runs.config(directory), (directory / "last").exists()
+    for needed in config.needs:
+        if begun and needed == config.init_from:  # it goes on from weights of its own
+            continue
         status = runs.status(runs.find(needed))
         if status.state in ("failed", "diverged", "stopped"):
             why = status.finished and status.finished.why

@@ -296,6 +296,20 @@ def test_a_needed_run_that_was_interrupted_comes_back_into_the_queue():
     assert jobs.next_run() == second
 
 
+def test_a_run_that_has_begun_goes_on_without_the_one_that_it_took_its_weights_from():
+    first, second = made({"name": "folds", "k": 2, "leak_by_mistake": True}, tiny(epochs=2))
+    list(runs.work(first))
+    stream = runs.work(second)
+    while not (second / "last").exists():
+        next(stream)
+    stream.close()
+    shutil.rmtree(first)
+    jobs.resubmit(second)
+    assert jobs.next_run() == second
+    list(runs.work(second))
+    assert state(second) == "completed"
+
+
 def test_a_run_whose_need_is_gone_fails_and_does_not_wait_for_ever():
     (second,) = jobs.submit([tiny(init_from=str(runs.home() / "nowhere"))])
     assert jobs.next_run() is None and jobs.queue() == []

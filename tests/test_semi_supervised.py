@@ -564,5 +564,5 @@ def test_a_note_says_when_the_teacher_has_learned_from_masks_that_are_hidden(con
 
 def test_a_preview_shows_a_teacher_s_labels():
     config = taught(done(taught(None), "teacher"), ["flip"])
-    for before, after in preview(config, 8)[1]:
+    for before, after, _ in preview(config, 8)[1]:
         assert (before.mask != VOID).any() and (after.mask != VOID).any()

@@ -80,6 +80,7 @@ TECHNIQUES = (
     "techniques=rotate",
     "techniques=elastic",
     "techniques=color",
+    "techniques=invert",
     "techniques=contrast",
     "techniques=sharpness",
     "techniques=blur",
@@ -147,6 +148,13 @@ def configured(base: dict[str, Any], data: dict[str, Any], setting: str, seed: i
 def title(setting: str) -> str:
     """A setting's values, without the names of their options: what the setting is called in names of runs."""
     return "-".join(re.findall(r"(?<==)\S+", setting)) or "none"
+
+
+def told(setting: str) -> str:
+    """A setting as its row shows it: entries by their names, options with theirs."""
+    parts = [part.partition("=") for part in setting.split()]
+    words = [f"{option.split('.')[-1]}={value}" if "." in option else value or "none" for option, _, value in parts]
+    return f"`{' '.join(words)}`"
 
 
 def trained(name: str, config: RunConfig, threads: int) -> Row | None:
@@ -236,7 +244,7 @@ def main() -> None:
         """By seed."""
         return {seed: score(rows[source, setting, seed]) for seed in options.seeds if (source, setting, seed) in rows}
 
-    head, lines = [options.subject], {setting: [f"`{setting}`"] for setting in chain(*subject.groups)}
+    head, lines = [options.subject.removesuffix("s")], {each: [told(each)] for each in chain(*subject.groups)}
     if options.subject == "networks":
         head += ["year", "parameters", "multiply-adds", "ms per image", "s per 100 steps"]
         for entry in BY_YEAR:

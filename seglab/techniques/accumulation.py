@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Accumulation(Technique):
-    """Sends each batch through the network a few images at a time and adds up the gradients, to save memory.
+    """Adds up the gradients of a batch's parts, to save memory: exact for losses of pixels where no batch norm is.
 
     Everything else counts whole batches: steps, schedules, averages, clipping. For losses of pixels the step is that of
     the whole batch, since each part counts by its share of the labelled pixels, or of their weights. Losses of regions

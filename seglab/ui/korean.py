@@ -1088,8 +1088,9 @@ KOREAN: dict[str, str] = {
         "full은 32비트, mixed는 문제없는 연산만 16비트, auto는 GPU에서만 mixed"
     ),
     # --- accumulation, gradual thawing, and learning without masks
-    "Sends each batch through the network a few images at a time and adds up the gradients, to save memory.": (
-        "메모리를 아끼기 위해 배치를 몇 장씩 나누어 네트워크에 통과시키고 기울기를 누적합니다."
+    "Adds up the gradients of a batch's parts, to save memory: exact for losses of pixels where no batch norm is.": (
+        "메모리를 아끼기 위해 배치를 나누어 기울기를 누적합니다. 픽셀 단위 손실이고 배치 정규화가 없는 네트워크라면 "
+        "결과가 정확히 같습니다."
     ),
     "at once": "한 번에 처리할 이미지 수 (at_once)",
     "images that go through the network together; less than batch_size": (

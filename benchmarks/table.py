@@ -244,9 +244,9 @@ def main() -> None:
         """By seed."""
         return {seed: score(rows[source, setting, seed]) for seed in options.seeds if (source, setting, seed) in rows}
 
-    head, lines = [options.subject.removesuffix("s")], {each: [told(each)] for each in chain(*subject.groups)}
+    head, lines = ["setting"], {each: [told(each)] for each in chain(*subject.groups)}
     if options.subject == "networks":
-        head += ["year", "parameters", "multiply-adds", "ms per image", "s per 100 steps"]
+        head = ["network", "year", "parameters", "multiply-adds", "ms per image", "s per 100 steps"]
         for entry in BY_YEAR:
             lines[f"model={entry.name}"] += costs(entry, data[0], cores)
     for source in data:

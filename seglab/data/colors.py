@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from seglab.data.base import VOID
-from seglab.data.images import file_bytes, printable
+from seglab.data.images import file_text, printable
 from seglab.data.pairs import few
 from seglab.entry import SeglabError
 
@@ -75,12 +75,8 @@ def read_table(root: Path) -> Table | None:
     file = next((name for name in TABLES if os.path.isfile(root / name)), None)
     if file is None:
         return None
-    try:
-        lines = file_bytes(root / file, file).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise SeglabError("{file}: not UTF-8 text", file=file) from error
     rows: dict[tuple[int, int, int], str] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(file_text(root / file, file).splitlines(), 1):
         if not line.strip() or line.startswith("#") or re.fullmatch(r"name,\s*r,\s*g,\s*b\s*", line, re.IGNORECASE):
             continue
         matches = (pattern.fullmatch(line.strip()) for pattern in LINES if len(line) <= LONGEST)

@@ -20,6 +20,7 @@ from seglab.data.base import VOID, Data, Sample, Split
 from seglab.data.colors import Table, read_table
 from seglab.data.images import (
     file_bytes,
+    file_text,
     printable,
     read_colors,
     read_mask,
@@ -262,10 +263,7 @@ def _paired(root: Path, part: str, rows: list[Row], warnings: list[SeglabError])
 def _class_names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
     """The names given, else those in classes.txt, else none; raises SeglabError for empty, repeated and too many."""
     if not classes and os.path.isfile(root / "classes.txt"):
-        try:
-            classes = tuple(file_bytes(root / "classes.txt", "classes.txt").decode("utf-8-sig").rstrip().splitlines())
-        except UnicodeDecodeError as error:
-            raise SeglabError("classes.txt: not UTF-8 text") from error
+        classes = tuple(file_text(root / "classes.txt", "classes.txt").rstrip().splitlines())
     names = tuple(printable(name.strip()) for name in classes)
     if "" in names:
         raise SeglabError("class names: the name of class {index} is empty", index=names.index(""))

@@ -202,6 +202,14 @@ def file_bytes(path: Path, name: str) -> bytes:
     return data
 
 
+def file_text(path: Path, name: str) -> str:
+    """What is in the file, as text; raises SeglabError as `file_bytes` does, and for what is not UTF-8."""
+    try:
+        return file_bytes(path, name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SeglabError("{file}: not UTF-8 text", file=name) from error
+
+
 def relative(path: Path, root: Path) -> str:
     """The path below `root`, with / between its parts and fit to print whatever bytes the name holds."""
     return printable(path.relative_to(root).as_posix())

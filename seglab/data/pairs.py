@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import AfterValidator
 
 from seglab.data.base import Sample, Split
-from seglab.data.images import SUFFIXES, file_bytes, printable, read_pair, relative
+from seglab.data.images import SUFFIXES, file_bytes, file_text, printable, read_pair, relative
 from seglab.entry import SeglabError
 
 
@@ -112,10 +112,7 @@ def read_rows(root: Path, place: str) -> list[list[str]]:
         raise SeglabError(
             "{folder}: {file} is missing, which lists the images", folder=printable(str(root)), file=place
         )
-    try:
-        lines = file_bytes(root / place, place).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise SeglabError("{file}: not UTF-8 text", file=place) from error
+    lines = file_text(root / place, place).splitlines()
     return [line.split() for line in lines if line.strip() and not line.startswith("#")]
 
 

@@ -421,7 +421,6 @@ KOREAN: dict[str, str] = {
     "pictures in both training and validation: {count}, such as {first}; scores will be too good": (
         "학습과 검증에 함께 들어 있는 이미지가 {count}개 있습니다(예: {first}). 점수가 실제보다 높게 나옵니다."
     ),
-    "classes.txt: not UTF-8 text": "classes.txt: UTF-8 텍스트가 아닙니다.",
     "class names: the name of class {index} is empty": "클래스 이름: {index}번 클래스의 이름이 비어 있습니다.",
     "class names: {name} stands there twice": "클래스 이름: {name} 이름이 중복되었습니다.",
     "class names: {count} were given; allowed: up to {most}": (

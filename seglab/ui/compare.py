@@ -13,7 +13,7 @@ import gradio as gr
 from seglab import plans, runs
 from seglab.entry import SeglabError
 from seglab.ui import views
-from seglab.ui.text import language, say, told
+from seglab.ui.text import language, say
 
 DIFFERENT = "These runs were scored on different images: their scores cannot be compared."
 LEAKING = "Some runs build on weights trained on the images they are validated on: their scores are too high."
@@ -83,4 +83,4 @@ def show(names: list[str] | None, request: gr.Request) -> list[str]:
         warnings = "".join(views.render("hint.html", lang, text=text, kind="warning") for text in texts)
         return [warnings, views.curves(stamped, lang), views.scoreboard(stamped, lang)]
     except SeglabError as error:
-        return [views.render("message.html", lang, text=told(error, lang), kind="wrong"), "", ""]
+        return [views.refusal(error, lang), "", ""]

@@ -20,7 +20,7 @@ from seglab.predictors import Crf
 from seglab.train import folded
 from seglab.ui import compare, views
 from seglab.ui.form import Choice, collecting, drawn, of_entry, panel
-from seglab.ui.text import label, language, say, told
+from seglab.ui.text import label, language, say
 
 MODELS = 4  # side by side
 PLACES = MODELS + 1  # the last one is for their vote
@@ -181,7 +181,7 @@ def uploaded(path: str, request: gr.Request) -> list[Any]:
         return [path, ""]
     except SeglabError as error:
         lang = language(request)
-        return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
+        return [gr.skip(), views.refusal(error, lang)]
 
 
 # --- predictions
@@ -232,7 +232,7 @@ def painted(
             try:
                 after = before.refined(crf.refine(before.probabilities, shown.image, parameters, deadline=DEADLINE))
             except SeglabError as error:  # the models' own masks are shown all the same
-                after, wrong = before, views.render("message.html", lang, text=told(error, lang), kind="wrong")
+                after, wrong = before, views.refusal(error, lang)
             refined = (time.perf_counter() - began) * 1e3
             trained = model(*group[0])
             labels = [before.labels, after.labels]
@@ -254,7 +254,7 @@ def painted(
             shown_in = views.legend(trained.classes, trained.colors, lang)
             legend += shown_in if shown_in not in legend else ""
     except SeglabError as error:
-        wrong = views.render("message.html", lang, text=told(error, lang), kind="wrong")
+        wrong = views.refusal(error, lang)
         if not sliders:  # nothing is lost: what was on the page stays
             return [gr.skip()] * (1 + 2 * PLACES) + [wrong]
     left = PLACES - len(sliders)

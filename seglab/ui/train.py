@@ -13,7 +13,7 @@ from seglab.config import RunConfig
 from seglab.entry import SeglabError, validated
 from seglab.ui import views
 from seglab.ui.form import Form, collecting, uploaded
-from seglab.ui.text import label, language, say, told
+from seglab.ui.text import label, language, say
 
 POLL_SECONDS = 2
 LATEST = "latest"
@@ -84,9 +84,9 @@ def begun(submitted: Callable[[], list[Path]], lang: str) -> list[Any]:
         directories = submitted()
     except OSError as problem:
         error = SeglabError("{kind}: {reason}", kind=type(problem).__name__, reason=problem.strerror)
-        return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
+        return [gr.skip(), views.refusal(error, lang)]
     except SeglabError as error:
-        return [gr.skip(), views.render("message.html", lang, text=told(error, lang), kind="wrong")]
+        return [gr.skip(), views.refusal(error, lang)]
     text = say("{count} in the queue: they go on when this page is closed.", lang, count=len(directories))
     names = [directory.name for directory in directories]
     return [showing(names), views.render("message.html", lang, text=text, kind="right")]
@@ -108,7 +108,7 @@ def plan(form: Form, started: list[Any]) -> Any:
                 plans.refuse_missing(steps)
             return views.planned(steps, plans.estimate([step.config for step in steps], measure), lang)
         except SeglabError as error:
-            return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+            return views.refusal(error, lang)
 
     def list_runs(request: gr.Request, _: str, picked: Any, *given: Any) -> str:
         return listed(request, picked, given)
@@ -233,7 +233,7 @@ def preview(form: Form) -> None:
         try:
             return views.preview(form.configs(given)[0], lang)
         except SeglabError as error:
-            return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+            return views.refusal(error, lang)
 
     apart: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
     apart |= {"concurrency_id": "preview", "concurrency_limit": 1}
@@ -253,7 +253,7 @@ def schedule(form: Form) -> None:
         try:
             return views.schedule(form.schedule(given), lang)
         except SeglabError as error:
-            return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+            return views.refusal(error, lang)
 
     def unfold(request: gr.Request, _: Any, *given: Any) -> list[Any]:
         return [True, curve(request, *given)]
@@ -273,7 +273,7 @@ def described(model: dict[str, Any], side: Any, lang: str, timed: bool) -> str:
         config = validated(RunConfig, {"model": model, "image_size": side})
         return views.card(config.model, config.image_size, lang, timed)
     except SeglabError as error:
-        return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+        return views.refusal(error, lang)
 
 
 def showing(names: Sequence[str]) -> Any:
@@ -305,7 +305,7 @@ def act(event: gr.EventData, request: gr.Request) -> str:
             raise SeglabError("there is no run {run}", run=repr(event.run))
         action(directory)
     except SeglabError as error:
-        return views.render("message.html", lang, text=told(error, lang), kind="wrong")
+        return views.refusal(error, lang)
     return ""
 
 

@@ -43,6 +43,11 @@ def render(template: str, lang: str, **values: Any) -> str:
     return _templates.get_template(template).render(t=partial(say, lang=lang), lang=lang, **values)
 
 
+def refusal(error: SeglabError, lang: str) -> str:
+    """What the page shows of an error."""
+    return render("message.html", lang, text=told(error, lang), kind="wrong")
+
+
 def named(directories: Iterable[Path]) -> list[tuple[str, str]]:
     """Runs as choices: what is shown of each, and its whole name."""
     return [(runs.short_name(directory), directory.name) for directory in directories]

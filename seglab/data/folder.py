@@ -29,7 +29,7 @@ from seglab.data.images import (
     refuse_other_size,
     relative,
 )
-from seglab.data.pairs import Pair, Root, alone, few, held_out, listed, located, refuse_wrong
+from seglab.data.pairs import Pair, Root, absences, alone, few, held_out, listed, located, refuse_wrong
 from seglab.entry import Dataset, SeglabError
 
 MOST_CLASSES = 255  # ids 0 to 254
@@ -418,15 +418,6 @@ def _facts(counts: np.ndarray, names: tuple[str, ...], trained: int) -> tuple[di
     pixels = counts[:, : len(names)].sum(axis=0)
     absent_train = tuple(name for name, seen in zip(names, shown[:trained].any(axis=0), strict=True) if not seen)
     absent_val = tuple(name for name, seen in zip(names, shown[trained:].any(axis=0), strict=True) if not seen)
-    warnings = []
-    if absent_train:
-        warnings.append(SeglabError("no training mask shows {classes}", classes=few(absent_train)))
-    if absent_val:
-        warnings.append(
-            SeglabError(
-                "no validation mask shows {classes}; the mean IoU leaves absent classes out", classes=few(absent_val)
-            )
-        )
     facts = {
         "shares": tuple((pixels / max(1, pixels.sum())).tolist()),
         "images": tuple(shown.sum(axis=0).tolist()),
@@ -434,7 +425,7 @@ def _facts(counts: np.ndarray, names: tuple[str, ...], trained: int) -> tuple[di
         "absent_train": absent_train,
         "absent_val": absent_val,
     }
-    return facts, warnings
+    return facts, absences(absent_train, absent_val)
 
 
 # --- samples --------------------------------------------------------------------------------------------------------

@@ -196,6 +196,18 @@ def read_ids(pair: Pair, root: Path, known: Iterable[int], allowed: str) -> tupl
     return image, ids
 
 
+def absences(train: Sequence[str], val: Sequence[str]) -> list[SeglabError]:
+    """Warnings of the classes that no training mask shows, and of those that no validation mask shows."""
+    found = []
+    if train:
+        found.append(SeglabError("no training mask shows {classes}", classes=few(train)))
+    if val:
+        found.append(
+            SeglabError("no validation mask shows {classes}; the mean IoU leaves absent classes out", classes=few(val))
+        )
+    return found
+
+
 def few(things: Sequence[object]) -> str:
     """The first ten things as a list in words."""
     return ", ".join(str(thing) for thing in things[:10]) + ", …" * (len(things) > 10)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seglab.data.base import PARTS, VOID, Data, spread
-from seglab.data.pairs import alone, few
+from seglab.data.pairs import absences, alone
 from seglab.entry import SeglabError
 
 
@@ -72,14 +72,7 @@ def survey(
 def _warnings(data: Data, counts: dict[str, np.ndarray], whole: bool) -> tuple[SeglabError, ...]:
     """The data's own warnings, and which classes are absent where every image was looked at."""
     found = list(data.notes)
-    seen = {"train": counts["train"] > 0, "val": counts["search"] + counts["val"] > 0}
-    absent = {part: few([name for n, name in enumerate(data.classes) if not shown[n]]) for part, shown in seen.items()}
-    if whole and absent["train"]:
-        found.append(SeglabError("no training mask shows {classes}", classes=absent["train"]))
-    if whole and absent["val"]:
-        found.append(
-            SeglabError(
-                "no validation mask shows {classes}; the mean IoU leaves absent classes out", classes=absent["val"]
-            )
-        )
+    if whole:
+        seen = (counts["train"] > 0, counts["search"] + counts["val"] > 0)
+        found += absences(*([name for n, name in enumerate(data.classes) if not shown[n]] for shown in seen))
     return tuple({str(warning): warning for warning in found}.values())  # a folder's notes have these already

@@ -31,7 +31,7 @@ from seglab.config import RunConfig, picked, settings
 from seglab.entry import Entry, Options, Plan, SeglabError, validated
 from seglab.evaluate import evaluate
 from seglab.loader import Cached, batches
-from seglab.techniques.semi_supervised import PseudoLabels
+from seglab.techniques.semi_supervised import Confidence, PseudoLabels
 
 MOST_RUNS = 100
 
@@ -123,9 +123,7 @@ class NoisyStudent(Plan):
     labelled: Annotated[
         float, Field(gt=0, lt=1, description="share of the training images whose masks are used, drawn by the seed")
     ] = 0.125
-    confidence: Annotated[
-        float, Field(ge=0, le=1, description="least probability of a class that makes it a label; void below it")
-    ] = 0.5
+    confidence: Confidence = 0.5
     rounds: Annotated[int, Field(ge=1, le=5, description="how many students, each taught by the one before")] = 1
     student: Annotated[
         tuple[Annotated[str, Field(max_length=500)], ...],

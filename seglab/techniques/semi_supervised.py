@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from seglab.loader import Feed
     from seglab.runs import Trained
 
+Confidence = Annotated[
+    float, Field(ge=0, le=1, description="least probability of a class that makes it a label; void below it")
+]
 Objective = Callable[[Batch], dict[str, Term]]
 
 
@@ -273,9 +276,7 @@ class PseudoLabels(FewMasks):
     teacher: Annotated[
         Path | None, Field(description="folder of the run that labels the other images; empty: they are not used")
     ] = None
-    confidence: Annotated[
-        float, Field(ge=0, le=1, description="least probability of a class that makes it a label; void below it")
-    ] = 0.5
+    confidence: Confidence = 0.5
 
     @property
     def needs(self) -> tuple[Path, ...]:

@@ -147,7 +147,7 @@ def configured(base: dict[str, Any], data: dict[str, Any], setting: str, seed: i
 
 def title(setting: str) -> str:
     """A setting's values, without the names of their options: what the setting is called in names of runs."""
-    return "-".join(re.findall(r"(?<==)\S+", setting)) or "none"
+    return "-".join(re.findall(r"(?<==)\S+", setting)).replace(",", "+") or "none"  # a run's name has no commas
 
 
 def told(setting: str) -> str:

@@ -1,6 +1,13 @@
 """The entry point: builds the page and serves it on http://127.0.0.1:7860."""
 
-from seglab.ui import launch
+import gc
+
+gc.disable()  # imported modules stay: to look through them for garbage, again and again, takes a sixth of the start
+
+from seglab.ui import launch  # noqa: E402
+
+gc.freeze()
+gc.enable()
 
 if __name__ == "__main__":
     launch()

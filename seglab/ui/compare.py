@@ -17,7 +17,6 @@ from seglab.ui.text import language, say
 
 DIFFERENT = "These runs were scored on different images: their scores cannot be compared."
 LEAKING = "Some runs build on weights trained on the images they are validated on: their scores are too high."
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 def build(tab: gr.Tab) -> None:
@@ -26,9 +25,9 @@ def build(tab: gr.Tab) -> None:
     message = gr.HTML(apply_default_css=False, elem_id="compare-message")
     curves = gr.HTML(apply_default_css=False, elem_id="compare-curves")
     scores = gr.HTML(apply_default_css=False, elem_id="compare-scores")
-    picked.change(show, picked, [message, curves, scores], **QUIET)
-    tab.select(offered, None, picked, **QUIET)  # runs may have begun since the page was opened
-    gr.on([gr.context.Context.root_block.load], first, None, picked, **QUIET)
+    picked.change(show, picked, [message, curves, scores], **views.QUIET)
+    tab.select(offered, None, picked, **views.QUIET)  # runs may have begun since the page was opened
+    views.opening(first, None, picked)
 
 
 def trained() -> list[Path]:

@@ -7,7 +7,7 @@ and there is one option for each number of each entry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from seglab.config import RunConfig
 from seglab.entry import FAMILIES, Dataset, Entry, Plan, SeglabError, validated
 from seglab.losses.combined import Part
 from seglab.ui import views
-from seglab.ui.text import label
+from seglab.ui.text import label, language
 
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
 FEW = 4  # texts of a list for which the page has a line each
@@ -47,8 +47,21 @@ def collecting(inputs: Sequence[Any]) -> str:
 
 
 def panel(place: str) -> gr.HTML:
-    """Where the options of a list's entries stand, once the visitor's language is known; tells when one is changed."""
+    """Where the options of a list's entries stand; tells when one is changed."""
     return gr.HTML(apply_default_css=False, elem_id=place, js_on_load=TELL_CHANGE)
+
+
+def fill(panels: Sequence[gr.HTML], html: Callable[[str], list[str]]) -> None:
+    """Fills panels of the Blocks at hand with their HTML in a language: in English before the page is sent, in another
+    as soon as the page has told the visitor's; until then style.css hides the English there."""
+    for panel, english in zip(panels, html("en"), strict=True):
+        panel.value = english
+
+    def translate(request: gr.Request) -> list[Any]:
+        lang = language(request)
+        return [gr.skip()] * len(panels) if lang == "en" else html(lang)
+
+    views.opening(translate, None, list(panels))
 
 
 def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = False) -> dict[str, Any] | None:

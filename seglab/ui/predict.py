@@ -19,7 +19,7 @@ from seglab.entry import Predictor, SeglabError, validated
 from seglab.predictors import Crf
 from seglab.train import folded
 from seglab.ui import compare, views
-from seglab.ui.form import Choice, collecting, drawn, of_entry, panel
+from seglab.ui.form import Choice, collecting, drawn, fill, of_entry, panel
 from seglab.ui.text import label, language, say
 
 MODELS = 4  # side by side
@@ -97,22 +97,17 @@ def build(tab: gr.Tab) -> None:
         names = (names or [])[:MODELS]
         return painted(names, place, crf_options.read(typed), language(request), chain, bool(voting))
 
-    def fields(request: gr.Request) -> list[str]:
-        lang = language(request)
-        return [drawn([crf_options], lang), predictors.html(lang)]
-
     arguments = [models, chosen, vote, predictors.picker, controls]
     painting = quiet | {"js": collecting(arguments)}
-    tab.select(compare.offered, None, models, **compare.QUIET)
+    tab.select(compare.offered, None, models, **views.QUIET)
     models.change(examples, models, gallery, **quiet).then(paint, arguments, shown, **painting)
     gallery.click(picked, None, chosen, **quiet)
     upload.upload(uploaded, upload, [chosen, message], **quiet)
     chosen.change(paint, arguments, shown, **painting)
     changed = [controls.input, vote.change, predictors.picker.change, predictors.panel.input]
     gr.on(changed, paint, arguments, shown, trigger_mode="always_last", **painting)
-    opening = gr.context.Context.root_block.load
-    gr.on([opening], fields, None, [controls, predictors.panel], **compare.QUIET)
-    gr.on([opening], first, None, models, **compare.QUIET)
+    fill([controls, predictors.panel], lambda lang: [drawn([crf_options], lang), predictors.html(lang)])
+    views.opening(first, None, models)
 
 
 def first() -> Any:

@@ -12,10 +12,11 @@ from seglab import jobs, plans, runs, uploads
 from seglab.config import RunConfig
 from seglab.entry import SeglabError, validated
 from seglab.ui import views
-from seglab.ui.form import Form, collecting, uploaded
+from seglab.ui.form import Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say
 
 POLL_SECONDS = 2
+FORGOTTEN = "forgotten"  # instead of an upload's reference: Gradio's BrowserState never stores an empty value
 LATEST = "latest"
 SHOWN_AT_FIRST = 4  # finished runs that a new page shows beside those under way
 TELL_ROW = """element.addEventListener('click', event => {
@@ -47,7 +48,6 @@ def build() -> None:
     seen = gr.State({})
     timer = gr.Timer(POLL_SECONDS)
     live = [shown, table, curves, epoch, samples, seen]
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def begin(request: gr.Request, *given: Any) -> list[Any]:
         def submitted() -> list[Path]:
@@ -57,25 +57,21 @@ def build() -> None:
 
         return begun(submitted, language(request))
 
-    def fields(request: gr.Request) -> list[str]:
-        return form.html(language(request))
-
-    start.click(begin, form.inputs, [shown, message], js=collecting(form.inputs), **quiet).then(
-        look, [shown, epoch, seen], live, **quiet
+    start.click(begin, form.inputs, [shown, message], js=collecting(form.inputs), **views.QUIET).then(
+        look, [shown, epoch, seen], live, **views.QUIET
     )
-    table.click(act, None, message, **quiet).then(look, [shown, epoch, seen], live, **quiet)
-    shown.input(look, [shown, epoch, seen], live, **quiet)
-    epoch.input(look, [shown, epoch, seen], live, **quiet)
-    timer.tick(look, [shown, epoch, seen], live, **quiet)
-    opening = gr.context.Context.root_block.load
-    gr.on([opening], fields, None, form.panels, **quiet)
+    table.click(act, None, message, **views.QUIET).then(look, [shown, epoch, seen], live, **views.QUIET)
+    shown.input(look, [shown, epoch, seen], live, **views.QUIET)
+    epoch.input(look, [shown, epoch, seen], live, **views.QUIET)
+    timer.tick(look, [shown, epoch, seen], live, **views.QUIET)
+    fill(form.panels, form.html)
     about(form)
     inside(form)
     preview(form)
     schedule(form)
-    plan(form, [shown, message]).then(look, [shown, epoch, seen], live, **quiet)
+    plan(form, [shown, message]).then(look, [shown, epoch, seen], live, **views.QUIET)
     # A page that is opened, or opened again, attaches to what goes on.
-    gr.on([opening], attach, None, shown, **quiet).then(look, [shown, epoch, seen], live, **quiet)
+    views.opening(attach, None, shown).then(look, [shown, epoch, seen], live, **views.QUIET)
 
 
 def begun(submitted: Callable[[], list[Path]], lang: str) -> list[Any]:
@@ -170,7 +166,6 @@ def inside(form: Form) -> None:
     inputs = [opened, *form.inputs]
     apart: dict[str, Any] = {"js": collecting(inputs), "show_progress": "minimal", "api_visibility": "private"}
     apart |= {"concurrency_id": "preview", "concurrency_limit": 1}
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def surveyed(request: gr.Request, *given: Any) -> str:
         return look_inside(form, given, language(request))
@@ -200,20 +195,22 @@ def inside(form: Form) -> None:
     def adopt(*given: Any) -> Any:
         return "folder" if uploaded(given[-1]) else gr.skip()
 
-    def recall(reference: Any) -> list[Any]:
+    def recall(reference: Any) -> str:
         try:
             uploads.found(reference)
         except SeglabError:
-            return ["", ""]
-        return [views.render("upload.html", "en", reference=reference), gr.skip()]
+            return ""
+        return views.render("upload.html", "en", reference=reference)
 
     sent, known = [form.upload, *form.inputs], [form.uploaded, remembered]
     # The folder is picked only when the reference stands on the page, since picking it sends what stands there.
     form.upload.upload(accept, sent, [form.surveyed, opened, *known], **apart | {"js": collecting(sent)}).then(
         adopt, form.inputs, form.data.picker, js=collecting(form.inputs), queue=False, api_visibility="private"
     )
-    gr.on([gr.context.Context.root_block.load], recall, remembered, known, **quick)
-    form.surveyed.click(lambda: ["", ""], None, known, **quick).then(exchange, inputs, form.surveyed, **apart)
+    views.opening(recall, remembered, form.uploaded)
+    form.surveyed.click(lambda: ["", FORGOTTEN], None, known, **views.QUIET).then(
+        exchange, inputs, form.surveyed, **apart
+    )
 
 
 def look_inside(form: Form, given: Sequence[Any], lang: str) -> str:

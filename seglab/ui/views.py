@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from seglab.preview import preview as previewed
 from seglab.train import folded
 from seglab.ui.text import label, say, told
 
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
 Stamp = tuple[str, int, str]  # a run's directory, the size of its events, its state
 
 _templates = jinja2.Environment(
@@ -65,6 +66,11 @@ def run_picker(title: str, place: str, most: int | None = None) -> gr.Dropdown:
         allow_custom_value=True,
         interactive=True,
     )
+
+
+def opening(handler: Callable[..., Any], inputs: Any, outputs: Any) -> Any:
+    """The event of a visitor's opening the page of the Blocks at hand, or opening it again."""
+    return gr.on([gr.context.Context.root_block.load], handler, inputs, outputs, **QUIET)
 
 
 def epoch_of(folder: str) -> str:

@@ -39,7 +39,7 @@ class SeglabError(Exception):
         self.template, self.values = template, values
 
     def __reduce__(self) -> Any:
-        return partial(type(self), self.template, **self.values), ()
+        return partial(type(self), self.template, **self.values), (), {"each": self.each}
 
 
 class Options(BaseModel):

@@ -1,5 +1,6 @@
 """The rules that every entry lives by."""
 
+import pickle
 import subprocess
 import sys
 
@@ -121,3 +122,10 @@ def test_heavy_packages_load_only_where_something_is_built(module):
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_an_error_reaches_another_process_with_all_it_stands_for():
+    error = SeglabError("{file}: wrong", file="a")
+    error.each = (SeglabError("{file}: missing", file="b"),)
+    (inner,) = pickle.loads(pickle.dumps(error)).each
+    assert str(inner) == "b: missing" and inner.values == {"file": "b"}

@@ -360,6 +360,17 @@ def test_a_split_without_validation_is_a_problem(tmp_path):
     assert "3 training and 0 validation pairs" in problems(tmp_path)["images"]
 
 
+def test_pictures_beside_the_folders_of_a_split_are_not_passed_over_in_silence(tmp_path):
+    for part in ("train", "val"):
+        for name in "abc":
+            put(tmp_path, name, part=part)
+    assert not any("left out" in str(warning) for warning in report(tmp_path).warnings)
+    put(tmp_path, "lost")
+    found = report(tmp_path)
+    assert found.rows == () and len(found.train) == len(found.val) == 3
+    assert "left out: 2, among them images/lost.jpg" in str(found.warnings[0])
+
+
 @pytest.mark.parametrize(("missing", "place"), [("images", "images"), ("masks", "masks")])
 def test_a_missing_folder_is_a_problem(root, missing, place):
     shutil.rmtree(root / missing)

@@ -25,7 +25,7 @@ from seglab.data.kitti import KittiRoad
 from seglab.data.pets import OxfordPet
 from seglab.data.voc import CLASSES, Voc2012
 from seglab.entry import FAMILIES, SeglabError
-from tests.test_datasets import CASES, kitti, pets, voc
+from tests.test_datasets import CASES, kitti, pets, put_photo, voc
 
 SIZE = (4, 3)  # width, height
 
@@ -495,6 +495,13 @@ def test_what_can_be_downloaded_says_so_and_names_its_licence():
         assert entry.licence and f"--data {name} --download" in entry.__doc__
         assert all(archive.url.startswith("https://") for archive in entry().archives())
         assert name == "camvid" or all(len(archive.md5) == 32 for archive in entry().archives())
+
+
+def test_two_kitti_photographs_of_one_name_are_refused(tmp_path):
+    options = kitti(tmp_path)
+    put_photo(tmp_path / "training" / "image_2" / "um_000001.jpg", 1)
+    with pytest.raises(SeglabError, match=r"um_000001\.png: training/image_2/um_000001\.jpg has the same name"):
+        KittiRoad(**options).open()
 
 
 def test_a_kitti_folder_may_be_given_from_inside(tmp_path):

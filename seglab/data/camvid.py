@@ -10,7 +10,7 @@ from pydantic import Field
 from seglab.data.archives import Archive, Downloadable
 from seglab.data.base import VOID, Data, Sample
 from seglab.data.images import printable, read_pair, relative
-from seglab.data.pairs import Pair, Root, few, listed, splits_of
+from seglab.data.pairs import Pair, Root, few, splits_of, unique
 from seglab.entry import SeglabError
 
 CLASSES = {
@@ -64,7 +64,7 @@ def _paired(root: Path, part: str) -> list[Pair]:
     found = []
     for place in (part, f"{part}annot"):
         try:
-            files, twins, _ = listed(root / place)
+            found.append(unique(root / place, root))
         except (OSError, ValueError) as error:
             raise SeglabError(
                 "{folder}: there is no folder {place}, or it cannot be read; CamVid has train, trainannot, val and "
@@ -72,11 +72,6 @@ def _paired(root: Path, part: str) -> list[Pair]:
                 folder=printable(str(root)),
                 place=place,
             ) from error
-        for first, second in twins:
-            raise SeglabError(
-                "{file}: {other} has the same name", file=relative(second, root), other=relative(first, root)
-            )
-        found.append(files)
     images, masks = found
     for name in sorted(images.keys() ^ masks.keys()):
         file = images.get(name) or masks[name]

@@ -211,6 +211,13 @@ def _listing(
     warnings: list[SeglabError] = []
     if any(os.path.isdir(root / "images" / part) for part in ("train", "val")):
         train, val = (_paired(root, part, rows, warnings) for part in ("train", "val"))
+        if beside := _beside(root):
+            warning = SeglabError(
+                "image files that lie in neither train nor val and were left out: {count}, among them {first}",
+                count=len(beside),
+                first=relative(beside[0], root),
+            )
+            warnings.append(warning)
     else:
         pairs = _paired(root, "", rows, warnings)
         chosen = held_out([pair.name for pair in pairs], val_fraction)
@@ -224,6 +231,12 @@ def _listing(
         )
         rows.append(("images", problem))
     return tuple(train), tuple(val), rows, warnings
+
+
+def _beside(root: Path) -> list[Path]:
+    """The image files beside the folders that fix the split."""
+    folders = [root / kind for kind in ("images", "masks") if os.path.isdir(root / kind)]
+    return [path for folder in folders for path in listed(folder)[0].values()]
 
 
 def _paired(root: Path, part: str, rows: list[Row], warnings: list[SeglabError]) -> list[Pair]:

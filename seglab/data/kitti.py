@@ -12,7 +12,7 @@ from pydantic import Field
 from seglab.data.base import PARTS, Data, Sample
 from seglab.data.colors import Table
 from seglab.data.images import printable, read_colors, read_photo, refuse_other_size, relative
-from seglab.data.pairs import Pair, Root, listed, located, refuse_wrong, splits_of
+from seglab.data.pairs import Pair, Root, located, refuse_wrong, splits_of, unique
 from seglab.entry import Dataset, SeglabError
 
 CLASSES = {"not road": (255, 0, 0), "road": (255, 0, 255)}
@@ -72,7 +72,7 @@ def _paired(root: Path) -> list[Pair]:
     found = []
     for place in ("image_2", "gt_image_2"):
         try:
-            found.append(listed(base / place)[0])
+            found.append(unique(base / place, root))
         except (OSError, ValueError) as error:
             raise SeglabError(
                 "{folder}: there is no folder {place}, or it cannot be read; KITTI road has training/image_2 and "

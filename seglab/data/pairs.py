@@ -100,6 +100,15 @@ def listed(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]], list
     return files, twins, others
 
 
+def unique(folder: Path, root: Path) -> dict[str, Path]:
+    """A folder's image files by name without ending, sorted; raises SeglabError for two with one name, and what
+    `listed` raises."""
+    files, twins, _ = listed(folder)
+    for first, second in twins:
+        raise SeglabError("{file}: {other} has the same name", file=relative(second, root), other=relative(first, root))
+    return files
+
+
 def held_out(names: Sequence[str], fraction: float) -> set[str]:
     """The names that are for validation: always the same ones, and few change when names are added."""
     shuffled = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())

@@ -405,6 +405,9 @@ KOREAN: dict[str, str] = {
     "{folder}: entries that are no image files and were left out: {count}, among them {first}": (
         "{folder}: 이미지 파일이 아닌 항목 {count}개를 제외했습니다(예: {first})."
     ),
+    "image files that lie in neither train nor val and were left out: {count}, among them {first}": (
+        "train과 val 어느 쪽에도 없는 이미지 파일 {count}개를 제외했습니다(예: {first})."
+    ),
     "{file}: {other} has the same name": "{file}: {other} 파일과 이름이 같습니다.",
     "{file}: its mask is missing: {missing}": "{file}: 이 이미지의 마스크가 없습니다: {missing}",
     "{file}: no image has this name": "{file}: 이 마스크와 이름이 같은 이미지가 없습니다.",

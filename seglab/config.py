@@ -99,8 +99,8 @@ def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
             default = RunConfig.model_fields[field].default
             entry = validated(kind, config[field]).model_dump() if config.get(field) else default.model_dump()
             parts = [part["loss"] for part in entry.get("parts", ())]
-            if parts and path[0] in [part["name"] for part in parts]:
-                assigned(parts, path, value, place)
+            if len(path) > 1:  # with the entry's name before the option
+                assigned(parts or [entry], path, value, place)
             else:
                 assigned([entry], [entry["name"], *path], value, place)
             config[field] = entry

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from seglab import cli, runs
-from seglab.config import RunConfig
-from seglab.entry import FAMILIES
+from seglab.config import RunConfig, settings
+from seglab.entry import FAMILIES, SeglabError, validated
 from tests.conftest import tiny
 
 SMALL = shlex.split("""
@@ -74,6 +74,16 @@ def test_every_option_reaches_the_configuration(capsys):
     assert config.loss.parts[1].loss.smooth == 3 and config.scheduler.step_size == 4 and config.seed == 7
     assert config.techniques[1].p == 0.5 and config.optimizer.lr == 2e-3 and config.fold.of == 3
     assert config.model.width == 4 and config.data.size == 64 and config.budget_seconds == 300
+
+
+def test_an_option_may_say_whose_it_is():
+    given = {"model": "unet", "loss": "dice"}
+    found = validated(RunConfig, settings(given, {"model.unet.width": "8", "loss.dice.smooth": "3"}))
+    assert found == validated(RunConfig, settings(given, {"model.width": "8", "loss.smooth": "3"}))
+    assert (found.model.width, found.loss.smooth) == (8, 3)
+    for option, names in (("loss.focal.gamma", "dice"), ("model.fcn.width", "unet"), ("model.unet.width.x", "unet")):
+        with pytest.raises(SeglabError, match=f"--{option} is not an option here; entries that can take one: {names}"):
+            settings(given, {option: "1"})
 
 
 def test_a_configuration_file_is_changed_by_the_options_beside_it(capsys, tmp_path):

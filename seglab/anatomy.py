@@ -48,7 +48,7 @@ class Anatomy:
 @lru_cache(maxsize=64)
 def anatomy(architecture: Architecture, num_classes: int = 11, side: int = 128) -> Anatomy:
     """The network's anatomy for images of `side` x `side`, padded as the Segmenter pads them."""
-    side = max(SMALLEST, math.ceil(side / MULTIPLE) * MULTIPLE)
+    architecture, side = architecture.suited(side), max(SMALLEST, math.ceil(side / MULTIPLE) * MULTIPLE)
     network, record = recorded(architecture, num_classes, side)
     blocks, links = structure(record)
     try:
@@ -71,7 +71,7 @@ def anatomy(architecture: Architecture, num_classes: int = 11, side: int = 128) 
 def milliseconds(architecture: Architecture, side: int, threads: int, num_classes: int = 11) -> float:
     """The median time of a few forward passes of one image, random weights, on the CPU with so many threads."""
     with TIMING, torch.random.fork_rng(devices=[]), torch.inference_mode():
-        model = Segmenter(architecture, num_classes).eval().to(memory_format=torch.channels_last)
+        model = Segmenter(architecture, num_classes, side).eval().to(memory_format=torch.channels_last)
         image = torch.rand(1, 3, side, side)
         before = torch.get_num_threads()
         torch.set_num_threads(threads)

@@ -683,6 +683,7 @@ def describe(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         "paper": {"options": model.paper, "parameters": model.parameters},
         "milliseconds": round(milliseconds(model, side, arguments.threads), 2),
         "threads": arguments.threads,
+        "notes": [str(note) for note in model.suited(side).notes()],
         **asdict(found),
     }
     print(json.dumps(known, indent=1, ensure_ascii=False) if arguments.json else described(known))
@@ -705,4 +706,5 @@ def described(known: dict[str, Any]) -> str:
         "receptive field": f"{reach} pixels" if reach else known["why"],
         "time": f"{known['milliseconds']:g} ms for this image, with {threads}",
     }
-    return "\n".join([known["name"], f"  {known['summary']}", *(f"  {name:<18}{line}" for name, line in lines.items())])
+    told = [*lines.items(), *(("note", note) for note in known["notes"])]
+    return "\n".join([known["name"], f"  {known['summary']}", *(f"  {name:<18}{line}" for name, line in told)])

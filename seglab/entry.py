@@ -330,6 +330,14 @@ class Architecture(Entry, family="architectures"):
         """
         raise NotImplementedError
 
+    def suited(self, side: int) -> Architecture:
+        """The same with options that were left open set for images whose longer side has so many pixels."""
+        return self
+
+    def notes(self) -> list[SeglabError]:
+        """What a person should see of the suited network, such as its atrous rates and why they are what they are."""
+        return []
+
     def pretrain(self, net: nn.Module) -> None:
         """Gives the network the pretrained weights that the options ask for; raises SeglabError if it cannot."""
 

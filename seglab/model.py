@@ -15,12 +15,15 @@ MULTIPLE, SMALLEST = 32, 64  # pixels: what five halvings need, and what batch n
 
 
 class Segmenter(nn.Module):
-    """Normalises and pads images for a network, and brings what it gives back to the images' size."""
+    """Normalises and pads images for a network, and brings what it gives back to the images' size.
 
-    def __init__(self, architecture: Architecture, num_classes: int):
+    `side` is the longer side, in pixels, of the images that the network is to suit; it takes others, too.
+    """
+
+    def __init__(self, architecture: Architecture, num_classes: int, side: int | None = None):
         super().__init__()
         self.num_classes = num_classes
-        self.net = architecture.build(num_classes)
+        self.net = (architecture.suited(side) if side else architecture).build(num_classes)
         self.register_buffer("mean", torch.tensor(architecture.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(architecture.std).view(1, 3, 1, 1), persistent=False)
 

@@ -463,7 +463,7 @@ def load(run: str | Path, device: str = "cpu") -> Trained:
     directory = find(run)
     settings, dataset = config(directory), description(directory)
     state = weights(directory)
-    model = Segmenter(settings.model, len(dataset["classes"]))
+    model = Segmenter(settings.model, len(dataset["classes"]), settings.image_size)
     expected = model.state_dict()
     odd = [name for name in expected.keys() | state.keys() if name not in expected or name not in state]
     odd += [name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape]

@@ -71,7 +71,7 @@ class Run(Feed):
         self.samples = spread(len(self.data.val), SAMPLES)
 
         self.seed_torch("weights")
-        self.model = Segmenter(config.model, len(self.data.classes))
+        self.model = Segmenter(config.model, len(self.data.classes), config.image_size)
         if fresh and not weights:
             config.model.pretrain(self.model.net)
         if weights:
@@ -276,7 +276,8 @@ class Run(Feed):
     def notes(self) -> list[SeglabError]:
         """What a person should know of the data, the loss and the techniques."""
         told = [note for hooks in self.hooks.values() for note in hooks.notes()]
-        return [*self.data.notes, *self.loss.notes(self.data.classes), *told]
+        network = self.config.model.suited(self.config.image_size).notes()
+        return [*self.data.notes, *network, *self.loss.notes(self.data.classes), *told]
 
     def started(self) -> Started:
         packages = ("torch", "numpy", "pydantic", "albumentations")

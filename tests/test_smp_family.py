@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from seglab import runs
 from seglab.architectures import smp as family
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, SeglabError, validated
 from seglab.model import resized
+from seglab.train import Run
 from tests.conftest import tiny
 
 ENTRIES = FAMILIES["architectures"].entries
@@ -128,6 +130,29 @@ def test_the_atrous_rates_suit_the_image(name, side, output_stride, rates):
     found = [next(m for m in branch.modules() if isinstance(m, nn.Conv2d)).dilation for branch in aspp.convs[1:4]]
     assert found == [(rate, rate) for rate in rates]
     assert size == 128 // output_stride
+
+
+def dilations(net):
+    return {module.dilation[0] for module in net.decoder.modules() if isinstance(module, nn.Conv2d)} - {1}
+
+
+@pytest.mark.parametrize("name", ["deeplab_v3", "deeplab_v3_plus"])
+def test_rates_that_are_left_open_suit_the_images_of_the_run(name):
+    model = {"name": name, "encoder": "mobilenet_v2_035", "output_stride": 8, "width": 4}
+    for side, rates in ((64, {3, 4}), (96, {2, 4, 7}), (160, {4, 7, 11})):
+        run = Run(tiny(model=model, image_size=side))
+        assert dilations(run.model.net) == rates
+        (note,) = [str(note) for note in run.notes() if "atrous" in str(note)]
+        assert f"for images of {side} pixels at output stride 8" in note and str(max(rates)) in note
+    config = tiny(model=model | {"rates_for": 256}, image_size=64)
+    assert dilations(Run(config).model.net) == {6, 12, 18}
+
+
+def test_a_loaded_network_has_the_rates_that_it_was_trained_with():
+    model = {"name": "deeplab_v3", "encoder": "mobilenet_v2_035", "output_stride": 8, "width": 4}
+    directory = runs.create(tiny(model=model, image_size=160, epochs=1), "rates")
+    list(runs.work(directory))
+    assert dilations(runs.load(directory).model.net) == {4, 7, 11}
 
 
 @pytest.mark.parametrize("given", ["16", 16])

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
-from seglab.architectures.smp import Backbone, Dropout, OverEncoder, RatesFor, atrous_rates, digits, smp_name, stages
+from seglab.architectures.smp import AtrousPyramid, Backbone, Dropout, digits, smp_name, stages
 from seglab.data.base import VOID, Batch, Sample, spread
 from seglab.entry import Loss, Outputs, SeglabError, Term
 from seglab.vision import torchvision
@@ -24,7 +24,7 @@ THRESHOLD, KERNEL, MOST = 0.1, 7, 200  # what is a centre: how high it is, among
 LOOKED_AT = 500  # training images that tell which classes are things
 
 
-class PanopticDeepLab(OverEncoder):
+class PanopticDeepLab(AtrousPyramid):
     """Labels every pixel and also tells things apart: it finds their centres and points each pixel to its own.
 
     Each of the two tasks has its own atrous pyramid and decoder on a shared encoder. The terms centre and offset are
@@ -52,7 +52,6 @@ class PanopticDeepLab(OverEncoder):
     width: Annotated[
         int, Field(ge=4, le=512, description="channels of the classes' decoder; the instances' has half as many")
     ] = 64
-    rates_for: RatesFor = 128
     dropout: Dropout = 0.1
     centre_weight: Annotated[
         float, Field(ge=0, le=10_000, description="weight of the centres' heatmap, a mean of squared differences")
@@ -74,8 +73,7 @@ class PanopticDeepLab(OverEncoder):
         # timm's residual blocks would begin as identities, whose other weights get no gradient at the first step
         options = {"zero_init_last": False} if name == "tu-test_resnet" else {}
         encoder = get_encoder(name, in_channels=in_channels, weights=None, output_stride=stride, **options)
-        rates = atrous_rates(self.rates_for, stride)
-        return TwoTasks(encoder, in_channels, num_classes, stride, self.width, rates, self.dropout)
+        return TwoTasks(encoder, in_channels, num_classes, stride, self.width, self.rates, self.dropout)
 
     def start(self, run: Run) -> None:
         """Tells the network which classes are things; raises SeglabError where the training images have none."""

@@ -51,15 +51,6 @@ OutputStride = Annotated[
     BeforeValidator(digits),
     Field(description="how many times smaller than the image the encoder's last features are"),
 ]
-RatesFor = Annotated[
-    int,
-    Field(
-        ge=64,
-        le=2048,
-        description="side of the images that the atrous rates suit; the paper's 6, 12 and 18 suit 513 pixels, and see "
-        "mostly padding on small images",
-    ),
-]
 
 
 class OverEncoder(Architecture):
@@ -161,14 +152,47 @@ class EffUNet(OverEncoder):
         return net
 
 
-class OverAtrousPyramid(OverEncoder):
-    """What DeepLabV3 and its successor share: features looked at by several atrous rates, in smp's class `decoder`."""
+class AtrousPyramid(OverEncoder):
+    """What the DeepLabs from the third on share: features looked at by several atrous rates, which suit the images."""
+
+    output_stride: int
+    rates_for: Annotated[
+        int | None,
+        Field(
+            ge=64,
+            le=2048,
+            description="side of the images that the atrous rates suit, or empty for the run's own; the paper's 6, 12 "
+            "and 18 suit 513 pixels, and see mostly padding on small images",
+        ),
+    ] = None
+
+    def suited(self, side: int) -> Architecture:
+        return self if self.rates_for else self.model_copy(update={"rates_for": min(2048, max(64, side))})
+
+    @property
+    def rates(self) -> tuple[int, int, int]:
+        """Those that suit images of `rates_for` pixels, 128 where nobody has said how many."""
+        return atrous_rates(self.rates_for or 128, self.output_stride)
+
+    def notes(self) -> list[SeglabError]:
+        return [
+            SeglabError(
+                "atrous rates: {rates}, for images of {side} pixels at output stride {stride}; the paper's 6, 12 and "
+                "18 are for 513 pixels at 16, and would see mostly padding on smaller maps",
+                rates=", ".join(map(str, self.rates)),
+                side=self.rates_for,
+                stride=self.output_stride,
+            )
+        ]
+
+
+class OverAtrousPyramid(AtrousPyramid):
+    """What DeepLabV3 and its successor share, in smp's class `decoder`."""
 
     decoder: ClassVar[str]
     encoder: Annotated[Backbone, Field(description="the network whose features are looked at")] = "mobilenet_v2_050"
     output_stride: OutputStride
     width: Width = 32
-    rates_for: RatesFor = 128
     dropout: Dropout = 0.1
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
@@ -179,7 +203,7 @@ class OverAtrousPyramid(OverEncoder):
             in_channels,
             encoder_output_stride=self.output_stride,
             decoder_channels=self.width,
-            decoder_atrous_rates=atrous_rates(self.rates_for, self.output_stride),
+            decoder_atrous_rates=self.rates,
             decoder_aspp_dropout=self.dropout,
             upsampling=1,
         )

@@ -227,7 +227,7 @@ class Pair(WithoutMasks):
             return []
         run = self.run
         run.seed_torch("weights", "second")
-        self.second = Segmenter(run.config.model, len(run.data.classes))
+        self.second = Segmenter(run.config.model, len(run.data.classes), run.config.image_size)
         if run.fresh:
             run.config.model.pretrain(self.second.net)
         self.second.to(run.device, memory_format=torch.channels_last)

@@ -67,7 +67,7 @@ KOREAN: dict[str, str] = {
     "after the CRF": "CRF 적용 후",
     # --- page: a model's numbers and structure
     "About these models": "선택한 모델의 구조와 정보",
-    "{count} as published, with 21 classes": "논문의 설정에서는 {count}개(클래스 21개 기준)",
+    "{count} at the paper's settings, with 21 classes": "논문의 설정에서는 {count}개(클래스 21개 기준)",
     "multiply-adds": "연산량(곱셈-덧셈, MAC)",
     "{count} million": "{count}백만 회",
     "for an image of {side} × {side} pixels": "{side}×{side}픽셀 이미지 기준",
@@ -669,10 +669,15 @@ KOREAN: dict[str, str] = {
         "인코더의 마지막 특징 맵이 이미지보다 몇 배 작은지(한 변 기준)"
     ),
     "rates for": "팽창률 기준 크기 (rates_for)",
-    "side of the images that the atrous rates suit; the paper's 6, 12 and 18 suit 513 pixels, and see mostly padding "
-    "on small images": (
-        "팽창률을 맞출 이미지의 한 변(픽셀), 논문의 6·12·18은 513픽셀에 맞춘 값이어서 작은 이미지에서는 대부분 "
-        "패딩만 보게 됨"
+    "atrous rates: {rates}, for images of {side} pixels at output stride {stride}; the paper's 6, 12 and 18 are for "
+    "513 pixels at 16, and would see mostly padding on smaller maps": (
+        "팽창률은 {rates}입니다. 이미지 {side}픽셀과 출력 스트라이드 {stride}에 맞춘 값입니다. 논문의 6, 12, 18은 "
+        "513픽셀과 16에 맞춘 값이어서, 특징 맵이 더 작으면 대부분 패딩만 보게 됩니다."
+    ),
+    "side of the images that the atrous rates suit, or empty for the run's own; the paper's 6, 12 and 18 suit 513 "
+    "pixels, and see mostly padding on small images": (
+        "팽창률을 맞출 이미지의 한 변(픽셀), 비워 두면 실행의 이미지 크기를 따름. 논문의 6·12·18은 513픽셀에 맞춘 "
+        "값이어서 작은 이미지에서는 대부분 패딩만 보게 됨"
     ),
     "deep supervision": "심층 지도 (deep_supervision)",
     "one classifier per depth, all of them trained; without it, one on the deepest": (

@@ -369,6 +369,7 @@ def card(model: Architecture, side: int, lang: str, timed: bool = False) -> str:
         whole=anatomy.WHOLE,
         svg=structure_svg(model, side),
         kinds=draw.legend(found),
+        notes=[told(note, lang) for note in model.suited(side).notes()],
     )
 
 

@@ -17,7 +17,7 @@ from seglab.config import RunConfig
 from seglab.data.base import Sample
 from seglab.data.streets import Streets
 from seglab.entry import FAMILIES, validated
-from seglab.loader import at_side, collated, random
+from seglab.loader import at_side, random
 from seglab.techniques.augmentation import Augmentation
 
 IMAGES = 32
@@ -52,7 +52,6 @@ def main() -> None:
     for title, side in SIZES.items():
         samples = [at_side(train[n], side) for n in range(IMAGES)]
         samples = [Sample(sample.image, sample.mask) for sample in samples]  # as CamVid's, without instances
-        batch = collated(samples, range(IMAGES))
         for name, entry in FAMILIES["techniques"].entries.items():
             if issubclass(entry, Augmentation):
                 ours = partial(through_hooks, samples, name, entry(p=1).start(None))
@@ -62,7 +61,7 @@ def main() -> None:
                 beside = f"{median:5.2f} times albumentations' time [{low:.2f}, {high:.2f}]"
             elif name == "cutmix":
                 hooks = entry(p=1).start(None)
-                ours, beside = partial(hooks.on_batch, batch, np.random.default_rng(0)), f"in a batch of {IMAGES}"
+                ours, beside = partial(hooks.on_samples, samples, np.random.default_rng(0)), f"in a batch of {IMAGES}"
             else:
                 continue
             print(f"{title:<10} {name:<17}{speed(ours):8.0f} images a second  {beside}", flush=True)

@@ -262,8 +262,12 @@ class Hooks:
         """
         return sample
 
+    def on_samples(self, samples: list[Sample], rng: np.random.Generator) -> list[Sample]:
+        """Changes the training samples of one batch together, after each alone; not their arrays either."""
+        return samples
+
     def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
-        """Changes one training batch, after its samples."""
+        """Changes one training batch, made of its samples and of what the objective needs of them."""
         return batch
 
     def parts(self, batch: Batch) -> list[Batch]:

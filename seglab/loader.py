@@ -144,6 +144,9 @@ class Feed:
                 sample if spared(place, name) else hooks.on_sample(sample, random(self.config.seed, epoch, place, name))
                 for sample, place in zip(samples, places, strict=True)
             ]
+        for name, hooks in self.hooks.items():
+            if not spared(places[0], name, "batch"):
+                samples = hooks.on_samples(samples, random(self.config.seed, epoch, places[0], name, "batch"))
         batch = collated([self.shown(sample) for sample in samples], index, self.targets)
         if self.train.hidden:
             unlabelled = stacked([sample.mask == UNLABELLED for sample in samples], False)

@@ -259,46 +259,55 @@ def test_pixels_are_counted_by_class_and_void_is_not(tmp_path):
     assert counts.tolist()[0] == [32 * 63, 32 * 63, 0, 0] and counts.tolist()[2] == [32 * 63 - 42, 32 * 63, 42, 0]
 
 
-def batch_of(*samples, **targets):
-    batch = collated(samples, range(len(samples)))
-    return replace(batch, targets={name: value(batch) for name, value in targets.items()})
-
-
-def test_cutmix_cuts_masks_and_targets_with_the_images():
+def test_cutmix_cuts_masks_and_instances_with_the_images():
     rng = np.random.default_rng(0)
     samples = []
     for n in range(4):
         mask = rng.integers(0, 8, (40, 56)).astype(np.uint8)
-        samples.append(Sample(np.stack([mask * 30, np.full_like(mask, n * 60), mask * 0], -1), mask))
-    batch = batch_of(*samples, twice=lambda batch: 2.0 * batch.masks[:, None])
-    kept = batch.images.clone()
+        image = np.stack([mask * 30, np.full_like(mask, n * 60), mask * 0], -1)
+        samples.append(Sample(image, mask, instances=mask.astype(np.int32)))
+    kept = [sample.image.copy() for sample in samples]
     pasted = []
     for seed in range(20):
-        after = CutMix(p=1).start(None).on_batch(batch, random(seed))
-        assert torch.equal((after.images[:, 0] * 255).round().long(), after.masks * 30)
-        assert torch.equal(after.targets["twice"][:, 0], 2.0 * after.masks)
-        source = (after.images[:, 1] * 255 / 60).round().long()
-        for n in range(4):
-            (rows, columns) = torch.where(source[n] != n)
-            assert len(source[n].unique()) <= 2
+        for n, after in enumerate(CutMix(p=1).start(None).on_samples(samples, random(seed))):
+            assert np.array_equal(after.image[..., 0], after.mask * 30)
+            source = after.image[..., 1] // 60
+            (rows, columns) = np.where(source != n)
+            assert len(np.unique(source)) <= 2
+            things = after.mask.astype(np.int32)
             if len(rows):  # one box: all pixels between its ends, and all from one place of the partner
-                part = source[n, rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+                part = source[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
                 assert (part == part[0, 0]).all()
-                assert torch.equal(after.masks[n][source[n] != n], batch.masks[part[0, 0]][source[n] != n])
-            pasted.append(len(rows) / source[n].numel())
-    assert torch.equal(batch.images, kept)  # the batch that came in is as it was
+                assert np.array_equal(after.mask[source != n], samples[part[0, 0]].mask[source != n])
+                things[(source != n) & (things > 0)] += 7  # the numbers of the image's own things are taken
+            assert np.array_equal(after.instances, things)
+            pasted.append(len(rows) / source.size)
+    assert all(np.array_equal(sample.image, image) for sample, image in zip(samples, kept, strict=True))
     assert 0.1 < np.mean(pasted) < 0.5 and np.std(pasted) > 0.1
 
 
 def test_cutmix_pastes_void_as_void_and_leaves_a_single_image_alone():
     void = Sample(np.zeros((32, 32, 3), np.uint8), np.full((32, 32), VOID, np.uint8))
-    small = Sample(np.full((20, 24, 3), 255, np.uint8), np.ones((20, 24), np.uint8))
+    small = Sample(np.full((20, 24, 3), 255, np.uint8), np.ones((20, 24), np.uint8), np.ones((20, 24), np.int32))
     hooks = CutMix(p=1).start(None)
+    mixed = 0
     for seed in range(10):
-        after = hooks.on_batch(batch_of(void, small), random(seed))
-        assert torch.equal(after.masks == VOID, (after.images == 0).all(1))
-        single = batch_of(small)
-        assert hooks.on_batch(single, random(seed)) is single
+        for before, after in zip((void, small), hooks.on_samples([void, small], random(seed)), strict=True):
+            assert after.mask.shape == after.image.shape[:2] == before.mask.shape
+            assert np.array_equal(after.mask == VOID, (after.image == 0).all(-1))
+            mixed += len(np.unique(after.mask)) > 1
+            assert after.instances is None or after is before  # those of a part alone would be half the truth
+        assert hooks.on_samples([small], random(seed)) == [small]
+    assert mixed > 5
+
+
+def test_the_maps_that_a_loss_compares_with_are_those_of_the_mixed_masks():
+    run = training.Run(tiny(techniques=[{"name": "cutmix", "p": 1}], loss="dice+boundary"))
+    plain = training.Run(tiny(loss="dice+boundary")).batch(0, [0, 1, 2, 3])
+    batch = run.batch(0, [0, 1, 2, 3])
+    assert not torch.equal(batch.masks, plain.masks)
+    mixed = [Sample(run.train[n].image, mask.numpy().astype(np.uint8)) for n, mask in enumerate(batch.masks)]
+    assert torch.equal(batch.targets["distance"], collated(mixed, range(4), run.targets).targets["distance"])
 
 
 def test_a_box_has_its_share_of_the_area_unless_it_is_cut_off():
@@ -505,9 +514,8 @@ def test_masks_hold_classes_and_void_alone_also_when_sizes_differ(name):
     batch = run.batch(0, [0, 1, 2, 3])
     assert set(batch.masks.unique().tolist()) <= {*range(len(run.data.classes)), VOID}
     assert all(target.shape[-2:] == batch.masks.shape[-2:] for target in batch.targets.values())
-    if name != "cutmix":  # which pastes into what is padded
-        height = batch.masks.shape[1] * 40 // 48
-        assert (batch.masks[0, height + 1 :] == VOID).all()
+    height = batch.masks.shape[1] * 40 // 48
+    assert (batch.masks[0, height + 1 :] == VOID).all()
     assert np.isfinite(run.advance(batch)[0])
 
 

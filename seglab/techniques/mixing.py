@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from seglab.data.base import Batch
+from seglab.data.base import Batch, Sample
 from seglab.entry import Hooks, SeglabError, Technique, Term
 from seglab.techniques.freezing import first_stages
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from seglab.config import RunConfig
     from seglab.loader import Feed
     from seglab.train import Run
+
+Box = tuple[slice, slice]  # rows and columns
 
 
 class Mixing(Technique):
@@ -52,27 +54,42 @@ class CutMix(Mixing):
 
 
 class Pasting(Hooks):
-    """CutMix on batches, with everything that belongs to their pixels; void is pasted as void."""
+    """CutMix of samples: what the objective needs of them is made afterwards, and so belongs to the mixed masks."""
 
     def __init__(self, p: float, alpha: float):
         self.p, self.alpha = p, alpha
 
-    def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
-        count = len(batch.images)
-        if count < 2:
-            return batch
-        size, shift = batch.masks.shape[-2:], int(rng.integers(1, count))
-        before = [batch.images, batch.masks, *batch.targets.values()]
-        after = [values.clone() for values in before]
-        for n in np.flatnonzero(rng.random(count) < self.p):
-            part = ..., *box(size, 1 - rng.beta(self.alpha, self.alpha), rng)
-            for old, new in zip(before, after, strict=True):
-                new[n][part] = old[(n + shift) % count][part]
-        images, masks, *targets = after
-        return replace(batch, images=images, masks=masks, targets=dict(zip(batch.targets, targets, strict=True)))
+    def on_samples(self, samples: list[Sample], rng: np.random.Generator) -> list[Sample]:
+        changed = list(samples)
+        for n, other, part in boxes([sample.mask.shape for sample in samples], self.p, self.alpha, rng):
+            changed[n] = pasted(samples[n], samples[other], part)
+        return changed
 
 
-def box(size: tuple[int, int], share: float, rng: np.random.Generator) -> tuple[slice, slice]:
+def pasted(sample: Sample, other: Sample, part: Box) -> Sample:
+    """The sample with a part of another, void as void; its things are known only where both samples' are."""
+    image, mask, instances = sample.image.copy(), sample.mask.copy(), None
+    image[part], mask[part] = other.image[part], other.mask[part]
+    if sample.instances is not None and other.instances is not None:
+        instances, new = sample.instances.copy(), other.instances[part]
+        instances[part] = np.where(new > 0, new + instances.max(), 0)
+    return replace(sample, image=image, mask=mask, instances=instances)
+
+
+def boxes(
+    sizes: Sequence[tuple[int, ...]], p: float, alpha: float, rng: np.random.Generator
+) -> Iterator[tuple[int, int, Box]]:
+    """Which of some images, (height, width) each, get a box, each of which other image, and where in both."""
+    count = len(sizes)
+    if count < 2:
+        return
+    shift = int(rng.integers(1, count))
+    for n in np.flatnonzero(rng.random(count) < p).tolist():
+        other = (n + shift) % count
+        yield n, other, box(np.minimum(sizes[n], sizes[other]).tolist(), 1 - rng.beta(alpha, alpha), rng)
+
+
+def box(size: Sequence[int], share: float, rng: np.random.Generator) -> Box:
     """Rows and columns of a box anywhere, with this share of the area and the shape of the whole, cut at its edges."""
     sides = []
     for side in size:

@@ -20,7 +20,7 @@ from seglab.loader import collated, hidden_by, random
 from seglab.losses.weights import per
 from seglab.model import Segmenter
 from seglab.techniques.augmentation import Blur, Color
-from seglab.techniques.mixing import Pasting
+from seglab.techniques.mixing import boxes
 
 if TYPE_CHECKING:
     from seglab.config import RunConfig
@@ -157,7 +157,6 @@ class Consistent(WithoutMasks):
         size = options.color
         colors = Color(p=0.8, brightness=size, contrast=size, saturation=size, hue=size / 2)
         self.changes = [technique.start(run) for technique in (colors, Blur(p=options.blur))]
-        self.pasting = Pasting(options.cutmix, alpha=1.0)
 
     def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
         """Adds the strong views, without their boxes; the images of a batch may reach the objective in parts."""
@@ -185,17 +184,17 @@ class Consistent(WithoutMasks):
         if not len(places):
             return (weak * 0).sum()
         there = there[places]
-        views = Batch(
-            images=batch.targets.get("strong", batch.images)[places],  # none where progressive_size spares the batch
-            masks=pseudo_labels(weak[places], there, self.options.confidence),
-            index=batch.index[places],
-            targets={"there": there.unsqueeze(1)},
-        )
+        images = batch.targets.get("strong", batch.images)[places]  # none where progressive_size spares the batch
+        before = [images, pseudo_labels(weak[places], there, self.options.confidence), there]
+        after = [values.clone() for values in before]
         rng = np.random.default_rng(int(torch.randint(2**31, ())))  # which depends on the step alone
-        views = self.pasting.on_batch(views, rng)
+        for n, other, part in boxes([there.shape[1:]] * len(there), self.options.cutmix, 1.0, rng):
+            for old, new in zip(before, after, strict=True):
+                new[(n, ..., *part)] = old[(other, ..., *part)]
+        images, masks, there = after
         with self.run.autocast:
-            strong = self.run.model(views.images).logits
-        return mean_cost(strong, views.masks, views.targets["there"][:, 0])
+            strong = self.run.model(images).logits
+        return mean_cost(strong, masks, there)
 
 
 class CPS(SemiSupervised):

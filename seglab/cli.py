@@ -237,6 +237,7 @@ def plain(family: str, entries: Iterable[type[Entry]]) -> str:
     lines = [family]
     for entry in entries:
         lines.append(f"  {entry.name:<20}{entry.summary()}")
+        lines += [f"  {'':<20}{entry.source()}"] if entry.source() else []
         for name, schema in listed(entry)["options"].items():
             bounds = [f"{schema[key]}" if key in schema else "" for key in ("minimum", "maximum")]
             allowed = f" ({' to '.join(bounds)})" if all(bounds) else ""
@@ -304,23 +305,29 @@ def plan(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     title, steps = plans.laid_out(made, [configured(arguments, options)], arguments.name)
     with waiting("reading the data"):
         plans.refuse_missing(steps)
-    if not arguments.dry_run:
-        path = plans.create(made, title, steps)
-        print(path, flush=True)
-        return work_through(path, device, arguments.threads)
     with waiting("timing a few steps of each kind of run"):
         estimate = plans.estimate(
             [step.config for step in steps],
             lambda configs: [plans.timed(config, device, arguments.threads) for config in configs],
         )
+    print(foreseen(steps, estimate), file=sys.stdout if arguments.dry_run else sys.stderr)
+    if arguments.dry_run:
+        return 0
+    path = plans.create(made, title, steps)
+    print(path, flush=True)
+    return work_through(path, device, arguments.threads)
+
+
+def foreseen(steps: Sequence[plans.Step], estimate: plans.Estimate) -> str:
+    """A plan's runs before they begin, one a line, and how long they may take."""
     numbers = {step.directory: n for n, step in enumerate(steps, 1)}
     wide = max(len(step.label) for step in steps)
+    lines = []
     for step, seconds in zip(steps, estimate.seconds, strict=True):
-        after = [f"  after run {numbers[run]}" for run in step.config.needs if run in numbers]
-        print(f"{numbers[step.directory]:>3}  {step.label:<{wide}}  about {duration(seconds):>9}{''.join(after)}")
+        after = "".join(f"  after run {numbers[run]}" for run in step.config.needs if run in numbers)
+        lines.append(f"{numbers[step.directory]:>3}  {step.label:<{wide}}  about {duration(seconds):>9}{after}")
     how = "a few steps of each kind of run, just now" if estimate.timed else "finished runs with the same settings"
-    print(f"{len(steps)} runs, about {duration(sum(estimate.seconds))} together, judging by {how}")
-    return 0
+    return "\n".join([*lines, f"{len(steps)} runs, about {duration(sum(estimate.seconds))} together, judging by {how}"])
 
 
 def duration(seconds: float) -> str:

@@ -52,7 +52,10 @@ class Crf(Predictor):
 
 
 class Flips(Predictor):
-    """The mean of the predictions for the image and for its mirror image, mirrored back."""
+    """The mean of the predictions for the image and for its mirror image, mirrored back.
+
+    Source: Krizhevsky et al. 2012, https://doi.org/10.1145/3065386, section 4.1, where crops are mirrored, too.
+    """
 
     name = "flips"
     vertical: Annotated[

@@ -379,6 +379,10 @@ def test_a_dry_run_shows_the_runs_and_how_long_they_take_and_makes_nothing(capsy
     assert lines[2].startswith("2 runs, about ") and lines[2].endswith("a few steps of each kind of run, just now")
     list(runs.work(runs.create(tiny(epochs=1, seed=3, fold={"index": 1, "of": 2}), "alike")))
     assert seglab(capsys, *arguments)[1].splitlines()[2].endswith("finished runs with the same settings")
+    code, out, err = seglab(capsys, *arguments[:-1], "--name", "mine")  # which tells the same before it begins
+    assert code == 0 and out == f"{runs.home() / 'mine.plan.json'}\n", err
+    told, _, followed = err.partition("2 runs, about ")
+    assert "fold.index 0" in told and "after run 1" in told and "run 1 of 2" not in told and "run 1 of 2" in followed
 
 
 def test_the_time_is_that_of_finished_runs_alike_or_what_was_measured_and_no_more_than_the_budget(monkeypatch):

@@ -109,9 +109,10 @@ class Options:
         schemas: Mapping[str, Any],
         values: Mapping[str, Any],
         summary: str = "",
+        source: str = "",
         sliders: bool = False,
     ):
-        self.field, self.name, self.summary = field, name, summary
+        self.field, self.name, self.summary, self.source = field, name, summary, source
         self.place = name if summary else "form"
         made = (option(each, kind, values.get(each, kind.get("default")), sliders) for each, kind in schemas.items())
         self.offered = [each for each in made if each is not None]
@@ -138,7 +139,8 @@ def of_entry(
     """An entry's options, at their values in `default`; with a weight before them where entries are summed."""
     schemas = {"weight": Part.model_json_schema()["properties"]["weight"]} if weighted else {}
     schemas |= entry.model_json_schema()["properties"]
-    return Options(field, entry.name, schemas, dict(default) if default else {}, entry.summary(), sliders)
+    values = dict(default) if default else {}
+    return Options(field, entry.name, schemas, values, entry.summary(), entry.source(), sliders)
 
 
 def uploaded(typed: Any) -> Any:

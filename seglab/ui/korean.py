@@ -91,6 +91,7 @@ KOREAN: dict[str, str] = {
     "how many times smaller than the image the coarsest map is": (
         "가장 작은 특징 맵이 이미지보다 몇 배 작은지(한 변 기준)"
     ),
+    "Source": "출처",
     "published": "발표",
     "encoder": "인코더",
     "decoder": "디코더",

@@ -7,6 +7,7 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ LEAK = "these runs build on weights that were trained on images they are validat
 
 @dataclass(frozen=True)
 class Row:
-    """One run's line on the scoreboard; mIoU and IoU are of the best weights on `val`.
+    """One run's line on the scoreboard; mIoU, IoU and the terms of the loss are of the best weights on `val`.
 
-    `leak`: it builds on the weights of a run that was trained on images it is validated on.
+    `terms`: each term's raw value, and its weight, which is None in older runs. `leak`: it builds on the weights of a
+    run that was trained on images it is validated on.
     """
 
     run: str
@@ -37,6 +39,7 @@ class Row:
     miou: float | None
     pixel_accuracy: float | None
     iou: dict[str, float | None]
+    terms: dict[str, tuple[float, float | None]]
     leak: bool = False
 
 
@@ -73,6 +76,7 @@ class Grid:
 class Comparison:
     """Several runs: `labels` name each by its model and by what sets it apart, in the order of `rows` and curves.
 
+    `terms`: those of the runs' losses, where any has several; their raw values are the curves "train TERM", "val TERM".
     `same_data`: all were scored on the same images. `comparable`: all were, or all groups on the same sets of images,
     as those of a cross-validation are.
     """
@@ -81,6 +85,7 @@ class Comparison:
     rows: tuple[Row, ...]
     differences: dict[str, list[Any]]
     curves: dict[str, list[Points]]
+    terms: tuple[str, ...]
     same_data: bool
     comparable: bool
     groups: tuple[Group, ...]
@@ -94,6 +99,7 @@ class Comparison:
                 for option, values in self.differences.items()
             },
             "curves": {metric: [list(zip(*points, strict=True)) for points in c] for metric, c in self.curves.items()},
+            "terms": self.terms,
             "same_data": self.same_data,
             "comparable": self.comparable,
             "groups": [vars(group) for group in self.groups],
@@ -111,6 +117,7 @@ def compare(directories: Sequence[Path]) -> Comparison:
     starts = [next((event for event in found if isinstance(event, Started)), None) for found in events]
     rows = tuple(row(*each) for each in zip(directories, configs, events, evaluations, starts, strict=True))
     alike = repeated(configs, directories)
+    terms = terms_of(evaluations)
     scored = [{starts[n].dataset["val"] for n in places if starts[n]} for places in alike]
     return Comparison(
         labels=labelled(
@@ -127,12 +134,28 @@ def compare(directories: Sequence[Path]) -> Comparison:
             "lr": [
                 points([e for e in found if isinstance(e, Stepped | Evaluated)], lambda e: e.lr) for found in events
             ],
+        }
+        | {
+            f"{part} {term}": [points(found, partial(term_on, part, term)) for found in evaluations]
+            for term in terms
+            for part in ("train", "val")
         },
+        terms=terms,
         same_data=len(set().union(*scored)) <= 1,
         comparable=len({frozenset(digests) for digests in scored if digests}) <= 1,
         groups=grouped(configs, [places for places in alike if len(places) > 1], rows),
         grid=grid(differences),
     )
+
+
+def terms_of(evaluations: Sequence[Sequence[Evaluated]]) -> tuple[str, ...]:
+    """The terms of all runs' losses, none where each has but one."""
+    found = [list(events[-1].scores["val"].terms) for events in evaluations if events]
+    return tuple(dict.fromkeys(itertools.chain(*found))) if any(len(names) > 1 for names in found) else ()
+
+
+def term_on(part: str, term: str, event: Evaluated) -> float | None:
+    return event.scores[part].terms.get(term)
 
 
 def ordered(values: Sequence[Any]) -> list[Any]:
@@ -163,6 +186,7 @@ def row(
         miou=val.miou if val else None,
         pixel_accuracy=val.pixel_accuracy if val else None,
         iou=dict(zip(classes, val.iou if val else (), strict=True)),
+        terms={name: (value, val.term_weights.get(name)) for name, value in val.terms.items()} if val else {},
         leak=leak(directory, config),
     )
 

@@ -96,7 +96,7 @@ def curve(axes: Axes, comparison: Comparison, metric: str) -> None:
 
 
 def framed(axes: Axes, epochs: float) -> None:
-    """What all curves have around them: epochs from 0, values from 0, and little ink."""
+    """What all curves have around them: epochs from 0, values from 0 or below, and little ink."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlim(0, epochs * 1.02)
@@ -105,7 +105,8 @@ def framed(axes: Axes, epochs: float) -> None:
     axes.grid(alpha=0.25)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.set_ylim(bottom=0)
+    low, high = 1.05 * axes.dataLim.intervaly
+    axes.set_ylim(min(low, 0), high if 0 < high < np.inf else None)
 
 
 def curve_svg(comparison: Comparison, metric: str) -> str:

@@ -276,7 +276,9 @@ def test_compare_shows_curves_scores_and_only_what_differs(capsys, run, tmp_path
     assert code == 0, err
     found = json.loads(out)
     assert found["differences"] == {"model": ["unet", "encoder_decoder"], "seed": [0, 3]}
-    assert set(found["curves"]) == {"train_loss", "val_loss", "train_miou", "val_miou", "lr", "step_loss"}
+    whole = {"train_loss", "val_loss", "train_miou", "val_miou", "lr", "step_loss"}
+    assert found["terms"] == ["cross_entropy", "dice"]
+    assert set(found["curves"]) == whole | {f"{part} {term}" for part in ("train", "val") for term in found["terms"]}
     assert [epoch for epoch, _ in found["curves"]["val_miou"][1]] == [1, 2, 3, 4, 5, 6]
     assert [row["run"] for row in found["runs"]] == ["finished", "other"] and found["same_data"]
     assert Image.open(tmp_path / "curves.png").size[0] > 1000

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from seglab import jobs, runs
+from seglab.compare import compare as compared
 from seglab.entry import SeglabError
 from seglab.ui import compare, predict, train, views
 from seglab.ui.form import Form
@@ -162,6 +163,22 @@ def test_masks_can_be_seen_after_any_epoch():
     assert views.epochs([directory]) == ["epoch_001", "epoch_002", "epoch_003"]
     latest, first = (views.samples([directory], epoch, "en") for epoch in (None, "epoch_001"))
     assert "epoch 3" in latest and "epoch 1" in first and latest.count("<img") == first.count("<img")
+
+
+def test_the_terms_of_losses_with_several_are_shown_apart_raw_and_weighted():
+    one = done("one", loss="cross_entropy")
+    assert "Terms of the loss" not in views.scoreboard(views.stamp([one]), "en")
+    sum_ = done("sum", loss="cross_entropy + 3*boundary")
+    board = views.scoreboard(views.stamp([one, sum_]), "en")
+    assert board.count("<svg") == 4 and board.index("cross_entropy</code> <small>training") < board.index("boundary<")
+    (row,) = compared([sum_]).rows
+    scores = [event for event in runs.events(sum_) if event.kind == "evaluated" and event.best][-1].scores["val"]
+    assert {name: value for name, (value, _) in row.terms.items()} == scores.terms
+    assert sum(value * weight for value, weight in row.terms.values()) == pytest.approx(scores.loss, rel=1e-5)
+    value, weight = row.terms["boundary"]
+    assert weight == 3 and f"{value:.3g} × 3 = {3 * value:.3g}" in board
+    found = compared([one, sum_])
+    assert found.curves["val boundary"][0] == ([], []) and found.curves["val boundary"][1][0] == [1, 2]
 
 
 def test_the_scoreboard_shows_only_what_differs():

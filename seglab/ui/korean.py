@@ -92,6 +92,12 @@ KOREAN: dict[str, str] = {
         "가장 작은 특징 맵이 이미지보다 몇 배 작은지(한 변 기준)"
     ),
     "Source": "출처",
+    "Terms of the loss": "손실의 항별 값",
+    "training": "학습",
+    "validation": "검증",
+    "The curves are raw; the table has the best epoch's values in validation, times their weights in the loss.": (
+        "곡선은 가중치를 곱하기 전의 값입니다. 표는 가장 좋은 에폭의 검증 값에 손실에서 쓰인 가중치를 곱해 보여 줍니다."
+    ),
     "published": "발표",
     "encoder": "인코더",
     "decoder": "디코더",

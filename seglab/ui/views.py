@@ -327,6 +327,7 @@ def scoreboard(stamped: tuple[Stamp, ...], lang: str) -> str:
         low=min(known, default=0),
         high=max(known, default=0),
         definition=DEFINITION,
+        terms=[(term, *(svg(stamped, f"{part} {term}") for part in ("train", "val"))) for term in comparison.terms],
     )
 
 

@@ -479,7 +479,6 @@ def test_one_scale_has_one_loss():
     assert outputs.extras == {} and entry.terms(outputs, batch, CrossEntropy(), 0.0).keys() == {"cross_entropy"}
 
 
-@torch.no_grad()
 @pytest.mark.parametrize(
     "entry",
     [
@@ -493,8 +492,13 @@ def test_one_scale_has_one_loss():
     ids=str,
 )
 def test_a_single_small_image_can_be_trained_on_with_other_options(entry):
-    outputs = Segmenter(entry, 3).train()(torch.rand(1, 3, 40, 70))
+    torch.manual_seed(0)
+    model = Segmenter(entry, 3).train()
+    outputs = model(torch.rand(1, 3, 40, 70))
     assert outputs.logits.shape == (1, 3, 40, 70) and outputs.logits.isfinite().all()
+    outputs.logits.square().mean().backward()
+    gradients = {name: value.grad for name, value in model.named_parameters() if value.requires_grad}
+    assert [name for name, found in gradients.items() if found is None or not found.isfinite().all()] == []
 
 
 @pytest.mark.parametrize("entry", [SegNet, DeconvNet, FCN, DeepLabV1, DeepLabV2], ids=lambda entry: entry.name)

@@ -44,6 +44,23 @@ def built(name, num_classes=5, seed=0, **options):
             {"encoder_name": "efficientnet-b0", "decoder_channels": (64, 32, 16, 8, 4)},
         ),
         (
+            "eff_unet",
+            {},
+            "Unet",
+            {"encoder_name": "tu-tf_efficientnet_lite0", "decoder_channels": (128, 64, 32, 16, 8)},
+        ),
+        (
+            "deeplab_v3",
+            {"encoder": "mobilenet_v2_050", "output_stride": 8, "rates_for": 513, "width": 16},
+            "DeepLabV3",
+            {
+                "encoder_name": "tu-mobilenetv2_050",
+                "encoder_output_stride": 8,
+                "decoder_atrous_rates": (12, 24, 36),
+                "decoder_channels": 16,
+            },
+        ),
+        (
             "deeplab_v3_plus",
             {"encoder": "mobilenet_v2_035", "output_stride": 8, "rates_for": 513, "width": 16},
             "DeepLabV3Plus",
@@ -70,6 +87,14 @@ def built(name, num_classes=5, seed=0, **options):
         ("smp", {"encoder": SMALL, "decoder": "segformer", "width": 16}, "Segformer", {"encoder_name": SMALL}),
         ("smp", {"encoder": SMALL, "decoder": "fpn", "width": 16}, "FPN", {"encoder_name": SMALL}),
         ("smp", {"encoder": SMALL, "decoder": "unet_plus_plus", "width": 16}, "UnetPlusPlus", {"encoder_name": SMALL}),
+        ("smp", {"encoder": SMALL, "decoder": "linknet"}, "Linknet", {"encoder_name": SMALL}),
+        ("smp", {"encoder": SMALL, "decoder": "unet", "width": 16}, "Unet", {"encoder_name": SMALL}),
+        (
+            "smp",
+            {"encoder": SMALL, "decoder": "pspnet", "width": 16},
+            "PSPNet",
+            {"encoder_name": SMALL, "encoder_depth": 5, "output_stride": 8, "psp_out_channels": 512},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

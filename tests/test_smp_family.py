@@ -133,6 +133,12 @@ def test_deeplab_v3_differs_from_torchvisions_only_in_the_rate_of_each_dilated_s
 # --- DeepLab ----------------------------------------------------------------------------------------------------------
 
 
+def test_deeplab_v3_over_xception_has_as_many_parameters_as_smps():
+    with torch.device("meta"):
+        net = built("deeplab_v3", 21, encoder="xception65", width=256)
+    assert sum(parameter.numel() for parameter in net.parameters()) == 53_998_149
+
+
 @pytest.mark.parametrize(
     ("side", "output_stride", "rates"),
     [

@@ -139,6 +139,23 @@ def test_deeplab_v3_over_xception_has_as_many_parameters_as_smps():
     assert sum(parameter.numel() for parameter in net.parameters()) == 53_998_149
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ["xception65", "resnet101"])
+@pytest.mark.parametrize("name", ["deeplab_v3", "deeplab_v3_plus"])
+def test_the_papers_encoders_take_a_step_on_a_single_small_image(name, encoder):
+    net = built(name, encoder=encoder, width=256).train()
+    optimizer = torch.optim.SGD(net.parameters(), 1e-3)
+    images, masks = torch.rand(1, 3, 64, 64), torch.randint(0, 5, (1, 64, 64))
+    loss = nn.functional.cross_entropy(resized(net(images), (64, 64)), masks)
+    loss.backward()
+    gradients = {name: value.grad for name, value in net.named_parameters()}
+    assert [name for name, found in gradients.items() if found is None or not found.isfinite().all()] == []
+    assert loss.isfinite() and sum(float(found.abs().sum()) for found in gradients.values()) > 0
+    before = copy.deepcopy(list(net.parameters()))
+    optimizer.step()
+    assert any(not torch.equal(old, new) for old, new in zip(before, net.parameters(), strict=True))
+
+
 @pytest.mark.parametrize(
     ("side", "output_stride", "rates"),
     [

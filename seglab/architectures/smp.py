@@ -223,7 +223,8 @@ class PanopticFPN(OverEncoder):
     """The semantic branch of Panoptic FPN: a pyramid of features, each level grown to a quarter of the image, summed.
 
     It has no instance branch. As smp builds it, the pyramid lacks the paper's 3x3 convolution at each level (2.4
-    million parameters with ResNet-50), and whole maps may be dropped before the classifier.
+    million parameters with ResNet-50), whole maps may be dropped before the classifier, and the levels grow with
+    corners aligned (align_corners=True), which they do not in detectron2.
 
     Source: Kirillov et al. 2019, https://arxiv.org/abs/1901.02446, figure 3.
     """

@@ -1,6 +1,7 @@
 """The networks over segmentation_models_pytorch."""
 
 import copy
+import math
 import re
 import subprocess
 import sys
@@ -205,7 +206,7 @@ def test_a_single_value_is_normalised_with_what_larger_batches_left_behind():
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_every_decoder_learns_from_a_batch_of_one(decoder):
     net = built("smp", decoder=decoder, encoder=SMALL, width=4).train()
-    images, masks = torch.rand(1, 3, 64, 96), torch.arange(5).repeat(20)[:96].expand(1, 64, 96)
+    images, masks = torch.rand(1, 3, 64, 96), (torch.arange(96) // 20).expand(1, 64, 96)
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     losses = []
     for _ in range(12):
@@ -216,7 +217,7 @@ def test_every_decoder_learns_from_a_batch_of_one(decoder):
             assert [name for name, value in net.named_parameters() if value.grad is None] == []
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert min(losses[-3:]) < 0.95 * losses[0]
+    assert losses[-1] < 0.9 * math.log(5)  # of what guessing loses
     net.eval()
     with torch.no_grad():
         assert torch.equal(net(images), net(images))

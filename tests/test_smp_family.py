@@ -5,19 +5,21 @@ import math
 import re
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from seglab.architectures import smp as family
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, SeglabError, validated
-from seglab.model import resized
+from seglab.model import Segmenter, resized
 from tests.conftest import tiny
 
 ENTRIES = FAMILIES["architectures"].entries
-DECODERS = ["linknet", "unet", "unet_plus_plus", "manet", "fpn", "pspnet", "upernet", "segformer"]
+DECODERS = list(get_args(ENTRIES["smp"].model_fields["decoder"].annotation))
 SMALL = "tu-test_efficientnet"
 
 
@@ -96,6 +98,19 @@ def built(name, num_classes=5, seed=0, **options):
             "PSPNet",
             {"encoder_name": SMALL, "encoder_depth": 5, "output_stride": 8, "psp_out_channels": 512},
         ),
+        (
+            "smp",
+            {"encoder": SMALL, "decoder": "deeplab_v3", "width": 16},
+            "DeepLabV3",
+            {"encoder_name": SMALL, "decoder_atrous_rates": (3, 6, 9)},
+        ),
+        (
+            "smp",
+            {"encoder": SMALL, "decoder": "deeplab_v3_plus", "width": 16},
+            "DeepLabV3Plus",
+            {"encoder_name": SMALL, "decoder_atrous_rates": (1, 3, 4)},
+        ),
+        ("smp", {"encoder": SMALL, "decoder": "pan", "width": 16}, "PAN", {"encoder_name": SMALL}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -107,7 +122,7 @@ def test_with_the_same_weights_smps_own_model_gives_the_same_logits(name, option
     model = getattr(segmentation_models_pytorch, theirs)(encoder_weights=None, classes=5, **their_options).eval()
     state = {re.sub(r"^head\.", "segmentation_head.", key): value for key, value in net.state_dict().items()}
     model.load_state_dict(state)
-    images = torch.rand(1, 3, 64, 96)
+    images = torch.rand(1, 3, 128, 160)
     scale = model.segmentation_head[1]  # what enlarges the logits in smp is the Segmenter's work here
     assert torch.equal(model(images), scale(net(images)))
 
@@ -224,6 +239,27 @@ def test_every_decoder_learns_from_a_batch_of_one(decoder):
         assert net(torch.rand(2, 3, 128, 64)).shape[:2] == (2, 5)
 
 
+@pytest.mark.parametrize("size", [(64, 64), (97, 131), (40, 200)], ids=str)
+@pytest.mark.parametrize("decoder", DECODERS)
+@torch.no_grad()
+def test_every_decoder_takes_any_size_and_gives_the_same_when_loaded(decoder, size):
+    entry = ENTRIES["smp"](decoder=decoder, encoder=SMALL, width=4)
+    for num_classes in (2, 21):
+        model, loaded = Segmenter(entry, num_classes).train(), Segmenter(entry, num_classes).eval()
+        images = torch.rand(2, 3, *size)
+        assert model(images).logits.shape == (2, num_classes, *size)
+        loaded.load_state_dict(model.state_dict())
+        assert torch.equal(loaded(images).logits, model.eval()(images).logits)
+
+
+@torch.no_grad()
+def test_pan_sees_a_small_image_with_its_border_repeated():
+    net = built("smp", decoder="pan", encoder=SMALL, width=4).eval()
+    images = torch.rand(2, 3, 64, 160)
+    expected = net(F.pad(images, (0, 0, 0, 64), mode="replicate"))
+    assert expected.shape[-2:] == (32, 40) and torch.equal(net(images), expected[..., :16, :])
+
+
 ENCODERS = ["resnet18", "efficientnet-b0", "mobilenet_v2", "vgg11_bn", "mit_b0", SMALL, "tu-test_convnext"]
 
 
@@ -300,9 +336,12 @@ def test_nothing_but_known_encoders_is_taken(given):
         tiny(model={"name": "smp", "encoder": given})
 
 
-def test_an_encoder_that_a_decoder_cannot_use_is_named_when_the_network_is_built():
-    config = tiny(model={"name": "smp", "encoder": "tu-vit_tiny_patch16_224", "decoder": "unet"})
-    with pytest.raises(SeglabError, match="encoder tu-vit_tiny_patch16_224 does not work with the decoder unet"):
+@pytest.mark.parametrize(
+    ("encoder", "decoder"), [("tu-vit_tiny_patch16_224", "unet"), ("vgg11_bn", "deeplab_v3"), ("densenet121", "pan")]
+)
+def test_an_encoder_that_a_decoder_cannot_use_is_named_when_the_network_is_built(encoder, decoder):
+    config = tiny(model={"name": "smp", "encoder": encoder, "decoder": decoder})
+    with pytest.raises(SeglabError, match=f"encoder {encoder} does not work with the decoder {decoder}"):
         config.model.build(5)
 
 

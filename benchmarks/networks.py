@@ -1,7 +1,8 @@
 """Forward and training step of seglab's networks against the same networks from smp and torchvision, at 128 and 256 px.
 
-"The same" means that outputs are equal once the weights are copied, which the tests do. Networks that no installed
-library has are represented by their trunk, where torchvision has that.
+The tests copy the weights of every kind of pair and find the outputs equal, some over another encoder or with other
+channels than here. Here only the numbers of parameters are compared. Networks that no installed library has are
+represented by what torchvision has of them: the stages of VGG16 with their poolings, and a ResNet with holes.
 
 python -m benchmarks.networks
 """
@@ -54,7 +55,7 @@ def resnet18() -> tuple[nn.Module, nn.Module]:
 HALVES = {"decoder_channels": (128, 64, 32, 16, 8)}
 ATROUS = {"decoder_channels": 32, "upsampling": 1, "decoder_aspp_dropout": 0.1}
 PAIRS: dict[str, Callable[[], tuple[nn.Module, nn.Module]]] = {
-    "VGG16 (fcn, segnet, deconvnet, unet_vgg16)": vgg16,
+    "VGG16's stages": vgg16,
     "ResNet-18 with holes (deeplab_v2)": resnet18,
     "mobile_unet": lambda: from_smp("mobile_unet", "Unet", "tu-mobilenetv2_035", **HALVES),
     "eff_unet": lambda: from_smp("eff_unet", "Unet", "tu-tf_efficientnet_lite0", **HALVES),

@@ -320,15 +320,17 @@ def test_a_resnet_without_holes_is_torchvisions(name):
 
 
 @torch.no_grad()
-def test_a_resnet_with_holes_is_torchvisions_with_holes_in_every_block():
-    trunk, images = stirred(ResNet("resnet50", 3, 64, (1, 1, 2, 4))), torch.randn(1, 3, 65, 65)
-    oracle = oracle_of(trunk, "resnet50")
+@pytest.mark.parametrize(("name", "channels", "strided"), [("resnet18", 512, "conv1"), ("resnet50", 2048, "conv2")])
+def test_a_resnet_with_holes_is_torchvisions_with_holes_in_every_block(name, channels, strided):
+    trunk, images = stirred(ResNet(name, 3, 64, (1, 1, 2, 4))), torch.randn(1, 3, 65, 65)
+    oracle = oracle_of(trunk, name)
     for layer, dilation in ((oracle.layer3, 2), (oracle.layer4, 4)):
-        layer[0].downsample[0].stride = layer[0].conv2.stride = (1, 1)
-        for block in layer:
-            block.conv2.dilation = block.conv2.padding = (dilation, dilation)
+        layer[0].downsample[0].stride = getattr(layer[0], strided).stride = (1, 1)
+        for conv in layer.modules():
+            if isinstance(conv, nn.Conv2d) and conv.kernel_size == (3, 3):
+                conv.dilation = conv.padding = (dilation, dilation)
     ours = trunk(images)
-    assert ours.shape == (1, 2048, 9, 9)
+    assert ours.shape == (1, channels, 9, 9)
     torch.testing.assert_close(ours.flatten(1), oracle(images))
 
 
@@ -479,7 +481,6 @@ def test_one_scale_has_one_loss():
     assert outputs.extras == {} and entry.terms(outputs, batch, CrossEntropy(), 0.0).keys() == {"cross_entropy"}
 
 
-@torch.no_grad()
 @pytest.mark.parametrize(
     "entry",
     [
@@ -493,8 +494,13 @@ def test_one_scale_has_one_loss():
     ids=str,
 )
 def test_a_single_small_image_can_be_trained_on_with_other_options(entry):
-    outputs = Segmenter(entry, 3).train()(torch.rand(1, 3, 40, 70))
+    torch.manual_seed(0)
+    model = Segmenter(entry, 3).train()
+    outputs = model(torch.rand(1, 3, 40, 70))
     assert outputs.logits.shape == (1, 3, 40, 70) and outputs.logits.isfinite().all()
+    outputs.logits.square().mean().backward()
+    gradients = {name: value.grad for name, value in model.named_parameters() if value.requires_grad}
+    assert [name for name, found in gradients.items() if found is None or not found.isfinite().all()] == []
 
 
 @pytest.mark.parametrize("entry", [SegNet, DeconvNet, FCN, DeepLabV1, DeepLabV2], ids=lambda entry: entry.name)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
@@ -247,7 +248,8 @@ class PanopticFPN(OverEncoder):
     """The semantic branch of Panoptic FPN: a pyramid of features, each level grown to a quarter of the image, summed.
 
     It has no instance branch. As smp builds it, the pyramid lacks the paper's 3x3 convolution at each level (2.4
-    million parameters with ResNet-50), and whole maps may be dropped before the classifier.
+    million parameters with ResNet-50), whole maps may be dropped before the classifier, and the levels grow with
+    corners aligned (align_corners=True), which they do not in detectron2.
 
     Source: Kirillov et al. 2019, https://arxiv.org/abs/1901.02446, figure 3.
     """
@@ -280,10 +282,12 @@ class PanopticFPN(OverEncoder):
 
 
 class SMP(OverEncoder):
-    """Any of eight decoders over any encoder of segmentation_models_pytorch or timm.
+    """Any of eleven decoders over any encoder of segmentation_models_pytorch or timm.
 
-    As in its paper, pspnet's encoder stops at an eighth of the image's size. Two of smp's decoders are left out: PAN,
-    which halves the features of a sixteenth three times more and needs larger images, and DPT, made for transformers.
+    As in its paper, pspnet's encoder stops at an eighth of the image's size. The atrous rates of the DeepLabs suit
+    images of 128 pixels; those of the entries deeplab_v3 and deeplab_v3_plus follow a run's images. PAN halves the
+    features of a sixteenth three times more, so images are padded to at least 128 pixels for it; what it pools is
+    normalised over the images of a batch, which should be large. Left out is smp's DPT, for vision transformers only.
 
     Source: https://github.com/qubvel-org/segmentation_models.pytorch, which names each decoder's paper; the published
     setting is LinkNet's, Chaurasia and Culurciello 2017, https://arxiv.org/abs/1707.03718, figure 1.
@@ -294,7 +298,19 @@ class SMP(OverEncoder):
     paper = {"decoder": "linknet", "encoder": "resnet18"}
     parameters = 11_664_437
     decoder: Annotated[
-        Literal["linknet", "unet", "unet_plus_plus", "manet", "fpn", "pspnet", "upernet", "segformer"],
+        Literal[
+            "linknet",
+            "unet",
+            "unet_plus_plus",
+            "manet",
+            "fpn",
+            "pspnet",
+            "upernet",
+            "segformer",
+            "deeplab_v3",
+            "deeplab_v3_plus",
+            "pan",
+        ],
         Field(description="what turns the encoder's features into logits"),
     ] = "manet"
     encoder: Annotated[
@@ -333,8 +349,14 @@ class SMP(OverEncoder):
             "pspnet": ("PSPNet", {"encoder_depth": 5, "output_stride": 8, "psp_out_channels": 2 * wide}),
             "upernet": ("UPerNet", {"decoder_channels": wide}),
             "segformer": ("Segformer", {"decoder_segmentation_channels": wide}),
+            "deeplab_v3": ("DeepLabV3", {"decoder_channels": wide, "decoder_atrous_rates": atrous_rates(128, 8)}),
+            "deeplab_v3_plus": (
+                "DeepLabV3Plus",
+                {"decoder_channels": wide, "decoder_atrous_rates": atrous_rates(128, 16)},
+            ),
+            "pan": ("PAN", {"decoder_channels": 2 * self.width, "smallest": 128}),
         }[self.decoder]
-        if self.decoder in ("fpn", "pspnet", "upernet", "segformer"):
+        if self.decoder not in ("linknet", "unet", "unet_plus_plus", "manet"):
             options["upsampling"] = 1
         try:
             net = network(name, self.encoder, num_classes, in_channels, **options).eval()
@@ -404,22 +426,25 @@ def halving(width: int) -> tuple[int, ...]:
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
-def network(decoder: str, encoder: str, num_classes: int, in_channels: int, **options: Any) -> Network:
-    """smp's network of that class, its weights random."""
+def network(
+    decoder: str, encoder: str, num_classes: int, in_channels: int, smallest: int = 0, **options: Any
+) -> Network:
+    """smp's network of that class, its weights random; images with smaller sides than `smallest` are padded."""
     torchvision()
     import segmentation_models_pytorch as smp
 
     made = getattr(smp, decoder)(
         smp_name(encoder), encoder_weights=None, in_channels=in_channels, classes=num_classes, **options
     )
-    return Network(made, in_channels)
+    return Network(made, in_channels, smallest)
 
 
 class Network(nn.Module):
     """The encoder, decoder and head of an smp model; logits come at the decoder's resolution."""
 
-    def __init__(self, model: nn.Module, in_channels: int):
+    def __init__(self, model: nn.Module, in_channels: int, smallest: int):
         super().__init__()
+        self.smallest = smallest  # side to which smaller images are padded
         self.encoder, self.decoder, self.head = model.encoder, model.decoder, model.segmentation_head
         for module in self.modules():
             if type(module) is nn.BatchNorm2d:
@@ -430,7 +455,14 @@ class Network(nn.Module):
         return list(self.parts)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.decoder(self.encoder(images)))
+        height, width = images.shape[-2:]
+        padding = [max(0, self.smallest - side) for side in (width, height)]
+        if not any(padding):
+            return self.head(self.decoder(self.encoder(images)))
+        padded = F.pad(images, (0, padding[0], 0, padding[1]), mode="replicate")
+        logits = self.forward(padded)
+        scale = padded.shape[-1] // logits.shape[-1]
+        return logits[..., : height // scale, : width // scale]
 
 
 class Stage(nn.ModuleList):

@@ -571,8 +571,8 @@ KOREAN: dict[str, str] = {
         "모든 픽셀의 클래스를 예측하면서 물체도 하나씩 구분합니다. 물체의 중심을 찾고, 픽셀마다 자기 물체의 중심을 "
         "가리키게 합니다."
     ),
-    "Any of eight decoders over any encoder of segmentation_models_pytorch or timm.": (
-        "segmentation_models_pytorch나 timm의 인코더와 여덟 가지 디코더를 골라 조합합니다."
+    "Any of eleven decoders over any encoder of segmentation_models_pytorch or timm.": (
+        "segmentation_models_pytorch나 timm의 인코더와 열한 가지 디코더를 골라 조합합니다."
     ),
     "width": "채널 수 (width)",
     "channels of the first stage; each further stage doubles them": "첫 단계의 채널 수, 단계마다 두 배로 증가",

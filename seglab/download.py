@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import queue
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-ANSWER_SECONDS = 5  # for a name to resolve, a connection, its encryption and the first bytes, together
+ANSWER_SECONDS = 4  # for a name to resolve, a connection, its encryption and the first bytes, together
 STALL_SECONDS = 20  # in which a download must give something
 CHUNK = 1 << 18
 
@@ -43,6 +44,18 @@ def download(url: str, path: Path, algorithm: str = "sha256") -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def last_shown(log: Path) -> tuple[str, int] | None:
+    """The address's host and the percentage of a download whose progress bar is the last thing in a log; else None."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 1000))
+            shown = re.split(r"[\r\n]", file.read().decode(errors="replace").rstrip())[-1]
+    except OSError:
+        return None
+    found = re.match(r"(\S+): +(\d+)%\|", shown)
+    return (found[1], int(found[2])) if found else None
 
 
 def opened(url: str, start: int = 0) -> Any:

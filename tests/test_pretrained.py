@@ -3,6 +3,8 @@
 import copy
 import hashlib
 import http.server
+import subprocess
+import sys
 import threading
 import time
 
@@ -10,13 +12,14 @@ import pytest
 import torch
 from torch import nn
 
-from seglab import download
+from seglab import download, runs
 from seglab import train as training
 from seglab.architectures import _pretrained as pretrained
 from seglab.architectures._blocks import convolutions
 from seglab.config import RunConfig
 from seglab.entry import SeglabError, validated
 from seglab.model import Segmenter
+from seglab.ui import views
 from tests.conftest import tiny
 
 LITE0 = {"name": "eff_unet", "encoder": "lite0", "width": 4}
@@ -227,7 +230,7 @@ def test_without_a_network_a_run_ends_within_ten_seconds(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("socket.getaddrinfo", lambda *place, **options: time.sleep(60))  # a look-up that never ends
     began = time.monotonic()
-    with pytest.raises(SeglabError, match=r"huggingface\.co \(no answer within 5 seconds\)"):
+    with pytest.raises(SeglabError, match=r"huggingface\.co \(no answer within 4 seconds\)"):
         training.Run(tiny(model=OFFLINE["smp-hub--resnet18"]))
     assert time.monotonic() - began < 10
 
@@ -292,6 +295,31 @@ def test_a_file_is_fetched_once_with_a_progress_bar(server, cache, capsys):
     captured = capsys.readouterr()
     assert "1.00M/1.00M" in captured.err and captured.out == ""
     assert pretrained.fetched("http://127.0.0.1:9/whole.bin") == path  # nothing listens there
+
+
+def test_the_page_tells_how_far_the_weights_of_a_run_have_come(server, tmp_path):
+    directory = runs.create(tiny(), "fetching")
+    with open(directory / "log.txt", "wb") as log:
+        code = "import sys; from pathlib import Path; from seglab.download import download; "
+        code += "download(sys.argv[1], Path(sys.argv[2]))"
+        command = [sys.executable, "-c", code, f"{server}/slow.bin", str(tmp_path / "weights")]
+        child = subprocess.Popen(command, stdout=log, stderr=log)
+        seen = set()
+        while child.poll() is None:
+            seen.add(download.last_shown(directory / "log.txt"))
+            time.sleep(0.05)
+    host = server.removeprefix("http://")
+    shares = sorted(share for name, share in seen - {None} if name == host)
+    assert len(shares) > 2 and shares[0] < 60 < shares[-1] + 41
+    table = views.table([directory], "en")
+    assert "weights from" not in table  # it does not run
+    (stamped,) = views.stamp([directory])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "stamp", lambda directories: ((stamped[0], stamped[1], "running"),) * len(directories))
+        assert f"weights from {host}: 100 %" in views.table([directory], "en")
+        (directory / "log.txt").write_text("something else\n")
+        assert "weights from" not in views.table([directory], "en")
+    assert download.last_shown(tmp_path / "gone") is None
 
 
 def test_a_slow_download_may_take_longer_than_an_answer(server, monkeypatch):

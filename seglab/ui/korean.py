@@ -67,7 +67,9 @@ KOREAN: dict[str, str] = {
     "after the CRF": "CRF 적용 후",
     # --- page: a model's numbers and structure
     "About these models": "선택한 모델의 구조와 정보",
-    "{count} at the paper's settings, with 21 classes": "논문의 설정에서는 {count}개(클래스 21개 기준)",
+    "with 11 classes; {count} at the paper's settings with 21": (
+        "클래스 11개 기준, 논문의 설정에서는 {count}개(클래스 21개 기준)"
+    ),
     "multiply-adds": "연산량(곱셈-덧셈, MAC)",
     "{count} million": "{count}백만 회",
     "for an image of {side} × {side} pixels": "{side}×{side}픽셀 이미지 기준",
@@ -92,6 +94,7 @@ KOREAN: dict[str, str] = {
         "가장 작은 특징 맵이 이미지보다 몇 배 작은지(한 변 기준)"
     ),
     "Source": "출처",
+    "weights from {host}: {percent} %": "{host}에서 가중치를 내려받는 중: {percent}%",
     "Terms of the loss": "손실의 항별 값",
     "training": "학습",
     "validation": "검증",

@@ -21,6 +21,7 @@ from seglab.data.base import PARTS, spread
 from seglab.data.images import read_mask
 from seglab.data.pairs import collected
 from seglab.data.survey import survey
+from seglab.download import last_shown
 from seglab.entry import Architecture, Dataset, Scheduler, SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.metrics import DEFINITION
@@ -130,6 +131,8 @@ def table(directories: Sequence[Path], lang: str) -> str:
         place = waiting.index(directory) + 1 if directory in waiting else None
         known = progress(stamped)
         texts = [told(error, lang) for error in known["said"]]
+        if not known["begun"] and stamped[2] == "running" and (fetched := last_shown(directory / "log.txt")):
+            texts.append(say("weights from {host}: {percent} %", lang, host=fetched[0], percent=fetched[1]))
         stopping = stamped[2] == "running" and (directory / "stop").exists()
         state = "stopping" if stopping else stamped[2]
         title = titles.get(directory, known["model"])
@@ -167,7 +170,7 @@ def progress(stamped: Stamp) -> dict[str, Any]:
         if (directory / "dataset.json").exists():
             runs.description(directory)
     except SeglabError as error:
-        nothing = {"model": "-", "done": 0.0, "epoch": 0.0, "epochs": 0, "miou": None, "left": None}
+        nothing = {"model": "-", "begun": False, "done": 0.0, "epoch": 0.0, "epochs": 0, "miou": None, "left": None}
         return nothing | {"readable": False, "said": [error]}
     best = next((event for event in reversed(events) if isinstance(event, Evaluated) and event.best), None)
     stepped = next((event for event in reversed(events) if isinstance(event, Stepped)), None)
@@ -179,6 +182,7 @@ def progress(stamped: Stamp) -> dict[str, Any]:
         "readable": True,
         "model": config.model.name,
         "said": [sentence.error() for sentence in said],
+        "begun": started is not None,
         "done": done,
         "epoch": done * config.epochs,
         "epochs": config.epochs,

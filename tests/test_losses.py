@@ -282,6 +282,64 @@ def test_focal_is_smps_softmax_form_on_the_labelled_pixels(gamma):
     torch.testing.assert_close(Focal(gamma=gamma)(logits, masks), theirs)
 
 
+def monais(name, factor=1, **options):
+    def theirs(logits, masks):
+        from monai import losses
+
+        return factor * getattr(losses, name)(to_onehot_y=True, **options)(logits, masks[:, None])
+
+    return theirs
+
+
+def kornias(name, factor=1, **options):
+    """Of a single image: kornia averages over the images what here is one sum."""
+
+    def theirs(logits, masks):
+        losses = pytest.importorskip("kornia.losses", reason="kornia needs a Python of 3.11 or newer")
+        return factor * getattr(losses, name)(logits, masks, **options)
+
+    return theirs
+
+
+def smoothed(smooth):
+    return {"softmax": True, "batch": True, "smooth_nr": smooth, "smooth_dr": smooth}
+
+
+def focal_tversky(logits, masks):
+    costs = monais("TverskyLoss", alpha=0.3, beta=0.7, reduction="none", **smoothed(3))(logits, masks)
+    return (costs**0.75).mean()
+
+
+SAME = {
+    "dice, MONAI": (3, Dice(smooth=3), monais("DiceLoss", **smoothed(3))),
+    "dice, kornia": (1, Dice(smooth=0), kornias("dice_loss", average="macro")),
+    "cross_entropy and dice, MONAI": (3, LOSSES["sum"], monais("DiceCELoss", lambda_dice=0.5, **smoothed(1))),
+    "jaccard, MONAI": (3, Jaccard(smooth=3), monais("DiceLoss", jaccard=True, **smoothed(6))),
+    "tversky, MONAI": (3, Tversky(smooth=3), monais("TverskyLoss", alpha=0.3, beta=0.7, **smoothed(3))),
+    "tversky, kornia": (1, Tversky(smooth=0), kornias("tversky_loss", alpha=0.3, beta=0.7)),
+    "focal_tversky, MONAI": (3, FocalTversky(smooth=3), focal_tversky),
+    "generalised_dice, MONAI": (3, GeneralisedDice(), monais("GeneralizedDiceLoss", **smoothed(0))),
+    "lovasz, kornia": (1, Lovasz(), kornias("lovasz_softmax_loss")),
+    "focal, MONAI": (3, Focal(gamma=1.5), monais("FocalLoss", 4, use_softmax=True, gamma=1.5)),
+    "focal, kornia": (3, Focal(gamma=1.5), kornias("focal_loss", 4, alpha=None, gamma=1.5, reduction="mean")),
+    "boundary, MONAI": (3, Boundary(), monais("BoundaryLoss", softmax=True)),
+}
+
+
+@pytest.mark.parametrize(("images", "loss", "theirs"), SAME.values(), ids=list(SAME))
+def test_a_loss_and_its_gradient_are_those_of_another_library(images, loss, theirs, double):
+    """Without void, and with each class in every image, about which they differ (see seglab.losses)."""
+    torchvision()
+    logits, masks = example(void=0)
+    logits, masks = logits[:images].detach().requires_grad_(), masks[:images]
+    assert all(len(mask.unique()) == 4 for mask in masks)
+    (ours, slope), (expected, expected_slope) = (
+        (value.detach(), *torch.autograd.grad(value, logits)) for value in (loss(logits, masks), theirs(logits, masks))
+    )
+    torch.testing.assert_close(ours, expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(slope, expected_slope, rtol=1e-6, atol=1e-6 * slope.abs().max().item())
+
+
 def test_focal_worked_by_hand():
     # truth 0 with p = 0.75, and truth 1 with p = 0.5, beside a void pixel
     logits = torch.tensor([[[[3.0, 1.0, 7.0]], [[1.0, 1.0, 1.0]]]]).log()

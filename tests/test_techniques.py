@@ -596,16 +596,16 @@ def allowed(*names):
     return True
 
 
-def pairs():
+def neighbours():
     """Each technique with the next one by name that may stand beside it, after the last the first."""
     names = sorted(TECHNIQUES)
     for n, name in enumerate(names):
         yield [name, next(other for other in names[n + 1 :] + names[:n] if allowed(name, other))]
 
 
-@pytest.mark.parametrize("names", pairs(), ids="+".join)
+@pytest.mark.parametrize("names", list(neighbours()), ids="+".join)
 def test_a_run_stopped_within_an_epoch_or_after_one_goes_on_to_the_same_weights(names):
-    config = tiny(techniques=list(map(all_of, names)), image_size=96 if "progressive_size" in names else 64)
+    config = tiny(techniques=names, image_size=96 if "progressive_size" in names else 64)
     whole = training.Run(config)
     list(training.train(whole))
     for stop_at in (whole.steps_per_epoch, whole.steps_per_epoch + 1):

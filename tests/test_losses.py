@@ -292,8 +292,6 @@ def monais(name, factor=1, **options):
 
 
 def kornias(name, factor=1, **options):
-    """Of a single image: kornia averages over the images what here is one sum."""
-
     def theirs(logits, masks):
         losses = pytest.importorskip("kornia.losses", reason="kornia needs a Python of 3.11 or newer")
         return factor * getattr(losses, name)(logits, masks, **options)
@@ -310,7 +308,7 @@ def focal_tversky(logits, masks):
     return (costs**0.75).mean()
 
 
-SAME = {
+SAME = {  # of one image where kornia averages over the images
     "dice, MONAI": (3, Dice(smooth=3), monais("DiceLoss", **smoothed(3))),
     "dice, kornia": (1, Dice(smooth=0), kornias("dice_loss", average="macro")),
     "cross_entropy and dice, MONAI": (3, LOSSES["sum"], monais("DiceCELoss", lambda_dice=0.5, **smoothed(1))),

@@ -282,6 +282,62 @@ def test_focal_is_smps_softmax_form_on_the_labelled_pixels(gamma):
     torch.testing.assert_close(Focal(gamma=gamma)(logits, masks), theirs)
 
 
+def monais(name, factor=1, **options):
+    def theirs(logits, masks):
+        from monai import losses
+
+        return factor * getattr(losses, name)(to_onehot_y=True, **options)(logits, masks[:, None])
+
+    return theirs
+
+
+def kornias(name, factor=1, **options):
+    def theirs(logits, masks):
+        losses = pytest.importorskip("kornia.losses", reason="kornia needs a Python of 3.11 or newer")
+        return factor * getattr(losses, name)(logits, masks, **options)
+
+    return theirs
+
+
+def smoothed(smooth):
+    return {"softmax": True, "batch": True, "smooth_nr": smooth, "smooth_dr": smooth}
+
+
+def focal_tversky(logits, masks):
+    costs = monais("TverskyLoss", alpha=0.3, beta=0.7, reduction="none", **smoothed(3))(logits, masks)
+    return (costs**0.75).mean()
+
+
+SAME = {  # of one image where kornia averages over the images
+    "dice, MONAI": (3, Dice(smooth=3), monais("DiceLoss", **smoothed(3))),
+    "dice, kornia": (1, Dice(smooth=0), kornias("dice_loss", average="macro")),
+    "cross_entropy and dice, MONAI": (3, LOSSES["sum"], monais("DiceCELoss", lambda_dice=0.5, **smoothed(1))),
+    "jaccard, MONAI": (3, Jaccard(smooth=3), monais("DiceLoss", jaccard=True, **smoothed(6))),
+    "tversky, MONAI": (3, Tversky(smooth=3), monais("TverskyLoss", alpha=0.3, beta=0.7, **smoothed(3))),
+    "tversky, kornia": (1, Tversky(smooth=0), kornias("tversky_loss", alpha=0.3, beta=0.7)),
+    "focal_tversky, MONAI": (3, FocalTversky(smooth=3), focal_tversky),
+    "generalised_dice, MONAI": (3, GeneralisedDice(), monais("GeneralizedDiceLoss", **smoothed(0))),
+    "lovasz, kornia": (1, Lovasz(), kornias("lovasz_softmax_loss")),
+    "focal, MONAI": (3, Focal(gamma=1.5), monais("FocalLoss", 4, use_softmax=True, gamma=1.5)),
+    "focal, kornia": (3, Focal(gamma=1.5), kornias("focal_loss", 4, alpha=None, gamma=1.5, reduction="mean")),
+    "boundary, MONAI": (3, Boundary(), monais("BoundaryLoss", softmax=True)),
+}
+
+
+@pytest.mark.parametrize(("images", "loss", "theirs"), SAME.values(), ids=list(SAME))
+def test_a_loss_and_its_gradient_are_those_of_another_library(images, loss, theirs, double):
+    """Without void, and with each class in every image, about which they differ (see seglab.losses)."""
+    torchvision()
+    logits, masks = example(void=0)
+    logits, masks = logits[:images].detach().requires_grad_(), masks[:images]
+    assert all(len(mask.unique()) == 4 for mask in masks)
+    (ours, slope), (expected, expected_slope) = (
+        (value.detach(), *torch.autograd.grad(value, logits)) for value in (loss(logits, masks), theirs(logits, masks))
+    )
+    torch.testing.assert_close(ours, expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(slope, expected_slope, rtol=1e-6, atol=1e-6 * slope.abs().max().item())
+
+
 def test_focal_worked_by_hand():
     # truth 0 with p = 0.75, and truth 1 with p = 0.5, beside a void pixel
     logits = torch.tensor([[[[3.0, 1.0, 7.0]], [[1.0, 1.0, 1.0]]]]).log()
@@ -397,19 +453,64 @@ def test_the_same_loss_twice_is_logged_apart():
 # --- structure
 
 
-def waves():
-    """A disc, and a mild pattern, 176 x 192."""
-    rows, columns = torch.arange(176.0).view(-1, 1), torch.arange(192.0).view(1, -1)
-    pattern = 0.5 + 0.5 * torch.sin(rows / 9) * torch.cos(columns / 13)
-    return ((rows - 80) ** 2 + (columns - 90) ** 2 < 50**2).float()[None], pattern[None]
+def waves(height, width):
+    """A disc, and a mild pattern."""
+    rows, columns = torch.arange(float(height)).view(-1, 1), torch.arange(float(width)).view(1, -1)
+    disc = (rows - 0.45 * height) ** 2 + (columns - 0.5 * width) ** 2 < (0.28 * height) ** 2
+    return disc.float()[None], (0.5 + 0.5 * torch.sin(rows / 9) * torch.cos(columns / 13))[None]
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.3, 0.2993141), (0.7, 0.7003865), (0.9, 0.9352627), (1.0, 1.0)])
-def test_ms_ssim_of_five_scales_is_pytorch_msssims(share, expected):
-    disc, pattern = waves()
-    mixed = share * disc + (1 - share) * pattern
-    # the numbers are those of pytorch_msssim 1.0.0, ms_ssim(mixed, disc, data_range=1.0)
-    assert ms_ssim(mixed, disc, torch.ones_like(disc)).item() == pytest.approx(expected, abs=2e-6)
+def of_scales(one, other, scales, window):
+    """What pytorch_msssim has for five scales, put together of its parts for fewer; their weights keep their sum."""
+    from pytorch_msssim.ssim import _ssim
+
+    result, weights = 1.0, (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)[:scales]
+    for scale, weight in enumerate(weights):
+        whole, contrast = _ssim(one[:, None], other[:, None], 1.0, window)
+        score = whole if scale == scales - 1 else contrast
+        result = result * score.relu()[:, 0] ** (weight * 1.0001 / sum(weights))
+        one, other = (F.avg_pool2d(maps, 2) for maps in (one, other))
+    return result
+
+
+SCALES = [(14, 17, 1), (32, 40, 2), (64, 64, 3), (64, 96, 3), (96, 96, 4), (128, 128, 4), (176, 192, 5), (192, 192, 5)]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.9])
+@pytest.mark.parametrize(("height", "width", "scales"), SCALES)
+def test_ms_ssim_is_pytorch_msssims(height, width, scales, share, double):
+    import pytorch_msssim
+
+    disc, pattern = (maps.double() for maps in waves(height, width))
+    mixed = (share * disc + (1 - share) * pattern).requires_grad_()
+    window = torch.exp(-(torch.arange(-5, 6).double() ** 2) / 4.5).view(1, 1, 1, -1)  # its own has 32 bits
+    window /= window.sum()
+    ours, theirs = ms_ssim(mixed, disc, torch.ones_like(disc)), of_scales(mixed, disc, scales, window)
+    torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=0)
+    slope, their_slope = (torch.autograd.grad(value.sum(), mixed)[0] for value in (ours, theirs))
+    torch.testing.assert_close(slope, their_slope, rtol=1e-8, atol=1e-8 * slope.abs().max().item())
+    if scales == 5:
+        known = pytorch_msssim.ms_ssim(mixed[None], disc[None], data_range=1.0, win=window)
+        torch.testing.assert_close(ours[0], known, rtol=1e-8, atol=0)
+    elif scales == 1:
+        known = pytorch_msssim.ssim(mixed[None], disc[None], data_range=1.0, win=window)
+        torch.testing.assert_close(ours[0], known**1.0001, rtol=1e-8, atol=0)
+
+
+@pytest.mark.parametrize("side", [64, 128, 176])
+def test_ms_ssim_has_no_slope_where_prediction_and_truth_are_opposed(side):
+    masks = torch.randint(0, 2, (1, side, side), generator=torch.Generator().manual_seed(0))
+    truth = 2 * F.one_hot(masks, 2).movedim(-1, 1).float()
+
+    def slope(loss, logits):
+        (found,) = torch.autograd.grad(loss(logits.requires_grad_(), masks), logits)
+        return found
+
+    against, towards = -truth, truth
+    assert not slope(MsSsim(), against.clone()).any() and slope(MsSsim(), towards.clone()).any()
+    assert MsSsim()(against, masks).item() > 0.999
+    found = slope(validated(Loss, "unet_3_plus_hybrid"), against.clone())
+    assert ((found * truth).sum(1) < 0).all()  # with the others beside it every pixel is drawn to the truth
 
 
 @pytest.mark.parametrize(("side", "scales"), [(9, 1), (21, 1), (22, 2), (64, 3), (128, 4), (176, 5), (400, 5)])

@@ -10,7 +10,7 @@ from seglab import crf, runs
 from seglab import predict as prediction
 from seglab.entry import FAMILIES, Predictor, SeglabError, validated
 from seglab.model import Segmenter
-from seglab.predictors import Crf, Flips, Scales, Windows
+from seglab.predictors import Crf, Flips, Scales, Windows, bell
 from tests.conftest import tiny
 
 PREDICTORS = {name: entry() for name, entry in FAMILIES["predictors"].entries.items()}
@@ -229,6 +229,28 @@ def test_windows_are_square_and_cover_the_longer_side_evenly(windows, overlap, s
     Windows(windows=windows, overlap=overlap)(places, lambda view: seen.append(view) or by_colour(view))
     assert [int(view[0, 0, 0]) for view in seen] == starts
     assert {view.shape[1] for view in seen} == {60 - starts[-1]} and all(len(view) == 20 for view in seen)
+
+
+def test_windows_are_monais_sliding_window():
+    from monai.data.utils import compute_importance_map
+    from monai.inferers import sliding_window_inference
+
+    image = noise(48, 64)  # where windows of 32 pixels overlap by half, both place them alike
+    weights = compute_importance_map((32,), mode="gaussian", sigma_scale=0.125)
+    np.testing.assert_allclose(bell(32), weights, rtol=1e-5)
+
+    def network(views):
+        return torch.stack([torch.tensor(by_place(view.permute(1, 2, 0).byte().numpy())) for view in views])
+
+    expected = sliding_window_inference(
+        torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32))[None],
+        (32, 32),
+        2,
+        network,
+        overlap=0.5,
+        roi_weight_map=torch.outer(weights, weights),  # MONAI's own is cut off below as a product, not each factor
+    )
+    np.testing.assert_allclose(Windows(windows=3, overlap=0.5)(image, by_place), expected[0], atol=1e-6)
 
 
 def test_in_the_middle_of_a_window_its_own_word_counts_most():

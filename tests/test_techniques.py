@@ -64,15 +64,33 @@ def test_image_mask_and_instances_stay_aligned(name, options, instances):
         assert after.image.dtype == np.uint8 and after.mask.dtype == np.uint8
         assert after.image.shape[:2] == after.mask.shape == before.mask.shape
         assert set(np.unique(after.mask)) <= set(np.unique(before.mask)) | {255}
-        seen = after.mask != 255
-        right = np.abs(after.image[..., 0].astype(int) - after.mask * 30.0) < 15
-        assert right[seen].mean() > 0.9  # pixels at the blocks' borders are blends
+        seen, codes = after.mask != VOID, after.image.astype(int)
+        whole = seen & np.isin(packed(after.image), packed(before.image))
+        assert whole[seen].mean() > 0.7  # all others are blends, at the blocks' borders
+        assert (codes[..., 0] == after.mask * 30.0)[whole].mean() > 0.99
         if instances:
             assert after.instances.dtype == np.int32
             assert set(np.unique(after.instances)) <= set(np.unique(before.instances)) | {0}
-            decoded = np.round(after.image[..., 1] / 15) + 16 * np.round(after.image[..., 2] / 12)
-            assert (decoded == after.instances)[seen].mean() > 0.85
+            decoded = codes[..., 1] // 15 + 16 * (codes[..., 2] // 12)
+            assert (decoded == after.instances)[whole].mean() > 0.99
             assert not after.instances[~seen].any()
+
+
+def packed(image):
+    """A number for each colour."""
+    return image.astype(int) @ (1 << 16, 1 << 8, 1)
+
+
+@pytest.mark.parametrize(("name", "options"), MOVING)
+def test_borders_in_the_image_are_those_of_mask_and_instances_within_a_part_of_a_pixel(name, options):
+    hooks, before = AUGMENTATIONS[name](p=1.0, **options).start(None), coded()
+    odd = np.stack([before.mask % 2, before.instances % 2, before.mask % 2], -1)
+    before = replace(before, image=(255 * odd).astype(np.uint8))
+    for seed in range(20):
+        after = hooks.on_sample(before, random(seed))
+        seen, light = after.mask != VOID, after.image > 127  # where two blend, the larger share decides
+        assert (light[..., 0] == after.mask % 2)[seen].mean() > 0.99
+        assert (light[..., 1] == after.instances % 2)[seen].mean() > 0.99
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
@@ -578,27 +596,37 @@ def test_ema_keeps_the_exponential_average_of_the_weights():
     assert run.evaluated_model() is not run.model
 
 
-PAIRS = [["flip", "ema"], ["crop", "color"], ["elastic", "cutmix"], ["class_balanced", "progressive_size"]]
-PAIRS += [["mixstyle", "class_balanced"], ["ema", "mixstyle"], ["consistency", "ema"], ["cps", "cutmix"]]
-PAIRS += [["accumulation", "cps"], ["consistency", "progressive_size"]]
+def allowed(*names):
+    try:
+        tiny(techniques=names)
+    except SeglabError:
+        return False
+    return True
 
 
-@pytest.mark.parametrize("names", [[name] for name in TECHNIQUES] + PAIRS, ids="+".join)
-def test_a_run_resumed_with_the_technique_ends_with_the_same_weights(names):
+def neighbours():
+    """Each technique with the next one by name that may stand beside it, after the last the first."""
+    names = sorted(TECHNIQUES)
+    for n, name in enumerate(names):
+        yield [name, next(other for other in names[n + 1 :] + names[:n] if allowed(name, other))]
+
+
+@pytest.mark.parametrize("names", list(neighbours()), ids="+".join)
+def test_a_run_stopped_within_an_epoch_or_after_one_goes_on_to_the_same_weights(names):
     config = tiny(techniques=names, image_size=96 if "progressive_size" in names else 64)
     whole = training.Run(config)
     list(training.train(whole))
-
-    first = training.Run(config)
-    for _ in training.train(first):
-        if first.step >= first.steps_per_epoch and first.evaluations:
-            break
-    second = training.Run(config)
-    second.load_state_dict(first.state_dict())
-    list(training.train(second))
-    assert second.step == whole.step
-    for name, value in whole.evaluated_model().state_dict().items():
-        assert torch.equal(value, second.evaluated_model().state_dict()[name]), name
+    for stop_at in (whole.steps_per_epoch, whole.steps_per_epoch + 1):
+        first = training.Run(config)
+        first.should_stop = lambda run=first, step=stop_at: run.step == step
+        list(training.train(first))
+        second = training.Run(config, fresh=False)
+        second.load_state_dict(first.state_dict())
+        assert second.step == stop_at < second.total_steps
+        list(training.train(second))
+        assert second.step == whole.step
+        for name, value in whole.evaluated_model().state_dict().items():
+            assert torch.equal(value, second.evaluated_model().state_dict()[name]), name
 
 
 DROPPING = {"name": "eff_unet", "encoder": "lite0", "width": 4, "drop_path": 0.5}

@@ -102,10 +102,16 @@ class Crop(Augmentation):
 
     def transform(self, height: int, width: int) -> Any:
         import albumentations as A
+        import cv2
 
         aspect = width / height
-        ratio = (aspect * 0.9, aspect / 0.9)
-        return A.RandomResizedCrop(size=(height, width), scale=(self.smallest, 1.0), ratio=ratio, p=1)
+        return A.RandomResizedCrop(
+            size=(height, width),
+            scale=(self.smallest, 1.0),
+            ratio=(aspect * 0.9, aspect / 0.9),
+            mask_interpolation=cv2.INTER_NEAREST_EXACT,  # INTER_NEAREST shifts the mask by up to half a pixel
+            p=1,
+        )
 
 
 class Color(Augmentation):

@@ -1463,4 +1463,11 @@ KOREAN: dict[str, str] = {
     "{technique}: the weights of {run} are not those that this run began with": (
         "{technique}: 이 실행을 시작한 뒤 {run} 실행의 가중치가 바뀌었습니다."
     ),
+    # --- the borders that a loss stresses, drawn
+    "--loss needs --border FILE, on which the borders it stresses are drawn": (
+        "--loss를 쓰려면 손실이 강조하는 경계를 그릴 파일을 --border FILE로 지정해야 합니다."
+    ),
+    "--border: the loss {loss} stresses no borders; border_weighted does": (
+        "--border: {loss} 손실은 경계를 강조하지 않습니다. border_weighted 손실이 경계를 강조합니다."
+    ),
 }

@@ -1470,4 +1470,9 @@ KOREAN: dict[str, str] = {
     "--border: the loss {loss} stresses no borders; border_weighted does": (
         "--border: {loss} 손실은 경계를 강조하지 않습니다. border_weighted 손실이 경계를 강조합니다."
     ),
+    # --- images with rare classes repeated, or others left out
+    "how": "방식 (how)",
+    "repeat images with rare classes, leave out some with frequent ones, or both at once": (
+        "드문 클래스가 있는 이미지를 반복할지, 흔한 클래스만 있는 이미지 일부를 뺄지, 둘을 함께 할지"
+    ),
 }

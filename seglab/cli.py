@@ -20,7 +20,7 @@ from seglab import jobs, plans, runs
 from seglab.compare import Comparison, Group
 from seglab.config import RunConfig, assigned, picked, settings
 from seglab.data.base import spread
-from seglab.entry import FAMILIES, Entry, Loss, Predictor, SeglabError, refusal_of, validated
+from seglab.entry import FAMILIES, Entry, Predictor, SeglabError, refusal_of, validated
 
 if TYPE_CHECKING:
     from seglab.data.survey import Survey
@@ -142,6 +142,8 @@ def parser() -> Parser:
     checking.add_argument(
         "--border", type=Path, metavar="FILE", help="draw them with the borders that the loss border_weighted stresses"
     )
+    checking.add_argument("--loss", help="the loss whose borders are drawn (default: border_weighted); options: "
+        "--loss.sigma 2")  # fmt: skip
     checking.add_argument("--data", required=True, help="the data source, such as folder; options: --data.root DIR")
     checking.add_argument("--techniques", help="what to draw on the sheet, such as crop,cutmix; options: "
         "--techniques.crop.p 1")  # fmt: skip
@@ -599,12 +601,18 @@ def ship(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab.data import archives, folder, survey
 
-    refuse_others(options, "--data.OPTION, --techniques.NAME.OPTION", "data", "techniques")
+    refuse_others(options, "--data.OPTION, --loss.OPTION, --techniques.NAME.OPTION", "data", "loss", "techniques")
+    if not arguments.border and (arguments.loss or any(place.startswith("loss.") for place in options)):
+        raise SeglabError("--loss needs --border FILE, on which the borders it stresses are drawn")
     techniques = picked(arguments.techniques or "", "techniques")
     given = {"data": arguments.data, "techniques": techniques, "image_size": arguments.image_size}
+    if arguments.border:
+        given["loss"] = arguments.loss or "border_weighted"
     config = validated(RunConfig, settings(given, options))
     if config.techniques and not arguments.sheet:
         raise SeglabError("--techniques needs --sheet FILE, on which they are drawn")
+    if arguments.border and not config.loss.stressed:
+        raise SeglabError("--border: the loss {loss} stresses no borders; border_weighted does", loss=arguments.loss)
     dataset = config.data
     if arguments.download:
         if not isinstance(dataset, archives.Downloadable):
@@ -646,8 +654,7 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         pairs = [(sample.image, draw.painted(sample.mask, found.colors)) for sample in drawn]
         Image.fromarray(draw.contact_sheet(pairs)).save(arguments.sheet)
     if arguments.border:
-        loss = validated(Loss, "border_weighted")
-        small = [at_side(sample, config.image_size) for sample in shown]  # as training sees them
+        small, loss = [at_side(sample, config.image_size) for sample in shown], config.loss  # as training sees them
         pairs = [
             (sample.image, draw.glowing(sample.image, loss.targets(sample)[loss.stressed][..., 0])) for sample in small
         ]

@@ -243,7 +243,7 @@ class Hooks:
 
     mixes_images: ClassVar[bool] = False
 
-    def on_order(self, order: list[int], rng: np.random.Generator) -> list[int]:
+    def on_order(self, epoch: int, order: list[int], rng: np.random.Generator) -> list[int]:
         """Changes which training samples an epoch shows, and when; gives as many as it gets, some perhaps repeated."""
         return order
 

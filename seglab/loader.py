@@ -115,7 +115,7 @@ class Feed:
         """The places of an epoch's samples, as many as there are samples."""
         order = random(self.config.seed, epoch, "order").permutation(len(self.train)).tolist()
         for name, hooks in self.hooks.items():
-            order = hooks.on_order(order, random(self.config.seed, epoch, name, "order"))
+            order = hooks.on_order(epoch, order, random(self.config.seed, epoch, name, "order"))
         shown: Counter[int] = Counter()
         places = []
         for n in order:

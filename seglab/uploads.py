@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import math
 import os
@@ -19,25 +20,33 @@ import time
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from seglab import runs
-from seglab.data.colors import TABLES
-from seglab.data.folder import report
-from seglab.data.images import SUFFIXES, printable, size_of
+from seglab.data.colors import TABLES, Table
+from seglab.data.folder import Report, report
+from seglab.data.images import SUFFIXES, printable, read_colors, read_mask, read_photo, relative, size_of
 from seglab.data.pairs import refuse_wrong
-from seglab.entry import SeglabError
+from seglab.entry import Dataset, SeglabError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MOST_ENTRIES = 2000
 MOST_BYTES = 300 * 2**20  # of one upload, unpacked
 MOST_MEGAPIXELS = 512  # of 2**20 pixels, of all its pictures together: a few kilobytes may hold 16 of them
 MOST_RATIO = 200  # a photograph hardly shrinks; a mask may, but not to less than this
 MOST_DEPTH = 12  # folders within folders
-MOST_KEPT = 2 * 2**30  # bytes of all uploads together
+MOST_KEPT = 6 * 2**30  # bytes of all uploads together; kept without loss, a photograph is some five times its JPEG
 KEEP_SECONDS = 24 * 3600  # after an upload was last used
 CHUNK = 1 << 18
 LISTS = ("classes.txt", *TABLES)
+NAMES = "names.json"  # what the files of an upload are called in its zip
+PLACE = re.compile(r"(images|masks)/((train|val)/)?\d{4}\.\w+")  # of a picture in an upload
 SPLIT = (("train",), ("val",))  # folders of images and masks, where there are any
 DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, ValueError, IndexError)
 PASSED_OVER = re.compile(r"(^|/)(__MACOSX/|\.|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
@@ -51,7 +60,8 @@ def home() -> Path:
 
 
 def take(file: Path | str) -> str:
-    """Unpacks a zip of `images/` and `masks/`, checks every file, and gives the reference to what is kept.
+    """Unpacks a zip of `images/` and `masks/`, checks every file, and gives the reference to what is kept: the pixels
+    of its pictures, what it says of classes, and the names of its files.
 
     Raises SeglabError for anything that is wrong, its `each` with every wrong file; nothing is kept then.
     """
@@ -59,12 +69,17 @@ def take(file: Path | str) -> str:
     beside = home() / f".{secrets.token_hex(8)}"
     try:
         sweep()
-        if sum(path.stat().st_size for path in home().rglob("*") if path.is_file()) > MOST_KEPT:
-            raise SeglabError("there is no room for more uploads at the moment; try again tomorrow")
+        room = MOST_KEPT - sum(path.stat().st_size for path in home().rglob("*") if path.is_file())
+        refuse_full(room)
         beside.mkdir(mode=0o700, parents=True)
         named = unpack(Path(file), beside)
         refuse_huge(beside)
-        refuse_wrong(Path("zip"), [renamed(problem, named) for _, problem in report(beside).rows])
+        found = report(beside)
+        with renaming(named):
+            refuse_wrong(Path("zip"), [problem for _, problem in found.rows])
+        called = {new: named[old] for old, new in write_anew(found, room).items()}
+        called |= {name: named[name] for name in LISTS if name in named}
+        (beside / NAMES).write_text(json.dumps(called, indent=1))
         os.replace(beside, folder_of(reference))
     except OSError as error:
         raise SeglabError("the zip cannot be unpacked: {reason}", reason=error.strerror or "?") from error
@@ -86,6 +101,38 @@ def found(reference: object) -> Path:
 
 def folder_of(reference: str) -> Path:
     return home() / hashlib.sha256(reference.encode()).hexdigest()[:32]
+
+
+def names(dataset: Dataset) -> dict[str, str]:
+    """What the files of an upload are called in its zip, by their places in its folder; of other data, nothing."""
+    root = getattr(dataset, "root", None)
+    if root is None or root.parent != home() or not (root / NAMES).is_file():
+        return {}
+    return json.loads((root / NAMES).read_text())
+
+
+@contextlib.contextmanager
+def renaming(named: dict[str, str]) -> Iterator[None]:
+    """Errors raised in it call files as `named` does."""
+    try:
+        yield
+    except SeglabError as error:
+        raise renamed(error, named) from None
+
+
+def renamed(error: SeglabError, named: dict[str, str]) -> SeglabError:
+    """The error with the names that files have in the zip, those within lists too."""
+
+    def called(value: object) -> object:
+        if isinstance(value, SeglabError):
+            return renamed(value, named)
+        if isinstance(value, str):
+            return named.get(value) or PLACE.sub(lambda place: named.get(place[0], place[0]), value)
+        return value
+
+    found = SeglabError(error.template, **{name: called(value) for name, value in error.values.items()})
+    found.each = tuple(renamed(each, named) for each in error.each)
+    return found
 
 
 def sweep() -> int:
@@ -265,9 +312,45 @@ def write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, name: 
             file.write(chunk)
 
 
-def renamed(error: SeglabError, named: dict[str, str]) -> SeglabError:
-    """The error with the names that files have in the zip."""
-    values = {
-        name: named.get(value, value) if isinstance(value, str) else value for name, value in error.values.items()
-    }
-    return SeglabError(error.template, **values)
+# --- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def write_anew(found: Report, room: int) -> dict[str, str]:
+    """Writes every picture as a PNG of its pixels alone, in place of what was sent, so that nothing else is kept: not
+    where a photograph was taken, nor by whom. Gives the new places by the old ones.
+
+    Raises SeglabError where they take more than `room` bytes.
+    """
+    from PIL import Image
+
+    places = {}
+    for pair in found.train + found.val:
+        pixels = {pair.image: Image.fromarray(read_photo(pair.image)), pair.mask: mask_of(pair.mask, found.table)}
+        for old, image in pixels.items():
+            new = old.with_suffix(".png")
+            old.unlink()
+            image.save(new, compress_level=1)  # a third of the default's time, and hardly larger
+            room -= new.stat().st_size
+            refuse_full(room)
+            places[relative(old, found.root)] = relative(new, found.root)
+    return places
+
+
+def mask_of(path: Path, table: Table | None) -> Image:
+    """A mask as it is read: its colours where a table says what they mean, else its ids and palette."""
+    from PIL import Image
+
+    if table:
+        return Image.fromarray(read_colors(path))
+    ids, palette = read_mask(path)
+    image = Image.fromarray(ids)
+    if palette is not None and len(palette):
+        missing = int(ids.max()) + 1 - len(palette)  # Pillow stores as few bits as the palette needs
+        image.putpalette(np.pad(palette, ((0, max(0, missing)), (0, 0)), "edge").tobytes())
+    return image
+
+
+def refuse_full(room: int) -> None:
+    """Raises SeglabError where so many bytes are left for uploads."""
+    if room < 0:
+        raise SeglabError("there is no room for more uploads at the moment; try again tomorrow")

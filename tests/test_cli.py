@@ -396,6 +396,41 @@ def test_data_reports_a_folder_file_by_file_and_draws_a_sheet(capsys, tmp_path):
     assert code == 0 and "4 training, 10 search and 10 validation images" in out
 
 
+def test_data_draws_the_borders_of_the_given_loss(capsys, tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for n in range(3):
+        Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(tmp_path / "images" / f"{n}.png")
+        halves = (np.arange(48 * 64).reshape(48, 64) % 64 >= 32).astype(np.uint8)  # columns 0 to 31, 32 to 63
+        Image.fromarray(halves).save(tmp_path / "masks" / f"{n}.png")
+    asked = ["data", "--data", "folder", "--data.root", tmp_path, "--image_size", "64", "--border", tmp_path / "b.png"]
+
+    def red(*options: str) -> np.ndarray:
+        """Of the second picture's right half, pixels 1, 2, 3, ... from the left half's."""
+        code, _, err = seglab(capsys, *asked, *options)
+        assert code == 0, err
+        return np.array(Image.open(tmp_path / "b.png"))[24, 64 + 32 : 64 + 64, 0]
+
+    for sigma, options in (
+        (5, []),
+        (5, ["--loss", "dice + border_weighted"]),
+        (1, ["--loss.sigma", "1"]),
+        (20, ["--loss", "border_weighted", "--loss.sigma", "20"]),
+    ):
+        closeness = np.exp(-(np.arange(1, 33) ** 2) / (2 * sigma**2))  # 0 to the own half and n to the other
+        np.testing.assert_allclose(red(*options), 255 * np.minimum(3 * closeness, 1), atol=1)
+    for options, words in (
+        (["--loss", "dice"], "the loss dice stresses no borders"),
+        (["--loss", "border_weighted", "--loss.sigma", "0"], "sigma"),
+        (["--loss", "border_wieghted"], "border_weighted"),
+    ):
+        code, _, err = seglab(capsys, *asked, *options)
+        assert code == 2 and words in err, err
+    for options in (["--loss", "border_weighted"], ["--loss.sigma", "3"]):
+        code, _, err = seglab(capsys, *asked[:-2], *options)
+        assert code == 2 and "--loss needs --border FILE" in err, err
+
+
 def test_data_draws_what_techniques_make_of_the_training_images(capsys, tmp_path):
     few = ["data", "--data", "streets", "--data.train_images", "6", "--data.val_images", "2", "--data.size", "64"]
     sheet = ["--sheet", tmp_path / "sheet.png"]

@@ -27,7 +27,7 @@ from seglab.techniques.augmentation import (
     Sharpness,
 )
 from seglab.techniques.mixing import CutMix, box, mixed
-from seglab.techniques.sampling import chances
+from seglab.techniques.sampling import InPasses, chances, repeats
 from tests.conftest import tiny
 
 TECHNIQUES = FAMILIES["techniques"].entries
@@ -432,6 +432,87 @@ def test_class_balanced_shows_the_rare_images_more_often(tmp_path):
     half = training.Run(tiny(data=data, techniques=[{"name": "class_balanced", "by": "rarest", "p": 0.5}]))
     often = np.bincount([place % 8 for epoch in range(200) for place in half.order(epoch)], minlength=8) / 1600
     np.testing.assert_allclose(often, (rarity / rarity.sum() + 1 / 8) / 2, atol=0.03)
+
+
+def test_a_pass_repeats_the_rare_images_or_leaves_out_the_others():
+    """1/f is 5/3, 10/3 and 10 as above; the average of the three labelled images is 5, or (5/3 + 5/2 + 20/3) / 3 =
+    65/18."""
+    counts = np.array([[4, 0, 0], [2, 2, 0], [0, 1, 1], [0, 0, 0]])
+    for by, times in (
+        ("rarest", [1 / 3, 2 / 3, 2, 1]),
+        ("mean", [6 / 13, 9 / 13, 24 / 13, 1]),
+    ):
+        np.testing.assert_allclose(repeats(counts, by, "oversample"), np.maximum(times, 1))
+        np.testing.assert_allclose(repeats(counts, by, "undersample"), np.minimum(times, 1))
+    for how in ("oversample", "undersample"):
+        assert repeats(np.array([[3, 3], [3, 3]]), "mean", how).tolist() == [1, 1]  # nothing is rare
+        assert repeats(np.zeros((2, 3), int), "mean", how).tolist() == [1, 1]
+
+
+def in_order(hooks, epochs, count):
+    return [n for epoch in range(epochs) for n in hooks.on_order(epoch, list(range(count)), np.random.default_rng(0))]
+
+
+def test_passes_go_on_from_one_epoch_to_the_next():
+    order = in_order(InPasses(1.0, np.array([1.0, 1.0, 3.0, 1.0]), 0), 6, 4)  # 24 places: four passes of six
+    passes = [order[start : start + 6] for start in range(0, 24, 6)]
+    assert all(sorted(each) == [0, 1, 2, 2, 2, 3] for each in passes) and len(set(map(tuple, passes))) > 1
+    order = in_order(InPasses(1.0, np.array([1.5, 1.0]), 0), 500, 2)  # a pass has 2 or 3 images, 2.5 on average
+    assert np.mean(np.array(order) == 0) == pytest.approx(1.5 / 2.5, abs=0.03)
+    order = in_order(InPasses(1.0, np.array([0.0, 1.0, 1.0, 0.0]), 0), 3, 4)  # two images that are never left out
+    assert all(sorted(order[start : start + 2]) == [1, 2] for start in range(0, 12, 2))
+    left_out = InPasses(1.0, np.array([0.25, 0.25, 1.0, 1.0]), 0)
+    passes = [left_out.shown(number).tolist() for number in range(400)]
+    assert all({2, 3} <= set(each) and len(each) == len(set(each)) for each in passes)
+    assert sum(0 in each for each in passes) / 400 == pytest.approx(0.25, abs=0.07)
+    assert len({frozenset(each) for each in passes}) == 4
+
+
+@pytest.mark.parametrize(("how", "share"), [("oversample", 0.568), ("undersample", 0.942)])
+def test_class_balanced_can_only_repeat_or_only_leave_out(tmp_path, how, share):
+    """Six images show two classes by halves, and two a third one, too, with 42 pixels each in place of the first's.
+
+    Of 32256 pixels the classes have 16128 less 84, 16128, and 84. An ordinary image's 1/f of its rarest class is
+    32256/16044 = 2.0105 and that of the other two 384, so the average is 97.51. Oversampled, these come 384/97.51 =
+    3.938 times: 7.876 of 13.876 places, 0.568. Undersampled, the ordinary ones come 2.0105/97.51 = 0.0206 times: the
+    two others have 2 of 2.1237 places, 0.942.
+    """
+    technique = {"name": "class_balanced", "by": "rarest", "how": how}
+    run = training.Run(tiny(data=rare_data(tmp_path), techniques=[technique]))
+    plain = training.Run(tiny(data=rare_data(tmp_path / "b")))
+    orders = [run.order(epoch) for epoch in range(200)]
+    assert {len(order) for order in orders} == {8} and all(len(set(order)) == 8 for order in orders)
+    assert (run.steps_per_epoch, run.total_steps) == (plain.steps_per_epoch, plain.total_steps)
+    assert orders[7] == run.order(7)  # whichever were asked for before
+    passes = [run.hooks["class_balanced"].shown(number).tolist() for number in range(50)]
+    if how == "oversample":
+        assert all({*each} == {*range(8)} and 13 <= len(each) <= 14 for each in passes)
+    else:
+        assert all({2, 5} <= {*each} and len({*each}) == len(each) <= 4 for each in passes)
+    rare = np.mean([place % 8 in (2, 5) for order in orders for place in order])
+    assert rare == pytest.approx(share, abs=0.02)
+    half = training.Run(tiny(data=rare_data(tmp_path / "c"), techniques=[technique | {"p": 0.5}]))
+    rare = np.mean([place % 8 in (2, 5) for epoch in range(200) for place in half.order(epoch)])
+    assert rare == pytest.approx((share + 1 / 4) / 2, abs=0.04)
+
+
+@pytest.mark.parametrize("others", [[], ["consistency"], ["cps"], ["pseudo_labels"]], ids=str)
+@pytest.mark.parametrize("how", ["both", "oversample", "undersample"])
+def test_a_run_with_balanced_classes_goes_on_in_the_middle_of_an_epoch(how, others):
+    techniques = [{"name": "class_balanced", "how": how}, *others]
+    config = tiny(techniques=techniques, fold={"of": 4}, batch_size=2)
+    whole = training.Run(config)
+    list(training.train(whole))
+    first = training.Run(config)
+    assert (first.steps_per_epoch, len(first.order(1))) == (3, 6)  # of the 8 images, 2 are for validation
+    first.should_stop = lambda: first.step == 4
+    list(training.train(first))
+    second = training.Run(config, fresh=False)
+    second.load_state_dict(first.state_dict())
+    assert second.step == 4
+    list(training.train(second))
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name]), name
 
 
 def test_an_image_that_an_epoch_shows_again_is_changed_anew():

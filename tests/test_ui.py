@@ -538,6 +538,32 @@ def test_an_upload_is_this_page_s_folder_and_no_path_comes_from_the_page(form, t
     assert "your zip" not in train.look_inside(form, sent(form, "data", "folder", upload=reference), "en")  # streets
 
 
+def test_the_files_of_an_upload_are_called_as_in_the_zip(tmp_path):
+    from seglab import uploads
+    from seglab.config import RunConfig
+    from seglab.data.folder import Folder
+    from tests.test_uploads import GOOD, MASK, packed, png
+
+    files = {f"mine/{name.replace('/', '/train/')}": content for name, content in GOOD.items()}  # four equal images
+    files["mine/images/train/a.png"] = png(np.zeros((8, 8, 3), np.uint8))
+    files |= {"mine/images/val/<b>.png": GOOD["images/b.png"], "mine/masks/val/<b>.png": MASK}
+    dataset = Folder(root=uploads.found(uploads.take(packed(tmp_path / "mine.zip", files))))
+    page = views.inside(dataset, "en")
+    copies = "mine/images/train/b.png, mine/images/train/c.png, mine/images/train/d.png, mine/images/val/&lt;b&gt;.png"
+    assert (
+        f"there more than once: 1, such as {copies}" in page and f"training and validation: 1, such as {copies}" in page
+    )
+    assert page.count('title="mine/images/train/') == 4 and 'title="mine/images/train/c.png"' in page
+    assert "<b>" not in page and not re.search(r'(title="|/train/|/val/)0', page)
+    two = {"root": dataset.root, "classes": ("x", "y")}
+    config = RunConfig(data={"name": "folder", **two}, techniques=["flip"])
+    for look in (lambda: views.inside(Folder(**two), "en"), lambda: views.preview(config, "en")):
+        with pytest.raises(SeglabError) as caught:
+            look()
+        assert "mine/masks/train/a.png: holds 2" in views.wrong(caught.value, "en")
+        assert "mine/masks/train/a.png: holds 2" in views.refusal(caught.value, "en")
+
+
 def test_a_zip_that_is_refused_leaves_the_upload_before_it(tmp_path):
     import gradio as gr
 

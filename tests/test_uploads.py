@@ -8,6 +8,7 @@ import stat
 import struct
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from seglab import runs, uploads
 from seglab.data.folder import Folder
+from seglab.data.images import read_colors, read_mask, read_photo
 from seglab.entry import SeglabError
 from tests.conftest import tiny
 
@@ -31,6 +34,9 @@ def png(pixels: np.ndarray) -> bytes:
 IMAGE = png(np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3))
 MASK = png(np.arange(64, dtype=np.uint8).reshape(8, 8) % 3)
 GOOD = {f"{kind}/{name}.png": IMAGE if kind == "images" else MASK for kind in ("images", "masks") for name in "abcd"}
+
+
+PARTS = ("train/<b>.png", "val/하나\u202e.png")
 
 
 def packed(path: Path, files: dict[str, bytes], **options) -> Path:
@@ -72,6 +78,104 @@ def test_a_good_zip_becomes_a_folder_behind_a_reference_that_says_nothing(tmp_pa
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
 
 
+def test_of_a_photograph_its_pixels_are_kept_and_nothing_else_of_it(tmp_path):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, "SECRET artist"  # turned by a quarter
+    exif.get_ifd(0x8825)[29] = "SECRET day"  # GPS
+    sent = {}
+    for form, options in {
+        "jpg": {"exif": exif, "comment": b"SECRET comment", "xmp": b"<x>SECRET xmp</x>", "quality": 80},
+        "webp": {"exif": exif, "xmp": b"SECRET xmp"},
+        "tiff": {"exif": exif},
+        "png": {"exif": exif, "pnginfo": PngInfo()},
+        "gif": {"comment": b"SECRET comment"},
+    }.items():
+        if "pnginfo" in options:
+            options["pnginfo"].add_text("Author", "SECRET author")
+        file = io.BytesIO()
+        noise.save(file, "JPEG" if form == "jpg" else form, **options)
+        sent[f"images/{form}.{form}"] = file.getvalue() + b"SECRET rest"
+        assert file.getvalue().count(b"SECRET") >= len(options.keys() - {"quality"})
+    masks = {f"masks/{name.split('.')[1]}.png": png(np.eye(60, 40, dtype=np.uint8)) for name in sent}
+    masks["masks/gif.png"] = png(np.eye(40, 60, dtype=np.uint8))
+    root = uploads.found(uploads.take(packed(tmp_path / "mine.zip", sent | masks)))
+    photos = [read_photo(sent[name]) for name in sorted(sent)]
+    assert {photo.shape for photo in photos} == {(60, 40, 3), (40, 60, 3)}
+    for path, photo in zip(sorted((root / "images").iterdir()), photos, strict=True):
+        assert np.array_equal(read_photo(path), photo)
+        with Image.open(path) as image:
+            assert (image.format, image.mode, image.info, dict(image.getexif())) == ("PNG", "RGB", {}, {})
+    assert len(kept()) == 11 and not any(b"SECRET" in path.read_bytes() for path in kept())
+
+
+def test_masks_keep_their_ids_and_palettes(tmp_path):
+    ids = np.arange(64, dtype=np.uint8).reshape(8, 8) % 3
+    void = np.where(ids == 2, np.uint8(255), ids)
+    masks = {"grey": Image.fromarray(ids), "void": Image.fromarray(void), "one": Image.fromarray(ids > 1)}
+    masks["wide"] = Image.fromarray(ids.astype(np.uint16))
+    for name, (mask, palette) in {
+        "short": (ids, [[9, 8, 7], [50, 60, 70], [200, 0, 0]]),
+        "long": (void, np.arange(3 * 256).reshape(256, 3) % 251),
+    }.items():
+        masks[name] = Image.fromarray(mask)
+        masks[name].putpalette(np.array(palette, np.uint8).tobytes())
+    sent = {}
+    for name, mask in masks.items():
+        file = io.BytesIO()
+        mask.save(file, "TIFF" if name == "wide" else "PNG")
+        sent |= {f"images/{name}.png": IMAGE, f"masks/{name}.{'tif' if name == 'wide' else 'png'}": file.getvalue()}
+    root = uploads.found(uploads.take(packed(tmp_path / "mine.zip", sent)))
+    for path, name in zip(sorted((root / "masks").iterdir()), sorted(masks), strict=True):
+        before, after = (
+            read_mask(next(sent[each] for each in sent if each.startswith(f"masks/{name}."))),
+            read_mask(path),
+        )
+        assert np.array_equal(before[0], after[0]) and path.suffix == ".png", name
+        assert (before[1] is None) == (after[1] is None) == (name not in ("short", "long")), name
+        assert before[1] is None or np.array_equal(before[1], after[1]), name
+
+
+def test_ids_beyond_a_mask_s_palette_are_kept(tmp_path):
+    mask = Image.fromarray(np.where(np.eye(8) > 0, 255, 1).astype(np.uint8))
+    mask.putpalette(bytes(768))
+    mask.save(tmp_path / "whole.png")
+    content = (tmp_path / "whole.png").read_bytes()
+    start = content.find(b"PLTE") - 4
+    entries = b"PLTE" + bytes([9, 8, 7, 50, 60, 70])  # two colours are left of the palette's 256
+    entries = struct.pack(">I", 6) + entries + struct.pack(">I", zlib.crc32(entries))
+    short = content[:start] + entries + content[start + 12 + 768 :]
+    assert (len(read_mask(short)[1]), read_mask(short)[0].max()) == (2, 255)
+    path = tmp_path / "short.png"
+    path.write_bytes(short)
+    uploads.mask_of(path, None).save(tmp_path / "anew.png")
+    ids, palette = read_mask(tmp_path / "anew.png")
+    assert np.array_equal(ids, read_mask(short)[0]) and np.array_equal(palette[:2], read_mask(short)[1])
+
+
+def test_painted_masks_keep_their_colours(tmp_path):
+    painted = np.array([[200, 10, 10], [10, 200, 10]], np.uint8)[np.arange(64).reshape(8, 8) % 2]
+    files = GOOD | {name: png(painted) for name in GOOD if name.startswith("masks/")}
+    files["colors.txt"] = b"red:200,10,10\ngreen:10,200,10\n"
+    root = uploads.found(uploads.take(packed(tmp_path / "mine.zip", files)))
+    assert all(np.array_equal(read_colors(path), painted) for path in (root / "masks").iterdir())
+    data = Folder(root=root).open()
+    assert data.classes == ("red", "green") and data.train[0].mask.ravel()[:4].tolist() == [0, 1, 0, 1]
+
+
+def test_the_names_of_a_zip_are_kept_fit_to_print(tmp_path):
+    names = {"data/images/train/a.png": IMAGE, "data/masks/train/a.png": MASK, "data/classes.txt": b"x\ny\nz\n"}
+    names |= {
+        f"data/{kind}/{part}": content for kind, content in (("images", IMAGE), ("masks", MASK)) for part in PARTS
+    }
+    dataset = Folder(root=uploads.found(uploads.take(packed(tmp_path / "mine.zip", names))))
+    found = uploads.names(dataset)
+    assert (dataset.root / "names.json").read_text().isascii() and len(found) == 7
+    assert found["images/train/0002.png"] == "data/images/train/a.png" and found["classes.txt"] == "data/classes.txt"
+    assert found["masks/val/0003.png"] == "data/masks/val/하나\\u202e.png"
+    assert not uploads.names(Folder(root=tmp_path)) and not uploads.names(Folder())
+
+
 def test_folders_around_everything_and_the_litter_of_other_systems_are_looked_through(tmp_path):
     files = {f"Mein Ordner/Daten/{name}": content for name, content in GOOD.items()}
     files["Mein Ordner/Daten/classes.txt"] = b"eins\nzwei\ndrei\n"
@@ -79,7 +183,7 @@ def test_folders_around_everything_and_the_litter_of_other_systems_are_looked_th
     litter |= {"Mein Ordner/": b"", "Mein Ordner/Daten/images/notes.txt": b"x"}
     root = uploads.found(uploads.take(packed(tmp_path / "mine.zip", files | litter)))
     assert Folder(root=root).open().classes == ("eins", "zwei", "drei")
-    assert sorted(path.name for path in root.iterdir()) == ["classes.txt", "images", "masks"]
+    assert sorted(path.name for path in root.iterdir()) == ["classes.txt", "images", "masks", "names.json"]
 
 
 def test_the_split_and_windows_own_separators_are_kept(tmp_path):
@@ -277,7 +381,7 @@ def test_a_zip_with_any_bytes_changed_is_taken_or_refused_with_a_reason(tmp_path
     except SeglabError:
         return
     assert Folder(root=root).open().train[0].mask.shape == (8, 8)
-    assert {path.parent.parent for path in kept()} <= set(uploads.home().iterdir())
+    assert {path.suffix for path in kept()} == {".png", ".json"}
 
 
 @pytest.mark.parametrize(
@@ -307,3 +411,16 @@ def test_uploads_together_have_a_largest_size(tmp_path, monkeypatch):
     uploads.take(packed(tmp_path / "mine.zip", GOOD))
     monkeypatch.setattr(uploads, "MOST_KEPT", 100)
     assert "no room" in refused(tmp_path / "mine.zip")
+
+
+def test_what_pictures_take_without_loss_counts_too(tmp_path, monkeypatch):
+    noise = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)).save(noise, "JPEG", quality=5)
+    mask = png(np.eye(96, dtype=np.uint8))
+    files = {f"{kind}/{n}.{'jpg' if kind == 'images' else 'png'}": noise.getvalue() if kind == "images" else mask
+             for kind in ("images", "masks") for n in range(4)}  # fmt: skip
+    path = packed(tmp_path / "mine.zip", files)
+    size = sum(file.stat().st_size for file in uploads.found(uploads.take(path)).rglob("*.png"))
+    assert size > 2 * path.stat().st_size
+    monkeypatch.setattr(uploads, "MOST_KEPT", sum(file.stat().st_size for file in kept()) + path.stat().st_size)
+    assert "no room" in refused(path)

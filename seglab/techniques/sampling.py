@@ -9,11 +9,13 @@ from pydantic import Field
 
 from seglab.data.base import label_counts
 from seglab.entry import Hooks, Technique
+from seglab.loader import random
 
 if TYPE_CHECKING:
     from seglab.loader import Feed
 
 By = Literal["rarest", "mean", "pixels"]
+How = Literal["both", "oversample", "undersample"]
 
 
 class ClassBalanced(Technique):
@@ -21,8 +23,15 @@ class ClassBalanced(Technique):
 
     An image is drawn in proportion to 1/f of the classes it shows, f being a class's share of all training pixels.
 
-    Source: Gupta et al. 2019, https://arxiv.org/abs/1908.03195 (repeat factor sampling, which takes an image's rarest
-    class); there f is the share of images that show a class, which in scenes is much the same for all.
+    To `oversample` or to `undersample` alone, images come in passes, through which epochs cut that stay as long as they
+    are. Where an image's 1/f is r times the average, a pass shows it max(1, r) times in the one case: every image
+    comes, and a pass lasts up to two epochs. In the other it is shown min(1, r) times: no image comes twice, a pass is
+    over before an epoch is, and each leaves out other images. Fractions are chances of being shown once more. Images
+    without any labelled pixel count as average there.
+
+    Source: Gupta et al. 2019, https://arxiv.org/abs/1908.03195 (repeat factor sampling, by an image's rarest class);
+    there f is the share of images that show a class, which in scenes is much the same for all, and an image comes
+    max(1, sqrt(t/f)) times with a t set by hand.
     """
 
     name = "class_balanced"
@@ -34,9 +43,15 @@ class ClassBalanced(Technique):
     by: Annotated[
         By, Field(description="1/f of the rarest class in an image, the mean over its classes, or over its pixels")
     ] = "mean"
+    how: Annotated[
+        How, Field(description="repeat images with rare classes, leave out some with frequent ones, or both at once")
+    ] = "both"
 
     def start(self, run: Feed) -> Hooks:
-        return Balancing(self.p, chances(label_counts(run.train, len(run.data.classes)), self.by))
+        counts = label_counts(run.train, len(run.data.classes))
+        if self.how == "both":
+            return Balancing(self.p, chances(counts, self.by))
+        return InPasses(self.p, repeats(counts, self.by, self.how), run.config.seed)
 
 
 class Balancing(Hooks):
@@ -45,13 +60,52 @@ class Balancing(Hooks):
     def __init__(self, p: float, chances: np.ndarray):
         self.p, self.chances = p, chances
 
-    def on_order(self, order: list[int], rng: np.random.Generator) -> list[int]:
+    def on_order(self, epoch: int, order: list[int], rng: np.random.Generator) -> list[int]:
         drawn = rng.choice(len(self.chances), len(order), p=self.chances)
         return np.where(rng.random(len(order)) < self.p, drawn, order).tolist()
 
 
+class InPasses(Hooks):
+    """Goes through the images in passes that show each so many times, in place of a share `p` of an epoch's images."""
+
+    def __init__(self, p: float, repeats: np.ndarray, seed: int):
+        self.p, self.repeats, self.seed = p, repeats, seed
+
+    def on_order(self, epoch: int, order: list[int], rng: np.random.Generator) -> list[int]:
+        start, end = epoch * len(order), (epoch + 1) * len(order)
+        passes, count = [], 0
+        while count < end:
+            passes.append(self.shown(len(passes)))
+            count += len(passes[-1])
+        come = np.concatenate(passes)[start:end]
+        return np.where(rng.random(len(order)) < self.p, come, order).tolist()
+
+    def shown(self, number: int) -> np.ndarray:
+        """The images of a pass, in its order."""
+        rng = random(self.seed, "class_balanced", "pass", number)
+        times = np.floor(self.repeats + rng.random(len(self.repeats))).astype(int)
+        return rng.permutation(np.repeat(np.arange(len(times)), times))
+
+
+def repeats(counts: np.ndarray, by: By, how: How) -> np.ndarray:
+    """float64 (N,): how many times a pass shows each image, given its pixels of each class (N, K).
+
+    Over all images, the numbers of the two ways add up to 2 N.
+    """
+    weights, labelled = rarities(counts, by), counts.any(1)
+    average = weights[labelled].mean() if labelled.any() else 1.0
+    times = np.where(labelled, weights / average, 1.0)
+    return np.maximum(times, 1) if how == "oversample" else np.minimum(times, 1)
+
+
 def chances(counts: np.ndarray, by: By) -> np.ndarray:
-    """float64 (N,), adding up to 1: how often each image is drawn, given how many pixels (N, K) of each class it has.
+    """float64 (N,), adding up to 1: how often each image is drawn, given its pixels of each class (N, K)."""
+    weights = rarities(counts, by)
+    return weights / weights.sum()
+
+
+def rarities(counts: np.ndarray, by: By) -> np.ndarray:
+    """float64 (N,): 1/f of the classes of each image, given how many pixels (N, K) of each class it has.
 
     An image without any labelled pixel counts as one of a class that has all pixels.
     """
@@ -62,5 +116,4 @@ def chances(counts: np.ndarray, by: By) -> np.ndarray:
     else:
         shown = counts if by == "pixels" else counts > 0
         weights = shown @ rarity / np.maximum(shown.sum(1), 1)
-    weights = np.maximum(weights, 1.0)
-    return weights / weights.sum()
+    return np.maximum(weights, 1.0)

@@ -93,7 +93,7 @@ class WithoutMasks(Hooks):
                 most=UNLABELLED,
             )
 
-    def on_order(self, order: list[int], rng: np.random.Generator) -> list[int]:
+    def on_order(self, epoch: int, order: list[int], rng: np.random.Generator) -> list[int]:
         """Labelled and unlabelled images in turn, each kind in the order that it came in; then labelled ones again."""
         unlabelled = [n for n in order if n in self.hidden] if self.options.shows_others else []
         # another technique may have drawn none that is labelled

@@ -1478,4 +1478,16 @@ KOREAN: dict[str, str] = {
     "{technique}: the weights of {run} are not those that this run began with": (
         "{technique}: 이 실행을 시작한 뒤 {run} 실행의 가중치가 바뀌었습니다."
     ),
+    # --- the borders that a loss stresses, drawn
+    "--loss needs --border FILE, on which the borders it stresses are drawn": (
+        "--loss를 쓰려면 손실이 강조하는 경계를 그릴 파일을 --border FILE로 지정해야 합니다."
+    ),
+    "--border: the loss {loss} stresses no borders; border_weighted does": (
+        "--border: {loss} 손실은 경계를 강조하지 않습니다. border_weighted 손실이 경계를 강조합니다."
+    ),
+    # --- images with rare classes repeated, or others left out
+    "how": "방식 (how)",
+    "repeat images with rare classes, leave out some with frequent ones, or both at once": (
+        "드문 클래스가 있는 이미지를 반복할지, 흔한 클래스만 있는 이미지 일부를 뺄지, 둘을 함께 할지"
+    ),
 }

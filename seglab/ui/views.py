@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from seglab import anatomy, draw, jobs, plans, runs, schedulers
+from seglab import anatomy, draw, jobs, plans, runs, schedulers, uploads
 from seglab.compare import Comparison, compare
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, spread
@@ -247,7 +247,8 @@ PREVIEWED = 6  # training images
 def preview(config: RunConfig, lang: str) -> str:
     """Training images with their masks over them, each beside what the techniques make of it, and beside what the loss
     stresses in that."""
-    data, found = previewed(config, PREVIEWED)
+    with uploads.renaming(uploads.names(config.data)):
+        data, found = previewed(config, PREVIEWED)
     rows = []
     for before, after, stressed in found:
         light = [] if stressed is None else [draw.glowing(after.image, stressed)]
@@ -270,8 +271,11 @@ def wrong(error: SeglabError, lang: str, **known: bool) -> str:
 
 def inside(dataset: Dataset, lang: str, own: bool = False) -> str:
     """How many images a data source has, their sizes, each class's share, and a few with their masks; `own`: it is the
-    visitor's upload."""
-    data = dataset.open()
+    visitor's upload, whose files have the names here that they have in the zip."""
+    named = uploads.names(dataset)
+    titles = {Path(place).stem: name for place, name in named.items() if place.startswith("images/")}
+    with uploads.renaming(named):
+        data = dataset.open()
     seen = survey(data, SURVEYED)
     samples, _ = collected(lambda place: data.train[place], spread(len(data.train), SHOWN))
     return render(
@@ -283,12 +287,13 @@ def inside(dataset: Dataset, lang: str, own: bool = False) -> str:
             zip(data.classes, map(hexadecimal, data.colors), zip(*seen.shares.values(), strict=True), strict=True)
         ),
         largest=max(*seen.shares["train"], 1e-9),
-        warnings=[told(warning, lang) for warning in seen.warnings],
-        wrong=[told(error, lang) for error in seen.wrong],
+        warnings=[told(uploads.renamed(warning, named), lang) for warning in seen.warnings],
+        wrong=[told(uploads.renamed(error, named), lang) for error in seen.wrong],
         most=MOST_PROBLEMS,
         own=own,
         pictures=[
-            (sample.name, picture(draw.overlay(sample.image, sample.mask, data.colors, 0.4))) for sample in samples
+            (titles.get(sample.name, sample.name), picture(draw.overlay(sample.image, sample.mask, data.colors, 0.4)))
+            for sample in samples
         ],
     )
 

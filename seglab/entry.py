@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -97,6 +98,11 @@ class Entry(Options):
         """Where the entry comes from: the docstring's `Source:` paragraph on one line, or an empty string."""
         _, found, rest = (cls.__doc__ or "").partition("Source:")
         return " ".join(rest.split("\n\n")[0].split()) if found else ""
+
+    @classmethod
+    def reference(cls) -> str:
+        """The first reference of the source, without what is said of it."""
+        return re.split(r"[;:] ", cls.source())[0].rstrip(".")
 
     @classmethod
     def parse(cls, value: Any) -> Entry:

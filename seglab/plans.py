@@ -115,7 +115,7 @@ class NoisyStudent(Plan):
     Both see the same masks; what noise there is comes from the run's techniques and dropout. Students may differ from
     the teacher, as by a wider network or by more noise. Of several students each is taught by the one before it.
 
-    Source: Xie et al. 2020, https://arxiv.org/abs/1911.04252, algorithm 1, where students are as large as their
+    Source: Xie et al. 2020, https://arxiv.org/abs/1911.04252, algorithm 1; there students are as large as their
     teacher or larger, and there are three rounds.
     """
 

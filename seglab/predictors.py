@@ -54,7 +54,7 @@ class Crf(Predictor):
 class Flips(Predictor):
     """The mean of the predictions for the image and for its mirror image, mirrored back.
 
-    Source: Krizhevsky et al. 2012, https://doi.org/10.1145/3065386, section 4.1, where crops are mirrored, too.
+    Source: Krizhevsky et al. 2012, https://doi.org/10.1145/3065386, section 4.1; there crops are mirrored, too.
     """
 
     name = "flips"
@@ -91,7 +91,7 @@ class Windows(Predictor):
 
     The windows are square, their weights fall from the middle to the borders, and each is seen at the size of training.
 
-    Source: Isensee et al. 2021, https://doi.org/10.1038/s41592-020-01008-z, inference with Gaussian weights.
+    Source: Isensee et al. 2021, https://doi.org/10.1038/s41592-020-01008-z; inference with Gaussian weights.
     """
 
     name = "windows"

@@ -75,7 +75,7 @@ class Exponential(Scheduler):
 class Cosine(Scheduler):
     """Lowers the learning rate along half a cosine: slowly at first, fastest in the middle, slowly at the end.
 
-    Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, eq. 5, without restarts;
+    Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, eq. 5; without restarts;
     lr(step) = lr * (floor + (1 - floor) * (1 + cos(pi * step / total)) / 2).
     """
 

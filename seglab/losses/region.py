@@ -31,7 +31,7 @@ class Region(Loss):
 class Dice(Region):
     """Scores how well each class's region overlaps the truth, so a rare class counts as much as a frequent one.
 
-    Source: Milletari et al. 2016, https://arxiv.org/abs/1606.04797, section 3, with plain instead of squared sums:
+    Source: Milletari et al. 2016, https://arxiv.org/abs/1606.04797, section 3; with plain instead of squared sums:
     1 - (2 sum(p g) + s) / (sum(p) + sum(g) + s).
     """
 
@@ -82,7 +82,7 @@ class FocalTversky(Tversky):
 
     The power is taken class by class. A power below 1, as in the paper, keeps pushing on classes that are nearly right.
 
-    Source: Abraham & Khan 2018, https://arxiv.org/abs/1810.07842, section 2, where the power is 1 / gamma with gamma
+    Source: Abraham & Khan 2018, https://arxiv.org/abs/1810.07842, section 2; there the power is 1 / gamma with gamma
     4/3.
     """
 

@@ -144,7 +144,7 @@ class Color(Augmentation):
 class Contrast(Augmentation):
     """Makes light and dark differ more or less, around the picture's mean.
 
-    Source: albumentations.ColorJitter, its contrast alone.
+    Source: albumentations.ColorJitter; its contrast alone.
     """
 
     name = "contrast"
@@ -175,7 +175,7 @@ class Invert(Augmentation):
 class Sharpness(Augmentation):
     """Makes edges and grain stand out, as an over-sharpened photograph does; brightness stays.
 
-    Source: albumentations.Sharpen, with the kernel's sum kept at 1.
+    Source: albumentations.Sharpen; with the kernel's sum kept at 1.
     """
 
     name = "sharpness"

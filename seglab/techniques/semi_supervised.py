@@ -267,7 +267,7 @@ class PseudoLabels(FewMasks):
     as class_weights and class_balanced, goes by the masks alone, and so do things that are told apart. Without a
     teacher a run learns from the labelled images alone, as one that is to be a teacher has to.
 
-    Source: Xie et al. 2020, https://arxiv.org/abs/1911.04252, algorithm 1, with hard labels; there, images are left
+    Source: Xie et al. 2020, https://arxiv.org/abs/1911.04252, algorithm 1; with hard labels; there, images are left
     out whose label has a probability of 0.3 or less (section 3.1).
     """
 

@@ -140,7 +140,7 @@ def of_entry(
     schemas = {"weight": Part.model_json_schema()["properties"]["weight"]} if weighted else {}
     schemas |= entry.model_json_schema()["properties"]
     values = dict(default) if default else {}
-    return Options(field, entry.name, schemas, values, entry.summary(), entry.source(), sliders)
+    return Options(field, entry.name, schemas, values, entry.summary(), entry.reference(), sliders)
 
 
 def uploaded(typed: Any) -> Any:

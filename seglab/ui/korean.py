@@ -93,6 +93,7 @@ KOREAN: dict[str, str] = {
     "how many times smaller than the image the coarsest map is": (
         "가장 작은 특징 맵이 이미지보다 몇 배 작은지(한 변 기준)"
     ),
+    "stride of the output": "출력 스트라이드",
     "Source": "출처",
     "weights from {host}: {percent} %": "{host}에서 가중치를 내려받는 중: {percent}%",
     "Terms of the loss": "손실의 항별 값",

@@ -17,6 +17,11 @@ from seglab.entry import Architecture, Outputs
 
 LAYOUT = {"view", "unsafe_view", "reshape", "permute", "transpose", "t", "mm", "addmm", "as_strided", "as_strided_"}
 REDUCED = {"mean", "sum", "amax", "max", "var_mean"}
+COUNTED = flop_registry | {  # torch counts attention on other devices only
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[
+        torch.ops.aten._scaled_dot_product_flash_attention
+    ]
+}
 
 
 @dataclass(eq=False)
@@ -57,7 +62,7 @@ class Record(Shapes):
     def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
         options = options or {}
         result = super().__torch_dispatch__(function, types, arguments, options)
-        count = flop_registry.get(function._overloadpacket)
+        count = COUNTED.get(function._overloadpacket)
         if count:
             self.flops += count(*arguments, **options, out_val=result)
         sources = [place for place in map(self.place, tensors([arguments, *options.values()])) if place is not None]

@@ -200,6 +200,20 @@ def test_multiply_adds_are_half_of_what_torch_counts_in_a_real_run(name):
     assert anatomy(architecture, side=96).multiply_adds * 2 == counter.get_total_flops() > 0
 
 
+def test_the_products_of_a_transformers_attention_are_counted():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    architecture = validated(Architecture, {"name": "smp", "decoder": "dpt", "encoder": "tu-test_vit", "width": 4})
+    network = architecture.build(11).eval()
+    for block in network.encoder.model.blocks:
+        block.attn.fused_attn = False  # which torch does not count
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.rand(1, 3, 96, 96))
+    found = anatomy(architecture, side=96)
+    assert found.multiply_adds * 2 == counter.get_total_flops() > 0
+    assert found.receptive_field is None and found.why == WHOLE
+
+
 @pytest.mark.parametrize("name", ["unet", "fcn", "deconvnet", "segnet"])
 def test_the_papers_network_has_its_parameters_and_takes_no_memory(name):
     architecture = ENTRIES[name]

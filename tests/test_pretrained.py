@@ -184,6 +184,23 @@ def test_timms_weights_reach_an_encoder_by_timms_name(vision, monkeypatch, tmp_p
         torch.testing.assert_close(found, own)
 
 
+@torch.no_grad()
+def test_timms_weights_reach_a_vision_transformer(vision, monkeypatch, tmp_path):
+    import timm
+
+    original = timm.create_model("test_vit").eval()
+    asked = hubs_file(monkeypatch, tmp_path, original.state_dict())
+    model = {"name": "smp", "decoder": "dpt", "encoder": "tu-test_vit", "pretrained": "imagenet"}
+    entry = tiny(model=model).model
+    net = entry.build(5).eval()
+    entry.pretrain(net)
+    images = torch.rand(1, 3, 160, 160)  # the size of its position embeddings
+    assert asked == [("timm/test_vit.r160_in1k", "model.safetensors")]
+    expected = original.forward_intermediates(images, indices=[0, 2, 3, 5], intermediates_only=True)
+    for found, own in zip(net.encoder(images)[0], expected, strict=True):
+        torch.testing.assert_close(found, own)
+
+
 def test_smps_weights_reach_an_encoder_by_smps_name(vision, monkeypatch, tmp_path):
     state = vision.models.mobilenet_v2().state_dict()
     asked = hubs_file(monkeypatch, tmp_path, state)

@@ -22,7 +22,11 @@ from tests.conftest import tiny
 
 ENTRIES = FAMILIES["architectures"].entries
 DECODERS = list(get_args(ENTRIES["smp"].model_fields["decoder"].annotation))
-SMALL = "tu-test_efficientnet"
+SMALL, TRANSFORMER = "tu-test_efficientnet", "tu-test_vit"
+
+
+def small(decoder):
+    return TRANSFORMER if decoder == "dpt" else SMALL
 
 
 def built(name, num_classes=5, seed=0, **options):
@@ -127,6 +131,20 @@ def test_with_the_same_weights_smps_own_model_gives_the_same_logits(name, option
     images = torch.rand(1, 3, 128, 160)
     scale = model.segmentation_head[1]  # what enlarges the logits in smp is the Segmenter's work here
     assert torch.equal(model(images), scale(net(images)))
+
+
+@torch.no_grad()
+def test_with_the_same_weights_smps_own_dpt_gives_the_same_logits():
+    net = built("smp", decoder="dpt", encoder=TRANSFORMER, width=16).eval()
+    import segmentation_models_pytorch as smp
+
+    model = smp.DPT(encoder_name=TRANSFORMER, encoder_weights=None, classes=5, dynamic_img_size=True).eval()
+    state = {re.sub(r"^head\.", "segmentation_head.", key): value for key, value in net.state_dict().items()}
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    assert unexpected == [] and all(name.startswith(("encoder.model.norm.", "encoder.model.head.")) for name in missing)
+    for size in ((160, 160), (96, 128)):  # its position embeddings are for the first
+        images = torch.rand(2, 3, *size)
+        assert torch.equal(model(images), net(images))
 
 
 @torch.no_grad()
@@ -245,7 +263,7 @@ def test_a_single_value_is_normalised_with_what_larger_batches_left_behind():
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_every_decoder_learns_from_a_batch_of_one(decoder):
-    net = built("smp", decoder=decoder, encoder=SMALL, width=4).train()
+    net = built("smp", decoder=decoder, encoder=small(decoder), width=4).train()
     images, masks = torch.rand(1, 3, 64, 96), (torch.arange(96) // 20).expand(1, 64, 96)
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     losses = []
@@ -268,7 +286,7 @@ def test_every_decoder_learns_from_a_batch_of_one(decoder):
 @pytest.mark.parametrize("decoder", DECODERS)
 @torch.no_grad()
 def test_every_decoder_takes_any_size_and_gives_the_same_when_loaded(decoder, size):
-    entry = ENTRIES["smp"](decoder=decoder, encoder=SMALL, width=4)
+    entry = ENTRIES["smp"](decoder=decoder, encoder=small(decoder), width=4)
     for num_classes in (2, 21):
         model, loaded = Segmenter(entry, num_classes).train(), Segmenter(entry, num_classes).eval()
         images = torch.rand(2, 3, *size)
@@ -285,28 +303,36 @@ def test_pan_sees_a_small_image_with_its_border_repeated():
     assert expected.shape[-2:] == (32, 40) and torch.equal(net(images), expected[..., :16, :])
 
 
-ENCODERS = ["resnet18", "efficientnet-b0", "mobilenet_v2", "vgg11_bn", "mit_b0", SMALL, "tu-test_convnext"]
+ENCODERS = {"resnet18": 5, "efficientnet-b0": 5, "mobilenet_v2": 5, "vgg11_bn": 5, "mit_b0": 4, SMALL: 5}
+ENCODERS |= {"tu-test_convnext": 4, TRANSFORMER: 4}
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+def maps(net, images):
+    """The encoder's features without images and placeholders among them."""
+    found = net.encoder(images)
+    return [each for each in (found[0] if isinstance(found, tuple) else found) if each.shape[1] and each is not images]
+
+
+@pytest.mark.parametrize(("encoder", "count"), ENCODERS.items())
 @torch.no_grad()
-def test_a_stage_changes_the_features_from_its_own_on(encoder):
+def test_a_stage_changes_the_features_from_its_own_on(encoder, count):
     """Each stage's weights are disturbed in turn: the features before it stay, its own and all later ones change."""
-    net = built("smp", decoder="unet", encoder=encoder, width=4).eval()
+    net = built("smp", decoder="dpt" if encoder == TRANSFORMER else "unet", encoder=encoder, width=4).eval()
     stages = net.stages()
+    assert len(stages) == count
     owned = [{id(parameter) for parameter in stage.parameters()} for stage in stages]
     assert all(owned) and sum(map(len, owned)) == len(list(net.encoder.parameters()))
     assert set().union(*owned) == {id(parameter) for parameter in net.encoder.parameters()}
     images = torch.rand(1, 3, 64, 64)
-    features = [each for each in net.encoder(images) if each.shape[1] and each is not images][: len(stages)]
+    features = maps(net, images)[:count]
     for number, stage in enumerate(stages):
         kept = copy.deepcopy(stage.state_dict())
         for parameter in stage.parameters():
             parameter.mul_(1.5).add_(0.1)
-        after = [each for each in net.encoder(images) if each.shape[1] and each is not images][: len(stages)]
+        after = maps(net, images)[:count]
         stage.load_state_dict(kept)
         same = [torch.equal(found, before) for found, before in zip(after, features, strict=True)]
-        assert same == [True] * number + [False] * (len(stages) - number)
+        assert same == [True] * number + [False] * (count - number)
 
 
 @torch.no_grad()
@@ -362,12 +388,26 @@ def test_nothing_but_known_encoders_is_taken(given):
 
 
 @pytest.mark.parametrize(
-    ("encoder", "decoder"), [("tu-vit_tiny_patch16_224", "unet"), ("vgg11_bn", "deeplab_v3"), ("densenet121", "pan")]
+    ("encoder", "decoder"),
+    [
+        ("tu-vit_tiny_patch16_224", "unet"),
+        ("vgg11_bn", "deeplab_v3"),
+        ("densenet121", "pan"),
+        ("resnet18", "dpt"),
+        ("tu-vit_small_patch14_dinov2", "dpt"),  # 14 does not go into what images are padded to
+    ],
 )
 def test_an_encoder_that_a_decoder_cannot_use_is_named_when_the_network_is_built(encoder, decoder):
     config = tiny(model={"name": "smp", "encoder": encoder, "decoder": decoder})
     with pytest.raises(SeglabError, match=f"encoder {encoder} does not work with the decoder {decoder}"):
         config.model.build(5)
+
+
+@pytest.mark.parametrize("encoder", ["tu-vit_tiny_patch16_224", "tu-vit_small_patch8_224", "tu-vit_small_patch32_224"])
+@torch.no_grad()
+def test_dpt_takes_vision_transformers_with_patches_of_powers_of_two(encoder):
+    net = built("smp", decoder="dpt", encoder=encoder, width=4).eval()
+    assert net(torch.rand(1, 3, 96, 128)).shape == (1, 5, 96, 128) and len(net.stages()) == 4
 
 
 def test_the_named_encoders_exist_and_have_the_weights_that_are_claimed():

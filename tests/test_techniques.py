@@ -351,6 +351,10 @@ def test_mixstyle_mixes_means_and_deviations_by_one_share_and_keeps_the_rest():
     torch.testing.assert_close((y - new_mean[..., None, None]) / new_std[..., None, None], shape, rtol=1e-4, atol=1e-4)
     (gradient,) = torch.autograd.grad(y.sum(), x)  # the statistics are constants
     torch.testing.assert_close(gradient, (new_std / std)[..., None, None].expand_as(x), rtol=1e-4, atol=1e-4)
+    torch.manual_seed(1)
+    maps = mixed(x, others, 0.5)
+    torch.manual_seed(1)
+    torch.testing.assert_close(mixed(x.flatten(2).mT, others, 0.5), maps.flatten(2).mT)  # as tokens
 
 
 def features(run, batch, training=True):
@@ -375,10 +379,11 @@ def features(run, batch, training=True):
 
 MODELS = [{"name": "unet", "width": 4, "depth": 3}, {"name": "deeplab_v2", "width": 4, "multi_scale": True}]
 MODELS += [{"name": "smp", "encoder": "resnet18", "decoder": "unet", "width": 4}, {"name": "eff_unet", "width": 4}]
+MODELS += [{"name": "smp", "encoder": "tu-test_vit", "decoder": "dpt", "width": 4}]
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model["name"])
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.get("encoder", model["name"]))
 def test_mixstyle_changes_the_picked_stages_in_a_training_step_and_at_no_other_time(model):
     options = {"name": "mixstyle", "p": 1, "alpha": 1, "first": 2, "last": 2}
     run = training.Run(tiny(model=model, techniques=[options]))

@@ -91,17 +91,17 @@ def imagenet_encoder(encoder: nn.Module, name: str) -> None:
         encoder.load_state_dict({key: state[key] for key in encoder.state_dict()})
     elif name.startswith("tu-"):
         import timm
-        from segmentation_models_pytorch.encoders import TimmUniversalEncoder
 
         config = timm.get_pretrained_cfg(name.removeprefix("tu-"))
         if config.hf_hub_id:
             file = hub_file(config.hf_hub_id, config.hf_hub_filename or "model.safetensors")
         else:
             file = fetched(config.url)
-        source = TimmUniversalEncoder(  # timm's own loading knows how each model's weights have to be renamed
+        source = type(encoder)(  # timm's own loading knows how each model's weights have to be renamed
             name.removeprefix("tu-"), pretrained=True, pretrained_cfg_overlay={"state_dict": read(file)}
         )
-        encoder.load_state_dict(source.state_dict())
+        state = source.state_dict()
+        encoder.load_state_dict({key: state[key] for key in encoder.state_dict()})
     else:
         from segmentation_models_pytorch.encoders import encoders
 

@@ -29,6 +29,7 @@ ENCODERS = {
     **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101")},
     "xception65": "tu-xception65",
 }
+TRANSFORMER = "tu-vit_tiny_patch16_224"
 UNTRAINED = {"tu-mobilenetv2_035"}  # of these, those without ImageNet weights
 
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -282,12 +283,13 @@ class PanopticFPN(OverEncoder):
 
 
 class SMP(OverEncoder):
-    """Any of eleven decoders over any encoder of segmentation_models_pytorch or timm.
+    """Any of twelve decoders over any encoder of segmentation_models_pytorch or timm.
 
     As in its paper, pspnet's encoder stops at an eighth of the image's size. The atrous rates of the DeepLabs suit
     images of 128 pixels; those of the entries deeplab_v3 and deeplab_v3_plus follow a run's images. PAN halves the
     features of a sixteenth three times more, so images are padded to at least 128 pixels for it; what it pools is
-    normalised over the images of a batch, which should be large. Left out is smp's DPT, for vision transformers only.
+    normalised over the images of a batch, which should be large. DPT wants a vision transformer that takes images of
+    any size; where its position embeddings were made for another one, they are resampled.
 
     Source: https://github.com/qubvel-org/segmentation_models.pytorch, which names each decoder's paper; the published
     setting is LinkNet's, Chaurasia and Culurciello 2017, https://arxiv.org/abs/1707.03718, figure 1.
@@ -310,15 +312,25 @@ class SMP(OverEncoder):
             "deeplab_v3",
             "deeplab_v3_plus",
             "pan",
+            "dpt",
         ],
-        Field(description="what turns the encoder's features into logits"),
+        Field(description="what turns the encoder's features into logits; dpt wants a vision transformer"),
     ] = "manet"
     encoder: Annotated[
         str,
         Field(
             max_length=80,
             description="smp's name of an encoder, such as resnet34, or timm's with tu- before it",
-            examples=["tu-mobilenetv2_050", LITE0, "mobilenet_v2", "resnet18", "resnet34", "vgg16_bn", "densenet121"],
+            examples=[
+                "tu-mobilenetv2_050",
+                LITE0,
+                "mobilenet_v2",
+                "resnet18",
+                "resnet34",
+                "vgg16_bn",
+                "densenet121",
+                TRANSFORMER,
+            ],
         ),
     ] = "tu-mobilenetv2_050"
     width: Annotated[
@@ -355,8 +367,16 @@ class SMP(OverEncoder):
                 {"decoder_channels": wide, "decoder_atrous_rates": atrous_rates(128, 16)},
             ),
             "pan": ("PAN", {"decoder_channels": 2 * self.width, "smallest": 128}),
+            "dpt": (
+                "DPT",
+                {
+                    "decoder_intermediate_channels": (wide, 2 * wide, 4 * wide, 4 * wide),
+                    "decoder_fusion_channels": wide,
+                    "dynamic_img_size": True,
+                },
+            ),
         }[self.decoder]
-        if self.decoder not in ("linknet", "unet", "unet_plus_plus", "manet"):
+        if self.decoder not in ("linknet", "unet", "unet_plus_plus", "manet", "dpt"):
             options["upsampling"] = 1
         try:
             net = network(name, self.encoder, num_classes, in_channels, **options).eval()
@@ -364,11 +384,20 @@ class SMP(OverEncoder):
                 net(torch.zeros(1, in_channels, 64, 64))
             return net.train()
         except Exception as error:  # whatever an encoder that was made for something else comes to
+            reason = (str(error).strip() or type(error).__name__).split("\n")[0][:200]
+            if self.decoder == "dpt":
+                raise SeglabError(
+                    "model: the encoder {encoder} does not work with the decoder dpt, which wants a vision transformer "
+                    "for images of any size, such as {example} ({reason})",
+                    encoder=self.encoder,
+                    example=TRANSFORMER,
+                    reason=reason,
+                ) from None
             raise SeglabError(
                 "model: the encoder {encoder} does not work with the decoder {decoder} ({reason})",
                 encoder=self.encoder,
                 decoder=self.decoder,
-                reason=(str(error).strip() or type(error).__name__).split("\n")[0][:200],
+                reason=reason,
             ) from None
 
 
@@ -436,6 +465,9 @@ def network(
     made = getattr(smp, decoder)(
         smp_name(encoder), encoder_weights=None, in_channels=in_channels, classes=num_classes, **options
     )
+    if decoder == "DPT":
+        transformer = made.encoder.model  # without what stands behind its last block, which is of no use here
+        transformer.prune_intermediate_layers(made.encoder._output_indices, prune_norm=True, prune_head=True)
     return Network(made, in_channels, smallest)
 
 
@@ -458,7 +490,9 @@ class Network(nn.Module):
         height, width = images.shape[-2:]
         padding = [max(0, self.smallest - side) for side in (width, height)]
         if not any(padding):
-            return self.head(self.decoder(self.encoder(images)))
+            features = self.encoder(images)
+            # a vision transformer gives its prefix tokens, too
+            return self.head(self.decoder(*features) if isinstance(features, tuple) else self.decoder(features))
         padded = F.pad(images, (0, padding[0], 0, padding[1]), mode="replicate")
         logits = self.forward(padded)
         scale = padded.shape[-1] // logits.shape[-1]
@@ -476,8 +510,9 @@ def stages(encoder: nn.Module, in_channels: int) -> list[Stage]:
     """The encoder's modules, parted where a feature is finished, shallow to deep.
 
     Encoders are built in too many ways to know where their stages end, so one image is sent through: a stage ends with
-    the module that gives a feature. A module whose inner ones all ran in one stage belongs to it as a whole, with what
-    it does besides (skipping itself at random); one that never ran belongs to the last.
+    the module that gives a feature, as a map or as a transformer's tokens. A module whose inner ones all ran in one
+    stage belongs to it as a whole, with what it does besides (skipping itself at random); one that never ran belongs to
+    the last.
     """
     calls: list[tuple[nn.Module, Tensor | None]] = []
 
@@ -488,12 +523,18 @@ def stages(encoder: nn.Module, in_channels: int) -> list[Stage]:
     handles = [module.register_forward_hook(note) for module in encoder.modules()]
     encoder.eval()
     with torch.no_grad():
-        features = encoder(torch.zeros(1, in_channels, 64, 64))
+        features = encoder(torch.linspace(0, 1, in_channels * 64 * 64).view(1, in_channels, 64, 64))
     encoder.train()
     for handle in handles:
         handle.remove()
 
-    makers = [[time for time, (_, output) in enumerate(calls) if output is feature] for feature in features]
+    makers = []
+    for feature in features[0] if isinstance(features, tuple) else features:
+        outputs = list(enumerate(output for _, output in calls))
+        makers.append(
+            [time for time, output in outputs if output is feature]
+            or [time for time, output in outputs if output is not None and holds(output, feature)]
+        )
     ends = sorted(times[-1] for times in makers if times) or [len(calls)]
     ran: defaultdict[nn.Module, set[int]] = defaultdict(set)
     last: defaultdict[nn.Module, int] = defaultdict(lambda: -1)
@@ -506,6 +547,8 @@ def stages(encoder: nn.Module, in_channels: int) -> list[Stage]:
         numbers = {number for inner in module.modules() for number in ran[inner]} or {len(ends) - 1}
         children = list(module.children())
         if len(numbers) > 1 and children:
+            if own := list(module.parameters(recurse=False)):  # such as position embeddings
+                found[min(numbers)].append(nn.ParameterList(own))
             for child in children:
                 part(child)
         elif len(numbers) == 1 or list(module.parameters()):  # an activation without weights that all share is no one's
@@ -515,3 +558,11 @@ def stages(encoder: nn.Module, in_channels: int) -> list[Stage]:
     for modules in found:
         modules.sort(key=lambda module: max(last[inner] for inner in module.modules()))
     return [Stage(modules) for modules in found if any(list(module.parameters()) for module in modules)]
+
+
+def holds(output: Tensor, feature: Tensor) -> bool:
+    """Whether a map (B, C, H, W) is a copy of another, or made of tokens (B, N, C) that may have others before them."""
+    tokens = feature.flatten(2).transpose(1, 2)
+    if output.dim() == 3 and len(output) == len(tokens) and output.shape[1] > tokens.shape[1]:
+        output = output[:, -tokens.shape[1] :]
+    return any(output.shape == form.shape and torch.equal(output, form) for form in (feature, tokens))

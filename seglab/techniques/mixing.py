@@ -169,11 +169,13 @@ class Styling(Hooks):
 
 
 def mixed(features: Tensor, others: Tensor, alpha: float) -> Tensor:
-    """Features (B, C, H, W) whose channels have a mean and deviation between their own and those of others' images."""
+    """Features (B, C, H, W), or a transformer's tokens (B, N, C), whose channels have a mean and deviation between
+    their own and those of others' images."""
     exact = features.to(torch.promote_types(features.dtype, torch.float32))  # they may come in half precision
-    mean = exact.mean((2, 3), keepdim=True).detach()
-    std = (exact.var((2, 3), keepdim=True) + 1e-6).sqrt().detach()
-    share = torch.distributions.Beta(alpha, alpha).sample((len(features), 1, 1, 1)).to(exact)
+    places = (2, 3) if features.dim() == 4 else (1,)
+    mean = exact.mean(places, keepdim=True).detach()
+    std = (exact.var(places, keepdim=True) + 1e-6).sqrt().detach()
+    share = torch.distributions.Beta(alpha, alpha).sample((len(features), *[1] * (features.dim() - 1))).to(exact)
     other_mean, other_std = (values[others.to(features.device)] for values in (mean, std))
     mixed = (exact - mean) / std * (share * std + (1 - share) * other_std) + share * mean + (1 - share) * other_mean
     return mixed.to(features.dtype)

@@ -236,6 +236,11 @@ KOREAN: dict[str, str] = {
     "model: the encoder {encoder} does not work with the decoder {decoder} ({reason})": (
         "model: {encoder} 인코더는 {decoder} 디코더와 함께 쓸 수 없습니다({reason})."
     ),
+    "model: the encoder {encoder} does not work with the decoder dpt, which wants a vision transformer for images of "
+    "any size, such as {example} ({reason})": (
+        "model: {encoder} 인코더는 dpt 디코더와 함께 쓸 수 없습니다({reason}). dpt에는 {example}처럼 이미지 크기에 "
+        "제한이 없는 비전 트랜스포머(ViT)가 필요합니다."
+    ),
     "pretrained: the weights of VGG16 need its full width, {first} channels in the first stage; convolution {number} "
     "has {given} channels instead of {needed}": (
         "pretrained: VGG16의 사전 학습 가중치를 쓰려면 채널 수가 원래 VGG16과 같아야 합니다(첫 단계 {first}개). "
@@ -575,8 +580,8 @@ KOREAN: dict[str, str] = {
         "모든 픽셀의 클래스를 예측하면서 물체도 하나씩 구분합니다. 물체의 중심을 찾고, 픽셀마다 자기 물체의 중심을 "
         "가리키게 합니다."
     ),
-    "Any of eleven decoders over any encoder of segmentation_models_pytorch or timm.": (
-        "segmentation_models_pytorch나 timm의 인코더와 열한 가지 디코더를 골라 조합합니다."
+    "Any of twelve decoders over any encoder of segmentation_models_pytorch or timm.": (
+        "segmentation_models_pytorch나 timm의 인코더와 열두 가지 디코더를 골라 조합합니다."
     ),
     "width": "채널 수 (width)",
     "channels of the first stage; each further stage doubles them": "첫 단계의 채널 수, 단계마다 두 배로 증가",
@@ -623,7 +628,9 @@ KOREAN: dict[str, str] = {
     "what the encoder starts from: random weights, or ImageNet's": (
         "인코더의 초기 가중치, none은 무작위 값이고 imagenet은 ImageNet으로 사전 학습한 값"
     ),
-    "what turns the encoder's features into logits": "인코더의 특징을 클래스별 점수(로짓)로 바꾸는 부분",
+    "what turns the encoder's features into logits; dpt wants a vision transformer": (
+        "인코더의 특징을 클래스별 점수(로짓)로 바꾸는 부분. dpt에는 비전 트랜스포머(ViT) 인코더가 필요합니다"
+    ),
     "the U-Net's decoder, or TernausNet's": "U-Net의 디코더 또는 TernausNet의 디코더",
     "variant": "버전 (variant)",
     "padded convolutions and batch norm; unpadded ones on a mirrored border; or the original of 2015, without norm": (

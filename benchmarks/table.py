@@ -94,6 +94,21 @@ TECHNIQUES = (
     "techniques=freeze",
     "techniques=accumulation techniques.accumulation.at_once=4",
 )
+# Six times as long, so that there is something to learn by heart.
+LONGER = tuple(
+    f"epochs=24 scheduler=cosine {techniques}"
+    for techniques in (
+        "techniques=",
+        "techniques=flip",
+        "techniques=crop",
+        "techniques=rotate",
+        "techniques=elastic",
+        "techniques=color",
+        "techniques=cutmix",
+        "techniques=flip+crop+color",
+        "techniques=ema",
+    )
+)
 UNSEEN_WEATHER = (
     "data.left_out=fog techniques=",
     "data.left_out=fog techniques=color",
@@ -121,7 +136,7 @@ SUBJECTS = {
     "networks": Subject(NETWORK, (tuple(f"model={entry.name}" for entry in BY_YEAR),)),
     "losses": Subject(FEW, (LOSSES,), rarest=True),
     "schedulers": Subject(FEW, (SCHEDULERS,), gain=True),
-    "techniques": Subject(FEW, (TECHNIQUES, UNSEEN_WEATHER, AN_EIGHTH_OF_THE_MASKS), gain=True),
+    "techniques": Subject(FEW, (TECHNIQUES, LONGER, UNSEEN_WEATHER, AN_EIGHTH_OF_THE_MASKS), gain=True),
 }
 
 
@@ -153,7 +168,10 @@ def title(setting: str) -> str:
 def told(setting: str) -> str:
     """A setting as its row shows it: entries by their names, options with theirs."""
     parts = [part.partition("=") for part in setting.split()]
-    words = [f"{option.split('.')[-1]}={value}" if "." in option else value or "none" for option, _, value in parts]
+    words = [
+        f"{option.split('.')[-1]}={value}" if "." in option or value.isdigit() else value or "none"
+        for option, _, value in parts
+    ]
     return f"`{' '.join(words)}`"
 
 

@@ -149,7 +149,7 @@ def test_a_visitor_trains_two_models_reloads_stops_and_compares(visit, served):
     pick(page, "#form-model", "encoder_decoder")
     small(page, epochs=400)
     page.click("#start")
-    expect(page.locator("#train-message")).to_contain_text("2 in the queue")
+    expect(page.locator("#train-message")).to_contain_text("Added to the queue: 2")
     wait_until(lambda: len(started(home)) == 2)
     first, second = started(home)
     assert [runs.config(run).model.name for run in (first, second)] == ["unet", "encoder_decoder"]
@@ -349,7 +349,7 @@ def test_a_visitor_sends_a_zip_looks_at_it_and_trains_on_it(visit, served, tmp_p
     page.click("#form-data input")
     page.get_by_role("option", name="folder").click()
     page.click("#start")
-    expect(page.locator("#train-message")).to_contain_text("1 in the queue")
+    expect(page.locator("#train-message")).to_contain_text("Added to the queue: 1")
     assert runs.config(started(served[1])[-1]).data.root.parent == served[1] / uploads.home().name
     page.click("#inside > button")
     page.click("#surveyed button.act")
@@ -384,7 +384,7 @@ def test_a_visitor_plans_a_cross_validation_and_its_runs_wait_for_each_other(vis
     planned.locator("button", has_text="Estimate the time").click()
     expect(planned).to_contain_text("a few steps of each kind of run", timeout=60_000)
     planned.locator("button", has_text="Start 2 runs").click()
-    expect(page.locator("#train-message")).to_contain_text("2 in the queue")
+    expect(page.locator("#train-message")).to_contain_text("Added to the queue: 2")
     first, second = (run for run in started(served[1]) if run not in before)
     assert runs.config(second).needs == (first,)
     expect(page.locator(f"#jobs tr[data-run='{second.name}'] .state")).to_have_text("completed", timeout=90_000)

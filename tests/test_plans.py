@@ -590,7 +590,7 @@ def test_the_time_is_estimated_before_anything_is_made(page):
 def test_the_runs_of_a_plan_go_into_the_queue_in_their_order(page):
     form, does = page
     _, dropdown, message = does["start_runs"](Request(), *sent(form, "folds", k=3, leak_by_mistake=True))
-    assert "3 in the queue" in message and [path.name for path in jobs.queue()] == dropdown.value
+    assert "Added to the queue: 3" in message and [path.name for path in jobs.queue()] == dropdown.value
     first, second, third = map(runs.config, jobs.queue())
     assert (first.fold.index, second.fold.index, third.fold.index) == (0, 1, 2) and first.model.width == 4
     assert second.needs == (jobs.queue()[0],) and jobs.next_run() == jobs.queue()[0]
@@ -624,7 +624,7 @@ def test_a_plan_can_be_made_of_uploaded_pictures(page, tmp_path):
     given[2 + list(form.choices).index("data")] = "folder"
     reference = uploads.take(packed(tmp_path / "mine.zip", GOOD))
     given[-1]["data"]["folder"] = {"upload": reference}
-    assert "2 in the queue" in does["start_runs"](Request(), *given)[-1]
+    assert "Added to the queue: 2" in does["start_runs"](Request(), *given)[-1]
     assert [runs.config(directory).data.root for directory in jobs.queue()] == [uploads.found(reference)] * 2
 
 

@@ -10,7 +10,7 @@ KOREAN: dict[str, str] = {
     "pick at least one model": "모델을 하나 이상 선택하세요.",
     "pick at least one loss": "손실 함수를 하나 이상 선택하세요.",
     "Start": "학습 시작",
-    "{count} in the queue: they go on when this page is closed.": (
+    "Added to the queue: {count}. Runs go on when this page is closed.": (
         "실행 {count}개를 대기열에 추가했습니다. 이 페이지를 닫아도 계속 진행됩니다."
     ),
     "Runs on this page": "화면에 표시할 실행",

@@ -83,7 +83,7 @@ def begun(submitted: Callable[[], list[Path]], lang: str) -> list[Any]:
         return [gr.skip(), views.refusal(error, lang)]
     except SeglabError as error:
         return [gr.skip(), views.refusal(error, lang)]
-    text = say("{count} in the queue: they go on when this page is closed.", lang, count=len(directories))
+    text = say("Added to the queue: {count}. Runs go on when this page is closed.", lang, count=len(directories))
     names = [directory.name for directory in directories]
     return [showing(names), views.render("message.html", lang, text=text, kind="right")]
 

@@ -320,7 +320,8 @@ class SMP(OverEncoder):
         str,
         Field(
             max_length=80,
-            description="smp's name of an encoder, such as resnet34, or timm's with tu- before it",
+            description="smp's name of an encoder, such as resnet34, or timm's with tu- before it; vision transformers "
+            "need the decoder dpt",
             examples=[
                 "tu-mobilenetv2_050",
                 LITE0,
@@ -384,15 +385,14 @@ class SMP(OverEncoder):
                 net(torch.zeros(1, in_channels, 64, 64))
             return net.train()
         except Exception as error:  # whatever an encoder that was made for something else comes to
-            reason = (str(error).strip() or type(error).__name__).split("\n")[0][:200]
             if self.decoder == "dpt":
                 raise SeglabError(
                     "model: the encoder {encoder} does not work with the decoder dpt, which wants a vision transformer "
-                    "for images of any size, such as {example} ({reason})",
+                    "for images of any size, with patches of 8, 16 or 32 pixels, such as {example}",
                     encoder=self.encoder,
                     example=TRANSFORMER,
-                    reason=reason,
-                ) from None
+                ) from error
+            reason = (str(error).strip() or type(error).__name__).split("\n")[0][:200]
             raise SeglabError(
                 "model: the encoder {encoder} does not work with the decoder {decoder} ({reason})",
                 encoder=self.encoder,
@@ -466,6 +466,8 @@ def network(
         smp_name(encoder), encoder_weights=None, in_channels=in_channels, classes=num_classes, **options
     )
     if decoder == "DPT":
+        if len(set(made.encoder.output_strides)) > 1:
+            raise ValueError("a pyramid of features is no vision transformer")
         transformer = made.encoder.model  # without what stands behind its last block, which is of no use here
         transformer.prune_intermediate_layers(made.encoder._output_indices, prune_norm=True, prune_head=True)
     return Network(made, in_channels, smallest)
@@ -511,8 +513,9 @@ def stages(encoder: nn.Module, in_channels: int) -> list[Stage]:
 
     Encoders are built in too many ways to know where their stages end, so one image is sent through: a stage ends with
     the module that gives a feature, as a map or as a transformer's tokens. A module whose inner ones all ran in one
-    stage belongs to it as a whole, with what it does besides (skipping itself at random); one that never ran belongs to
-    the last.
+    stage belongs to it as a whole, with what it does besides (skipping itself at random), unless it never ran itself
+    and only holds them; what never ran belongs to the last. Where some feature is given by no module, the whole encoder
+    is one stage.
     """
     calls: list[tuple[nn.Module, Tensor | None]] = []
 
@@ -522,20 +525,25 @@ def stages(encoder: nn.Module, in_channels: int) -> list[Stage]:
 
     handles = [module.register_forward_hook(note) for module in encoder.modules()]
     encoder.eval()
+    image = torch.linspace(0, 1, in_channels * 64 * 64).view(1, in_channels, 64, 64)  # of zeros, all maps are equal
     with torch.no_grad():
-        features = encoder(torch.linspace(0, 1, in_channels * 64 * 64).view(1, in_channels, 64, 64))
+        features = encoder(image)
     encoder.train()
     for handle in handles:
         handle.remove()
 
     makers = []
     for feature in features[0] if isinstance(features, tuple) else features:
+        if feature is image or not feature.numel():  # which some encoders give where others have features
+            continue
         outputs = list(enumerate(output for _, output in calls))
         makers.append(
             [time for time, output in outputs if output is feature]
             or [time for time, output in outputs if output is not None and holds(output, feature)]
         )
-    ends = sorted(times[-1] for times in makers if times) or [len(calls)]
+    if not all(makers):
+        return [Stage([encoder])]
+    ends = sorted(times[-1] for times in makers)
     ran: defaultdict[nn.Module, set[int]] = defaultdict(set)
     last: defaultdict[nn.Module, int] = defaultdict(lambda: -1)
     for time, (module, _) in enumerate(calls):
@@ -546,7 +554,7 @@ def stages(encoder: nn.Module, in_channels: int) -> list[Stage]:
     def part(module: nn.Module) -> None:
         numbers = {number for inner in module.modules() for number in ran[inner]} or {len(ends) - 1}
         children = list(module.children())
-        if len(numbers) > 1 and children:
+        if children and (len(numbers) > 1 or module not in last):
             if own := list(module.parameters(recurse=False)):  # such as position embeddings
                 found[min(numbers)].append(nn.ParameterList(own))
             for child in children:

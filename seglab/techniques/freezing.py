@@ -54,6 +54,12 @@ class Freeze(Technique):
 def first_stages(run: Run, count: int, option: str) -> list[nn.Module]:
     """The first stages of the network's encoder, counted from the image; `option` is what asks for so many."""
     stages = run.model.net.stages()
+    if len(stages) == 1:  # every encoder has several
+        raise SeglabError(
+            "{option}: it is not known where the stages of this encoder of {model} end; choose another encoder",
+            option=option,
+            model=run.config.model.name,
+        )
     if count > len(stages):
         raise SeglabError(
             "{option}: {stages} is too many; the encoder of {model} has {count} stages",

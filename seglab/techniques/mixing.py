@@ -170,7 +170,7 @@ class Styling(Hooks):
 
 def mixed(features: Tensor, others: Tensor, alpha: float) -> Tensor:
     """Features (B, C, H, W), or a transformer's tokens (B, N, C), whose channels have a mean and deviation between
-    their own and those of others' images."""
+    their own and those of others' images. Tokens that stand for no place (class, registers) count and change, too."""
     exact = features.to(torch.promote_types(features.dtype, torch.float32))  # they may come in half precision
     places = (2, 3) if features.dim() == 4 else (1,)
     mean = exact.mean(places, keepdim=True).detach()

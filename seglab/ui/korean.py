@@ -237,9 +237,9 @@ KOREAN: dict[str, str] = {
         "model: {encoder} 인코더는 {decoder} 디코더와 함께 쓸 수 없습니다({reason})."
     ),
     "model: the encoder {encoder} does not work with the decoder dpt, which wants a vision transformer for images of "
-    "any size, such as {example} ({reason})": (
-        "model: {encoder} 인코더는 dpt 디코더와 함께 쓸 수 없습니다({reason}). dpt에는 {example}처럼 이미지 크기에 "
-        "제한이 없는 비전 트랜스포머(ViT)가 필요합니다."
+    "any size, with patches of 8, 16 or 32 pixels, such as {example}": (
+        "model: {encoder} 인코더는 dpt 디코더와 함께 쓸 수 없습니다. dpt에는 {example}처럼 패치 크기가 8, 16, 32픽셀 "
+        "중 하나이고 이미지 크기에 제한이 없는 비전 트랜스포머(ViT)가 필요합니다."
     ),
     "pretrained: the weights of VGG16 need its full width, {first} channels in the first stage; convolution {number} "
     "has {given} channels instead of {needed}": (
@@ -267,6 +267,9 @@ KOREAN: dict[str, str] = {
     "has them": (
         "panoptic_deeplab 모델은 물체를 하나씩 구분한 정답(인스턴스)으로 학습하는데, {data} 데이터의 학습 이미지에는 "
         "그런 정답이 없습니다. streets 데이터에는 있습니다."
+    ),
+    "{option}: it is not known where the stages of this encoder of {model} end; choose another encoder": (
+        "{option}: {model} 모델의 이 인코더는 단계의 경계를 알 수 없습니다. 다른 인코더를 선택하세요."
     ),
     "{option}: {stages} is too many; the encoder of {model} has {count} stages": (
         "{option}: {stages} 값이 너무 큽니다. {model} 모델의 인코더는 {count}단계입니다."
@@ -621,8 +624,10 @@ KOREAN: dict[str, str] = {
     "EfficientNet's version and size; Lite0 is B0 without its attention to channels": (
         "EfficientNet의 버전과 크기, lite0은 b0에서 채널 어텐션을 뺀 것"
     ),
-    "smp's name of an encoder, such as resnet34, or timm's with tu- before it": (
-        "smp의 인코더 이름(예: resnet34), timm의 인코더는 이름 앞에 tu-를 붙임"
+    "smp's name of an encoder, such as resnet34, or timm's with tu- before it; vision transformers need the decoder "
+    "dpt": (
+        "smp의 인코더 이름(예: resnet34), timm의 인코더는 이름 앞에 tu-를 붙임. "
+        "비전 트랜스포머(ViT)는 dpt 디코더와만 사용 가능"
     ),
     "pretrained": "사전 학습 가중치 (pretrained)",
     "what the encoder starts from: random weights, or ImageNet's": (

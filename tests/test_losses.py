@@ -264,6 +264,14 @@ def test_cross_entropy_is_torchs(weights, smoothing):
     torch.testing.assert_close(loss(logits, masks), theirs)
 
 
+def test_smoothing_does_not_make_pixels_count_whose_classes_all_weigh_nothing():
+    logits, masks = example()
+    loss = CrossEntropy(class_weights=(0, 1, 1, 1), label_smoothing=0.1)
+    value = loss(logits, torch.zeros_like(masks))
+    value.backward()
+    assert value.item() == 0 and not logits.grad.any()
+
+
 def test_smoothed_labels_are_learned_as_such():
     # by 0.1 with four classes: 0.925 for the true one, 0.025 for the others
     logits = torch.tensor([0.925, 0.025, 0.025, 0.025]).log().view(1, 4, 1, 1).requires_grad_()

@@ -124,5 +124,5 @@ def labelled(masks: Tensor) -> Tensor:
 
 
 def per(total: Tensor, norm: Tensor) -> Tensor:
-    """total / norm; the total, which is then zero, where the norm is."""
-    return total / norm.where(norm > 0, 1)
+    """total / norm, and zero with a graph where the norm is zero."""
+    return total.where(norm > 0, total * 0) / norm.where(norm > 0, 1)

@@ -385,7 +385,7 @@ class Loss(Entry, family="losses"):
     @classmethod
     def parse(cls, value: Any) -> Entry:
         if isinstance(value, str) and not {"+", "*"}.isdisjoint(value):
-            factors = [part.rpartition("*") for part in value.split("+")]
+            factors = [part.rpartition("*") for part in re.split(r"(?<!\d[eE])\+", value)]  # not 1e+2
             parts = [{"weight": weight if star else 1, "loss": name.strip()} for weight, star, name in factors]
             value = {"name": "sum", "parts": parts}
         return super().parse(value)

@@ -38,6 +38,8 @@ def test_a_name_an_object_and_an_instance_mean_the_same():
 def test_an_expression_is_a_weighted_sum():
     found = validated(Loss, "cross_entropy + 0.5*dice")
     assert [(part.weight, part.loss.name) for part in found.parts] == [(1, "cross_entropy"), (0.5, "dice")]
+    found = validated(Loss, "1e+1*dice+1E-3*boundary + focal")
+    assert [(part.weight, part.loss.name) for part in found.parts] == [(10, "dice"), (1e-3, "boundary"), (1, "focal")]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from seglab.entry import FAMILIES, Entry, Predictor, SeglabError, refusal_of, va
 if TYPE_CHECKING:
     from seglab.data.survey import Survey
 
+DRAWINGS = (".png", ".jpg", ".webp", ".pdf")
 MOST_MEGAPIXELS = 128  # of a photograph that is labelled
 MOST_PROBLEMS = 50  # of a data source that are printed
 OPTIONS = """Options of an entry: --model.width 16, --loss.dice.smooth 1, --techniques.color.p 0.5; `seglab list` shows
@@ -111,7 +112,11 @@ def parser() -> Parser:
     predicting.add_argument("run", metavar="RUN")
     predicting.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predicting.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for the label maps, overlays and instance maps"
+        "--out",
+        type=output_folder,
+        required=True,
+        metavar="DIR",
+        help="folder for the label maps, overlays and instance maps",
     )
     for each in (scoring, predicting):
         each.set_defaults(dotted=True)
@@ -126,7 +131,7 @@ def parser() -> Parser:
     comparing = command(compare, "set runs side by side")
     comparing.add_argument("runs", nargs="+", metavar="RUN", help="a run, or a plan, which stands for its runs")
     comparing.add_argument("--json", action="store_true")
-    comparing.add_argument("--png", type=Path, metavar="FILE", help="draw the curves")
+    comparing.add_argument("--png", type=drawing, metavar="FILE", help="draw the curves")
 
     shipping = command(ship, "copy a finished run with its weights in float16, to give it to others")
     shipping.add_argument("run", metavar="RUN")
@@ -137,10 +142,13 @@ def parser() -> Parser:
     checking.add_argument(
         "--download", action="store_true", help="fetch it first: voc2012, oxford_pet or camvid; an attempt that was "
         "broken off goes on")  # fmt: skip
-    checking.add_argument("--sheet", type=Path, metavar="FILE", help="draw 16 validation images with their masks; "
+    checking.add_argument("--sheet", type=drawing, metavar="FILE", help="draw 16 validation images with their masks; "
         "with --techniques, 16 training images, each followed by what they make of it")  # fmt: skip
     checking.add_argument(
-        "--border", type=Path, metavar="FILE", help="draw them with the borders that the loss border_weighted stresses"
+        "--border",
+        type=drawing,
+        metavar="FILE",
+        help="draw them with the borders that the loss border_weighted stresses",
     )
     checking.add_argument("--loss", help="the loss whose borders are drawn (default: border_weighted); options: "
         "--loss.sigma 2")  # fmt: skip
@@ -154,7 +162,7 @@ def parser() -> Parser:
     describing.add_argument("model", metavar="MODEL", help="the network, such as unet; options: --model.width 8")
     describing.add_argument("--image_size", default=128, help="side of the image it is measured with (default: 128)")
     describing.add_argument("--json", action="store_true", help="as JSON, with the blocks and links of the structure")
-    describing.add_argument("--png", type=Path, metavar="FILE", help="draw the structure")
+    describing.add_argument("--png", type=drawing, metavar="FILE", help="draw the structure")
     describing.add_argument(
         "--threads", type=threads, default=os.cpu_count(), help="threads of the CPU (default: %(default)s)"
     )
@@ -188,6 +196,25 @@ def threads(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1024:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: 1 to 1024")
     return int(text)
+
+
+def output_folder(text: str) -> Path:
+    """A folder to write into, which need not be there yet."""
+    if Path(text).exists() and not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file; give a folder")
+    return Path(text)
+
+
+def drawing(text: str) -> Path:
+    """A file to draw into."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: there is no folder {path.parent}")
+    if path.suffix.lower() not in DRAWINGS:
+        raise argparse.ArgumentTypeError(
+            f"{text}: the ending {path.suffix!r} is not known; known: {' '.join(DRAWINGS)}"
+        )
+    return path
 
 
 # --- options from the command line
@@ -271,17 +298,11 @@ def configured(arguments: argparse.Namespace, options: dict[str, str]) -> RunCon
         except (OSError, ValueError) as error:
             raise SeglabError("{file} cannot be read: {reason}", file=arguments.config, reason=error) from None
     typed = {name: value for name in RunConfig.model_fields if (value := getattr(arguments, name)) is not None}
-    if "init_from" in typed:
-        typed["init_from"] = runs.find(typed["init_from"]).resolve()
     given = given | typed if isinstance(given, dict) else given
-    teachers = {place: value for place, value in options.items() if place.endswith(".teacher")}
-    config = settings(given, options | {place: f"{runs.find(run).resolve()}" for place, run in teachers.items()})
+    config = settings(given, options)
     if isinstance(config.get("techniques"), str):
         config["techniques"] = picked(config["techniques"], "techniques")
-    config = validated(RunConfig, config)
-    for run in config.needs:
-        runs.weights(runs.find(run))
-    return config
+    return runs.settled(validated(RunConfig, config))
 
 
 def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
@@ -306,7 +327,7 @@ def plan(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     device = chosen(arguments.device)
     title, steps = plans.laid_out(made, [configured(arguments, options)], arguments.name)
     with waiting("reading the data"):
-        plans.refuse_missing(steps)
+        steps = plans.settled(steps)
     with waiting("timing a few steps of each kind of run"):
         estimate = plans.estimate(
             [step.config for step in steps],

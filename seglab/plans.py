@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -259,16 +259,17 @@ def refuse_too_many(count: int) -> None:
         raise SeglabError("a plan of {count} runs is too large; allowed: {most}", count=count, most=MOST_RUNS)
 
 
-def refuse_missing(steps: Sequence[Step]) -> None:
-    """Raises SeglabError where images that the runs learn from are missing or too few, or other runs that they need."""
+def settled(steps: Sequence[Step]) -> list[Step]:
+    """The steps with the whole paths of other runs that they need.
+
+    Raises SeglabError where such a run is missing, and where images that the runs learn from are missing or too few.
+    """
     opened, own = {}, {step.directory for step in steps}
     for config in (step.config for step in steps):
-        for run in config.needs:
-            if run not in own:
-                runs.weights(runs.find(run))
         if config.data not in opened:
             opened[config.data] = config.data.open()
         training.folded(opened[config.data], config)
+    return [replace(step, config=runs.settled(step.config, own)) for step in steps]
 
 
 def create(plan: Plan, title: str, steps: Sequence[Step], queued: bool = False) -> Path:

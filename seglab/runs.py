@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -104,6 +104,24 @@ def find(run: str | Path) -> Path:
         if (directory / "config.json").is_file():
             return directory
     raise SeglabError("there is no run {run}; known runs: {known}", run=repr(str(run)), known=listed(every()))
+
+
+def settled(config: RunConfig, to_be: Collection[Path] = ()) -> RunConfig:
+    """The configuration with the whole paths of the runs that it needs, but for those that are yet to be made.
+
+    Raises SeglabError for one that is missing or has no weights.
+    """
+
+    def whole(run: Path | None) -> Path | None:
+        if run is None or run in to_be:
+            return run
+        weights(found := find(run).resolve())
+        return found
+
+    techniques = [
+        each.model_copy(update={"teacher": whole(each.teacher)} if each.needs else {}) for each in config.techniques
+    ]
+    return config.model_copy(update={"init_from": whole(config.init_from), "techniques": tuple(techniques)})
 
 
 def listed(directories: Iterable[Path], most: int = 8) -> str:

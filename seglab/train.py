@@ -323,6 +323,8 @@ def folded(data: Data, config: RunConfig) -> Data:
     count = len(data.train)
     start, end = (count * (config.fold.index + n) // config.fold.of for n in (0, 1))
     rest = [n for n in range(count) if not start <= n < end]
+    if start == end or len(rest) < 2:
+        raise SeglabError("{count} training images are too few for {of} folds", count=count, of=config.fold.of)
     halves = Data.halved(train=data.train.take(rest), val=data.train.take(range(start, end)), classes=(), colors=())
     return replace(data, train=halves.train, search=halves.search, val=halves.val)
 

@@ -247,8 +247,10 @@ def name_of(entry: zipfile.ZipInfo) -> str:
                 continue
     name = unicodedata.normalize("NFC", name.replace("\\", "/"))
     parts = name.split("/")
-    if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name) or len(parts) > MOST_DEPTH:
+    if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
         raise SeglabError("{file}: leads out of the zip's folder", file=printable(name)[:200])
+    if len(parts) > MOST_DEPTH:
+        raise SeglabError("{file}: lies more than {most} folders deep", file=printable(name)[:200], most=MOST_DEPTH - 1)
     if not name.strip() or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise SeglabError("{file}: its name has characters that no name has", file=printable(name)[:200])
     return "/".join(part for part in parts if part not in ("", "."))
@@ -270,14 +272,14 @@ def refuse_twice(names: Sequence[str]) -> None:
 def placed(names: Sequence[str]) -> dict[str, str]:
     """Where the entries go that are needed, by name: a number for each picture, the same for its mask.
 
-    Single folders around everything are looked through.
+    Single folders around everything are looked through, and files beside them left out.
     """
     inner = {name: tuple(name.split("/")) for name in names}
     while inner:
-        first = {parts[0].casefold() for parts in inner.values()}
-        if len(first) != 1 or first & {"images", "masks"} or any(len(parts) == 1 for parts in inner.values()):
+        first = {parts[0].casefold() for parts in inner.values() if len(parts) > 1 or parts[0].lower() in LISTS}
+        if len(first) != 1 or first & {"images", "masks", *LISTS}:
             break
-        inner = {name: parts[1:] for name, parts in inner.items()}
+        inner = {name: parts[1:] for name, parts in inner.items() if len(parts) > 1}
     pictures: dict[str, tuple[str, tuple[str, ...], str]] = {}
     chosen = {}
     for name, (kind, *between, last) in ((name, parts) for name, parts in inner.items() if len(parts) > 1):

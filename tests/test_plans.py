@@ -475,6 +475,23 @@ def test_a_teacher_is_given_by_its_name_on_the_command_line(capsys):
     assert code == 0 and runs.config(runs.home() / "student").needs == (teacher,), err
 
 
+def test_runs_that_a_plan_names_are_found_from_everywhere(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # where a run of that name lies, too
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("SEGLAB_HOME", str(tmp_path))
+        list(runs.work(runs.create(tiny(epochs=1), "big")))
+    list(runs.work(runs.create(tiny(epochs=1, seed=1), "large")))
+    for named in (
+        ["sweep", "--over", "init_from=big,large"],
+        ["sweep", "--over", "techniques.pseudo_labels.teacher=big,large"],
+    ):
+        technique = ["--techniques", "pseudo_labels"] if "teacher" in named[2] else []
+        code, _, err = seglab(capsys, "plan", *named, *SMALL, *technique, "--name", named[2].split("=")[0])
+        assert code == 0, err
+        found = [runs.config(runs.home() / f"{named[2].split('=')[0]} {n}").needs for n in (1, 2)]
+        assert found == [((tmp_path / "big").resolve(),), ((runs.home() / "large").resolve(),)]
+
+
 def test_a_run_that_has_no_score_yet_is_left_out_of_the_mean():
     directories = made({"name": "seeds", "count": 3})
     assert [(group.count, group.mean) for group in compare(directories).groups] == [(0, None)]
@@ -490,7 +507,7 @@ def test_a_run_that_has_no_score_yet_is_left_out_of_the_mean():
         (["plan", "sweep", "--ovr", "model.width=8,16"], ["'ovr'", "'over'"]),
         (["plan", "seeds", "--cuont", "3"], ["'cuont'", "'count'"]),
         (["plan", "seeds", "--count", "many"], ["count", "'many'", "whole number"]),
-        (["plan", "folds", "--k", "9", *SMALL], ["0 validation images"]),
+        (["plan", "folds", "--k", "9", *SMALL], ["8 training images are too few for 9 folds"]),
         (["plan", "seeds", "--data", "camvid", "--data.root", "/nowhere"], ["/nowhere"]),
         (["plan", "seeds", "--model.widht", "8"], ["'widht'", "'width'"]),
         (["plan", "sweep", "--over", "init_from=nobody,unet", *SMALL], ["there is no run 'nobody'"]),
@@ -632,7 +649,7 @@ def test_what_is_wrong_with_a_plan_s_data_is_told_before_its_runs_are_made(page)
     form, does = page
     started = does["start_runs"](Request(), *sent(form, "folds", k=9))[-1]
     for message in (started, does["time_runs"](Request(), *sent(form, "folds", k=9))):
-        assert "wrong" in message and "0 validation images" in message
+        assert "wrong" in message and "too few for 9 folds" in message
     assert not runs.home().exists()
 
 

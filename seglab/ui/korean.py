@@ -431,6 +431,9 @@ KOREAN: dict[str, str] = {
     "{file}: its mask is missing: {missing}": "{file}: 이 이미지의 마스크가 없습니다: {missing}",
     "{file}: no image has this name": "{file}: 이 마스크와 이름이 같은 이미지가 없습니다.",
     "{file}: its partner {other} is missing": "{file}: 짝이 되는 {other} 파일이 없습니다.",
+    "{count} training images are too few for {of} folds": (
+        "학습 이미지 {count}장은 {of}겹 교차 검증을 하기에 너무 적습니다."
+    ),
     "{train} training and {val} validation images were found; at least 2 and 1 are needed": (
         "학습 이미지 {train}장과 검증 이미지 {val}장을 찾았습니다. 학습은 2장, 검증은 1장 이상 필요합니다."
     ),
@@ -1379,6 +1382,7 @@ KOREAN: dict[str, str] = {
         "{file}: 풀면 {most}배보다 커집니다. 사진은 그렇게 커지지 않습니다."
     ),
     "{file}: leads out of the zip's folder": ("{file}: zip 폴더 밖을 가리킵니다."),
+    "{file}: lies more than {most} folders deep": ("{file}: 폴더가 {most}단계보다 깊습니다."),
     "{file}: its name has characters that no name has": ("{file}: 이름에 쓸 수 없는 문자가 있습니다."),
     "{file}: stands in the zip twice": ("{file}: zip 안에 두 번 들어 있습니다."),
     "{file}: has more in it than the zip says": ("{file}: zip에 적힌 것보다 내용이 많습니다."),

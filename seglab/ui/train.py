@@ -101,7 +101,7 @@ def plan(form: Form, started: list[Any]) -> Any:
         try:
             _, _, steps = form.steps(picked, given)
             if measure:
-                plans.refuse_missing(steps)
+                steps = plans.settled(steps)
             return views.planned(steps, plans.estimate([step.config for step in steps], measure), lang)
         except SeglabError as error:
             return views.refusal(error, lang)
@@ -118,8 +118,7 @@ def plan(form: Form, started: list[Any]) -> Any:
     def start_runs(request: gr.Request, _: str, picked: Any, *given: Any) -> list[Any]:
         def submitted() -> list[Path]:
             made, title, steps = form.steps(picked, given)
-            plans.refuse_missing(steps)
-            return plans.submit(made, title, steps)
+            return plans.submit(made, title, plans.settled(steps))
 
         return [listed(request, picked, given), *begun(submitted, language(request))]
 

@@ -22,6 +22,7 @@ Colors = Sequence[tuple[int, int, int]]
 
 # The runs' line colours, by place: Okabe and Ito's set, told apart by colour-blind readers too, without its yellow
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7F7F7F")
+DASHES = ("-", "--", ":")
 CURVES = {  # what is drawn of a comparison, with its title
     "train_loss": "train loss",
     "val_loss": "validation loss",
@@ -77,18 +78,22 @@ def contact_sheet(pairs: Sequence[tuple[np.ndarray, np.ndarray]], columns: int =
     return sheet
 
 
+def stroke(place: int) -> dict[str, str]:
+    """How the line of the run at that place looks: where the colours are used up they begin again, dashed."""
+    return {"color": LINES[place % len(LINES)], "linestyle": DASHES[place // len(LINES) % len(DASHES)]}
+
+
 def curve(axes: Axes, comparison: Comparison, metric: str) -> None:
     """One metric of all runs over epochs; behind the train loss, the loss of single training steps."""
     if metric == "train_loss":
         for place, (epochs, values) in enumerate(comparison.curves["step_loss"]):
-            axes.plot(epochs, values, color=LINES[place % len(LINES)], linewidth=0.8, alpha=0.35)
+            axes.plot(epochs, values, **stroke(place), linewidth=0.8, alpha=0.35)
     for place, (epochs, values) in enumerate(comparison.curves[metric]):
-        color = LINES[place % len(LINES)]
         if metric == "lr":  # often the same for several runs: the first ones are drawn wider, so that all show
             behind = len(comparison.curves["lr"]) - 1 - place
-            axes.step(epochs, values, where="pre", color=color, linewidth=1.8 + 1.5 * min(behind, 3))
+            axes.step(epochs, values, where="pre", **stroke(place), linewidth=1.8 + 1.5 * min(behind, 3))
         else:
-            axes.plot(epochs, values, color=color, linewidth=1.8, marker="o", markersize=3.5)
+            axes.plot(epochs, values, **stroke(place), linewidth=1.8, marker="o", markersize=3.5)
     reached = max((max(epochs, default=0) for epochs, _ in comparison.curves["lr"]), default=0)
     framed(axes, max(1, reached))
     if metric == "lr":
@@ -157,7 +162,7 @@ def curves(comparison: Comparison) -> Figure:
         axes.set_title(title, fontsize=11, loc="left", fontweight="bold")
         axes.set_xlabel("epoch", fontsize=9)
     grid[-1].axis("off")
-    lines = [Line2D([], [], color=LINES[n % len(LINES)], linewidth=2.5) for n in range(len(comparison.labels))]
+    lines = [Line2D([], [], **stroke(n), linewidth=2.5) for n in range(len(comparison.labels))]
     grid[-1].legend(lines, comparison.labels, loc="center left", frameon=False, fontsize=10)
     return figure
 

@@ -222,7 +222,7 @@ def test_a_visitor_s_photograph_is_labelled_and_a_bad_one_is_told(visit, tmp_pat
     before = source(page, "#predict-slider-0")
     (tmp_path / "photo.png").write_text("this is no photograph")
     upload(page, tmp_path / "photo.png")
-    message = page.locator("#predict-message .message.wrong")
+    message = page.locator("#predict-refused .message.wrong")
     expect(message).to_contain_text("photo.png")
     page.wait_for_timeout(1500)  # and it stays
     assert re.search("[가-힣]", message.inner_text())
@@ -232,7 +232,7 @@ def test_a_visitor_s_photograph_is_labelled_and_a_bad_one_is_told(visit, tmp_pat
     upload(page, tmp_path / "photo.png")
     wait_until(lambda: source(page, "#predict-slider-0") != before, 20)
     expect(page.locator("#predict-caption-0")).to_contain_text("정답")
-    expect(page.locator("#predict-message .message")).to_have_count(0)
+    expect(page.locator("#predict-refused .message")).to_have_count(0)
 
 
 def test_a_mistake_in_the_form_is_told_in_korean_and_starts_nothing(visit, served):
@@ -244,6 +244,8 @@ def test_a_mistake_in_the_form_is_told_in_korean_and_starts_nothing(visit, serve
     expect(message).to_contain_text("image_size")
     assert "32" in message.inner_text() and re.search("[가-힣]", message.inner_text())
     assert len(list(served[1].glob("*/config.json"))) == count
+    write(page, "#form-image_size", 64)
+    expect(message).to_have_count(0)  # what it told of is no longer there
 
 
 def test_the_schedule_s_curve_follows_the_form(visit):

@@ -11,7 +11,7 @@ from seglab import draw, metrics
 from seglab.config import Fold, RunConfig
 from seglab.entry import FAMILIES, REASONS, SeglabError
 from seglab.losses.combined import Part
-from seglab.ui import compare, form, text
+from seglab.ui import build, compare, form, text
 from seglab.ui.korean import KOREAN
 
 SOURCES = sorted(Path(seglab.__file__).parent.rglob("*.py"))
@@ -83,6 +83,14 @@ def test_a_string_has_its_korean(english):
 
 def test_no_translation_is_left_over():
     assert sorted(set(KOREAN) - set(NEEDED)) == []
+
+
+def test_the_browser_is_given_no_words_for_the_name_of_an_entry():
+    build()
+    names = {name for family in FAMILIES.values() for name in family.entries}
+    given = text.catalogue().translations
+    assert given["en"].keys() == given["ko"].keys() >= {"Start", "Soft voting", "latest"}
+    assert names.isdisjoint(given["ko"]) and names & set(KOREAN)
 
 
 def test_labels_hold_no_braces_which_the_browser_could_not_read():

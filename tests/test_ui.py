@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglab import jobs, runs
+from seglab import draw, jobs, plans, runs
 from seglab.compare import compare as compared
-from seglab.entry import SeglabError
+from seglab.entry import Plan, SeglabError, validated
 from seglab.ui import compare, predict, train, views
 from seglab.ui.form import Form
 from tests.conftest import tiny
@@ -98,6 +98,37 @@ def test_only_runs_on_offer_are_predicted_with(tmp_path):
     for name in (str(tmp_path / "elsewhere"), str(runs.CHECKPOINTS / "unet"), runs.every()[0].name, None, "../x"):
         parts = predict.painted([name], 0, {"name": "crf"}, "en")
         assert "there is no run" in parts[-1] and str(runs.CHECKPOINTS) not in parts[-1].replace(str(name), "")
+
+
+def test_a_plan_is_picked_to_compare_and_not_to_predict():
+    plan = validated(Plan, {"name": "seeds", "count": 2})
+    title, steps = plans.laid_out(plan, [tiny(epochs=1)], "luck")
+    for directory, _ in plans.members(plans.create(plan, title, steps)):
+        list(runs.work(directory))
+    compared, predicted = (
+        [name for _, name in offered.choices] for offered in (compare.offered(None), predict.offered())
+    )
+    assert "luck.plan.json" in compared and {"luck 1", "luck 2"} <= set(compared) & set(predicted)
+    assert "luck.plan.json" not in predicted
+
+
+def test_no_two_of_many_runs_are_drawn_alike():
+    for n in range(10):
+        done(f"run {n}", seed=n)
+    stamped = views.stamp([runs.home() / f"run {n}" for n in range(10)])
+    board, legend = views.scoreboard(stamped, "en"), views.curves(stamped, "en")
+    for shown in (board, legend):
+        assert len(set(re.findall(r'<i style="background:([^"]+)"', shown))) == 10
+    strokes = [tuple(draw.stroke(place).values()) for place in range(24)]
+    assert len(set(strokes)) == 24 and legend.count("stroke-dasharray") > views.curves(stamped[:8], "en").count(
+        "stroke-dasharray"
+    )
+
+
+def test_a_page_with_no_run_picked_says_whether_there_are_any():
+    assert "No runs yet" in train.look([], None, {}, Request())[1]
+    done("one")
+    assert "Pick runs above" in train.look([], None, {}, Request())[1]
 
 
 def test_each_list_of_classes_has_its_legend():

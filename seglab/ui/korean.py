@@ -15,6 +15,7 @@ KOREAN: dict[str, str] = {
     ),
     "Runs on this page": "화면에 표시할 실행",
     "there is no run {run}": "{run} 실행을 찾을 수 없습니다.",
+    "Pick runs above to see them here.": "위에서 실행을 선택하면 여기에 표시됩니다.",
     "No runs yet. Pick models and press Start.": "아직 실행이 없습니다. 모델을 고르고 [학습 시작]을 누르세요.",
     "run": "실행",
     "state": "상태",

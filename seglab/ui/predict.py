@@ -62,6 +62,7 @@ def build(tab: gr.Tab) -> None:
                     "predictors", "predictors", label("predictors"), info, [], several=True, without=("crf",)
                 )
         with gr.Column(scale=5, min_width=480):
+            refused = gr.HTML(apply_default_css=False, elem_id="predict-refused")  # until the next picture
             message = gr.HTML(apply_default_css=False, elem_id="predict-message")
             legend = gr.HTML(apply_default_css=False, elem_id="predict-legend")
             sliders, captions = [], []
@@ -99,15 +100,20 @@ def build(tab: gr.Tab) -> None:
 
     arguments = [models, chosen, vote, predictors.picker, controls]
     painting = quiet | {"js": collecting(arguments)}
-    tab.select(compare.offered, None, models, **views.QUIET)
+    tab.select(offered, None, models, **views.QUIET)
     models.change(examples, models, gallery, **quiet).then(paint, arguments, shown, **painting)
-    gallery.click(picked, None, chosen, **quiet)
-    upload.upload(uploaded, upload, [chosen, message], **quiet)
+    gallery.click(picked, None, [chosen, refused], **quiet)
+    upload.upload(uploaded, upload, [chosen, refused], **quiet)
     chosen.change(paint, arguments, shown, **painting)
     changed = [controls.input, vote.change, predictors.picker.change, predictors.panel.input]
     gr.on(changed, paint, arguments, shown, trigger_mode="always_last", **painting)
     fill([controls, predictors.panel], lambda lang: [drawn([crf_options], lang), predictors.html(lang)])
     views.opening(first, None, models)
+
+
+def offered() -> Any:
+    """The dropdown's runs as they are now; what the visitor has picked meanwhile stays picked."""
+    return gr.Dropdown(choices=views.named(compare.trained()))
 
 
 def first() -> Any:
@@ -163,10 +169,10 @@ def examples(names: list[str] | None, request: gr.Request) -> str:
     return views.render("examples.html", language(request), pictures=shown, picked=bool(names))
 
 
-def picked(event: gr.EventData) -> Any:
-    """The place of the pressed example; anything else changes nothing."""
+def picked(event: gr.EventData) -> list[Any]:
+    """The place of the pressed example, and no word of a photograph; anything else changes nothing."""
     place = str(event.place)
-    return int(place) if place.isdecimal() and int(place) < EXAMPLES else gr.skip()
+    return [int(place), ""] if place.isdecimal() and int(place) < EXAMPLES else [gr.skip(), gr.skip()]
 
 
 def uploaded(path: str, request: gr.Request) -> list[Any]:

@@ -18,17 +18,21 @@ from seglab.entry import SeglabError
 from seglab.ui.korean import KOREAN
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
-_catalogue = gr.I18n(en={text: text for text in KOREAN}, ko=KOREAN)
+_labels: set[str] = set()
 
 
 def catalogue() -> gr.I18n:
-    """What the browser needs to translate labels."""
-    return _catalogue
+    """What the browser needs to translate the labels of a page that has been built, and nothing else: it would put an
+    option's words in place of an entry of the same name, too."""
+    return gr.I18n(en={text: text for text in _labels}, ko={text: KOREAN[text] for text in _labels})
 
 
 def label(text: str) -> Any:
     """A text for a label that the browser translates; an identifier, which has no translation, as it is."""
-    return _catalogue(text) if text in KOREAN else text
+    if text not in KOREAN:
+        return text
+    _labels.add(text)
+    return gr.I18n()(text)
 
 
 def language(request: gr.Request | None) -> str:

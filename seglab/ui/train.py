@@ -60,6 +60,10 @@ def build() -> None:
     start.click(begin, form.inputs, [shown, message], js=collecting(form.inputs), **views.QUIET).then(
         look, [shown, epoch, seen], live, **views.QUIET
     )
+    altered = [form.panel.input]
+    for choice in form.choices.values():
+        altered += [choice.picker.change, choice.panel.input]
+    gr.on(altered, None, None, message, js="() => ''", api_visibility="private")  # which was of what stood there before
     table.click(act, None, message, **views.QUIET).then(look, [shown, epoch, seen], live, **views.QUIET)
     shown.input(look, [shown, epoch, seen], live, **views.QUIET)
     epoch.input(look, [shown, epoch, seen], live, **views.QUIET)
@@ -316,7 +320,7 @@ def look(names: list[str] | None, epoch: str | None, seen: dict[str, Any], reque
     wanted = epoch if epoch in reached else None
     now = {
         "choices": list(known),
-        "table": views.table(picked, lang),
+        "table": views.table(picked, lang, bool(known)),
         "curves": stamped,
         "epochs": reached,
         "samples": (wanted, list(zip(map(str, directories), own_epochs, strict=True))),

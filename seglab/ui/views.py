@@ -117,11 +117,17 @@ def curves(stamped: tuple[Stamp, ...], lang: str) -> str:
 
 
 def chips(comparison: Comparison) -> list[tuple[str, str]]:
-    return [(draw.LINES[place % len(draw.LINES)], name) for place, name in enumerate(comparison.labels)]
+    """Each run's name, and the CSS of a background like its line."""
+    gaps = {"-": "{}", "--": "repeating-linear-gradient(90deg, {} 0 5px, #fff 5px 7px)"}
+    gaps[":"] = "repeating-linear-gradient(90deg, {} 0 2px, #fff 2px 4px)"
+    strokes = [draw.stroke(place) for place in range(len(comparison.labels))]
+    backgrounds = [gaps[each["linestyle"]].format(each["color"]) for each in strokes]
+    return list(zip(backgrounds, comparison.labels, strict=True))
 
 
-def table(directories: Sequence[Path], lang: str) -> str:
-    """The runs with their state, progress, score and what can be done: stop or resume."""
+def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
+    """The runs with their state, progress, score and what can be done: stop or resume; `others`: whether there are
+    runs besides, which could be picked."""
     waiting = jobs.queue()
     sound = [directory for directory in directories if readable(directory)]
     titles = dict(zip(sound, compared(stamp(sound)).labels, strict=True))
@@ -139,7 +145,7 @@ def table(directories: Sequence[Path], lang: str) -> str:
         note = known["model"] if title == directory.name else directory.name
         told_of = {"run": directory.name, "title": title, "note": note, "state": state, "place": place, "texts": texts}
         rows.append(told_of | known)
-    return render("jobs.html", lang, rows=rows)
+    return render("jobs.html", lang, rows=rows, others=others)
 
 
 def planned(steps: Sequence[plans.Step], estimate: plans.Estimate | None, lang: str) -> str:

@@ -25,7 +25,8 @@ from seglab.entry import FAMILIES, Entry, Predictor, SeglabError, refusal_of, va
 if TYPE_CHECKING:
     from seglab.data.survey import Survey
 
-DRAWINGS = (".png", ".jpg", ".webp", ".pdf")
+DRAWINGS = (".png", ".jpg", ".jpeg", ".webp", ".pdf")  # that pixels are written to
+FIGURES = (*DRAWINGS, ".svg")
 MOST_MEGAPIXELS = 128  # of a photograph that is labelled
 MOST_PROBLEMS = 50  # of a data source that are printed
 OPTIONS = """Options of an entry: --model.width 16, --loss.dice.smooth 1, --techniques.color.p 0.5; `seglab list` shows
@@ -131,7 +132,7 @@ def parser() -> Parser:
     comparing = command(compare, "set runs side by side")
     comparing.add_argument("runs", nargs="+", metavar="RUN", help="a run, or a plan, which stands for its runs")
     comparing.add_argument("--json", action="store_true")
-    comparing.add_argument("--png", type=drawing, metavar="FILE", help="draw the curves")
+    comparing.add_argument("--png", type=figure, metavar="FILE", help="draw the curves")
 
     shipping = command(ship, "copy a finished run with its weights in float16, to give it to others")
     shipping.add_argument("run", metavar="RUN")
@@ -162,7 +163,7 @@ def parser() -> Parser:
     describing.add_argument("model", metavar="MODEL", help="the network, such as unet; options: --model.width 8")
     describing.add_argument("--image_size", default=128, help="side of the image it is measured with (default: 128)")
     describing.add_argument("--json", action="store_true", help="as JSON, with the blocks and links of the structure")
-    describing.add_argument("--png", type=drawing, metavar="FILE", help="draw the structure")
+    describing.add_argument("--png", type=figure, metavar="FILE", help="draw the structure")
     describing.add_argument(
         "--threads", type=threads, default=os.cpu_count(), help="threads of the CPU (default: %(default)s)"
     )
@@ -205,15 +206,18 @@ def output_folder(text: str) -> Path:
     return Path(text)
 
 
-def drawing(text: str) -> Path:
+def figure(text: str) -> Path:
+    """A file for curves or a structure."""
+    return drawing(text, FIGURES)
+
+
+def drawing(text: str, endings: Sequence[str] = DRAWINGS) -> Path:
     """A file to draw into."""
     path = Path(text)
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{text}: there is no folder {path.parent}")
-    if path.suffix.lower() not in DRAWINGS:
-        raise argparse.ArgumentTypeError(
-            f"{text}: the ending {path.suffix!r} is not known; known: {' '.join(DRAWINGS)}"
-        )
+    if path.suffix.lower() not in endings:
+        raise argparse.ArgumentTypeError(f"{text}: the ending {path.suffix!r} is not known; known: {' '.join(endings)}")
     return path
 
 

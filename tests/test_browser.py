@@ -232,7 +232,7 @@ def test_a_visitor_s_photograph_is_labelled_and_a_bad_one_is_told(visit, tmp_pat
     upload(page, tmp_path / "photo.png")
     wait_until(lambda: source(page, "#predict-slider-0") != before, 20)
     expect(page.locator("#predict-caption-0")).to_contain_text("정답")
-    expect(page.locator("#predict-refused .message")).to_have_count(0)
+    expect(page.locator("#predict-refused .message, #predict-message .message")).to_have_count(0)
 
 
 def test_a_mistake_in_the_form_is_told_in_korean_and_starts_nothing(visit, served):

@@ -136,6 +136,8 @@ def test_a_configuration_file_is_changed_by_the_options_beside_it(capsys, tmp_pa
         (["compare", "nothing", "--png", "/nowhere/x.png"], ["--png", "no folder /nowhere"]),
         (["describe", "unet", "--png", "x.abc"], ["--png", "'.abc'", ".png"]),
         (["data", "--data", "streets", "--sheet", "x"], ["--sheet", "''", ".png"]),
+        (["data", "--data", "streets", "--sheet", "x.svg"], ["--sheet", "'.svg'", ".png"]),
+        (["compare", "nothing", "--png", "x.svg"], ["'nothing'"]),
         (["data", "--data", "streets", "--border", "/nowhere/x.png"], ["--border", "no folder /nowhere"]),
         (["compare", "nothing"], ["'nothing'"]),
         (["describe", "unt"], ["'unt'", "did you mean 'unet'"]),

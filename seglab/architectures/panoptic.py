@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
-from seglab.architectures.smp import AtrousPyramid, Backbone, Dropout, digits, smp_name, stages
+from seglab.architectures._stages import stages
+from seglab.architectures.smp import AtrousPyramid, Backbone, Dropout, digits, smp_name
 from seglab.data.base import VOID, Batch, Sample, spread
 from seglab.entry import Loss, Outputs, SeglabError, Term
 from seglab.vision import torchvision

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,6 +64,13 @@ class RunConfig(Options):
         """The folders of the runs that have to be finished before this one can begin."""
         begin = (self.init_from,) if self.init_from else ()
         return begin + tuple(run for technique in self.techniques for run in technique.needs)
+
+    def needing(self, other: Callable[[Path], Path | None]) -> RunConfig:
+        """The configuration with another run in the place of each that it needs, or with none."""
+        techniques = tuple(
+            each.model_copy(update={"teacher": other(each.teacher)}) if each.needs else each for each in self.techniques
+        )
+        return self.model_copy(update={"init_from": self.init_from and other(self.init_from), "techniques": techniques})
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:

@@ -429,8 +429,7 @@ def timed(config: RunConfig, device: str, threads: int) -> Pace:
 
 def alone(config: RunConfig) -> RunConfig:
     """The configuration without the runs that it needs, which may not be there yet."""
-    free = [each.model_copy(update={"teacher": None}) if each.needs else each for each in config.techniques]
-    return changed(config, init_from=None, techniques=free)
+    return config.needing(lambda run: None)
 
 
 def timed_apart(configs: Sequence[RunConfig]) -> list[Pace]:

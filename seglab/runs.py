@@ -112,16 +112,13 @@ def settled(config: RunConfig, to_be: Collection[Path] = ()) -> RunConfig:
     Raises SeglabError for one that is missing or has no weights.
     """
 
-    def whole(run: Path | None) -> Path | None:
-        if run is None or run in to_be:
+    def whole(run: Path) -> Path:
+        if run in to_be:
             return run
         weights(found := find(run).resolve())
         return found
 
-    techniques = [
-        each.model_copy(update={"teacher": whole(each.teacher)} if each.needs else {}) for each in config.techniques
-    ]
-    return config.model_copy(update={"init_from": whole(config.init_from), "techniques": tuple(techniques)})
+    return config.needing(whole)
 
 
 def listed(directories: Iterable[Path], most: int = 8) -> str:

@@ -288,6 +288,13 @@ class Form:
         run = self.run.read(typed)
         return validated(RunConfig, read | {name: run[name] for name in ("epochs", "budget_seconds")})
 
+    def changes(self) -> list[Any]:
+        """The events of whatever a run is made of; a plan's own are not among them."""
+        events = [self.panel.input]
+        for choice in self.choices.values():
+            events += [choice.picker.change, choice.panel.input]
+        return events
+
     def steps(self, picked: Any, given: Sequence[Any]) -> tuple[Plan, str, list[plans.Step]]:
         """The picked plan of what the form holds, its name, and its runs; raises SeglabError, also for other paths than
         those of the plan's own runs and of the visitor's upload."""

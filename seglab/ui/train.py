@@ -60,10 +60,8 @@ def build() -> None:
     start.click(begin, form.inputs, [shown, message], js=collecting(form.inputs), **views.QUIET).then(
         look, [shown, epoch, seen], live, **views.QUIET
     )
-    altered = [form.panel.input]
-    for choice in form.choices.values():
-        altered += [choice.picker.change, choice.panel.input]
-    gr.on(altered, None, None, message, js="() => ''", api_visibility="private")  # which was of what stood there before
+    # a message is of what stood in the form before
+    gr.on(form.changes(), None, None, message, js="() => ''", api_visibility="private")
     table.click(act, None, message, **views.QUIET).then(look, [shown, epoch, seen], live, **views.QUIET)
     shown.input(look, [shown, epoch, seen], live, **views.QUIET)
     epoch.input(look, [shown, epoch, seen], live, **views.QUIET)
@@ -126,8 +124,7 @@ def plan(form: Form, started: list[Any]) -> Any:
 
         return [listed(request, picked, given), *begun(submitted, language(request))]
 
-    choices = [*form.choices.values(), form.plan]
-    changes = [form.panel.input, *(choice.picker.change for choice in choices), *(each.panel.input for each in choices)]
+    changes = [*form.changes(), form.plan.picker.change, form.plan.panel.input]
     form.planning.expand(list_runs, inputs, form.planned, queue=False, **apart)
     form.planning.collapse(lambda: "", None, form.planned, queue=False, api_visibility="private")
     gr.on(changes, list_anew, inputs, form.planned, trigger_mode="always_last", queue=False, **apart)

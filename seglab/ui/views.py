@@ -30,6 +30,11 @@ from seglab.train import folded
 from seglab.ui.text import label, say, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
+BACKGROUNDS = {  # by the dashes of a line
+    "-": "{}",
+    "--": "repeating-linear-gradient(90deg, {} 0 5px, #fff 5px 7px)",
+    ":": "repeating-linear-gradient(90deg, {} 0 2px, #fff 2px 4px)",
+}
 Stamp = tuple[str, int, str]  # a run's directory, the size of its events, its state
 
 _templates = jinja2.Environment(
@@ -117,11 +122,9 @@ def curves(stamped: tuple[Stamp, ...], lang: str) -> str:
 
 
 def chips(comparison: Comparison) -> list[tuple[str, str]]:
-    """Each run's name, and the CSS of a background like its line."""
-    gaps = {"-": "{}", "--": "repeating-linear-gradient(90deg, {} 0 5px, #fff 5px 7px)"}
-    gaps[":"] = "repeating-linear-gradient(90deg, {} 0 2px, #fff 2px 4px)"
+    """The CSS of a background like each run's line, and the run's name."""
     strokes = [draw.stroke(place) for place in range(len(comparison.labels))]
-    backgrounds = [gaps[each["linestyle"]].format(each["color"]) for each in strokes]
+    backgrounds = [BACKGROUNDS[each["linestyle"]].format(each["color"]) for each in strokes]
     return list(zip(backgrounds, comparison.labels, strict=True))
 
 

@@ -397,7 +397,8 @@ def finished_paces(wanted: set[str]) -> dict[str, Pace]:
 def timed(config: RunConfig, device: str, threads: int) -> Pace:
     """A run's pace, from reading some images, taking a few steps with random weights, and scoring two images."""
     with torch.random.fork_rng():
-        run = training.Run(alone(config), device, threads, fresh=False)
+        free = config.needing(lambda _: None)  # of runs that may not be there yet
+        run = training.Run(free, device, threads, fresh=False)
         for hooks in run.hooks.values():
             hooks.on_epoch(0)
         places = batches(run.order(0), config.batch_size)[: 1 + TIMED_STEPS]
@@ -425,11 +426,6 @@ def timed(config: RunConfig, device: str, threads: int) -> Pace:
         image = (time.monotonic() - began) / len(few)
     labelled = len(run.train.hidden) if any(technique.needs for technique in config.techniques) else 0  # by a teacher
     return once + labelled * image, run.steps_per_epoch * step + scored * image
-
-
-def alone(config: RunConfig) -> RunConfig:
-    """The configuration without the runs that it needs, which may not be there yet."""
-    return config.needing(lambda run: None)
 
 
 def timed_apart(configs: Sequence[RunConfig]) -> list[Pace]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from benchmarks._ratio import report
-from seglab import train
+from seglab import training
 from seglab.config import RunConfig
 from seglab.data.base import Sample
 from seglab.entry import validated
@@ -22,7 +22,7 @@ TECHNIQUES = ["flip", "color", "rotate"]
 
 def main() -> None:
     config = validated(RunConfig, {"data": "camvid", "techniques": TECHNIQUES, "model": {"name": "unet", "width": 4}})
-    run = train.Run(config, threads=2)
+    run = training.Run(config, threads=2)
     places = batches(range(64), 8)
     for n in range(64):
         run.train[n]  # the first epoch decodes; this compares the others

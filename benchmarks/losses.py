@@ -20,7 +20,7 @@ from seglab.loader import at_side
 from seglab.losses.distance import BorderWeighted, Boundary
 from seglab.losses.pixel import Focal
 from seglab.losses.region import Dice, Jaccard, Tversky
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 BATCH, CLASSES, SIDE, MARK = 8, 11, 256, 1.05
 

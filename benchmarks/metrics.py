@@ -8,7 +8,7 @@ import torch
 
 from benchmarks._ratio import ratio, report
 from seglab import metrics
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 CLASSES = 11
 

@@ -16,7 +16,7 @@ from benchmarks._ratio import report
 from seglab.architectures.deeplab import DeepLabV2
 from seglab.architectures.fcn import FCN
 from seglab.entry import FAMILIES
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 CLASSES, BATCH, THREADS, MARK = 11, 4, 2, 1.05
 MOBILE = "tu-mobilenetv2_050"

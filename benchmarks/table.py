@@ -24,12 +24,12 @@ from typing import Any
 
 from seglab import runs
 from seglab.anatomy import anatomy, milliseconds
-from seglab.compare import Row, compare
+from seglab.comparison import Row, compare
 from seglab.config import RunConfig
 from seglab.data.base import label_counts
 from seglab.entry import FAMILIES, Architecture, SeglabError, validated
 from seglab.plans import varied
-from seglab.train import Run
+from seglab.training import Run
 
 COMMON = {
     "batch_size": 8,

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks._ratio import report
-from seglab import train
+from seglab import training
 from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.loader import ahead
@@ -21,7 +21,7 @@ def main() -> None:
     config = validated(
         RunConfig, {"loss": "cross_entropy", "data": {"name": "streets", "train_images": 64, "val_images": 2}}
     )
-    run = train.Run(config, threads=2)
+    run = training.Run(config, threads=2)
     places = [list(range(start, start + 8)) for start in range(0, 64, 8)]
     batches = ahead(
         lambda place: run.batch(0, place), [place for place, _ in zip(cycle(places), range(100_000), strict=False)]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_origin
 import numpy as np
 
 from seglab import jobs, plans, runs
-from seglab.compare import Comparison, Group
+from seglab.comparison import Comparison, Group
 from seglab.config import RunConfig, assigned, picked, settings
 from seglab.data.base import spread
 from seglab.entry import FAMILIES, Entry, Predictor, SeglabError, refusal_of, validated
@@ -481,9 +481,9 @@ def waiting(what: str) -> Iterator[None]:
 
 
 def evaluate(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    from seglab import metrics, predict
-    from seglab.evaluate import number
-    from seglab.train import folded
+    from seglab import metrics, prediction
+    from seglab.evaluation import number
+    from seglab.training import folded
 
     predictors = pipeline(arguments, options)
     trained, others = runs.load(arguments.run), [runs.load(run) for run in arguments.others]
@@ -494,7 +494,7 @@ def evaluate(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     split = getattr(data, arguments.split)
     rest = [predictor for predictor in predictors if predictor.name != "crf"]
     pipelines = [rest, predictors] if len(rest) < len(predictors) else [predictors]
-    matrices = sum(bar(predict.confusions(trained, split, pipelines, others), len(split), "image"))
+    matrices = sum(bar(prediction.confusions(trained, split, pipelines, others), len(split), "image"))
 
     def result(matrix: np.ndarray) -> dict[str, Any]:
         iou = dict(zip(trained.classes, map(number, metrics.iou(matrix)), strict=True))
@@ -527,7 +527,7 @@ def scored(found: dict[str, Any]) -> str:
 def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from PIL import Image
 
-    from seglab import draw, predict
+    from seglab import draw, prediction
     from seglab.data.images import labels_at, read_photo, resize_image, write_mask
 
     predictors = pipeline(arguments, options)
@@ -547,7 +547,7 @@ def predict(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         small = resize_image(
             image, min(max(height, width), int(max(height, width) * (PREDICTED / (height * width)) ** 0.5))
         )
-        found = predict.predict(trained, small, predictors, others)
+        found = prediction.predict(trained, small, predictors, others)
         labels = labels_at(found.labels, height, width)
         map_file, overlay_file, instances_file = targets(arguments.out, path)
         write_mask(map_file, labels, trained.colors)
@@ -568,7 +568,7 @@ def targets(out: Path, image: Path) -> tuple[Path, Path, Path]:
 
 def compare(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab import draw
-    from seglab.compare import LEAK, compare
+    from seglab.comparison import LEAK, compare
 
     comparison = compare(plans.expanded(arguments.runs))
     if arguments.png:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from seglab.anatomy import Anatomy
-    from seglab.compare import Comparison
+    from seglab.comparison import Comparison
     from seglab.structure import Link
 
 Colors = Sequence[tuple[int, int, int]]

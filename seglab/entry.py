@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seglab.events import Score
     from seglab.losses.weights import Statistics
     from seglab.model import Segmenter
-    from seglab.train import Run
+    from seglab.training import Run
 
 Predict = Callable[..., "np.ndarray"]  # (image uint8 (H, W, 3), zoom = 1.0) -> probabilities float32 (K, H, W)
 

@@ -25,11 +25,10 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from seglab import jobs, runs
-from seglab import train as training
+from seglab import jobs, runs, training
 from seglab.config import RunConfig, picked, settings
 from seglab.entry import Entry, Options, Plan, SeglabError, validated
-from seglab.evaluate import evaluate
+from seglab.evaluation import evaluate
 from seglab.loader import Cached, batches
 from seglab.techniques.semi_supervised import Confidence, PseudoLabels
 

@@ -11,7 +11,7 @@ from seglab.config import RunConfig
 from seglab.data.base import Data, Sample, spread
 from seglab.entry import FAMILIES, SeglabError
 from seglab.loader import Feed, batches, separated
-from seglab.train import folded
+from seglab.training import folded
 
 MOST_IMAGES = 500  # of those that a technique may look at beforehand, to know how rare a class is
 MOST_IN_BATCH = 8  # as many as a run's default

@@ -22,7 +22,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from seglab import train as training
+from seglab import training
 from seglab.config import RunConfig
 from seglab.data.images import write_mask
 from seglab.entry import SeglabError, validated

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from seglab import train as training
+from seglab import training
 from seglab.data.base import VOID
 from seglab.entry import FAMILIES, Outputs, SeglabError, Term
 from seglab.events import Evaluated

@@ -11,7 +11,7 @@ from PIL import Image
 from seglab import cli, plans, runs
 from seglab.architectures import deconvnet, deeplab, smp, unet
 from seglab.architectures._pretrained import LITE0
-from seglab.compare import flat
+from seglab.comparison import flat
 from seglab.entry import FAMILIES, validated
 from tests import test_datasets as written
 from tests.test_readme import README

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt
 
-from seglab import train as training
+from seglab import training
 from seglab.config import RunConfig  # noqa: F401 - registers the entries
 from seglab.data.base import Batch, Sample
 from seglab.data.streets import Streets
@@ -20,7 +20,7 @@ from seglab.losses.pixel import CrossEntropy, Focal
 from seglab.losses.region import Dice, FocalTversky, GeneralisedDice, Jaccard, Lovasz, Tversky, lovasz
 from seglab.losses.structure import MsSsim, ms_ssim
 from seglab.losses.weights import Statistics, class_weights
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 from tests.conftest import tiny
 
 LOSSES = {name: entry() for name, entry in FAMILIES["losses"].entries.items() if name != "sum"}

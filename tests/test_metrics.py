@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix, jaccard_score
 
 from seglab import metrics
 from seglab.entry import SeglabError
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 
 def example(classes=5, void=0.2, seed=0):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from seglab import train as training
+from seglab import training
 from seglab.entry import FAMILIES, Hooks, Optimizer, SeglabError, validated
 from tests.conftest import tiny
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from seglab import cli, draw, predict, runs
+from seglab import cli, draw, prediction, runs
 from seglab.architectures.panoptic import PanopticDeepLab, centre_maps, grouped, peaks, things_among
 from seglab.config import RunConfig
 from seglab.data.base import VOID, Sample
@@ -22,7 +22,7 @@ from seglab.losses.combined import Sum
 from seglab.losses.pixel import CrossEntropy
 from seglab.model import Segmenter, resized
 from seglab.techniques.augmentation import Augmenting, Flip
-from seglab.train import Run, train
+from seglab.training import Run, train
 from seglab.ui import predict as tab
 from tests.conftest import tiny
 
@@ -396,7 +396,7 @@ def known(monkeypatch):
 def test_other_probabilities_have_their_things_grouped_anew(trained, monkeypatch):
     monkeypatch.setattr(PanopticDeepLab, "instances", lambda self, outputs, labels: (labels == 3).astype(np.int32))
     image = np.zeros((50, 70, 3), np.uint8)
-    found = predict.predict(trained, image)
+    found = prediction.predict(trained, image)
     assert np.array_equal(found.instances, found.labels == 3)
     other = np.zeros_like(found.probabilities)
     other[3, :, :9] = other[2, :, 9:] = 1
@@ -407,7 +407,7 @@ def test_other_probabilities_have_their_things_grouped_anew(trained, monkeypatch
 def test_a_model_that_tells_nothing_apart_has_no_instances():
     directory = runs.create(tiny(epochs=1), "plain")
     list(runs.work(directory))
-    found = predict.predict(runs.load(directory), np.zeros((50, 70, 3), np.uint8))
+    found = prediction.predict(runs.load(directory), np.zeros((50, 70, 3), np.uint8))
     assert found.instances is None and found.refined(found.probabilities).instances is None
 
 
@@ -461,7 +461,7 @@ def test_the_predict_tab_outlines_things_and_counts_them(trained, known):
     with Image.open(before if isinstance(before, str) else before["path"]) as picture:
         times = tab.LONGEST // 64  # the scene has 64 x 48 pixels
         assert picture.size == (64 * times, 48 * times) and times > 1
-    found = predict.predict(trained, np.full((48, 64, 3), 90, np.uint8))
+    found = prediction.predict(trained, np.full((48, 64, 3), 90, np.uint8))
     white = (tab.overlay(np.full((48, 64, 3), 90, np.uint8), found, trained.colors) == 255).all(-1)
     middle, top = 32 * times, times  # the border between the two things; the first row belongs to none
     assert white[top:, middle - 1 : middle + 1].all() and not white[:top].any()

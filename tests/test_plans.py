@@ -12,11 +12,11 @@ import sys
 import pytest
 
 from seglab import jobs, plans, runs
-from seglab.compare import compare
+from seglab.comparison import compare
 from seglab.config import RunConfig
 from seglab.entry import Plan, SeglabError, validated
 from seglab.metrics import DEFINITION
-from seglab.train import folded
+from seglab.training import folded
 from tests.conftest import tiny
 from tests.test_cli import SMALL, seglab
 from tests.test_jobs import state, wait_until, worker  # noqa: F401 - a fixture
@@ -633,7 +633,7 @@ def test_a_page_can_name_no_path_in_a_plan_either(page, over):
 
 
 def test_a_plan_can_be_made_of_uploaded_pictures(page, tmp_path):
-    from seglab import uploads
+    from seglab.ui import uploads
     from tests.test_uploads import GOOD, packed
 
     form, does = page

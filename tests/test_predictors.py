@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from seglab import crf, runs
-from seglab import predict as prediction
+from seglab import crf, prediction, runs
 from seglab.entry import FAMILIES, Predictor, SeglabError, validated
 from seglab.model import Segmenter
 from seglab.predictors import Crf, Flips, Scales, Windows, bell

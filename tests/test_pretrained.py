@@ -12,8 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from seglab import download, runs
-from seglab import train as training
+from seglab import download, runs, training
 from seglab.architectures import _pretrained as pretrained
 from seglab.architectures._blocks import convolutions
 from seglab.config import RunConfig

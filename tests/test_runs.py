@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from seglab import metrics, predict, runs
+from seglab import metrics, prediction, runs
 from seglab.data.images import read_mask
 from seglab.entry import SeglabError
 from seglab.events import Evaluated, Finished, Started
@@ -69,7 +69,7 @@ def test_a_loaded_run_predicts_as_it_was_scored():
     directory, _ = finished()
     trained = runs.load(directory)
     data = trained.config.data.open()
-    matrices = sum(predict.confusions(trained, data.val, [[]]))[0]
+    matrices = sum(prediction.confusions(trained, data.val, [[]]))[0]
     assert np.abs(matrices - np.load(directory / "evaluation.npz")["val"].sum(0)).sum() <= 8
 
 

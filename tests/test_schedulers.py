@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from seglab import train as training
+from seglab import training
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, Scheduler, SeglabError, validated
 from seglab.events import Evaluated, Score, Stepped

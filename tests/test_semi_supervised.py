@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from seglab import runs
-from seglab import train as training
+from seglab import runs, training
 from seglab.data.base import UNLABELLED, VOID, Sample
 from seglab.data.streets import Streets
 from seglab.entry import Outputs, SeglabError

@@ -17,7 +17,7 @@ from seglab.architectures import smp as family
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, SeglabError, validated
 from seglab.model import Segmenter, resized
-from seglab.train import Run
+from seglab.training import Run
 from tests.conftest import tiny
 
 ENTRIES = FAMILIES["architectures"].entries

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance, ImageFilter
 
-from seglab import train as training
+from seglab import training
 from seglab.config import RunConfig
 from seglab.data.base import VOID, Sample, label_counts
 from seglab.entry import FAMILIES, SeglabError, validated

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from seglab import predict, runs
+from seglab import prediction, runs
 from seglab.architectures import _pretrained
 from seglab.architectures import unet as unet_module
 from seglab.architectures.nested import gated, presence_loss, present_classes
@@ -19,8 +19,8 @@ from seglab.entry import Architecture, Loss, Outputs, SeglabError, validated
 from seglab.losses.pixel import CrossEntropy
 from seglab.model import Segmenter
 from seglab.predictors import Depth
-from seglab.train import Run
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
+from seglab.training import Run
 from tests.conftest import tiny
 
 
@@ -423,9 +423,9 @@ def test_a_photograph_is_labelled_at_the_depth_asked_for(tmp_path):
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
         expected = model(pixels).extras["depth_2"][0].softmax(0).numpy()
-    found = predict.predict(trained, image, [Depth(depth="2")]).probabilities
+    found = prediction.predict(trained, image, [Depth(depth="2")]).probabilities
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert not np.allclose(predict.predict(trained, image).probabilities, expected, atol=1e-3)
+    assert not np.allclose(prediction.predict(trained, image).probabilities, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(

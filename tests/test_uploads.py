@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from seglab import runs, uploads
+from seglab import runs
 from seglab.data.folder import Folder
 from seglab.data.images import read_colors, read_mask, read_photo
 from seglab.entry import SeglabError
+from seglab.ui import uploads
 from tests.conftest import tiny
 
 

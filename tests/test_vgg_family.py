@@ -17,7 +17,7 @@ from seglab.data.base import Batch
 from seglab.entry import SeglabError
 from seglab.losses.pixel import CrossEntropy
 from seglab.model import Segmenter
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 
 def models():

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from seglab.download import download
 from seglab.entry import SeglabError
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 Pretrained = Annotated[
     Literal["none", "imagenet"], Field(description="what the encoder starts from: random weights, or ImageNet's")

@@ -14,10 +14,10 @@ from seglab.architectures._stages import stages
 from seglab.architectures.smp import AtrousPyramid, Backbone, Dropout, digits, smp_name
 from seglab.data.base import VOID, Batch, Sample, spread
 from seglab.entry import Loss, Outputs, SeglabError, Term
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 if TYPE_CHECKING:
-    from seglab.train import Run
+    from seglab.training import Run
 
 SIDE = 1024  # the longer side, in pixels, of the images that the paper's numbers below are meant for
 SIGMA, LEAST_SIGMA = 8, 1.5  # pixels: how wide a centre is in the heatmap's truth, and at least on small images

@@ -15,7 +15,7 @@ from seglab.architectures._blocks import LoneNorm
 from seglab.architectures._pretrained import LITE0, Pretrained, imagenet_encoder
 from seglab.architectures._stages import stages
 from seglab.entry import Architecture, SeglabError, refusal
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 # encoders by the names that the entries here give them, and smp's names
 ENCODERS = {

@@ -13,7 +13,7 @@ from pydantic import Field
 from seglab.data.archives import Archive, Downloadable
 from seglab.data.base import VOID, Data, Sample
 from seglab.data.pairs import Pair, Root, read_ids, read_rows, splits_of
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 Border = Literal["class", "void", "pet"]
 PET, BACKGROUND, BORDER = 1, 2, 3  # what the trimaps hold

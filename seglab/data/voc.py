@@ -13,7 +13,7 @@ from seglab.data.archives import Archive, Downloadable
 from seglab.data.base import VOID, Data, Sample
 from seglab.data.images import read_mask, refuse_other_size, relative
 from seglab.data.pairs import Pair, Root, read_ids, read_rows, splits_of
-from seglab.vision import torchvision
+from seglab.torchvision_guard import torchvision
 
 CLASSES = {
     "background": (0, 0, 0),

@@ -14,7 +14,7 @@ from seglab.loader import batches
 
 if TYPE_CHECKING:
     from seglab.config import RunConfig
-    from seglab.train import Run
+    from seglab.training import Run
 
 
 class Accumulation(Technique):

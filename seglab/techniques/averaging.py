@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from seglab.entry import Hooks, Technique
 
 if TYPE_CHECKING:
-    from seglab.train import Run
+    from seglab.training import Run
 
 
 class EMA(Technique):

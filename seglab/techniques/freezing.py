@@ -12,7 +12,7 @@ from seglab.data.base import Batch
 from seglab.entry import Hooks, SeglabError, Technique, Term
 
 if TYPE_CHECKING:
-    from seglab.train import Run
+    from seglab.training import Run
 
 
 class Freeze(Technique):

@@ -12,7 +12,7 @@ from seglab.model import MULTIPLE, SMALLEST
 
 if TYPE_CHECKING:
     from seglab.config import RunConfig
-    from seglab.train import Run
+    from seglab.training import Run
 
 
 class ProgressiveSize(Technique):

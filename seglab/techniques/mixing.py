@@ -19,7 +19,7 @@ from seglab.techniques.freezing import first_stages
 if TYPE_CHECKING:
     from seglab.config import RunConfig
     from seglab.loader import Feed
-    from seglab.train import Run
+    from seglab.training import Run
 
 Box = tuple[slice, slice]  # rows and columns
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import gradio as gr
 
-from seglab import plans, uploads
-from seglab.compare import flat
+from seglab import plans
+from seglab.comparison import flat
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, Dataset, Entry, Plan, SeglabError, validated
 from seglab.losses.combined import Part
-from seglab.ui import views
+from seglab.ui import uploads, views
 from seglab.ui.text import label, language
 
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans

@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse
 
-from seglab import uploads
+from seglab.ui import uploads
 
 MEGABYTE = 2**20
 UPLOAD, OTHER = 30 * MEGABYTE, MEGABYTE  # the largest request bodies

@@ -12,12 +12,12 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from seglab import crf, draw, metrics, predict, runs
+from seglab import crf, draw, metrics, prediction, runs
 from seglab.data.base import Data, spread
 from seglab.data.images import labels_at, read_photo, resize_image
 from seglab.entry import Predictor, SeglabError, validated
 from seglab.predictors import Crf
-from seglab.train import folded
+from seglab.training import folded
 from seglab.ui import compare, views
 from seglab.ui.form import Choice, collecting, drawn, fill, of_entry, panel
 from seglab.ui.text import label, language, say
@@ -194,18 +194,18 @@ def model(name: str, stamped: float) -> runs.Trained:
 
 
 @lru_cache(maxsize=2 * PLACES)
-def prediction(
+def predicted(
     voters: tuple[tuple[str, float], ...], source: str, place: int | str, chain: tuple[Predictor, ...]
-) -> tuple[predict.Prediction, float]:
+) -> tuple[prediction.Prediction, float]:
     """What models, each a name and a stamp, predict for a picture together, and the milliseconds it took; a moved CRF
     slider finds it here.
 
     The first of two runs is not timed: it prepares the convolutions for this size.
     """
     (trained, *others), image = [model(*voter) for voter in voters], picture(source, place).image
-    predict.predict(trained, image, chain, others)
+    prediction.predict(trained, image, chain, others)
     began = time.perf_counter()
-    return predict.predict(trained, image, chain, others), (time.perf_counter() - began) * 1e3
+    return prediction.predict(trained, image, chain, others), (time.perf_counter() - began) * 1e3
 
 
 def painted(
@@ -228,7 +228,7 @@ def painted(
         voters = [(name, (found(name) / "weights.safetensors").stat().st_mtime) for name in names]
         for group in [(voter,) for voter in voters] + ([tuple(voters)] if voting and len(voters) > 1 else []):
             shown = picture(source, place)
-            before, milliseconds = prediction(group, source, place, predictors)
+            before, milliseconds = predicted(group, source, place, predictors)
             began = time.perf_counter()
             try:
                 after = before.refined(crf.refine(before.probabilities, shown.image, parameters, deadline=DEADLINE))
@@ -262,7 +262,7 @@ def painted(
     return [legend, *captions, *[""] * left, *sliders, *[gr.ImageSlider(visible=False)] * left, wrong]
 
 
-def overlay(image: np.ndarray, found: predict.Prediction, colors: draw.Colors) -> np.ndarray:
+def overlay(image: np.ndarray, found: prediction.Prediction, colors: draw.Colors) -> np.ndarray:
     """The image under its classes' colours. Where the model tells things apart they are outlined, and a small picture
     is enlarged, so that the lines are finer than its pixels."""
     if found.instances is None:

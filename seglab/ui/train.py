@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from seglab import jobs, plans, runs, uploads
+from seglab import jobs, plans, runs
 from seglab.config import RunConfig
 from seglab.entry import SeglabError, validated
-from seglab.ui import views
+from seglab.ui import uploads, views
 from seglab.ui.form import Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say
 

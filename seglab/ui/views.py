@@ -14,8 +14,8 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from seglab import anatomy, draw, jobs, plans, runs, schedulers, uploads
-from seglab.compare import Comparison, compare
+from seglab import anatomy, draw, jobs, plans, runs, schedulers
+from seglab.comparison import Comparison, compare
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, spread
 from seglab.data.images import read_mask
@@ -26,7 +26,8 @@ from seglab.entry import Architecture, Dataset, Scheduler, SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
-from seglab.train import folded
+from seglab.training import folded
+from seglab.ui import uploads
 from seglab.ui.text import label, say, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event

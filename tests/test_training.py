@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from seglab import metrics, runs
-from seglab import train as training
+from seglab import metrics, runs, training
 from seglab.data.base import VOID
 from seglab.entry import SeglabError
-from seglab.evaluate import evaluate, same_size
+from seglab.evaluation import evaluate, same_size
 from seglab.events import Evaluated, Finished, Sentence, Started, Stepped, from_line, to_line
 from seglab.loader import batches
 from tests.conftest import tiny
@@ -156,7 +155,7 @@ def test_a_batch_of_large_images_is_smaller(monkeypatch):
     run = training.Run(tiny())
     size = run.scored["val"][0].mask.size
     for most, lengths in [(10 * size, [2]), (2 * size, [2]), (2 * size - 1, [1, 1]), (1, [1, 1])]:
-        monkeypatch.setattr("seglab.evaluate.MOST_PIXELS", most)
+        monkeypatch.setattr("seglab.evaluation.MOST_PIXELS", most)
         assert [len(places) for places in same_size(run.scored["val"])] == lengths
 
 

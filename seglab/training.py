@@ -18,7 +18,7 @@ from seglab import __version__
 from seglab.config import RunConfig
 from seglab.data.base import Batch, Data, spread
 from seglab.entry import Hooks, Outputs, SeglabError, Term
-from seglab.evaluate import Evaluation, evaluate
+from seglab.evaluation import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped
 from seglab.loader import Cached, Feed, ahead, batches, random
 from seglab.losses.weights import Statistics, per

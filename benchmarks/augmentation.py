@@ -54,13 +54,13 @@ def main() -> None:
         samples = [Sample(sample.image, sample.mask) for sample in samples]  # as CamVid's, without instances
         for name, entry in FAMILIES["techniques"].entries.items():
             if issubclass(entry, Augmentation):
-                ours = partial(through_hooks, samples, name, entry(p=1).start(None))
+                ours = partial(through_hooks, samples, name, entry(p=1).data_hooks(None))
                 transform = entry(p=1).transform(*samples[0].mask.shape)
                 transform.set_random_seed(0)
                 median, low, high = ratio(ours, partial(bare, samples, transform), blocks=15, calls=2)
                 beside = f"{median:5.2f} times albumentations' time [{low:.2f}, {high:.2f}]"
             elif name == "cutmix":
-                hooks = entry(p=1).start(None)
+                hooks = entry(p=1).data_hooks(None)
                 ours, beside = partial(hooks.on_samples, samples, np.random.default_rng(0)), f"in a batch of {IMAGES}"
             else:
                 continue

@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks._ratio import report
 from seglab.data.base import VOID, Sample
 from seglab.data.streets import Streets
-from seglab.entry import Loss
+from seglab.families import Loss
 from seglab.loader import at_side
 from seglab.losses.distance import BorderWeighted, Boundary
 from seglab.losses.pixel import Focal

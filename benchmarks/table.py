@@ -27,7 +27,9 @@ from seglab.anatomy import anatomy, milliseconds
 from seglab.comparison import Row, compare
 from seglab.config import RunConfig
 from seglab.data.base import label_counts
-from seglab.entry import FAMILIES, Architecture, SeglabError, validated
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
+from seglab.families import Architecture
 from seglab.plans import varied
 from seglab.training import Run
 

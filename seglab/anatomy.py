@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from seglab.entry import Architecture
+from seglab.families import Architecture
 from seglab.model import MULTIPLE, SMALLEST, Segmenter
 from seglab.record import LAYOUT, REDUCED, Operation, Record, across, passed, recorded, tensors
 from seglab.structure import Block, Link, nodes, structure

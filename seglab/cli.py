@@ -18,9 +18,11 @@ import numpy as np
 
 from seglab import jobs, plans, runs
 from seglab.comparison import Comparison, Group
-from seglab.config import RunConfig, assigned, picked, settings
+from seglab.config import RunConfig, chain, configured
 from seglab.data.base import spread
-from seglab.entry import FAMILIES, Entry, Predictor, SeglabError, refusal_of, validated
+from seglab.entry import FAMILIES, Entry, refusal_of, validated
+from seglab.errors import SeglabError
+from seglab.families import Predictor
 
 if TYPE_CHECKING:
     from seglab.data.survey import Survey
@@ -293,7 +295,7 @@ def listed(entry: type[Entry]) -> dict[str, Any]:
     return {"name": entry.name, "summary": entry.summary(), "source": entry.source(), "options": schema}
 
 
-def configured(arguments: argparse.Namespace, options: dict[str, str]) -> RunConfig:
+def described_run(arguments: argparse.Namespace, options: dict[str, str]) -> RunConfig:
     """The configuration that the options of `train` describe."""
     given: dict[str, Any] = {}
     if arguments.config:
@@ -302,15 +304,11 @@ def configured(arguments: argparse.Namespace, options: dict[str, str]) -> RunCon
         except (OSError, ValueError) as error:
             raise SeglabError("{file} cannot be read: {reason}", file=arguments.config, reason=error) from None
     typed = {name: value for name in RunConfig.model_fields if (value := getattr(arguments, name)) is not None}
-    given = given | typed if isinstance(given, dict) else given
-    config = settings(given, options)
-    if isinstance(config.get("techniques"), str):
-        config["techniques"] = picked(config["techniques"], "techniques")
-    return runs.settled(validated(RunConfig, config))
+    return runs.settled(configured(given | typed if isinstance(given, dict) else given, options))
 
 
 def train(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    config = configured(arguments, options)
+    config = described_run(arguments, options)
     device = chosen(arguments.device)
     with waiting("reading the data"):
         config.data.open()  # a missing folder is told before a run is made, and so is a missing run
@@ -329,7 +327,7 @@ def plan(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     given = {option: value for option in kind.model_fields if (value := getattr(arguments, option)) is not None}
     made = validated(kind, given)
     device = chosen(arguments.device)
-    title, steps = plans.laid_out(made, [configured(arguments, options)], arguments.name)
+    title, steps = plans.laid_out(made, [described_run(arguments, options)], arguments.name)
     with waiting("reading the data"):
         steps = plans.settled(steps)
     with waiting("timing a few steps of each kind of run"):
@@ -444,13 +442,11 @@ def chosen(device: str) -> str:
 
 def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Predictor]:
     """The predictors asked for, with their options; --crf adds the CRF at the end."""
-    entries = picked(arguments.predictors, "predictors")
-    if arguments.crf and not any(entry["name"] == "crf" for entry in entries):
-        entries += picked("crf", "predictors")
     refuse_others(options, "--predictors.NAME.OPTION", "predictors")
-    for place, value in options.items():
-        assigned(entries, place.split(".")[1:], value, place)
-    return [validated(Predictor, entry) for entry in entries]
+    names = arguments.predictors
+    if arguments.crf and "crf" not in [name.strip() for name in names.split(",")]:
+        names = f"{names},crf"
+    return chain(names, options, "predictors")
 
 
 def bar(things: Any, total: int, unit: str) -> Iterator[Any]:
@@ -629,14 +625,13 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     refuse_others(options, "--data.OPTION, --loss.OPTION, --techniques.NAME.OPTION", "data", "loss", "techniques")
     if not arguments.border and (arguments.loss or any(place.startswith("loss.") for place in options)):
         raise SeglabError("--loss needs --border FILE, on which the borders it stresses are drawn")
-    techniques = picked(arguments.techniques or "", "techniques")
-    given = {"data": arguments.data, "techniques": techniques, "image_size": arguments.image_size}
+    given = {"data": arguments.data, "techniques": arguments.techniques or "", "image_size": arguments.image_size}
     if arguments.border:
         given["loss"] = arguments.loss or "border_weighted"
-    config = validated(RunConfig, settings(given, options))
+    config = configured(given, options)
     if config.techniques and not arguments.sheet:
         raise SeglabError("--techniques needs --sheet FILE, on which they are drawn")
-    if arguments.border and not config.loss.stressed:
+    if arguments.border and not config.loss.weight_map:
         raise SeglabError("--border: the loss {loss} stresses no borders; border_weighted does", loss=arguments.loss)
     dataset = config.data
     if arguments.download:
@@ -681,7 +676,8 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     if arguments.border:
         small, loss = [at_side(sample, config.image_size) for sample in shown], config.loss  # as training sees them
         pairs = [
-            (sample.image, draw.glowing(sample.image, loss.targets(sample)[loss.stressed][..., 0])) for sample in small
+            (sample.image, draw.glowing(sample.image, loss.targets(sample)[loss.weight_map][..., 0]))
+            for sample in small
         ]
         Image.fromarray(draw.contact_sheet(pairs)).save(arguments.border)
     return 0
@@ -710,7 +706,7 @@ def describe(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab.anatomy import anatomy, milliseconds
 
     refuse_others(options, "--model.OPTION", "model")
-    config = validated(RunConfig, settings({"model": arguments.model, "image_size": arguments.image_size}, options))
+    config = configured({"model": arguments.model, "image_size": arguments.image_size}, options)
     model, side = config.model, config.image_size
     found = anatomy(model, side=side)
     known = {

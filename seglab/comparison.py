@@ -13,7 +13,7 @@ from typing import Any
 
 from seglab import runs
 from seglab.config import RunConfig
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Started, Stepped
 from seglab.metrics import DEFINITION
 

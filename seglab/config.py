@@ -1,142 +1,191 @@
-"""The complete description of a run; importing this registers every family's entries."""
+"""Text to a configuration: all that a person may write for a run's fields; importing this registers every entry but the
+plans, which are made of runs.
+
+    --loss "cross_entropy + 0.5*dice"       a weighted sum of losses
+    --techniques flip,color                 several entries
+    --loss.dice.smooth 1                    an option of an entry, by the entry's name where there may be several
+    model.width=8,16                        an option and its values, in a plan
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Any
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from seglab import architectures, data, losses, optimizers, predictors, schedulers, techniques
+from seglab.entry import FAMILIES, Entry, discover, refusal_of, shown, validated
+from seglab.errors import SeglabError
+from seglab.families import Default, Fold, RunConfig, Technique
 
-from seglab import architectures, losses, optimizers, predictors, schedulers, techniques
-from seglab.data import camvid, coco, folder, kitti, pets, streets, voc
-from seglab.entry import (
-    FAMILIES,
-    Architecture,
-    Dataset,
-    Entry,
-    Loss,
-    Optimizer,
-    Options,
-    Scheduler,
-    SeglabError,
-    Technique,
-    refusal_of,
-    shown,
-    validated,
-)
+__all__ = ["Fold", "RunConfig", "optimizers", "predictors", "schedulers"]
 
-__all__ = ["Fold", "RunConfig", "architectures", "camvid", "coco", "folder", "kitti", "losses", "pets", "predictors"]
-__all__ += ["streets", "techniques", "voc"]
+for package in (architectures, data, losses, techniques):
+    discover(package)
 
 
-class Fold(Options):
-    """One of several equal parts of the training images, held out and validated on instead of the usual."""
+def configured(given: Mapping[str, Any], options: Mapping[str, str] | None = None) -> RunConfig:
+    """The configuration of what was given for a run's fields, with the dotted options set inside.
 
-    index: Annotated[int, Field(ge=0, description="which part is held out, counted from 0")] = 0
-    of: Annotated[int, Field(ge=2, le=20, description="how many parts there are")] = 5
-
-
-class RunConfig(Options):
-    """Everything that decides what a run learns; two runs are the same setting when only their seeds differ."""
-
-    data: Annotated[Dataset, Field(description="where images and masks come from")] = streets.Streets()
-    model: Annotated[Architecture, Field(description="the network")] = architectures.unet.UNet()
-    loss: Annotated[Loss, Field(description="what training makes small")] = Loss.parse("cross_entropy + dice")
-    scheduler: Annotated[Scheduler, Field(description="how the learning rate changes")] = schedulers.Constant()
-    optimizer: Annotated[Optimizer, Field(description="how gradients change the weights")] = optimizers.AdamW()
-    techniques: Annotated[tuple[Technique, ...], Field(max_length=20, description="what else is done in training")] = ()
-    image_size: Annotated[
-        int, Field(ge=32, le=1024, description="longer side of the images in training, in pixels")
-    ] = 128
-    batch_size: Annotated[int, Field(ge=1, le=128, description="images for each step of the optimizer")] = 8
-    epochs: Annotated[int, Field(ge=1, le=1000, description="how often every training image is seen")] = 5
-    budget_seconds: Annotated[
-        float | None, Field(gt=0, le=604_800, description="training ends after this many seconds, if given")
-    ] = None
-    seed: Annotated[int, Field(ge=0, lt=2**31, description="decides every random choice of the run")] = 0
-    init_from: Annotated[Path | None, Field(description="folder of a run whose weights this one starts from")] = None
-    fold: Annotated[Fold | None, Field(description="cross-validation: the part of the training images held out")] = None
-
-    @property
-    def needs(self) -> tuple[Path, ...]:
-        """The folders of the runs that have to be finished before this one can begin."""
-        begin = (self.init_from,) if self.init_from else ()
-        return begin + tuple(run for technique in self.techniques for run in technique.needs)
-
-    def needing(self, other: Callable[[Path], Path | None]) -> RunConfig:
-        """The configuration with another run in the place of each that it needs, or with none."""
-        techniques = tuple(
-            each.model_copy(update={"teacher": other(each.teacher)}) if each.needs else each for each in self.techniques
-        )
-        return self.model_copy(update={"init_from": self.init_from and other(self.init_from), "techniques": techniques})
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> RunConfig:
-        names = [technique.name for technique in self.techniques]
-        for technique in self.techniques:
-            if names.count(technique.name) > 1:
-                raise PydanticCustomError("twice", "", {"name": technique.name})
-            if reason := technique.refuses(self):
-                raise PydanticCustomError("refused", "", {"name": technique.name, "reason": reason})
-        if self.fold and self.fold.index >= self.fold.of:
-            raise PydanticCustomError("fold", "", {"index": self.fold.index, "most": self.fold.of - 1})
-        if self.scheduler.warmup >= self.epochs:
-            raise PydanticCustomError("warmup", "", {"warmup": f"{self.scheduler.warmup:g}", "epochs": self.epochs})
-        return self
-
-
-# --- options as text, from the command line or a plan
-
-
-def settings(given: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
-    """What was given for a run's fields, with the dotted options set inside."""
-    if not isinstance(given, dict):
+    Losses and techniques may be text. Raises SeglabError for what is unknown or not allowed.
+    """
+    if not isinstance(given, Mapping):
         raise SeglabError("the configuration is {given}; it must be an object with options", given=shown(given))
-    config: dict[str, Any] = dict(given)
-    for place, value in options.items():
-        field, *path = place.split(".")
+    fields = {field: read(field, value) for field, value in given.items()}
+    for option, value in (options or {}).items():
+        field, *path = option.split(".")
         if field not in RunConfig.model_fields:
-            raise refusal_of("option", field, RunConfig.model_fields, thing=place, owner="seglab")
-        kind = RunConfig.model_fields[field].annotation
+            raise refusal_of("option", field, RunConfig.model_fields, thing=option, owner="seglab")
         if field == "techniques":
-            config[field] = assigned(picked(config.get(field) or "", "techniques"), path, value, place)
-        elif isinstance(kind, type) and issubclass(kind, Entry):
-            default = RunConfig.model_fields[field].default
-            entry = validated(kind, config[field]).model_dump() if config.get(field) else default.model_dump()
-            parts = [part["loss"] for part in entry.get("parts", ())]
-            if len(path) > 1:  # with the entry's name before the option
-                assigned(parts or [entry], path, value, place)
-            else:
-                assigned([entry], [entry["name"], *path], value, place)
-            config[field] = entry
+            fields[field] = [as_data(entry) for entry in fields.get(field) or ()]
+            assign(Technique, fields[field], path, value, option)
+        elif family := family_of(field):
+            fields[field] = as_data(fields.get(field) or RunConfig.model_fields[field].default_factory.data)
+            assign_to_field(family, fields[field], path, value, option)
+        elif field == "fold" and isinstance(fields.get(field) or {}, Mapping):
+            fields[field] = {**(fields.get(field) or {}), path[-1]: value}
         else:
-            inner = config.get(field) or {}
-            if field != "fold" or not isinstance(inner, dict):
-                raise SeglabError(
-                    "--{place} is not an option: {field} has no options of its own", place=place, field=field
-                )
-            config[field] = {**inner, path[-1]: value}
-    return config
+            raise SeglabError(
+                "--{place} is not an option: {field} has no options of its own", place=option, field=field
+            )
+    return validated(RunConfig, fields)
 
 
-def picked(names: Any, family: str) -> list[dict[str, Any]]:
-    """`flip,color` as a list of entries to be filled with options; checked, so that a near miss is named."""
-    base = FAMILIES[family]
-    names = [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
-    return [validated(base, name).model_dump() for name in names]
+def read(field: str, value: Any) -> Any:
+    """What was given for a field, as data where it is text that stands for several entries."""
+    if field == "loss":
+        return loss(value)
+    return several(value, "techniques") if field == "techniques" else value
 
 
-def assigned(entries: list[dict[str, Any]], path: Sequence[str], value: str, place: str) -> list[dict[str, Any]]:
+def loss(value: Any) -> Any:
+    """`cross_entropy + 0.5*dice` as the data of a weighted sum; anything else as it is."""
+    if not isinstance(value, str) or {"+", "*"}.isdisjoint(value):
+        return value
+    parts = [part.rpartition("*") for part in re.split(r"(?<!\d[eE])\+", value)]  # not 1e+2
+    return {
+        "name": "sum",
+        "parts": [{"weight": weight if star else 1, "loss": name.strip()} for weight, star, name in parts],
+    }
+
+
+def several(names: Any, family: str) -> Any:
+    """`flip,color` as a list of names, so that a near miss is told; anything else as it is."""
+    if not isinstance(names, str):
+        return names
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    known = FAMILIES[family].entries
+    for name in found:
+        if name not in known:
+            raise refusal_of("entry", name, known, thing=family, family=family)
+    return found
+
+
+def family_of(field: str) -> type[Entry] | None:
+    """The family of the one entry that a field of a run holds; None for a field of another kind."""
+    factory = RunConfig.model_fields[field].default_factory
+    return factory.family if isinstance(factory, Default) else None
+
+
+def as_data(entry: Any) -> dict[str, Any]:
+    """An entry, its data or its name as data of its own, to set options in."""
+    if isinstance(entry, Entry):
+        return entry.model_dump()
+    if not isinstance(entry, Mapping):
+        return {"name": entry}
+    parts = entry.get("parts")
+    inner = {"parts": [dict(part) | {"loss": as_data(part.get("loss"))} for part in parts]} if parts else {}
+    return dict(entry) | inner
+
+
+def assign_to_field(family: type[Entry], entry: dict[str, Any], path: Sequence[str], value: str, option: str) -> None:
+    """Sets `width`, or `dice.smooth` with the entry's name before the option, in the entry or in a part of a sum."""
+    parts = [part["loss"] for part in entry.get("parts", ())]
+    if len(path) > 1:
+        assign(family, parts or [entry], path, value, option)
+    else:
+        assign(family, [entry], [entry["name"], *path], value, option)
+
+
+def assign(
+    family: type[Entry], entries: Sequence[dict[str, Any]], path: Sequence[str], value: str, option: str
+) -> None:
     """Sets `color.p` in the entry named color; text with commas becomes a list where the option is one."""
-    name, *option = path
+    name, *rest = path
     entry = next((entry for entry in entries if entry["name"] == name), None)
-    if entry is None or len(option) != 1:
+    if entry is None or len(rest) != 1:
         raise SeglabError(
             "{place} is not an option here; entries that can take one: {names}",
-            place=f"--{place}",
-            names=", ".join(entry["name"] for entry in entries) or "-",
+            place=f"--{option}",
+            names=", ".join(str(entry["name"]) for entry in entries) or "-",
         )
-    entry[option[0]] = value.split(",") if isinstance(entry.get(option[0]), list | tuple) else value
-    return entries
+    fields = family.entries[name].model_fields if name in family.entries else {}
+    kinds = kinds_of(fields[rest[0]].annotation) if rest[0] in fields else []
+    listed = kinds and (all(kind is tuple for kind in kinds) or (tuple in kinds and "," in value))
+    entry[rest[0]] = value.split(",") if listed else value
+
+
+def kinds_of(annotation: Any) -> list[Any]:
+    """What a value may be, each without what it is made of: [Literal, tuple] for Literal["none"] | tuple[int, ...]."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return kinds_of(get_args(annotation)[0])
+    if origin in (None, tuple) or not any(map(get_origin, get_args(annotation))):
+        return [origin or annotation]
+    return [kind for each in get_args(annotation) for kind in kinds_of(each)]
+
+
+def chain(names: str, options: Mapping[str, str], family: str) -> list[Any]:
+    """`flips,crf` as entries of a family, with their dotted options (`predictors.crf.w1`) set."""
+    base = FAMILIES[family]
+    entries = [as_data(name) for name in several(names, family)]
+    for option, value in options.items():
+        assign(base, entries, option.split(".")[1:], value, option)
+    return [validated(base, entry) for entry in entries]
+
+
+# --- options and their values, as plans name them
+
+
+def assignment(thing: str, example: str, given: str) -> tuple[str, str]:
+    """`model.width=8` as the option and its value."""
+    option, equals, value = given.strip().removeprefix("--").partition("=")
+    if not option or not equals:
+        raise SeglabError(
+            "{thing}: {given} is no option with its value, such as {example}",
+            thing=thing,
+            given=repr(given),
+            example=example,
+        )
+    return option.strip(), value.strip()
+
+
+def alternatives(thing: str, example: str, given: str) -> list[tuple[str, str]]:
+    """`model.width=8,16` as the option with each of its values; values that hold commas have semicolons between."""
+    option, values = assignment(thing, example, given)
+    return [(option, value.strip()) for value in values.split(";" if ";" in values else ",")]
+
+
+def varied(config: RunConfig, values: Mapping[str, str]) -> RunConfig:
+    """The configuration with options set as on the command line: {"loss": "dice", "model.width": "8"}."""
+    whole = {field: exchanged(config, field, value) for field, value in values.items() if "." not in field}
+    return configured(dict(config) | whole, {option: value for option, value in values.items() if "." in option})
+
+
+def exchanged(config: RunConfig, field: str, value: str) -> Any:
+    """What `value` says a field is to be; entries keep options that were set, where the new one has them too."""
+    old = getattr(config, field, None)
+    if field == "techniques":
+        known = {technique.name: technique for technique in config.techniques}
+        return [known.get(name, name) for name in several(value.replace("+", ","), field)]
+    if not isinstance(old, Entry):
+        return value
+    new = as_data(loss(value) if field == "loss" else value)
+    kind = type(old).entries.get(new["name"])
+    kept = {name: given for name, given in old if kind and name in kind.model_fields and name not in unset(old)}
+    return kept | new
+
+
+def unset(entry: Entry) -> set[str]:
+    """The entry's options that are at their defaults."""
+    return {name for name, option in type(entry).model_fields.items() if getattr(entry, name) == option.default}

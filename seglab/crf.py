@@ -18,14 +18,12 @@ from contextlib import suppress
 from numbers import Real
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from seglab.entry import SeglabError, shown
-
-if TYPE_CHECKING:
-    from seglab.predictors import Crf
+from seglab.entry import shown
+from seglab.errors import SeglabError
 
 MISSING = "dense CRF needs pydensecrf2 (pip install pydensecrf2, needs a C++ compiler)"
 TOO_LONG = "the dense CRF was stopped after {seconds} s; try fewer iterations or a smaller image"
@@ -47,6 +45,17 @@ TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie by rounding; it
 CLIP = 1e-5  # log(0) would make the marginals NaN
 
 
+class Kernels(Protocol):
+    """The weights and widths of the two kernels, and the steps of the mean field; `predictors.Crf` has these."""
+
+    w1: float
+    theta_alpha: float
+    theta_beta: float
+    w2: float
+    theta_gamma: float
+    iterations: int
+
+
 def missing() -> str | None:
     """Why the dense CRF can't run here, or None if it can."""
     try:
@@ -56,7 +65,7 @@ def missing() -> str | None:
     return None
 
 
-def refine(probabilities: np.ndarray, image: np.ndarray, parameters: Crf, deadline: float = 20.0) -> np.ndarray:
+def refine(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels, deadline: float = 20.0) -> np.ndarray:
     """The dense CRF's marginals, float32 (K, H, W), for probabilities (K, H, W) of an image uint8 (H, W, 3).
 
     Runs in a child process that is killed after `deadline` seconds, the wait for it to start included; a call waits
@@ -75,7 +84,7 @@ def refine(probabilities: np.ndarray, image: np.ndarray, parameters: Crf, deadli
     raise SeglabError(template, **values)
 
 
-def refine_here(probabilities: np.ndarray, image: np.ndarray, parameters: Crf) -> np.ndarray:
+def refine_here(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels) -> np.ndarray:
     """What `refine` gives, computed in this process: nothing bounds its time, and it holds the GIL."""
     checked = _checked(probabilities, image, parameters)
     if len(checked[0]) == 1:

@@ -1,46 +1,19 @@
-"""What a person can pick: typed entries in families, found by name, and the error a person can cause."""
+"""What a person can pick: typed entries in families, found by name, and refusals in words."""
 
 from __future__ import annotations
 
 import difflib
+import importlib
+import pkgutil
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_serializer, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
-    import torch
-    from torch import Tensor, nn
-
-    from seglab.config import RunConfig
-    from seglab.data.base import Batch, Data, Sample
-    from seglab.events import Score
-    from seglab.losses.weights import Statistics
-    from seglab.model import Segmenter
-    from seglab.training import Run
-
-Predict = Callable[..., "np.ndarray"]  # (image uint8 (H, W, 3), zoom = 1.0) -> probabilities float32 (K, H, W)
-
-
-class SeglabError(Exception):
-    """A mistake a person can mend. `template` is the sentence without its `values`, so that it can be translated; one
-    that stands for several has them in `each`."""
-
-    each: Sequence[SeglabError] = ()
-
-    def __init__(self, template: str, **values: Any):
-        super().__init__(template.format(**values))
-        self.template, self.values = template, values
-
-    def __reduce__(self) -> Any:
-        return partial(type(self), self.template, **self.values), (), {"each": self.each}
+from seglab.errors import SeglabError
 
 
 class Options(BaseModel):
@@ -151,6 +124,16 @@ class Entry(Options):
 FAMILIES: dict[str, type[Entry]] = {}
 
 
+def discover(package: ModuleType) -> None:
+    """Imports every file of a package, so that the entries in them are registered: a new file is enough.
+
+    Files whose names begin with _ hold no entries, and may import what takes seconds.
+    """
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"{package.__name__}.{module.name}")
+
+
 def refusal(what: str, given: Any, known: Any, **context: str) -> PydanticCustomError:
     """The error for a word that is not among the known ones; names the closest where one is close."""
     near = difflib.get_close_matches(given, list(known), n=1) if isinstance(given, str) else []
@@ -220,320 +203,3 @@ def validated(kind: type[Options], value: Any) -> Any:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         raise explain(error, getattr(kind, "name", getattr(kind, "family", kind.__name__))) from None
-
-
-# --- what the families pass to each other ---------------------------------------------------------------------------
-
-
-@dataclass
-class Outputs:
-    """What a network gives for a batch: logits (B, K, H, W), and what else it computed, by name."""
-
-    logits: Tensor
-    extras: dict[str, Tensor] = field(default_factory=dict)
-
-
-@dataclass
-class Term:
-    """One term of the objective: its raw value (a scalar with a graph) and the weight it enters the total with."""
-
-    value: Tensor
-    weight: float = 1.0
-
-
-class Hooks:
-    """What a technique may change while a run trains; every hook does nothing until a technique overrides it.
-
-    One that `mixes_images` lets the images of a batch meet in its objective, so that parts are not as the whole.
-    """
-
-    mixes_images: ClassVar[bool] = False
-
-    def on_order(self, epoch: int, order: list[int], rng: np.random.Generator) -> list[int]:
-        """Changes which training samples an epoch shows, and when; gives as many as it gets, some perhaps repeated."""
-        return order
-
-    def side(self, epoch: int, side: int) -> int:
-        """The longer side of an epoch's training images, in pixels, where it is `side` without this technique."""
-        return side
-
-    def strength(self, epoch: int) -> float:
-        """The share of samples and of batches, between 0 and 1, that the techniques get to change in an epoch."""
-        return 1.0
-
-    def on_sample(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Changes one training sample, but not its arrays, which are kept for other epochs.
-
-        `rng` depends on seed, epoch, sample and technique alone.
-        """
-        return sample
-
-    def on_samples(self, samples: list[Sample], rng: np.random.Generator) -> list[Sample]:
-        """Changes the training samples of one batch together, after each alone; not their arrays either."""
-        return samples
-
-    def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
-        """Changes one training batch, made of its samples and of what the objective needs of them."""
-        return batch
-
-    def parts(self, batch: Batch) -> list[Batch]:
-        """The batch in the parts that go through the network one after another, before one step of the optimizer."""
-        return [batch]
-
-    def objective(self, batch: Batch, inner: Callable[[Batch], dict[str, Term]]) -> dict[str, Term]:
-        """Wraps the loss of one step; `inner` computes the terms without this technique."""
-        return inner(batch)
-
-    def norms(self, batch: Batch, inner: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The `Loss.norms` of the objective's terms; `inner` are those without this technique."""
-        return inner
-
-    def networks(self) -> list[Segmenter]:
-        """Networks that learn beside the run's own, made when a run begins."""
-        return []
-
-    def notes(self) -> list[SeglabError]:
-        """What a person should know of the technique at work in this run."""
-        return []
-
-    def on_grads(self) -> None:
-        """Sees the gradients, before the optimizer does."""
-
-    def on_step(self) -> None:
-        """Follows each step of the optimizer."""
-
-    def on_epoch(self, epoch: int) -> None:
-        """Precedes each epoch, counted from 0, and the first step after a resume."""
-
-    def on_eval(self, model: nn.Module) -> nn.Module:
-        """Gives the model to evaluate, save and predict with."""
-        return model
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
-
-
-# --- the families ---------------------------------------------------------------------------------------------------
-
-
-class Architecture(Entry, family="architectures"):
-    """A network that maps images to class logits.
-
-    `paper` gives the published setting, `parameters` its size with 21 classes, `year` when it was published; `mean` and
-    `std` are what the colours of its images, in [0, 1], are normalised with.
-    """
-
-    paper: ClassVar[dict[str, Any]]
-    parameters: ClassVar[int]
-    year: ClassVar[int]
-    mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)  # ImageNet's, as pretrained encoders expect
-    std: ClassVar[tuple[float, float, float]] = (0.229, 0.224, 0.225)
-
-    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        """The network, its weights random: (B, in_channels, H, W) with H and W multiples of 32 -> logits (B,
-        num_classes, h, w) or Outputs.
-
-        Its `stages()` lists the encoder's stages from shallow to deep.
-        """
-        raise NotImplementedError
-
-    def suited(self, side: int) -> Architecture:
-        """The same with options that were left open set for images whose longer side has so many pixels."""
-        return self
-
-    def notes(self) -> list[SeglabError]:
-        """What a person should see of the suited network, such as its atrous rates and why they are what they are."""
-        return []
-
-    def pretrain(self, net: nn.Module) -> None:
-        """Gives the network the pretrained weights that the options ask for; raises SeglabError if it cannot."""
-
-    def start(self, run: Run) -> None:
-        """Lets a new run's network know its data; raises SeglabError for data that it cannot learn from."""
-
-    def targets(self, sample: Sample) -> dict[str, np.ndarray]:
-        """What else the objective needs of a sample, by name: float32 (H, W, C), zeros where a batch is padded."""
-        return {}
-
-    def terms(self, outputs: Outputs, batch: Batch, loss: Loss, progress: float) -> dict[str, Term]:
-        """The objective's terms by name; a network with side outputs weighs them here."""
-        return loss.terms(outputs, batch, progress)
-
-    def norms(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
-        """The `Loss.norms` of the objective's terms."""
-        return loss.norms(batch)
-
-    def instances(self, outputs: Outputs, labels: np.ndarray) -> np.ndarray | None:
-        """int32 (H, W): the things in an image, numbered from 1; None from a network that finds none.
-
-        outputs are of a batch of this one image, at its size; labels uint8 (H, W) are what was predicted for it.
-        """
-        return None
-
-
-class Loss(Entry, family="losses"):
-    """What training makes small; `cross_entropy + 0.5*dice` stands for a weighted sum."""
-
-    @property
-    def stressed(self) -> str | None:
-        """The name of that target, from 0 to 1, by which the loss stresses pixels for where they lie; None: none."""
-        return None
-
-    @classmethod
-    def parse(cls, value: Any) -> Entry:
-        if isinstance(value, str) and not {"+", "*"}.isdisjoint(value):
-            factors = [part.rpartition("*") for part in re.split(r"(?<!\d[eE])\+", value)]  # not 1e+2
-            parts = [{"weight": weight if star else 1, "loss": name.strip()} for weight, star, name in factors]
-            value = {"name": "sum", "parts": parts}
-        return super().parse(value)
-
-    def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
-        """The scalar loss of logits (B, K, H, W) against masks (B, H, W) of class ids, 255 = void.
-
-        Void pixels enter no sum; with no other pixel the value is zero and still has a graph.
-        """
-        raise NotImplementedError
-
-    def terms(self, outputs: Outputs, batch: Batch, progress: float) -> dict[str, Term]:
-        """The loss as named terms; `progress` runs from 0 to 1 over the run."""
-        return {self.name: Term(self(outputs.logits, batch.masks))}
-
-    def norms(self, batch: Batch) -> dict[str, Tensor]:
-        """What terms that add up over images are divided by: value times norm of a batch is the sum over its images.
-
-        Other terms are left out.
-        """
-        return {}
-
-    def targets(self, sample: Sample) -> dict[str, np.ndarray]:
-        """What the loss needs of a sample besides its mask, by name: float32 (H, W, C).
-
-        Where a batch is padded they are zero, and so are the last channels of samples that have fewer than others.
-        """
-        return {}
-
-    def resolved(self, statistics: Statistics) -> Loss:
-        """The loss with numbers in place of what it takes from the training set; raises SeglabError if they misfit."""
-        return self
-
-    def notes(self, classes: Sequence[str]) -> list[SeglabError]:
-        """What a person should see of the resolved loss, such as the weight of each class."""
-        return []
-
-
-class Scheduler(Entry, family="schedulers"):
-    """How the learning rate changes over a run.
-
-    With a warm-up, the rate first rises evenly, step by step; the schedule begins when that ends, as if the run began
-    there, and has the steps that are left.
-    """
-
-    every: ClassVar[Literal["step", "epoch", "evaluation"]]  # when the rate may change, after the warm-up
-    warmup: Annotated[
-        float, Field(ge=0, le=1000, description="epochs in which the rate first rises, before the schedule; 0: none")
-    ] = 0.0
-    warmup_start: Annotated[float, Field(ge=0, le=1, description="share of the rate that the warm-up starts from")] = (
-        0.1
-    )
-
-    def build(
-        self, optimizer: torch.optim.Optimizer, total: int, steps_per_epoch: int
-    ) -> torch.optim.lr_scheduler.LRScheduler:
-        """The torch scheduler, without the warm-up; `total` steps of the optimizer are its time."""
-        raise NotImplementedError
-
-    def watched(self, score: Score) -> float:
-        """The number that decides after an evaluation, where that is when the rate may change."""
-        raise NotImplementedError
-
-
-LearningRate = Annotated[float, Field(gt=0, le=10, description="learning rate, which the scheduler changes")]
-WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly weights are pulled to zero")]
-
-
-class Optimizer(Entry, family="optimizers"):
-    """How gradients change the weights."""
-
-    lr: LearningRate
-    encoder_lr: Annotated[
-        float | None,
-        Field(gt=0, le=10, description="learning rate of the encoder; pretrained weights want it lower; empty: lr"),
-    ] = None
-    weight_decay: WeightDecay
-    decay_norms: Annotated[bool, Field(description="whether weight decay pulls on norm layers and biases too")] = True
-    clip: Annotated[
-        float, Field(ge=0, le=1000, description="largest norm of all gradients together; longer ones are cut; 0: any")
-    ] = 0.0
-    precision: Annotated[
-        Literal["auto", "full", "mixed"],
-        Field(description="full: 32 bits; mixed: 16 bits where that does no harm; auto: mixed on a GPU"),
-    ] = "auto"
-
-    def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
-        """The torch optimizer of one network or several; its first parameter group has the rate `lr`."""
-        raise NotImplementedError
-
-
-class Technique(Entry, family="techniques"):
-    """Something that changes data or training over time, through a few hooks.
-
-    One that `changes_images` looks at no more than a Feed when it starts, so that it can be previewed.
-    """
-
-    changes_images: ClassVar[bool] = False
-    comes_last: ClassVar[bool] = False  # whether its hooks follow those of all others, however they are listed
-
-    @property
-    def needs(self) -> tuple[Path, ...]:
-        """The folders of the runs that have to be finished before a run with this technique can begin."""
-        return ()
-
-    def hidden(self, count: int, seed: int) -> frozenset[int]:
-        """The places of those among `count` training images whose masks and instances a run must not see."""
-        return frozenset()
-
-    def refuses(self, config: RunConfig) -> SeglabError | None:
-        """Why the technique cannot work with this configuration, or None."""
-        return None
-
-    def start(self, run: Run) -> Hooks:
-        """The technique's hooks for one run, before its optimizer exists."""
-        raise NotImplementedError
-
-
-class Predictor(Entry, family="predictors"):
-    """Something that changes only how a trained network predicts."""
-
-    def adapted(self, net: nn.Module) -> nn.Module:
-        """The network to predict with; raises SeglabError for one that cannot be changed so."""
-        return net
-
-    def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
-        """Probabilities float32 (K, H, W) for an image uint8 (H, W, 3), by means of `predict`, which gives the same.
-
-        `predict` takes the number of times larger than in training that the network sees the image, if it is not 1.
-        """
-        return predict(image)
-
-
-class Plan(Entry, family="plans"):
-    """What needs several runs: one configuration becomes several."""
-
-    def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
-        """The runs in the order they are worked on: for each, what sets it apart, and its configuration.
-
-        `place(n)` is the folder that the n-th of them will have, for those that need it. Raises SeglabError for a
-        configuration that the plan cannot vary.
-        """
-        raise NotImplementedError
-
-
-class Dataset(Entry, family="datasets"):
-    """Where images and masks come from."""
-
-    def open(self) -> Data:
-        """Finds the images; raises SeglabError when they are not there or not as they should be."""
-        raise NotImplementedError

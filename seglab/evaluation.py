@@ -11,8 +11,8 @@ import torch
 
 from seglab import metrics
 from seglab.data.base import Batch, Sample
-from seglab.entry import Outputs, Term
 from seglab.events import Score
+from seglab.families import Outputs, Term
 from seglab.loader import Cached, ahead, collated
 from seglab.model import Segmenter, changed, resized
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 LONGEST = 1_000  # characters of a value in a sentence
 

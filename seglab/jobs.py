@@ -16,7 +16,7 @@ from pathlib import Path
 
 from seglab import runs
 from seglab.config import RunConfig
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 MOST_WAITING = 30
 TAKE_A_LOOK = 0.5  # seconds between two looks at the queue

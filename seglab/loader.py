@@ -15,13 +15,11 @@ import torch
 
 from seglab.data.base import UNLABELLED, VOID, Batch, Data, Sample, Split
 from seglab.data.images import resize_image, resize_labels
+from seglab.families import DataHooks, RunConfig, Technique
+from seglab.model import Trained
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from seglab.config import RunConfig
-    from seglab.entry import Hooks, Technique
-    from seglab.runs import Trained
 
 T = TypeVar("T")
 
@@ -89,6 +87,11 @@ def hidden_by(config: RunConfig, count: int) -> frozenset[int]:
     return frozenset().union(*(technique.hidden(count, config.seed) for technique in config.techniques))
 
 
+def in_order(techniques: Iterable[Technique]) -> list[Technique]:
+    """The techniques in the order in which their hooks work."""
+    return sorted(techniques, key=lambda technique: technique.comes_last)
+
+
 class Feed:
     """What a run learns from: its training samples in each epoch's order, and in batches as its techniques make them.
 
@@ -104,17 +107,17 @@ class Feed:
         self.config, self.data, self.load = config, data, load
         hidden = hidden_by(config, len(data.train))
         self.train = Cached(data.train, config.image_size, forget=forget, hidden=hidden)
-        self.hooks: dict[str, Hooks] = {}
+        self.data_hooks: dict[str, DataHooks] = {}
 
-    def hooks_of(self, techniques: Iterable[Technique]) -> dict[str, Hooks]:
-        """The hooks of each technique, by name, in the order in which they work."""
-        in_order = sorted(techniques, key=lambda technique: technique.comes_last)
-        return {technique.name: technique.start(self) for technique in in_order}
+    def start(self, techniques: Iterable[Technique]) -> None:
+        """Lets techniques change the data from here on."""
+        found = {technique.name: technique.data_hooks(self) for technique in in_order(techniques)}
+        self.data_hooks = {name: hooks for name, hooks in found.items() if hooks}
 
     def order(self, epoch: int) -> list[int]:
         """The places of an epoch's samples, as many as there are samples."""
         order = random(self.config.seed, epoch, "order").permutation(len(self.train)).tolist()
-        for name, hooks in self.hooks.items():
+        for name, hooks in self.data_hooks.items():
             order = hooks.on_order(epoch, order, random(self.config.seed, epoch, name, "order"))
         shown: Counter[int] = Counter()
         places = []
@@ -129,7 +132,7 @@ class Feed:
         Where some are hidden, the target "unlabelled" is 1 where their images are, and their masks are void.
         """
         side, strength = self.config.image_size, 1.0
-        for hooks in self.hooks.values():
+        for hooks in self.data_hooks.values():
             side, strength = hooks.side(epoch, side), strength * hooks.strength(epoch)
 
         def spared(*place: int | str) -> bool:
@@ -139,19 +142,19 @@ class Feed:
         samples = [self.train[n] for n in index]
         if side != self.config.image_size:
             samples = [at_side(sample, side) for sample in samples]
-        for name, hooks in self.hooks.items():
+        for name, hooks in self.data_hooks.items():
             samples = [
                 sample if spared(place, name) else hooks.on_sample(sample, random(self.config.seed, epoch, place, name))
                 for sample, place in zip(samples, places, strict=True)
             ]
-        for name, hooks in self.hooks.items():
+        for name, hooks in self.data_hooks.items():
             if not spared(places[0], name, "batch"):
                 samples = hooks.on_samples(samples, random(self.config.seed, epoch, places[0], name, "batch"))
         batch = collated([self.shown(sample) for sample in samples], index, self.targets)
         if self.train.hidden:
             unlabelled = stacked([sample.mask == UNLABELLED for sample in samples], False)
             batch.targets["unlabelled"] = torch.from_numpy(unlabelled).unsqueeze(1).float()
-        for name, hooks in self.hooks.items():
+        for name, hooks in self.data_hooks.items():
             if not spared(places[0], name, "batch"):
                 batch = hooks.on_batch(batch, random(self.config.seed, epoch, places[0], name, "batch"))
         return batch

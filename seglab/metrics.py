@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seglab.data.base import VOID
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 DEFINITION = (
     "mIoU: one confusion matrix over the whole set, at the images' stored size; IoU = TP / (TP + FP + FN) per class, "

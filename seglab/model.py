@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seglab.entry import Architecture, Outputs
+from seglab.families import Architecture, Outputs, RunConfig
 
 MULTIPLE, SMALLEST = 32, 64  # pixels: what five halvings need, and what batch norm needs at the bottom
 
@@ -43,6 +45,21 @@ class Segmenter(nn.Module):
         other = copy(self)
         other._modules = self._modules | {"net": net}
         return other
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's best model, ready to predict, with what its classes are called and drawn in."""
+
+    directory: Path
+    config: RunConfig
+    classes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+    model: Segmenter
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
 
 
 def changed(outputs: Outputs, change: Callable[[Tensor], Tensor]) -> Outputs:

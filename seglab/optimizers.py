@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from seglab.entry import LearningRate, Optimizer, WeightDecay
+from seglab.families import LearningRate, Optimizer, WeightDecay
 
 
 def groups(options: Optimizer, *modules: nn.Module) -> list[dict[str, Any]]:

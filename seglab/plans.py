@@ -26,9 +26,11 @@ import torch
 from pydantic import Field
 
 from seglab import jobs, runs, training
-from seglab.config import RunConfig, picked, settings
-from seglab.entry import Entry, Options, Plan, SeglabError, validated
+from seglab.config import RunConfig, alternatives, assignment, varied
+from seglab.entry import Options, validated
+from seglab.errors import SeglabError
 from seglab.evaluation import evaluate
+from seglab.families import Plan
 from seglab.loader import Cached, batches
 from seglab.techniques.semi_supervised import Confidence, PseudoLabels
 
@@ -97,10 +99,7 @@ class Sweep(Plan):
     ] = ("optimizer.lr=1e-3,3e-3",)
 
     def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
-        axes = [
-            [(option, value.strip()) for value in values.split(";" if ";" in values else ",")]
-            for option, values in (parted("over", "model.width=8,16", each) for each in self.over)
-        ]
+        axes = [alternatives("over", "model.width=8,16", each) for each in self.over]
         refuse_too_many(math.prod(map(len, axes)))
         return [
             (", ".join(f"{option} {value or '-'}" for option, value in pairs), varied(config, dict(pairs)))
@@ -134,7 +133,7 @@ class NoisyStudent(Plan):
     ] = ()
 
     def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
-        apart = dict(parted("student", "model.width=32", each) for each in self.student)
+        apart = dict(assignment("student", "model.width=32", each) for each in self.student)
         for option in apart:
             if option.partition(".")[0] in ("data", "seed", "fold"):
                 raise SeglabError("student: {option} is the teacher's too, so that both see the same", option=option)
@@ -155,47 +154,8 @@ class NoisyStudent(Plan):
         return changed(config, techniques=[*config.techniques, added])
 
 
-def parted(thing: str, example: str, given: str) -> tuple[str, str]:
-    """`model.width=8` as the option and its value."""
-    option, equals, value = given.strip().removeprefix("--").partition("=")
-    if not option or not equals:
-        raise SeglabError(
-            "{thing}: {given} is no option with its value, such as {example}",
-            thing=thing,
-            given=repr(given),
-            example=example,
-        )
-    return option.strip(), value.strip()
-
-
 def changed(config: RunConfig, **fields: Any) -> RunConfig:
-    return validated(RunConfig, config.model_dump() | fields)
-
-
-def varied(config: RunConfig, values: dict[str, str]) -> RunConfig:
-    """The configuration with options set as on the command line: {"loss": "dice", "model.width": "8"}."""
-    whole = {place: value for place, value in values.items() if "." not in place}
-    inside = {place: value for place, value in values.items() if "." in place}
-    given = config.model_dump() | {field: exchanged(config, field, value) for field, value in whole.items()}
-    return validated(RunConfig, settings(given, inside))
-
-
-def exchanged(config: RunConfig, field: str, value: str) -> Any:
-    """What `value` says a field is to be; entries keep options that were set, where the new one has them too."""
-    old = getattr(config, field, None)
-    if field == "techniques":
-        known = {technique.name: technique.model_dump() for technique in old}
-        return [known.get(new["name"], new) for new in picked(value.replace("+", ","), field)]
-    if not isinstance(old, Entry):
-        return value
-    new = validated(RunConfig.model_fields[field].annotation, value)
-    kept = {name: given for name, given in old if name in unset(new) and name not in unset(old)}
-    return new.model_dump() | kept
-
-
-def unset(entry: Entry) -> set[str]:
-    """The entry's options that are at their defaults."""
-    return {name for name, option in type(entry).model_fields.items() if getattr(entry, name) == option.default}
+    return validated(RunConfig, dict(config) | fields)
 
 
 # --- a plan's file and its runs
@@ -398,7 +358,7 @@ def timed(config: RunConfig, device: str, threads: int) -> Pace:
     with torch.random.fork_rng():
         free = config.needing(lambda _: None)  # of runs that may not be there yet
         run = training.Run(free, device, threads, fresh=False)
-        for hooks in run.hooks.values():
+        for hooks in run.step_hooks.values():
             hooks.on_epoch(0)
         places = batches(run.order(0), config.batch_size)[: 1 + TIMED_STEPS]
         began, read = time.monotonic(), 0

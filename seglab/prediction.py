@@ -11,10 +11,10 @@ import torch
 
 from seglab import metrics
 from seglab.data.base import Sample, Split
-from seglab.entry import Architecture, Outputs, Predict, Predictor, SeglabError
+from seglab.errors import SeglabError
+from seglab.families import Architecture, Outputs, Predict, Predictor
 from seglab.loader import at_side, collated
-from seglab.model import Segmenter, changed, resized
-from seglab.runs import Trained
+from seglab.model import Segmenter, Trained, changed, resized
 
 
 @dataclass(frozen=True)

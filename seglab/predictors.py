@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from seglab import crf
-from seglab.entry import Predict, Predictor, SeglabError
+from seglab.errors import SeglabError
+from seglab.families import Predict, Predictor
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,7 +9,8 @@ import numpy as np
 from seglab import runs
 from seglab.config import RunConfig
 from seglab.data.base import Data, Sample, spread
-from seglab.entry import FAMILIES, SeglabError
+from seglab.entry import FAMILIES
+from seglab.errors import SeglabError
 from seglab.loader import Feed, batches, separated
 from seglab.training import folded
 
@@ -25,19 +26,20 @@ def preview(config: RunConfig, count: int) -> tuple[Data, list[tuple[Sample, Sam
     SeglabError where there is nothing to be seen: no technique changes images, and the loss stresses no place in them.
     """
     techniques = [technique for technique in config.techniques if technique.changes_images]
-    if not techniques and not config.loss.stressed:
+    weight_map = config.loss.weight_map
+    if not techniques and not weight_map:
         known = [name for name, entry in FAMILIES["techniques"].entries.items() if entry.changes_images]
         raise SeglabError("no technique that changes images is picked; these do: {names}", names=", ".join(known))
     data = folded(config.data.open(), config)
     data = replace(data, train=data.train.take(spread(len(data.train), MOST_IMAGES)))
     feed = Feed(config, data, forget=True, load=runs.load)
-    feed.hooks = feed.hooks_of(techniques)
+    feed.start(techniques)
     found: list[tuple[Sample, Sample, np.ndarray | None]] = []
     for places in batches(feed.order(0), min(config.batch_size, MOST_IN_BATCH)):
         batch = feed.batch(0, places)
         before = (feed.shown(feed.train[n]) for n in batch.index.tolist())
-        stressed = batch.targets[config.loss.stressed][:, 0].numpy() if config.loss.stressed else [None] * len(places)
-        found += zip(before, separated(batch), stressed, strict=True)
+        weights = batch.targets[weight_map][:, 0].numpy() if weight_map else [None] * len(places)
+        found += zip(before, separated(batch), weights, strict=True)
         if len(found) >= count:
             break
     return data, found[:count]

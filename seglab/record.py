@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.hooks import RemovableHandle
 
-from seglab.entry import Architecture, Outputs
+from seglab.families import Architecture, Outputs
 
 LAYOUT = {"view", "unsafe_view", "reshape", "permute", "transpose", "t", "mm", "addmm", "as_strided", "as_strided_"}
 REDUCED = {"mean", "sum", "amax", "max", "var_mean"}

@@ -25,9 +25,10 @@ import torch
 from seglab import training
 from seglab.config import RunConfig
 from seglab.data.images import write_mask
-from seglab.entry import SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Finished, Sentence, Started, from_line, to_line
-from seglab.model import Segmenter
+from seglab.model import Segmenter, Trained
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 PLAN = ".plan.json"  # the end of the name of a plan's file, which stands beside the plan's runs
@@ -456,21 +457,6 @@ def restore(run: training.Run, directory: Path) -> None:
 
 
 # --- loading
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A run's best model, ready to predict, with what its classes are called and drawn in."""
-
-    directory: Path
-    config: RunConfig
-    classes: tuple[str, ...]
-    colors: tuple[tuple[int, int, int], ...]
-    model: Segmenter
-
-    @property
-    def name(self) -> str:
-        return self.directory.name
 
 
 def load(run: str | Path, device: str = "cpu") -> Trained:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 from torch.optim import Optimizer, lr_scheduler
 
-from seglab.entry import Scheduler
 from seglab.events import Score
+from seglab.families import Scheduler
 
 Floor = Annotated[float, Field(ge=0, le=1, description="share of the learning rate that is always left")]
 Gamma = Annotated[float, Field(gt=0, le=1, description="factor of each cut")]

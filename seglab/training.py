@@ -16,19 +16,18 @@ from torch import Tensor
 
 from seglab import __version__
 from seglab.config import RunConfig
-from seglab.data.base import Batch, Data, spread
-from seglab.entry import Hooks, Outputs, SeglabError, Term
+from seglab.data.base import Batch, Data, Statistics, spread
+from seglab.errors import SeglabError
 from seglab.evaluation import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped
-from seglab.loader import Cached, Feed, ahead, batches, random
-from seglab.losses.weights import Statistics, per
-from seglab.model import Segmenter, parameters
+from seglab.families import Hooks, Outputs, StepHooks, Term
+from seglab.loader import Cached, Feed, ahead, batches, in_order, random
+from seglab.losses.weights import per
+from seglab.model import Segmenter, Trained, parameters
 from seglab.schedulers import Schedule
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from seglab.runs import Trained
 
 REPORT_SECONDS = 0.5  # between two Stepped events
 SAMPLES = 4  # validation images whose masks are kept at every evaluation
@@ -88,8 +87,12 @@ class Run(Feed):
         self.model.to(self.device, memory_format=torch.channels_last)
         # a resumed run counts again: it goes on only with the same images, and they give the same numbers
         self.loss = config.loss.resolved(Statistics(self.train, len(self.data.classes)))
-        self.hooks = self.hooks_of(config.techniques)
-        others = [network for hooks in self.hooks.values() for network in hooks.networks()]
+        self.start(config.techniques)
+        self.step_hooks: dict[str, StepHooks] = {}
+        for technique in in_order(config.techniques):
+            if hooks := technique.step_hooks(self):
+                self.step_hooks[technique.name] = hooks
+        others = [network for hooks in self.step_hooks.values() for network in hooks.networks()]
         self.optimizer = config.optimizer.build(self.model, *others)
         self.steps_per_epoch = len(batches(range(len(self.train)), config.batch_size))
         self.total_steps = self.steps_per_epoch * config.epochs
@@ -141,7 +144,7 @@ class Run(Feed):
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "hooks": {name: hooks.state_dict() for name, hooks in self.hooks.items()},
+            "hooks": {name: self.kept_by(name) for name in self.data_hooks | self.step_hooks},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -149,8 +152,14 @@ class Run(Feed):
         self.best = Best(**state["best"]) if state["best"] else None
         for part in ("model", "optimizer", "scheduler", "scaler"):
             getattr(self, part).load_state_dict(state[part])
-        for name, hooks in self.hooks.items():
-            hooks.load_state_dict(state["hooks"][name])
+        for hooks in (self.data_hooks, self.step_hooks):
+            for name in hooks:
+                hooks[name].load_state_dict(state["hooks"][name])
+
+    def kept_by(self, technique: str) -> dict[str, Any]:
+        """What a technique keeps, in whichever of its hooks it does."""
+        found = (hooks[technique].state_dict() for hooks in (self.data_hooks, self.step_hooks) if technique in hooks)
+        return {name: value for state in found for name, value in state.items()}
 
     # --- what the loop does
 
@@ -160,7 +169,7 @@ class Run(Feed):
 
     def evaluated_model(self) -> Segmenter:
         model = self.model
-        for hooks in self.hooks.values():
+        for hooks in self.step_hooks.values():
             model = hooks.on_eval(model)
         return model
 
@@ -183,21 +192,21 @@ class Run(Feed):
             return self.terms(outputs, batch)
 
         objective = plain
-        for hooks in self.hooks.values():
+        for hooks in self.step_hooks.values():
             objective = wrapped(hooks, objective)
         return objective(batch)
 
     def parts(self, batch: Batch) -> list[Batch]:
         """The batch in the parts that go through the network one after another."""
         parts = [batch]
-        for hooks in self.hooks.values():
+        for hooks in self.step_hooks.values():
             parts = [smaller for part in parts for smaller in hooks.parts(part)]
         return parts
 
     def norms(self, batch: Batch) -> dict[str, Tensor]:
         """What the objective's terms that add up over images are divided by."""
         norms = self.config.model.norms(batch, self.loss)
-        for hooks in self.hooks.values():
+        for hooks in self.step_hooks.values():
             norms = hooks.norms(batch, norms)
         return norms
 
@@ -229,14 +238,14 @@ class Run(Feed):
             loss += float(total.detach())
         if math.isfinite(loss):
             self.scaler.unscale_(self.optimizer)
-            for hooks in self.hooks.values():
+            for hooks in self.step_hooks.values():
                 hooks.on_grads()
             if self.config.optimizer.clip:
                 learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
                 torch.nn.utils.clip_grad_norm_(learning, self.config.optimizer.clip)
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            for hooks in self.hooks.values():
+            for hooks in self.step_hooks.values():
                 hooks.on_step()
             self.step, self.lr = self.step + 1, self.optimizer.param_groups[0]["lr"]
             self.scheduler.step()
@@ -275,7 +284,10 @@ class Run(Feed):
 
     def notes(self) -> list[SeglabError]:
         """What a person should know of the data, the loss and the techniques."""
-        told = [note for hooks in self.hooks.values() for note in hooks.notes()]
+        told = []
+        for name in (technique.name for technique in in_order(self.config.techniques)):
+            for hooks in (self.data_hooks, self.step_hooks):
+                told += hooks[name].notes() if name in hooks else []
         network = self.config.model.suited(self.config.image_size).notes()
         return [*self.data.notes, *network, *self.loss.notes(self.data.classes), *told]
 
@@ -339,7 +351,7 @@ def train(run: Run) -> Iterator[Event]:
     reason, reported = None, 0.0
     while run.step < run.total_steps and not reason:
         epoch, done = divmod(run.step, run.steps_per_epoch)
-        for hooks in run.hooks.values():
+        for hooks in run.step_hooks.values():
             hooks.on_epoch(epoch)
         places = batches(run.order(epoch), run.config.batch_size)[done:]
         with closing(ahead(lambda places, epoch=epoch: run.batch(epoch, places), places)) as loader:

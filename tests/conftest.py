@@ -8,8 +8,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 import torch
 
-from seglab.config import RunConfig
-from seglab.entry import validated
+from seglab.config import RunConfig, configured
 
 
 @pytest.fixture(autouse=True)
@@ -46,4 +45,4 @@ def tiny(**options) -> RunConfig:
         "batch_size": 4,
         "epochs": 2,
     }
-    return validated(RunConfig, defaults | options)
+    return configured(defaults | options)

@@ -7,8 +7,10 @@ import torch
 
 from seglab import training
 from seglab.data.base import VOID
-from seglab.entry import FAMILIES, Outputs, SeglabError, Term
+from seglab.entry import FAMILIES
+from seglab.errors import SeglabError
 from seglab.events import Evaluated
+from seglab.families import Outputs, Term
 from seglab.losses.weights import ClassWeighted
 from tests.conftest import tiny
 from tests.test_losses import LOSSES, batch_of, example
@@ -110,7 +112,7 @@ def test_a_whole_run_in_parts_has_the_steps_rates_and_averages_of_the_run_withou
     whole, run, events = training.Run(tiny(**options)), parted(2, **options), {}
     for name, each in (("whole", whole), ("parts", run)):
         events[name] = [event for event in training.train(each) if isinstance(event, Evaluated)]
-    assert run.step == whole.step == 6 and run.hooks["ema"].average.n_averaged == 6
+    assert run.step == whole.step == 6 and run.step_hooks["ema"].average.n_averaged == 6
     assert [(e.step, e.epoch, e.lr) for e in events["parts"]] == [(e.step, e.epoch, e.lr) for e in events["whole"]]
     torch.testing.assert_close(weights(run), weights(whole), rtol=0, atol=1e-6)
 

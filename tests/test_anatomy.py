@@ -16,7 +16,8 @@ from seglab import draw
 from seglab.anatomy import UNKNOWN, WHOLE, anatomy, milliseconds, receptive_field
 from seglab.architectures.unet import EncoderDecoder, UNet
 from seglab.config import RunConfig  # noqa: F401 - registers the entries
-from seglab.entry import FAMILIES, Architecture, Outputs, validated
+from seglab.entry import FAMILIES, validated
+from seglab.families import Architecture, Outputs
 from seglab.record import passed
 from seglab.structure import Link
 

@@ -11,7 +11,9 @@ from PIL import Image
 
 from seglab.data.base import VOID
 from seglab.data.camvid import CLASSES, Camvid
-from seglab.entry import Dataset, SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 
 WIDTH, HEIGHT = 40, 32
 

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from seglab import cli, runs
-from seglab.config import RunConfig, settings
-from seglab.entry import FAMILIES, SeglabError, validated
+from seglab.config import RunConfig, configured
+from seglab.entry import FAMILIES
+from seglab.errors import SeglabError
 from tests.conftest import tiny
 
 SMALL = shlex.split("""
@@ -78,12 +79,12 @@ def test_every_option_reaches_the_configuration(capsys):
 
 def test_an_option_may_say_whose_it_is():
     given = {"model": "unet", "loss": "dice"}
-    found = validated(RunConfig, settings(given, {"model.unet.width": "8", "loss.dice.smooth": "3"}))
-    assert found == validated(RunConfig, settings(given, {"model.width": "8", "loss.smooth": "3"}))
+    found = configured(given, {"model.unet.width": "8", "loss.dice.smooth": "3"})
+    assert found == configured(given, {"model.width": "8", "loss.smooth": "3"})
     assert (found.model.width, found.loss.smooth) == (8, 3)
     for option, names in (("loss.focal.gamma", "dice"), ("model.fcn.width", "unet"), ("model.unet.width.x", "unet")):
         with pytest.raises(SeglabError, match=f"--{option} is not an option here; entries that can take one: {names}"):
-            settings(given, {option: "1"})
+            configured(given, {option: "1"})
 
 
 def test_a_configuration_file_is_changed_by_the_options_beside_it(capsys, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from seglab.data.coco import Coco, covered, run_lengths
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 WIDTH, HEIGHT = 8, 6
 SQUARE = [[2, 1, 5, 1, 5, 4, 2, 4]]  # columns 2 to 4 of rows 1 to 3

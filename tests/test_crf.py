@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seglab import crf
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.predictors import Crf
 
 ROOT = Path(crf.__file__).parents[1]

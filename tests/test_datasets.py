@@ -17,7 +17,9 @@ from PIL import Image
 
 from seglab.config import RunConfig  # noqa: F401 - registers the entries
 from seglab.data.base import Data, Sample
-from seglab.entry import FAMILIES, Dataset, SeglabError, validated
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 
 DATASETS = FAMILIES["datasets"].entries
 SPLITS = ("train", "search", "val")

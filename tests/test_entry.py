@@ -7,8 +7,10 @@ import sys
 import pytest
 
 import seglab.plans  # noqa: F401 - the plans are entries too
-from seglab.config import RunConfig
-from seglab.entry import FAMILIES, Architecture, Loss, SeglabError, Technique, validated
+from seglab.config import RunConfig, configured
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
+from seglab.families import Architecture, Loss, Technique
 from seglab.losses.combined import Sum
 from seglab.losses.region import Dice
 from tests.conftest import tiny
@@ -36,9 +38,9 @@ def test_a_name_an_object_and_an_instance_mean_the_same():
 
 
 def test_an_expression_is_a_weighted_sum():
-    found = validated(Loss, "cross_entropy + 0.5*dice")
+    found = configured({"loss": "cross_entropy + 0.5*dice"}).loss
     assert [(part.weight, part.loss.name) for part in found.parts] == [(1, "cross_entropy"), (0.5, "dice")]
-    found = validated(Loss, "1e+1*dice+1E-3*boundary + focal")
+    found = configured({"loss": "1e+1*dice+1E-3*boundary + focal"}).loss
     assert [(part.weight, part.loss.name) for part in found.parts] == [(10, "dice"), (1e-3, "boundary"), (1, "focal")]
 
 
@@ -55,8 +57,8 @@ def test_an_expression_is_a_weighted_sum():
         (Architecture, 3, ["none of the architectures", "unet"]),
         (Architecture, None, ["none of the architectures", "unet"]),
         (Loss, {"name": "dice", "smooth": float("nan")}, ["smooth", "finite"]),
-        (Loss, "cross_entropy + dcie", ["'dcie'", "did you mean 'dice'"]),
-        (Loss, "x*dice", ["parts.0.weight", "'x'", "not a number"]),
+        (RunConfig, {"loss": "cross_entropy + dcie"}, ["'dcie'", "did you mean 'dice'"]),
+        (RunConfig, {"loss": "x*dice"}, ["parts.0.weight", "'x'", "not a number"]),
         (Loss, "", ["''", "allowed"]),
         (Loss, {"name": "sum", "parts": []}, ["parts", "0 given", "1 or more"]),
         (
@@ -76,7 +78,7 @@ def test_an_expression_is_a_weighted_sum():
 )
 def test_a_mistake_is_named_with_its_value_and_what_is_allowed(family, value, words):
     with pytest.raises(SeglabError) as caught:
-        validated(family, value)
+        configured(value) if family is RunConfig else validated(family, value)
     for word in words:
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)

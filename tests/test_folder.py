@@ -18,7 +18,9 @@ from PIL import Image
 from seglab.data import folder as module
 from seglab.data.base import VOID
 from seglab.data.folder import Folder, distinct_colors, report
-from seglab.entry import Dataset, SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 
 WIDTH, HEIGHT = 40, 32
 RNG = np.random.default_rng(0)

@@ -30,7 +30,7 @@ from seglab.data.images import (
     resize_labels,
     write_mask,
 )
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 WIDTH, HEIGHT = 40, 30
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from seglab import jobs, runs
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from tests.conftest import tiny
 
 

@@ -9,22 +9,24 @@ import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt
 
 from seglab import training
-from seglab.config import RunConfig  # noqa: F401 - registers the entries
-from seglab.data.base import Batch, Sample
+from seglab.config import configured
+from seglab.data.base import Batch, Sample, Statistics
 from seglab.data.streets import Streets
-from seglab.entry import FAMILIES, Loss, Outputs, SeglabError, validated
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
 from seglab.events import from_line, to_line
+from seglab.families import Loss, Outputs
 from seglab.loader import collated
 from seglab.losses.distance import BorderWeighted, Boundary, closeness, regions, signed_distances
 from seglab.losses.pixel import CrossEntropy, Focal
 from seglab.losses.region import Dice, FocalTversky, GeneralisedDice, Jaccard, Lovasz, Tversky, lovasz
 from seglab.losses.structure import MsSsim, ms_ssim
-from seglab.losses.weights import Statistics, class_weights
+from seglab.losses.weights import class_weights
 from seglab.torchvision_guard import torchvision
 from tests.conftest import tiny
 
 LOSSES = {name: entry() for name, entry in FAMILIES["losses"].entries.items() if name != "sum"}
-LOSSES["sum"] = validated(Loss, "cross_entropy + 0.5*dice")
+LOSSES["sum"] = configured({"loss": "cross_entropy + 0.5*dice"}).loss
 NESTED = {"name": "sum", "parts": [{"loss": "dice"}, {"loss": {"name": "sum", "parts": [{"loss": "dice"}] * 2}}]}
 LOSSES["nested sum"] = validated(Loss, NESTED)
 LOSSES["weighted cross_entropy"] = CrossEntropy(class_weights=(1, 0.2, 5, 2))
@@ -32,7 +34,7 @@ LOSSES["smoothed cross_entropy"] = CrossEntropy(label_smoothing=0.1)
 LOSSES["weighted, smoothed cross_entropy"] = CrossEntropy(class_weights=(1, 0.2, 5, 2), label_smoothing=0.1)
 LOSSES["weighted focal"] = Focal(class_weights=(1, 0.2, 5, 2), gamma=0.5)
 LOSSES["weighted border_weighted"] = BorderWeighted(class_weights=(1, 0.2, 5, 2), sigma=2)
-LOSSES["sum of many"] = validated(Loss, "dice + 0.1*boundary + border_weighted + unet_3_plus_hybrid + focal")
+LOSSES["sum of many"] = configured({"loss": "dice + 0.1*boundary + border_weighted + unet_3_plus_hybrid + focal"}).loss
 each = pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
 
 

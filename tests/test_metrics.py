@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import confusion_matrix, jaccard_score
 
 from seglab import metrics
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.torchvision_guard import torchvision
 
 

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from seglab import training
-from seglab.entry import FAMILIES, Hooks, Optimizer, SeglabError, validated
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
+from seglab.families import Optimizer, StepHooks
 from tests.conftest import tiny
 
 OPTIMIZERS = FAMILIES["optimizers"].entries
@@ -264,7 +266,7 @@ def test_a_resumed_optimizer_ends_with_the_same_weights(name, stopped_at):
 DESCENT = {"name": "sgd", "lr": 1.0, "momentum": 0, "encoder_lr": 1.0}
 
 
-class Tenfold(Hooks):
+class Tenfold(StepHooks):
     """A technique that makes the gradients ten times as long."""
 
     def __init__(self, model: nn.Module):
@@ -279,7 +281,7 @@ def moved(scale: float = 1.0, tenfold: bool = False, **options: Any) -> torch.Te
     """By how much one step of a run moves its weights, all in a row."""
     run = training.Run(tiny(optimizer=DESCENT | options))
     if tenfold:
-        run.hooks["tenfold"] = Tenfold(run.model)
+        run.step_hooks["tenfold"] = Tenfold(run.model)
     run.scaler = torch.amp.GradScaler("cpu", init_scale=scale, enabled=scale != 1)
     before = row(run.model)
     run.advance(run.batch(0, [0, 1, 2, 3]))

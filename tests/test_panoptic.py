@@ -15,8 +15,10 @@ from seglab.config import RunConfig
 from seglab.data.base import VOID, Sample
 from seglab.data.scene import CAR, PERSON
 from seglab.data.streets import Streets
-from seglab.entry import Outputs, SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Stepped
+from seglab.families import Outputs
 from seglab.loader import collated
 from seglab.losses.combined import Sum
 from seglab.losses.pixel import CrossEntropy

@@ -14,7 +14,9 @@ import pytest
 from seglab import jobs, plans, runs
 from seglab.comparison import compare
 from seglab.config import RunConfig
-from seglab.entry import Plan, SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.families import Plan
 from seglab.metrics import DEFINITION
 from seglab.training import folded
 from tests.conftest import tiny

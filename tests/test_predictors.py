@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from seglab import crf, prediction, runs
-from seglab.entry import FAMILIES, Predictor, SeglabError, validated
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
+from seglab.families import Predictor
 from seglab.model import Segmenter
 from seglab.predictors import Crf, Flips, Scales, Windows, bell
 from tests.conftest import tiny

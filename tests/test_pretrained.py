@@ -16,7 +16,8 @@ from seglab import download, runs, training
 from seglab.architectures import _pretrained as pretrained
 from seglab.architectures._blocks import convolutions
 from seglab.config import RunConfig
-from seglab.entry import SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
 from seglab.model import Segmenter
 from seglab.ui import views
 from tests.conftest import tiny
@@ -390,7 +391,7 @@ def test_every_situation_of_transfer_learning_can_be_trained(situation):
     known = pretrained.lite0_weights()["conv_stem.weight"]
     assert torch.equal(run.model.net.encoder.model.conv_stem.weight, known) == (start == "imagenet")
 
-    for hooks in run.hooks.values():
+    for hooks in run.step_hooks.values():
         hooks.on_epoch(0)
     stages = [*run.model.net.stages(), run.model.net.decoder]
     before = [copy.deepcopy(stage.state_dict()) for stage in stages]

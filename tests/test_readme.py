@@ -9,8 +9,9 @@ import torch
 import yaml
 
 from seglab import cli, runs
-from seglab.config import RunConfig
-from seglab.entry import FAMILIES, Loss, validated
+from seglab.config import configured
+from seglab.entry import FAMILIES, validated
+from seglab.families import Loss
 from tests.test_losses import example
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +39,7 @@ def test_the_snippet_adds_a_loss():
         torch.testing.assert_close(robust(logits, masks), cross_entropy, rtol=1e-2, atol=0)
         assert validated(Loss, "robust")(logits, masks) < cross_entropy
         assert validated(Loss, "robust")(logits, torch.full_like(masks, 255)).item() == 0
-        assert validated(RunConfig, {"loss": "dice + 0.5*robust"}).loss.parts[1].loss.q == 0.7
+        assert configured({"loss": "dice + 0.5*robust"}).loss.parts[1].loss.q == 0.7
     finally:
         FAMILIES["losses"].entries.pop("robust", None)
 

@@ -13,7 +13,7 @@ import torch
 
 from seglab import metrics, prediction, runs
 from seglab.data.images import read_mask
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Started
 from tests.conftest import tiny
 

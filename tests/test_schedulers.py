@@ -14,8 +14,10 @@ import torch
 
 from seglab import training
 from seglab.config import RunConfig
-from seglab.entry import FAMILIES, Scheduler, SeglabError, validated
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
 from seglab.events import Evaluated, Score, Stepped
+from seglab.families import Scheduler
 from seglab.schedulers import (
     Constant,
     Cosine,

@@ -12,7 +12,8 @@ import torch
 from seglab import runs, training
 from seglab.data.base import UNLABELLED, VOID, Sample
 from seglab.data.streets import Streets
-from seglab.entry import Outputs, SeglabError
+from seglab.errors import SeglabError
+from seglab.families import Outputs
 from seglab.loader import collated
 from seglab.preview import preview
 from seglab.techniques.semi_supervised import covered, labelled_by, mean_cost, pseudo_labels, unlabelled
@@ -215,7 +216,7 @@ def test_the_weak_view_gets_no_gradient_and_the_strong_one_does():
     run = run_of("consistency", labelled=0.5, confidence=0)
     batch = run.batch(0, run.order(0)[:4])
     weak = torch.randn(4, 11, 48, 64, requires_grad=True)
-    value = run.hooks["consistency"].difference(batch, weak)
+    value = run.step_hooks["consistency"].difference(batch, weak)
     value.backward()
     assert value > 0 and weak.grad is None
     assert all(parameter.grad is not None for parameter in run.model.parameters())
@@ -259,7 +260,7 @@ def test_boxes_bring_their_pseudo_labels_along(monkeypatch):
     pasted = 0
     for seed in range(8):
         torch.manual_seed(seed)
-        run.hooks["consistency"].difference(batch, weak)
+        run.step_hooks["consistency"].difference(batch, weak)
         source = (seen["images"][:, 0] * 255 / 40).round().long()
         assert set(source.unique().tolist()) == {0, 1, 2, 3}
         known = seen["labels"] != VOID
@@ -283,7 +284,7 @@ def test_a_batch_without_unlabelled_images_has_the_term_at_zero():
 
 def test_two_networks_begin_with_other_weights_and_both_learn_while_the_first_is_kept():
     run = run_of("cps", labelled=0.5)
-    second = run.hooks["cps"].second
+    second = run.step_hooks["cps"].second
     one, two = (torch.cat([p.detach().flatten() for p in model.parameters()]) for model in (run.model, second))
     assert one.shape == two.shape and (one - two).abs().mean() > 0.01
     held = {id(parameter) for group in run.optimizer.param_groups for parameter in group["params"]}
@@ -300,7 +301,7 @@ def test_two_networks_begin_with_other_weights_and_both_learn_while_the_first_is
 
 def test_each_network_learns_the_labels_of_the_other():
     run = run_of("cps", labelled=0.5, weight=2)
-    hooks, batch = run.hooks["cps"], run.batch(0, run.order(0)[:4])
+    hooks, batch = run.step_hooks["cps"], run.batch(0, run.order(0)[:4])
     batch.masks[0, :10] = VOID
     run.model.eval()
     hooks.second.eval()
@@ -322,7 +323,7 @@ def test_the_encoder_of_the_second_network_has_the_encoders_learning_rate():
     run = run_of("cps", optimizer={"name": "adamw", "lr": 1e-3, "encoder_lr": 1e-4})
     rest, encoder = run.optimizer.param_groups
     assert (rest["lr"], encoder["lr"]) == (1e-3, 1e-4)
-    stages = [stage for model in (run.model, run.hooks["cps"].second) for stage in model.net.stages()]
+    stages = [stage for model in (run.model, run.step_hooks["cps"].second) for stage in model.net.stages()]
     assert {id(p) for p in encoder["params"]} == {id(p) for stage in stages for p in stage.parameters()}
 
 
@@ -335,7 +336,7 @@ def test_cps_in_parts_is_cps_on_the_whole_batch(double):
             batch = run.batch(epoch, run.order(epoch)[:4])
             batch.masks[:2, :20] = VOID
             run.advance(batch)
-    for models in ((whole.model, parts.model), (whole.hooks["cps"].second, parts.hooks["cps"].second)):
+    for models in ((whole.model, parts.model), (whole.step_hooks["cps"].second, parts.step_hooks["cps"].second)):
         for one, other in zip(*(model.state_dict().values() for model in models), strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
     assert not equal(before, whole.model.state_dict())

@@ -15,7 +15,8 @@ from torch import nn
 from seglab import runs
 from seglab.architectures import smp as family
 from seglab.config import RunConfig
-from seglab.entry import FAMILIES, SeglabError, validated
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
 from seglab.model import Segmenter, resized
 from seglab.training import Run
 from tests.conftest import tiny

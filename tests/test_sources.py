@@ -24,7 +24,8 @@ from seglab.data.folder import Folder, report
 from seglab.data.kitti import KittiRoad
 from seglab.data.pets import OxfordPet
 from seglab.data.voc import CLASSES, Voc2012
-from seglab.entry import FAMILIES, SeglabError
+from seglab.entry import FAMILIES
+from seglab.errors import SeglabError
 from tests.test_datasets import CASES, kitti, pets, put_photo, voc
 
 SIZE = (4, 3)  # width, height

@@ -11,7 +11,9 @@ import pytest
 
 from seglab.data.base import Sample
 from seglab.data.streets import WEATHERS, Streets
-from seglab.entry import Dataset, SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 from seglab.runs import CHECKPOINTS
 
 CAR, PERSON = 7, 8

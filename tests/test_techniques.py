@@ -11,7 +11,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from seglab import training
 from seglab.config import RunConfig
 from seglab.data.base import VOID, Sample, label_counts
-from seglab.entry import FAMILIES, SeglabError, validated
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
 from seglab.loader import Cached, batches, collated, random
 from seglab.preview import preview
 from seglab.techniques.augmentation import (
@@ -57,7 +58,7 @@ MOVING += [("rotate", {"fill": "reflect", "degrees": 45}), ("elastic", {"displac
 @pytest.mark.parametrize(("name", "options"), MOVING)
 @pytest.mark.parametrize("instances", [True, False])
 def test_image_mask_and_instances_stay_aligned(name, options, instances):
-    hooks = AUGMENTATIONS[name](p=1.0, **options).start(None)
+    hooks = AUGMENTATIONS[name](p=1.0, **options).data_hooks(None)
     for seed in range(20):
         before = coded(instances=instances)
         after = hooks.on_sample(before, random(seed))
@@ -83,7 +84,7 @@ def packed(image):
 
 @pytest.mark.parametrize(("name", "options"), MOVING)
 def test_borders_in_the_image_are_those_of_mask_and_instances_within_a_part_of_a_pixel(name, options):
-    hooks, before = AUGMENTATIONS[name](p=1.0, **options).start(None), coded()
+    hooks, before = AUGMENTATIONS[name](p=1.0, **options).data_hooks(None), coded()
     odd = np.stack([before.mask % 2, before.instances % 2, before.mask % 2], -1)
     before = replace(before, image=(255 * odd).astype(np.uint8))
     for seed in range(20):
@@ -95,7 +96,7 @@ def test_borders_in_the_image_are_those_of_mask_and_instances_within_a_part_of_a
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_an_augmentation_is_the_same_for_the_same_seed_and_another_for_another(name):
-    hooks = AUGMENTATIONS[name](p=0.5 if name in ("flip", "invert") else 1.0).start(None)
+    hooks = AUGMENTATIONS[name](p=0.5 if name in ("flip", "invert") else 1.0).data_hooks(None)
     rng = np.random.default_rng(0)
     sample = Sample(rng.integers(0, 255, (32, 48, 3), np.uint8), rng.integers(0, 5, (32, 48)).astype(np.uint8))
     first, again = (hooks.on_sample(sample, random(1)) for _ in range(2))
@@ -106,7 +107,7 @@ def test_an_augmentation_is_the_same_for_the_same_seed_and_another_for_another(n
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_an_augmentation_with_probability_zero_changes_nothing(name):
-    hooks = AUGMENTATIONS[name](p=0.0).start(None)
+    hooks = AUGMENTATIONS[name](p=0.0).data_hooks(None)
     before = coded()
     after = hooks.on_sample(before, random(3))
     for part in ("image", "mask", "instances"):
@@ -115,34 +116,34 @@ def test_an_augmentation_with_probability_zero_changes_nothing(name):
 
 def test_flip_mirrors_left_and_right():
     before = coded()
-    after = Flip(p=1).start(None).on_sample(before, random(0))
+    after = Flip(p=1).data_hooks(None).on_sample(before, random(0))
     assert np.array_equal(after.image, before.image[:, ::-1]) and np.array_equal(
         after.instances, before.instances[:, ::-1]
     )
 
 
 def test_rotate_fills_the_corners_with_void():
-    after = Rotate(p=1, degrees=45).start(None).on_sample(coded(64, 64), random(5))
+    after = Rotate(p=1, degrees=45).data_hooks(None).on_sample(coded(64, 64), random(5))
     assert (after.mask[0, 0], after.mask[-1, -1]) == (255, 255) and after.instances[0, 0] == 0
 
 
 def test_rotate_can_fill_the_corners_from_the_picture():
     before = coded(64, 64)
     for seed in range(5):
-        after = Rotate(p=1, degrees=45, fill="reflect").start(None).on_sample(before, random(seed))
+        after = Rotate(p=1, degrees=45, fill="reflect").data_hooks(None).on_sample(before, random(seed))
         assert not (after.mask == VOID).any() and after.image[0].any(axis=-1).mean() > 0.5
 
 
 def test_crop_enlarges():
-    after = Crop(p=1, smallest=0.2).start(None).on_sample(coded(64, 64), random(2))
+    after = Crop(p=1, smallest=0.2).data_hooks(None).on_sample(coded(64, 64), random(2))
     changes = (np.diff(after.mask.astype(int), axis=1) != 0).sum()
     assert 0 < changes < (np.diff(coded(64, 64).mask.astype(int), axis=1) != 0).sum()
 
 
-@pytest.mark.parametrize("name", COLORS)
+@pytest.mark.parametrize("name", sorted(COLORS))
 def test_what_changes_colors_moves_nothing(name):
     before = coded()
-    after = AUGMENTATIONS[name](p=1).start(None).on_sample(before, random(0))
+    after = AUGMENTATIONS[name](p=1).data_hooks(None).on_sample(before, random(0))
     assert np.array_equal(after.mask, before.mask) and np.array_equal(after.instances, before.instances)
     assert not np.array_equal(after.image, before.image)
 
@@ -163,7 +164,7 @@ def nearest(after, candidates):
 
 
 def drawn(technique, before, seeds=6):
-    hooks = technique.start(None)
+    hooks = technique.data_hooks(None)
     return [hooks.on_sample(before, random(seed)).image for seed in range(seeds)]
 
 
@@ -176,7 +177,7 @@ def test_contrast_is_that_of_pillow_within_its_limits():
 
 def test_a_negative_is_what_is_left_to_white():
     before = coded()
-    assert np.array_equal(Invert(p=1).start(None).on_sample(before, random(0)).image, 255 - before.image)
+    assert np.array_equal(Invert(p=1).data_hooks(None).on_sample(before, random(0)).image, 255 - before.image)
 
 
 def test_sharpness_of_an_eighth_is_pillow_s_filter():
@@ -222,7 +223,7 @@ def gradient(height, width):
 def test_elastic_displaces_the_cells_of_its_grid_by_its_deviation():
     """Bicubic interpolation keeps the values at the middles of the cells, which a grid of 3 has at 1/6, 1/2 and 5/6."""
     before, moves = gradient(90, 150), []
-    hooks = Elastic(p=1, displacement=0.02).start(None)
+    hooks = Elastic(p=1, displacement=0.02).data_hooks(None)
     for seed in range(200):
         after = hooks.on_sample(before, random(seed))
         for row in (45,):
@@ -236,7 +237,7 @@ def test_elastic_displaces_the_cells_of_its_grid_by_its_deviation():
 
 
 def test_elastic_bends_a_picture_without_tearing_it():
-    after = Elastic(p=1).start(None).on_sample(gradient(96, 128), random(3))
+    after = Elastic(p=1).data_hooks(None).on_sample(gradient(96, 128), random(3))
     rows, columns = after.instances // 1000, after.instances % 1000
     seen = (after.mask != VOID)[:, 1:] & (after.mask != VOID)[:, :-1]
     assert (np.diff(columns, axis=1)[seen] >= 0).all() and np.diff(columns, axis=1)[seen].max() <= 3
@@ -287,7 +288,7 @@ def test_cutmix_cuts_masks_and_instances_with_the_images():
     kept = [sample.image.copy() for sample in samples]
     pasted = []
     for seed in range(20):
-        for n, after in enumerate(CutMix(p=1).start(None).on_samples(samples, random(seed))):
+        for n, after in enumerate(CutMix(p=1).data_hooks(None).on_samples(samples, random(seed))):
             assert np.array_equal(after.image[..., 0], after.mask * 30)
             source = after.image[..., 1] // 60
             (rows, columns) = np.where(source != n)
@@ -307,7 +308,7 @@ def test_cutmix_cuts_masks_and_instances_with_the_images():
 def test_cutmix_pastes_void_as_void_and_leaves_a_single_image_alone():
     void = Sample(np.zeros((32, 32, 3), np.uint8), np.full((32, 32), VOID, np.uint8))
     small = Sample(np.full((20, 24, 3), 255, np.uint8), np.ones((20, 24), np.uint8), np.ones((20, 24), np.int32))
-    hooks = CutMix(p=1).start(None)
+    hooks = CutMix(p=1).data_hooks(None)
     mixed = 0
     for seed in range(10):
         for before, after in zip((void, small), hooks.on_samples([void, small], random(seed)), strict=True):
@@ -371,7 +372,7 @@ def features(run, batch, training=True):
             handle.remove()
         return {}
 
-    run.hooks["mixstyle"].objective(batch, inner)
+    run.step_hooks["mixstyle"].objective(batch, inner)
     inside, seen[:] = list(seen), []
     inner(batch)
     return inside, seen
@@ -401,14 +402,14 @@ def test_mixstyle_mixes_with_other_domains_where_there_are_any():
     run = training.Run(tiny(techniques=["mixstyle"]))
     domains = [run.train[n].domain for n in range(8)]
     assert len(set(domains)) == 4
-    hooks = run.hooks["mixstyle"]
+    hooks = run.step_hooks["mixstyle"]
     for seed in range(20):
         torch.manual_seed(seed)
         partners = hooks.others(run.batch(0, list(range(8))))
         assert all(domains[n] != domains[partner] for n, partner in enumerate(partners.tolist()))
         alike = [n for n in range(8) if domains[n] == domains[0]]
         assert hooks.others(run.batch(0, alike)).tolist() == [1, 0]
-    anyone = training.Run(tiny(techniques=[{"name": "mixstyle", "across_domains": False}])).hooks["mixstyle"]
+    anyone = training.Run(tiny(techniques=[{"name": "mixstyle", "across_domains": False}])).step_hooks["mixstyle"]
     found = {(n, m) for _ in range(200) for n, m in enumerate(anyone.others(run.batch(0, list(range(4)))).tolist())}
     assert found == {(n, m) for n in range(4) for m in range(4) if n != m}
 
@@ -489,7 +490,7 @@ def test_class_balanced_can_only_repeat_or_only_leave_out(tmp_path, how, share):
     assert {len(order) for order in orders} == {8} and all(len(set(order)) == 8 for order in orders)
     assert (run.steps_per_epoch, run.total_steps) == (plain.steps_per_epoch, plain.total_steps)
     assert orders[7] == run.order(7)  # whichever were asked for before
-    passes = [run.hooks["class_balanced"].shown(number).tolist() for number in range(50)]
+    passes = [run.data_hooks["class_balanced"].shown(number).tolist() for number in range(50)]
     if how == "oversample":
         assert all({*each} == {*range(8)} and 13 <= len(each) <= 14 for each in passes)
     else:
@@ -522,7 +523,7 @@ def test_a_run_with_balanced_classes_goes_on_in_the_middle_of_an_epoch(how, othe
 
 def test_an_image_that_an_epoch_shows_again_is_changed_anew():
     run = training.Run(tiny(techniques=["class_balanced", {"name": "crop", "p": 1}]))
-    run.hooks["class_balanced"].chances = np.eye(8)[3]  # always the same image
+    run.data_hooks["class_balanced"].chances = np.eye(8)[3]  # always the same image
     order = run.order(0)
     assert order == [3 + 8 * copy for copy in range(8)]
     batch = run.batch(0, order)
@@ -546,12 +547,12 @@ def growing(epochs, side, **options):
 
 def test_the_size_grows_in_multiples_of_32_and_the_strength_in_equal_steps():
     run = growing(8, 200, start_size=0.3, start_strength=0.4)
-    hooks = run.hooks["progressive_size"]
+    hooks = run.data_hooks["progressive_size"]
     # 200 times 0.3, 0.533, 0.767 and 1 is 60, 106.7, 153.3 and 200
     assert [hooks.side(epoch, 200) for epoch in range(8)] == [64, 64, 96, 96, 160, 160, 200, 200]
     assert [hooks.strength(epoch) for epoch in range(0, 8, 2)] == pytest.approx([0.4, 0.6, 0.8, 1.0])
     assert [max(run.batch(epoch, [0, 1]).images.shape[-2:]) for epoch in (0, 2, 4, 6)] == [64, 96, 160, 200]
-    hooks = growing(2, 80).hooks["progressive_size"]
+    hooks = growing(2, 80).data_hooks["progressive_size"]
     assert [hooks.side(epoch, 80) for epoch in range(2)] == [64, 80] and hooks.strength(1) == 1
 
 
@@ -568,7 +569,7 @@ def test_other_techniques_and_dropout_grow_with_the_size():
         batch, before = (each.batch(epoch, list(range(120))) for each in (run, plain))
         turned = np.mean([not torch.equal(*pair) for pair in zip(batch.images, before.images, strict=True)])
         assert turned == pytest.approx(share, abs=0.1)
-        run.hooks["progressive_size"].on_epoch(epoch)
+        run.step_hooks["progressive_size"].on_epoch(epoch)
         dropout = [module.p for module in run.model.modules() if isinstance(module, torch.nn.Dropout)]
         assert dropout and dropout == pytest.approx([0.4 * share] * len(dropout))
 
@@ -672,7 +673,7 @@ def test_more_mixed_stages_than_there_are_is_refused():
 
 def test_ema_keeps_the_exponential_average_of_the_weights():
     run = training.Run(tiny(techniques=[{"name": "ema", "decay": 0.9}], optimizer={"name": "sgd", "lr": 0.1}))
-    hooks = run.hooks["ema"]
+    hooks = run.step_hooks["ema"]
     name, expected = "net.classifier.weight", None
     for n in range(5):
         run.advance(run.batch(0, [n, n + 1]))
@@ -751,14 +752,14 @@ def test_stages_thaw_after_their_epochs_also_in_a_resumed_run():
     assert frozen == [[True, True], [False, False]]
     resumed = training.Run(config)
     resumed.load_state_dict(run.state_dict())
-    resumed.hooks["freeze"].on_epoch(1)
+    resumed.step_hooks["freeze"].on_epoch(1)
     assert all(parameter.requires_grad for parameter in resumed.model.parameters())
 
 
 @torch.no_grad()
 def test_frozen_stages_drop_nothing_while_the_others_do():
     run = training.Run(tiny(model=DROPPING, techniques=[{"name": "freeze", "stages": 4}]))
-    run.hooks["freeze"].on_epoch(0)
+    run.step_hooks["freeze"].on_epoch(0)
     batch, seen = run.batch(0, [0, 1, 2, 3]), []
 
     def inner(batch):
@@ -769,7 +770,7 @@ def test_frozen_stages_drop_nothing_while_the_others_do():
         return {}
 
     run.model.train()
-    run.hooks["freeze"].objective(batch, inner)
+    run.step_hooks["freeze"].objective(batch, inner)
     first, second = seen[0]
     assert [torch.equal(one, other) for one, other in zip(first, second, strict=True)] == [True] * 4 + [False]
 
@@ -790,7 +791,7 @@ def test_stages_thaw_one_by_one_from_the_deepest(options, expected):
     before, frozen = states(run), []
     places = run.order(0)[:4]
     for epoch in range(7):
-        run.hooks["freeze"].on_epoch(epoch)
+        run.step_hooks["freeze"].on_epoch(epoch)
         earlier = states(run)
         run.advance(run.batch(epoch, places))
         stay = unchanged(earlier, states(run))

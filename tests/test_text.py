@@ -9,7 +9,8 @@ import pytest
 import seglab
 from seglab import draw, metrics
 from seglab.config import Fold, RunConfig
-from seglab.entry import FAMILIES, REASONS, SeglabError
+from seglab.entry import FAMILIES, REASONS
+from seglab.errors import SeglabError
 from seglab.losses.combined import Part
 from seglab.ui import build, compare, form, text
 from seglab.ui.korean import KOREAN

@@ -10,7 +10,7 @@ import torch
 
 from seglab import metrics, runs, training
 from seglab.data.base import VOID
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.evaluation import evaluate, same_size
 from seglab.events import Evaluated, Finished, Sentence, Started, Stepped, from_line, to_line
 from seglab.loader import batches

@@ -9,7 +9,9 @@ from PIL import Image
 
 from seglab import draw, jobs, plans, runs
 from seglab.comparison import compare as compared
-from seglab.entry import Plan, SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.families import Plan
 from seglab.ui import compare, predict, train, views
 from seglab.ui.form import Form
 from tests.conftest import tiny

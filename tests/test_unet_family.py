@@ -14,8 +14,11 @@ from seglab.architectures import unet as unet_module
 from seglab.architectures.nested import gated, presence_loss, present_classes
 from seglab.architectures.residual import ResidualNet, ResidualUnit
 from seglab.architectures.unet import OverlapTile, centre, mirrored
+from seglab.config import configured
 from seglab.data.base import VOID, Batch
-from seglab.entry import Architecture, Loss, Outputs, SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.families import Architecture, Outputs
 from seglab.losses.pixel import CrossEntropy
 from seglab.model import Segmenter
 from seglab.predictors import Depth
@@ -450,7 +453,7 @@ def test_deep_supervision_averages_each_term_over_the_depths():
     masks = torch.randint(0, 3, (2, 8, 8))
     batch = Batch(torch.zeros(2, 3, 8, 8), masks, torch.arange(2))
     outputs = Outputs(maps[3], {f"depth_{depth}": logits for depth, logits in enumerate(maps, 1)})
-    loss = validated(Loss, "cross_entropy + 0.5*dice")
+    loss = configured({"loss": "cross_entropy + 0.5*dice"}).loss
     terms = entry("unet_plus_plus").terms(outputs, batch, loss, 0.5)
     assert {name: term.weight for name, term in terms.items()} == {"cross_entropy": 1, "dice": 0.5}
     expected = np.mean([float(F.cross_entropy(logits, masks)) for logits in maps])

@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 from seglab import runs
 from seglab.data.folder import Folder
 from seglab.data.images import read_colors, read_mask, read_photo
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.ui import uploads
 from tests.conftest import tiny
 

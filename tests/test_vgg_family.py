@@ -14,7 +14,7 @@ from seglab.architectures.fcn import FCN
 from seglab.architectures.segnet import SegNet
 from seglab.config import RunConfig  # noqa: F401 - registers the entries
 from seglab.data.base import Batch
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.losses.pixel import CrossEntropy
 from seglab.model import Segmenter
 from seglab.torchvision_guard import torchvision

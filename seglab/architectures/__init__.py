@@ -1,5 +1,1 @@
-"""The networks, one file per family; importing this registers them all."""
-
-from seglab.architectures import deconvnet, deeplab, fcn, nested, panoptic, residual, segnet, smp, unet
-
-__all__ = ["deconvnet", "deeplab", "fcn", "nested", "panoptic", "residual", "segnet", "smp", "unet"]
+"""The networks, one file per family; `seglab.config` finds them."""

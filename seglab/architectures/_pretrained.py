@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seglab.download import download
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.torchvision_guard import torchvision
 
 Pretrained = Annotated[

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from seglab.architectures._blocks import LoneNorm, Mirrored, Width, mirrored_stages, vgg16
 from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
-from seglab.entry import Architecture
+from seglab.families import Architecture
 
 DECODER = ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1), (1, 1))  # as SegNet's, in widths of the encoder's first stage
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from seglab.architectures._blocks import Dropout, Normed, ResNet, Width, scoring_head, vgg16
 from seglab.architectures._pretrained import Pretrained, imagenet_resnet, imagenet_vgg16
 from seglab.data.base import Batch
-from seglab.entry import Architecture, Loss, Outputs, Term
+from seglab.families import Architecture, Loss, Outputs, Term
 
 RATES = {"large": (6, 12, 18, 24), "small": (2, 4, 8, 12)}  # the paper's ASPP-L and ASPP-S
 SCALES = (1, 0.75, 0.5)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from seglab.architectures._blocks import Dropout, Normed, Width, scoring_head, vgg16
 from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
-from seglab.entry import Architecture
+from seglab.families import Architecture
 from seglab.model import resized
 
 CHANNELS = {8: 4, 16: 8}  # of the pooled maps that the finer networks look at, in widths of the first stage

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seglab.architectures._blocks import Encoder, convolutions, he_initialized, upsampling
 from seglab.data.base import VOID, Batch
-from seglab.entry import Architecture, Loss, Outputs, Term
+from seglab.families import Architecture, Loss, Outputs, Term
 
 LEVELS = 5  # of the encoder, in both papers
 UNLIKELY = math.log(1e-6)  # the logit of a class that an image is said not to have

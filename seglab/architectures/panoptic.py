@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -13,11 +13,9 @@ from torch import Tensor, nn
 from seglab.architectures._stages import stages
 from seglab.architectures.smp import AtrousPyramid, Backbone, Dropout, digits, smp_name
 from seglab.data.base import VOID, Batch, Sample, spread
-from seglab.entry import Loss, Outputs, SeglabError, Term
+from seglab.errors import SeglabError
+from seglab.families import Loss, Outputs, Run, Term
 from seglab.torchvision_guard import torchvision
-
-if TYPE_CHECKING:
-    from seglab.training import Run
 
 SIDE = 1024  # the longer side, in pixels, of the images that the paper's numbers below are meant for
 SIGMA, LEAST_SIGMA = 8, 1.5  # pixels: how wide a centre is in the heatmap's truth, and at least on small images

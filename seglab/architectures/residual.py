@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seglab.architectures._blocks import Pointwise
-from seglab.entry import Architecture
+from seglab.families import Architecture
 
 
 class ResUNet(Architecture):

@@ -4,7 +4,7 @@ from torch import nn
 
 from seglab.architectures._blocks import Mirrored, Width, convolutions, mirrored_stages, vgg16
 from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
-from seglab.entry import Architecture
+from seglab.families import Architecture
 
 # what each stage of the decoder comes down to, in widths of the encoder's first stage; each ends where the pooling
 # above it has as many channels

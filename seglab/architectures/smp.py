@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from seglab.architectures._blocks import LoneNorm
 from seglab.architectures._pretrained import LITE0, Pretrained, imagenet_encoder
 from seglab.architectures._stages import stages
-from seglab.entry import Architecture, SeglabError, refusal
+from seglab.entry import refusal
+from seglab.errors import SeglabError
+from seglab.families import Architecture
 from seglab.torchvision_guard import torchvision
 
 # encoders by the names that the entries here give them, and smp's names

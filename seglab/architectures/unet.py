@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from seglab.architectures._blocks import Encoder, convolutions, he_initialized, upsampling
 from seglab.architectures._blocks import Width as VGG16Width
 from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
-from seglab.entry import Architecture
+from seglab.families import Architecture
 
 Width = Annotated[int, Field(ge=4, le=128, description="channels of the first stage; each further stage doubles them")]
 Depth = Annotated[int, Field(ge=2, le=5, description="how often the encoder halves the resolution")]

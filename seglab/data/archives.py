@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 from seglab.data.images import printable
 from seglab.data.pairs import Root, located, place_of
 from seglab.download import download
-from seglab.entry import Dataset, SeglabError
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 
 BROKEN = (OSError, http.client.HTTPException, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
 

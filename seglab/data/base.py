@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 if TYPE_CHECKING:
     import torch
@@ -102,6 +103,28 @@ def label_counts(samples: Sequence[Sample], num_classes: int) -> np.ndarray:
     """int64 (N, K): how many pixels of each class every sample has."""
     masks = (samples[n].mask.ravel() for n in range(len(samples)))
     return np.stack([np.bincount(mask, minlength=VOID + 1)[:num_classes] for mask in masks])
+
+
+class Statistics:
+    """How often each class occurs in some samples, counted when it is first asked for."""
+
+    def __init__(self, samples: Sequence[Sample], num_classes: int):
+        self.samples, self.num_classes = samples, num_classes
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """int64 (N, K): the pixels of each class in each sample."""
+        return label_counts(self.samples, self.num_classes)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """int64 (K,): the pixels of each class."""
+        return self.counts.sum(0)
+
+    @property
+    def pixels_around(self) -> np.ndarray:
+        """int64 (K,): the labelled pixels of the samples that have the class."""
+        return ((self.counts > 0) * self.counts.sum(1, keepdims=True)).sum(0)
 
 
 def spread(count: int, most: int) -> list[int]:

@@ -11,7 +11,7 @@ from seglab.data.archives import Archive, Downloadable
 from seglab.data.base import VOID, Data, Sample
 from seglab.data.images import printable, read_pair, relative
 from seglab.data.pairs import Pair, Root, few, splits_of, unique
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 CLASSES = {
     "Sky": (128, 128, 128),

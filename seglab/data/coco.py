@@ -19,7 +19,8 @@ from seglab.data.base import Data, Sample, Split
 from seglab.data.folder import MOST_CLASSES, distinct_colors
 from seglab.data.images import printable, read_photo, relative
 from seglab.data.pairs import Root, collected, few, held_out, located, refuse_wrong, sha
-from seglab.entry import Dataset, SeglabError
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 
 KNOWN = (  # where the two JSON files are usually called what
     ("train.json", "val.json"),

@@ -13,7 +13,7 @@ import numpy as np
 from seglab.data.base import VOID
 from seglab.data.images import file_text, printable
 from seglab.data.pairs import few
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 TABLES = (
     "colors.txt",

@@ -30,7 +30,8 @@ from seglab.data.images import (
     relative,
 )
 from seglab.data.pairs import Pair, Root, absences, alone, few, held_out, listed, located, refuse_wrong
-from seglab.entry import Dataset, SeglabError
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 
 MOST_CLASSES = 255  # ids 0 to 254
 LONGEST = 100  # characters of a class name

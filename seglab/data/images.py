@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -13,7 +13,8 @@ from seglab.data.base import PARTS, Data, Sample
 from seglab.data.colors import Table
 from seglab.data.images import printable, read_colors, read_photo, refuse_other_size, relative
 from seglab.data.pairs import Pair, Root, located, refuse_wrong, splits_of, unique
-from seglab.entry import Dataset, SeglabError
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 
 CLASSES = {"not road": (255, 0, 0), "road": (255, 0, 255)}
 COLORS = Table("KITTI road", tuple(CLASSES), tuple(CLASSES.values()), void=((0, 0, 0),))

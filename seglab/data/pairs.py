@@ -17,7 +17,7 @@ from pydantic import AfterValidator
 
 from seglab.data.base import Sample, Split
 from seglab.data.images import SUFFIXES, file_bytes, file_text, printable, read_pair, relative
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 
 def _absolute(path: Path) -> Path:

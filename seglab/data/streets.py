@@ -9,7 +9,8 @@ from pydantic import Field
 
 from seglab.data.base import Data, Sample, Split
 from seglab.data.scene import CLASSES
-from seglab.entry import Dataset, SeglabError
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 
 VERSION = 1  # raised when the same options begin to give other pictures
 Weather = Literal["mixed", "day", "dusk", "fog", "rain"]

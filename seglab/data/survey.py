@@ -10,7 +10,7 @@ import numpy as np
 
 from seglab.data.base import PARTS, VOID, Data, spread
 from seglab.data.pairs import absences, alone
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The losses, one file per kind; importing this registers them all.
+"""The losses, one file per kind; `seglab.config` finds them.
 
 The convention, for all of them. A loss takes logits and softmaxes them itself. Void pixels are out of every sum. A loss
 of pixels is a sum over the labelled pixels of the whole batch divided by their number (cross_entropy with weights: by
@@ -24,7 +24,3 @@ Others differ, and a number is only comparable under one convention:
 - The authors' code: U-Net 3+'s IoU pools all channels of an image and is NaN for an empty one; its MS-SSIM multiplies
   the coarsest scale in at every scale. Boundary loss and Lovász-Softmax are the same here, apart from void.
 """
-
-from seglab.losses import combined, distance, pixel, region, structure
-
-__all__ = ["combined", "distance", "pixel", "region", "structure"]

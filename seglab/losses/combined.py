@@ -9,12 +9,13 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from seglab.data.base import Batch, Sample
-from seglab.entry import Loss, Options, Outputs, SeglabError, Term
+from seglab.data.base import Batch, Sample, Statistics
+from seglab.entry import Options
+from seglab.errors import SeglabError
+from seglab.families import Loss, Outputs, Term
 from seglab.losses.pixel import Focal
 from seglab.losses.region import Jaccard
 from seglab.losses.structure import MsSsim
-from seglab.losses.weights import Statistics
 
 T = TypeVar("T")
 
@@ -33,8 +34,8 @@ class Sum(Loss):
     parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=8, description="the losses and their weights")]
 
     @property
-    def stressed(self) -> str | None:
-        return next((name for part in self.parts if (name := part.loss.stressed)), None)
+    def weight_map(self) -> str | None:
+        return next((name for part in self.parts if (name := part.loss.weight_map)), None)
 
     def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
         return sum(part.weight * part.loss(logits, masks) for part in self.parts)

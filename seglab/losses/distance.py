@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from seglab.data.base import VOID, Batch, Sample
-from seglab.entry import Loss, Outputs, Term
+from seglab.families import Loss, Outputs, Term
 from seglab.loader import collated
 from seglab.losses.weights import ClassWeighted, labelled, per
 
@@ -87,15 +87,15 @@ class BorderWeighted(Mapped, ClassWeighted):
             border = closeness(regions(sample.mask), self.sigma)
         else:
             border = closeness(sample.instances, self.sigma) * (sample.instances == 0)
-        return {self.stressed: border[..., None]}
+        return {self.weight_map: border[..., None]}
 
     @property
-    def stressed(self) -> str:
+    def weight_map(self) -> str:
         return f"border {self.sigma:g}"
 
     def value(self, logits: Tensor, masks: Tensor, targets: dict[str, Tensor]) -> Tensor:
         costs = F.cross_entropy(logits.float(), masks, ignore_index=VOID, reduction="none")
-        weights = self.pixel_weights(masks) + self.w0 * targets[self.stressed][:, 0]
+        weights = self.pixel_weights(masks) + self.w0 * targets[self.weight_map][:, 0]
         return per((costs * weights).sum(), labelled(masks))
 
 

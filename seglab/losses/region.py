@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from seglab.data.base import VOID
-from seglab.entry import Loss
+from seglab.families import Loss
 
 Smooth = Annotated[
     float, Field(ge=0, le=100, description="added above and below the fraction; softens the score of tiny regions")

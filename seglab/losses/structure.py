@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seglab.data.base import VOID
-from seglab.entry import Loss
+from seglab.families import Loss
 
 WINDOW, SIGMA = 11, 1.5  # pixels
 C1, C2 = 0.01**2, 0.03**2  # for values from 0 to 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,36 +10,15 @@ import torch
 from pydantic import Field, TypeAdapter, WrapValidator
 from torch import Tensor
 
-from seglab.data.base import VOID, Sample, label_counts
-from seglab.entry import Loss, SeglabError
+from seglab.data.base import VOID, Statistics
+from seglab.errors import SeglabError
+from seglab.families import Loss
 
 LEAST, MOST = 0.1, 10.0  # of what a rule gives: on a small set the rarest class would drown all others
 
 Rule = Literal["none", "inverse_sqrt", "median_frequency", "effective_number"]
 Numbers = tuple[Annotated[float, Field(ge=0, le=1000)], ...]
 _rule, _numbers = TypeAdapter(Rule), TypeAdapter(Numbers)
-
-
-class Statistics:
-    """How often each class occurs in some samples, counted when it is first asked for."""
-
-    def __init__(self, samples: Sequence[Sample], num_classes: int):
-        self.samples, self.num_classes = samples, num_classes
-
-    @cached_property
-    def counts(self) -> np.ndarray:
-        """int64 (N, K): the pixels of each class in each sample."""
-        return label_counts(self.samples, self.num_classes)
-
-    @property
-    def pixels(self) -> np.ndarray:
-        """int64 (K,): the pixels of each class."""
-        return self.counts.sum(0)
-
-    @property
-    def pixels_around(self) -> np.ndarray:
-        """int64 (K,): the labelled pixels of the samples that have the class."""
-        return ((self.counts > 0) * self.counts.sum(1, keepdims=True)).sum(0)
 
 
 def class_weights(rule: str, statistics: Statistics) -> tuple[float, ...]:

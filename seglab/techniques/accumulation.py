@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from seglab.data.base import Batch
-from seglab.entry import Hooks, Outputs, SeglabError, Technique
+from seglab.errors import SeglabError
+from seglab.families import Outputs, Run, RunConfig, StepHooks, Technique
 from seglab.loader import batches
-
-if TYPE_CHECKING:
-    from seglab.config import RunConfig
-    from seglab.training import Run
 
 
 class Accumulation(Technique):
@@ -40,11 +37,11 @@ class Accumulation(Technique):
             )
         return super().refuses(config)
 
-    def start(self, run: Run) -> Hooks:
+    def step_hooks(self, run: Run) -> StepHooks:
         return Accumulating(self.at_once, run)
 
 
-class Accumulating(Hooks):
+class Accumulating(StepHooks):
     """Cuts the batches of one run; a last part of one image joins the one before it."""
 
     def __init__(self, at_once: int, run: Run):
@@ -58,7 +55,7 @@ class Accumulating(Hooks):
         batch = run.batch(0, run.order(0)[:1]).to(run.device)
         logits = torch.zeros(1, len(run.data.classes), *batch.masks.shape[1:], device=run.device)
         terms = [name for name in run.loss.terms(Outputs(logits), batch, 0.0) if name not in run.norms(batch)]
-        mixing = [name for name, hooks in run.hooks.items() if hooks.mixes_images]
+        mixing = [name for name, hooks in run.step_hooks.items() if hooks.mixes_images]
         told = []
         if terms:
             told.append(

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from seglab.data.base import VOID, Sample, label_counts
-from seglab.entry import Hooks, SeglabError, Technique
-
-if TYPE_CHECKING:
-    from seglab.loader import Feed
+from seglab.errors import SeglabError
+from seglab.families import DataHooks, Feed, Technique
 
 
 class Augmentation(Technique):
@@ -28,11 +26,11 @@ class Augmentation(Technique):
         """The albumentations transform for samples of this size; it fills what it uncovers in masks with void."""
         raise NotImplementedError
 
-    def start(self, run: Feed) -> Hooks:
+    def data_hooks(self, feed: Feed) -> DataHooks:
         return Augmenting(self.p, self.transform)
 
 
-class Augmenting(Hooks):
+class Augmenting(DataHooks):
     """Applies an albumentations transform to a share `p` of the samples, drawn anew for each; with `classes`, only of
     those that show one of them."""
 
@@ -252,12 +250,12 @@ class Elastic(Augmentation):
 
         return CoarseElastic(std=self.displacement * max(height, width), grid=self.grid)
 
-    def start(self, run: Feed) -> Hooks:
-        return Augmenting(self.p, self.transform, None if self.rarer_than is None else self.rare(run))
+    def data_hooks(self, feed: Feed) -> DataHooks:
+        return Augmenting(self.p, self.transform, None if self.rarer_than is None else self.rare(feed))
 
-    def rare(self, run: Feed) -> np.ndarray:
+    def rare(self, feed: Feed) -> np.ndarray:
         """The classes of the training images that have less than `rarer_than` of their pixels."""
-        pixels = label_counts(run.train, len(run.data.classes)).sum(0)
+        pixels = label_counts(feed.train, len(feed.data.classes)).sum(0)
         shares = pixels / max(1, pixels.sum())
         rare = np.flatnonzero((pixels > 0) & (shares < self.rarer_than))
         if not len(rare):
@@ -266,7 +264,7 @@ class Elastic(Augmentation):
                 "elastic.rarer_than: no class has less than {share} of the training pixels; the rarest, {rarest}, has "
                 "{least}",
                 share=self.rarer_than,
-                rarest=run.data.classes[least],
+                rarest=feed.data.classes[least],
                 least=f"{shares[least]:.4f}",
             )
         return rare

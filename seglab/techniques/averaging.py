@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from seglab.entry import Hooks, Technique
-
-if TYPE_CHECKING:
-    from seglab.training import Run
+from seglab.families import Run, StepHooks, Technique
 
 
 class EMA(Technique):
@@ -24,11 +21,11 @@ class EMA(Technique):
     name = "ema"
     decay: Annotated[float, Field(ge=0.5, lt=1, description="share of the old average kept at each step")] = 0.98
 
-    def start(self, run: Run) -> Hooks:
+    def step_hooks(self, run: Run) -> StepHooks:
         return Averaging(run.model, self.decay)
 
 
-class Averaging(Hooks):
+class Averaging(StepHooks):
     """The average of one run's weights and batch-norm statistics."""
 
     def __init__(self, model: nn.Module, decay: float):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 from torch import nn
 
 from seglab.data.base import Batch
-from seglab.entry import Hooks, SeglabError, Technique, Term
-
-if TYPE_CHECKING:
-    from seglab.training import Run
+from seglab.errors import SeglabError
+from seglab.families import Run, StepHooks, Technique, Term
 
 
 class Freeze(Technique):
@@ -47,7 +45,7 @@ class Freeze(Technique):
             return self.stages
         return 0 if self.thaw_every is None else max(0, self.stages - 1 - (epoch - start) // self.thaw_every)
 
-    def start(self, run: Run) -> Hooks:
+    def step_hooks(self, run: Run) -> StepHooks:
         return Freezing(first_stages(run, self.stages, "freeze.stages"), self.frozen)
 
 
@@ -71,7 +69,7 @@ def first_stages(run: Run, count: int, option: str) -> list[nn.Module]:
     return stages[:count]
 
 
-class Freezing(Hooks):
+class Freezing(StepHooks):
     """The stages of one run, of which so many as `frozen` gives for an epoch are frozen in it."""
 
     def __init__(self, stages: list[nn.Module], frozen: Callable[[int], int]):

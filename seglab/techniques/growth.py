@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 from torch.nn.modules.dropout import _DropoutNd as Dropout
 
-from seglab.entry import Hooks, SeglabError, Technique
+from seglab.errors import SeglabError
+from seglab.families import DataHooks, Feed, Run, RunConfig, StepHooks, Technique
 from seglab.model import MULTIPLE, SMALLEST
-
-if TYPE_CHECKING:
-    from seglab.config import RunConfig
-    from seglab.training import Run
 
 
 class ProgressiveSize(Technique):
@@ -41,33 +38,42 @@ class ProgressiveSize(Technique):
             return SeglabError("the size grows between epochs; epochs must be 2 or more")
         return super().refuses(config)
 
-    def start(self, run: Run) -> Hooks:
-        return Growing(self, run)
+    def grown(self, epoch: int, epochs: int, start: float) -> float:
+        """What has grown from `start` to 1 in an epoch of so many, in the steps of the sizes."""
+        sizes = min(self.sizes, epochs)
+        return start + (1 - start) * (epoch * sizes // epochs) / (sizes - 1)
+
+    def data_hooks(self, feed: Feed) -> DataHooks:
+        return Growing(self, feed.config.epochs)
+
+    def step_hooks(self, run: Run) -> StepHooks:
+        return GrowingDropout(self, run)
 
 
-class Growing(Hooks):
+class Growing(DataHooks):
     """The size and the strength in each epoch of one run."""
+
+    def __init__(self, options: ProgressiveSize, epochs: int):
+        self.options, self.epochs = options, epochs
+
+    def side(self, epoch: int, side: int) -> int:
+        grown = round(side * self.options.grown(epoch, self.epochs, self.options.start_size) / MULTIPLE) * MULTIPLE
+        return min(side, max(SMALLEST, grown)) if self.options.grown(epoch, self.epochs, 0) < 1 else side
+
+    def strength(self, epoch: int) -> float:
+        return self.options.grown(epoch, self.epochs, self.options.start_strength)
+
+
+class GrowingDropout(StepHooks):
+    """The dropout of a run's network in each epoch."""
 
     def __init__(self, options: ProgressiveSize, run: Run):
         self.options, self.run = options, run
         self.dropout: list[tuple[Dropout, float]] | None = None  # every such layer with its whole share
-
-    def grown(self, epoch: int, start: float) -> float:
-        """What has grown from `start` to 1, in the steps of the sizes."""
-        epochs = self.run.config.epochs
-        sizes = min(self.options.sizes, epochs)
-        return start + (1 - start) * (epoch * sizes // epochs) / (sizes - 1)
-
-    def side(self, epoch: int, side: int) -> int:
-        grown = round(side * self.grown(epoch, self.options.start_size) / MULTIPLE) * MULTIPLE
-        return min(side, max(SMALLEST, grown)) if self.grown(epoch, 0) < 1 else side
-
-    def strength(self, epoch: int) -> float:
-        return self.grown(epoch, self.options.start_strength)
 
     def on_epoch(self, epoch: int) -> None:
         if self.dropout is None:
             modules = self.run.model.net.modules()
             self.dropout = [(module, module.p) for module in modules if isinstance(module, Dropout)]
         for module, whole in self.dropout:
-            module.p = whole * self.strength(epoch)
+            module.p = whole * self.options.grown(epoch, self.run.config.epochs, self.options.start_strength)

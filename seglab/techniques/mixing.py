@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -13,13 +13,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seglab.data.base import Batch, Sample
-from seglab.entry import Hooks, SeglabError, Technique, Term
+from seglab.errors import SeglabError
+from seglab.families import DataHooks, Feed, Run, RunConfig, StepHooks, Technique, Term
 from seglab.techniques.freezing import first_stages
-
-if TYPE_CHECKING:
-    from seglab.config import RunConfig
-    from seglab.loader import Feed
-    from seglab.training import Run
 
 Box = tuple[slice, slice]  # rows and columns
 
@@ -49,11 +45,11 @@ class CutMix(Mixing):
         float, Field(gt=0, le=10, description="1: boxes of any area alike; less: mostly tiny or huge; more: about half")
     ] = 1.0
 
-    def start(self, run: Feed) -> Hooks:
+    def data_hooks(self, feed: Feed) -> DataHooks:
         return Pasting(self.p, self.alpha)
 
 
-class Pasting(Hooks):
+class Pasting(DataHooks):
     """CutMix of samples: what the objective needs of them is made afterwards, and so belongs to the mixed masks."""
 
     def __init__(self, p: float, alpha: float):
@@ -130,11 +126,11 @@ class MixStyle(Mixing):
             )
         return super().refuses(config)
 
-    def start(self, run: Run) -> Hooks:
+    def step_hooks(self, run: Run) -> StepHooks:
         return Styling(self, first_stages(run, self.last, "mixstyle.last")[self.first - 1 :], run)
 
 
-class Styling(Hooks):
+class Styling(StepHooks):
     """MixStyle in some stages of a run's network, while it computes the loss of a training step and never else."""
 
     mixes_images = True

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from seglab.data.base import label_counts
-from seglab.entry import Hooks, Technique
+from seglab.families import DataHooks, Feed, Technique
 from seglab.loader import random
-
-if TYPE_CHECKING:
-    from seglab.loader import Feed
 
 By = Literal["rarest", "mean", "pixels"]
 How = Literal["both", "oversample", "undersample"]
@@ -47,14 +44,14 @@ class ClassBalanced(Technique):
         How, Field(description="repeat images with rare classes, leave out some with frequent ones, or both at once")
     ] = "both"
 
-    def start(self, run: Feed) -> Hooks:
-        counts = label_counts(run.train, len(run.data.classes))
+    def data_hooks(self, feed: Feed) -> DataHooks:
+        counts = label_counts(feed.train, len(feed.data.classes))
         if self.how == "both":
             return Balancing(self.p, chances(counts, self.by))
-        return InPasses(self.p, repeats(counts, self.by, self.how), run.config.seed)
+        return InPasses(self.p, repeats(counts, self.by, self.how), feed.config.seed)
 
 
-class Balancing(Hooks):
+class Balancing(DataHooks):
     """Draws a share `p` of an epoch's images with these chances, in place of those that would have come."""
 
     def __init__(self, p: float, chances: np.ndarray):
@@ -65,7 +62,7 @@ class Balancing(Hooks):
         return np.where(rng.random(len(order)) < self.p, drawn, order).tolist()
 
 
-class InPasses(Hooks):
+class InPasses(DataHooks):
     """Goes through the images in passes that show each so many times, in place of a share `p` of an epoch's images."""
 
     def __init__(self, p: float, repeats: np.ndarray, seed: int):

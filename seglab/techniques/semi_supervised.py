@@ -6,26 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from seglab.data.base import UNLABELLED, VOID, Batch, Sample
-from seglab.entry import Hooks, SeglabError, Technique, Term
+from seglab.errors import SeglabError
+from seglab.families import DataHooks, Feed, Run, RunConfig, StepHooks, Technique, Term
 from seglab.loader import collated, hidden_by, random
 from seglab.losses.weights import per
-from seglab.model import Segmenter
+from seglab.model import Segmenter, Trained
 from seglab.techniques.augmentation import Blur, Color
 from seglab.techniques.mixing import boxes
-
-if TYPE_CHECKING:
-    from seglab.config import RunConfig
-    from seglab.loader import Feed
-    from seglab.runs import Trained
 
 Confidence = Annotated[
     float, Field(ge=0, le=1, description="least probability of a class that makes it a label; void below it")
@@ -80,16 +76,16 @@ class SemiSupervised(FewMasks):
         return super().refuses(config)
 
 
-class WithoutMasks(Hooks):
+class WithoutMasks(DataHooks):
     """The labelled and the unlabelled images of one run."""
 
-    def __init__(self, options: FewMasks, run: Feed):
-        self.options, self.run, self.hidden = options, run, run.train.hidden
-        if self.hidden and len(run.data.classes) > UNLABELLED:
+    def __init__(self, options: FewMasks, feed: Feed):
+        self.options, self.feed, self.hidden = options, feed, feed.train.hidden
+        if self.hidden and len(feed.data.classes) > UNLABELLED:
             raise SeglabError(
                 "{technique}: the data has {count} classes; allowed: {most} or fewer",
                 technique=options.name,
-                count=len(run.data.classes),
+                count=len(feed.data.classes),
                 most=UNLABELLED,
             )
 
@@ -97,7 +93,7 @@ class WithoutMasks(Hooks):
         """Labelled and unlabelled images in turn, each kind in the order that it came in; then labelled ones again."""
         unlabelled = [n for n in order if n in self.hidden] if self.options.shows_others else []
         # another technique may have drawn none that is labelled
-        known = [n for n in order if n not in self.hidden] or sorted({*range(len(self.run.train))} - self.hidden)
+        known = [n for n in order if n not in self.hidden] or sorted({*range(len(self.feed.train))} - self.hidden)
         count, labelled = min(len(unlabelled), len(order) // 2), list(known)
         while len(labelled) < len(order) - count:
             labelled += rng.permutation(known).tolist()
@@ -107,7 +103,7 @@ class WithoutMasks(Hooks):
         return [next(sources[taken]) for taken in takes]
 
     def notes(self) -> list[SeglabError]:
-        count = len(self.run.train)
+        count = len(self.feed.train)
         return [
             SeglabError(
                 "{technique} uses the masks of {labelled} of the {count} training images",
@@ -143,24 +139,25 @@ class Consistency(SemiSupervised):
         float, Field(ge=0, le=1, description="share of the strong views that get a box of another image")
     ] = 0.5
 
-    def start(self, run: Feed) -> Hooks:
-        return Consistent(self, run)
+    def data_hooks(self, feed: Feed) -> DataHooks:
+        return StrongViews(self, feed)
+
+    def step_hooks(self, run: Run) -> StepHooks | None:
+        return Consistent(self, run) if self.weight else None
 
 
-class Consistent(WithoutMasks):
-    """The strong views of a run's unlabelled images, and what is learned from them."""
+class StrongViews(WithoutMasks):
+    """The strong views of a run's unlabelled images."""
 
-    mixes_images = True
-
-    def __init__(self, options: Consistency, run: Feed):
-        super().__init__(options, run)
+    def __init__(self, options: Consistency, feed: Feed):
+        super().__init__(options, feed)
         size = options.color
         colors = Color(p=0.8, brightness=size, contrast=size, saturation=size, hue=size / 2)
-        self.changes = [technique.start(run) for technique in (colors, Blur(p=options.blur))]
+        self.changes = [technique.data_hooks(feed) for technique in (colors, Blur(p=options.blur))]
 
     def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
         """Adds the strong views, without their boxes; the images of a batch may reach the objective in parts."""
-        if not self.options.weight or "unlabelled" not in batch.targets:
+        if not self.options.shows_others or "unlabelled" not in batch.targets:
             return batch
         strong = batch.images.clone()
         for n in batch.targets["unlabelled"].flatten(1).any(1).nonzero()[:, 0].tolist():
@@ -171,9 +168,16 @@ class Consistent(WithoutMasks):
             strong[n] = torch.from_numpy(sample.image).permute(2, 0, 1) / 255
         return replace(batch, targets=batch.targets | {"strong": strong})
 
+
+class Consistent(StepHooks):
+    """What one run learns from the strong views of its unlabelled images."""
+
+    mixes_images = True
+
+    def __init__(self, options: Consistency, run: Run):
+        self.options, self.run = options, run
+
     def objective(self, batch: Batch, inner: Objective) -> dict[str, Term]:
-        if not self.options.weight:
-            return inner(batch)
         terms, weak = with_logits(self.run.model, batch, inner)
         return terms | {"consistency": Term(self.difference(batch, weak), self.options.weight)}
 
@@ -212,29 +216,30 @@ class CPS(SemiSupervised):
 
     name = "cps"
 
-    def start(self, run: Feed) -> Hooks:
-        return Pair(self, run)
+    def data_hooks(self, feed: Feed) -> DataHooks:
+        return WithoutMasks(self, feed)
+
+    def step_hooks(self, run: Run) -> StepHooks | None:
+        return Pair(self, run) if self.weight else None
 
 
-class Pair(WithoutMasks):
+class Pair(StepHooks):
     """A run's network with a second one."""
 
     term = "cross pseudo supervision"
 
-    def networks(self) -> list[Segmenter]:
-        if not self.options.weight:
-            return []
-        run = self.run
+    def __init__(self, options: CPS, run: Run):
+        self.options, self.run = options, run
         run.seed_torch("weights", "second")
         self.second = Segmenter(run.config.model, len(run.data.classes), run.config.image_size)
         if run.fresh:
             run.config.model.pretrain(self.second.net)
         self.second.to(run.device, memory_format=torch.channels_last)
+
+    def networks(self) -> list[nn.Module]:
         return [self.second]
 
     def objective(self, batch: Batch, inner: Objective) -> dict[str, Term]:
-        if not self.options.weight:
-            return inner(batch)
         terms, first = with_logits(self.run.model, batch, inner)
         with self.run.autocast:
             outputs = self.second(batch.images)
@@ -245,17 +250,14 @@ class Pair(WithoutMasks):
         return terms | {self.term: Term(value, self.options.weight)}
 
     def norms(self, batch: Batch, inner: dict[str, Tensor]) -> dict[str, Tensor]:
-        if not self.options.weight:
-            return inner
         second = {f"{name}, second": norm for name, norm in inner.items()}
         return inner | second | {self.term: covered(batch).sum().float()}
 
     def state_dict(self) -> dict[str, Any]:
-        return self.second.state_dict() if self.options.weight else {}
+        return self.second.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if self.options.weight:
-            self.second.load_state_dict(state)
+        self.second.load_state_dict(state)
 
 
 class PseudoLabels(FewMasks):
@@ -285,35 +287,38 @@ class PseudoLabels(FewMasks):
     def shows_others(self) -> bool:
         return self.teacher is not None
 
-    def start(self, run: Feed) -> Hooks:
-        return Taught(self, run)
+    def needing(self, other: Callable[[Path], Path | None]) -> Technique:
+        return self.model_copy(update={"teacher": self.teacher and other(self.teacher)})
+
+    def data_hooks(self, feed: Feed) -> DataHooks:
+        return Taught(self, feed)
 
 
 class Taught(WithoutMasks):
     """The labels that one run's teacher gave, which stand in the run's training samples."""
 
-    def __init__(self, options: PseudoLabels, run: Feed):
-        super().__init__(options, run)
+    def __init__(self, options: PseudoLabels, feed: Feed):
+        super().__init__(options, feed)
         self.told: list[SeglabError] = []
         self.teacher = ""  # sha256 of its weights
         if options.teacher and self.hidden:
-            self.ask(run.load(options.teacher))
+            self.ask(feed.load(options.teacher))
 
     def ask(self, teacher: Trained) -> None:
-        run, who = self.run, {"technique": self.options.name, "run": teacher.name}
-        if teacher.classes != run.data.classes:
+        feed, who = self.feed, {"technique": self.options.name, "run": teacher.name}
+        if teacher.classes != feed.data.classes:
             raise SeglabError("{technique}: the classes of {run} are not those of the data", **who)
         weights = [value.cpu().numpy().tobytes() for value in teacher.model.state_dict().values()]
         self.teacher = sha256(b"".join(weights)).hexdigest()
         shares = []
         for n in sorted(self.hidden):
-            labels = labelled_by(teacher.model, run.train[n].image, self.options.confidence)
-            run.train.relabel(n, labels)
+            labels = labelled_by(teacher.model, feed.train[n].image, self.options.confidence)
+            feed.train.relabel(n, labels)
             shares.append((labels != VOID).mean())
         share = f"{np.mean(shares):.0%}"
         self.told.append(SeglabError("{technique}: {run} labels {share} of the other images", share=share, **who))
-        same_data = (teacher.config.data, teacher.config.fold) == (run.config.data, run.config.fold)
-        if not (same_data and self.hidden <= hidden_by(teacher.config, len(run.train))):
+        same_data = (teacher.config.data, teacher.config.fold) == (feed.config.data, feed.config.fold)
+        if not (same_data and self.hidden <= hidden_by(teacher.config, len(feed.train))):
             self.told.append(SeglabError("{technique}: {run} was trained with other masks than this run uses", **who))
 
     def notes(self) -> list[SeglabError]:

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from seglab import plans, runs
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.ui import views
 from seglab.ui.text import language, say
 

@@ -16,7 +16,9 @@ import gradio as gr
 from seglab import plans
 from seglab.comparison import flat
 from seglab.config import RunConfig
-from seglab.entry import FAMILIES, Dataset, Entry, Plan, SeglabError, validated
+from seglab.entry import FAMILIES, Entry, validated
+from seglab.errors import SeglabError
+from seglab.families import Dataset, Plan
 from seglab.losses.combined import Part
 from seglab.ui import uploads, views
 from seglab.ui.text import label, language

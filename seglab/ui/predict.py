@@ -15,7 +15,9 @@ import numpy as np
 from seglab import crf, draw, metrics, prediction, runs
 from seglab.data.base import Data, spread
 from seglab.data.images import labels_at, read_photo, resize_image
-from seglab.entry import Predictor, SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.families import Predictor
 from seglab.predictors import Crf
 from seglab.training import folded
 from seglab.ui import compare, views

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from seglab import runs
-from seglab.entry import SeglabError
+from seglab.errors import SeglabError
 from seglab.ui.korean import KOREAN
 
 LANGUAGES = {"en": "English", "ko": "한국어"}

@@ -10,7 +10,8 @@ import gradio as gr
 
 from seglab import jobs, plans, runs
 from seglab.config import RunConfig
-from seglab.entry import SeglabError, validated
+from seglab.entry import validated
+from seglab.errors import SeglabError
 from seglab.ui import uploads, views
 from seglab.ui.form import Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say

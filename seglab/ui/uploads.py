@@ -31,7 +31,8 @@ from seglab.data.colors import TABLES, Table
 from seglab.data.folder import Report, report
 from seglab.data.images import SUFFIXES, printable, read_colors, read_mask, read_photo, relative, size_of
 from seglab.data.pairs import refuse_wrong
-from seglab.entry import Dataset, SeglabError
+from seglab.errors import SeglabError
+from seglab.families import Dataset
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -22,8 +22,9 @@ from seglab.data.images import read_mask
 from seglab.data.pairs import collected
 from seglab.data.survey import survey
 from seglab.download import last_shown
-from seglab.entry import Architecture, Dataset, Scheduler, SeglabError
+from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
+from seglab.families import Architecture, Dataset, Scheduler
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
 from seglab.training import folded

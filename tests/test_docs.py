@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import re
@@ -324,3 +325,14 @@ def test_the_layout_names_what_is_there():
     layout = sections(PAGES["docs/architecture.md"])["The layout, in reading order"]
     for name in re.findall(r"^\| `([^`]+)`", layout, re.MULTILINE):
         assert (ROOT / "seglab" / name).exists(), name
+
+
+def test_the_reference_has_a_page_for_every_family_with_all_its_entries():
+    pytest.importorskip("mkdocs", reason="mkdocs is not installed: pip install -e .[docs]")
+    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "hooks.py")
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    assert hooks.families() == list(FAMILIES)
+    for family, known in FAMILIES.items():
+        assert all(f"`{name}`" in hooks.page(family) for name in known.entries)
+        assert f"]({family}.md)" in PAGES["docs/reference/index.md"]

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 from benchmarks import table
@@ -336,3 +337,8 @@ def test_the_reference_has_a_page_for_every_family_with_all_its_entries():
     for family, known in FAMILIES.items():
         assert all(f"`{name}`" in hooks.page(family) for name in known.entries)
         assert f"]({family}.md)" in PAGES["docs/reference/index.md"]
+
+
+def test_pre_commit_has_the_ruff_that_everything_else_has():
+    hook = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]
+    assert f'"ruff=={hook["rev"].lstrip("v")}"' in (ROOT / "pyproject.toml").read_text()

@@ -1,0 +1,190 @@
+"""The pictures of the documentation, made again: `python docs/pictures.py [NAME ...]`.
+
+comparison: a street, its truth and what the shipped runs make of it, above their curves and their IoU by class.
+train, predict, compare: the tabs of the page, 1280 pixels wide, in Chromium. streets: scenes with their masks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+SHIPPED = ("encoder_decoder", "unet", "unet_vgg16")
+COLORS = ("#0072B2", "#D55E00", "#009E73")  # as on the page
+SCENE = 2  # of the validation images: a sunny street with cars, people, poles and signs
+GREY, INK = "#6B7280", "#111827"
+
+
+def main(names: list[str]) -> None:
+    makers = {"comparison": street, "train": train, "predict": predict, "compare": compare, "streets": streets}
+    if unknown := [name for name in names if name not in makers]:
+        sys.exit(f"there is no picture {unknown[0]}; there are: {', '.join(makers)}")
+    IMAGES.mkdir(exist_ok=True)
+    for name in names or makers:
+        path = IMAGES / f"{name}.webp"
+        makers[name](path)
+        print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def save(pixels: np.ndarray | Image.Image, path: Path) -> None:
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.convert("RGB").save(path, quality=88, method=6)
+
+
+# --- one street through three models
+
+
+def street(path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from seglab import comparison, runs
+
+    found = comparison.compare([runs.find(name) for name in SHIPPED])
+    figure = Figure(figsize=(12.8, 6), dpi=125, layout="constrained", facecolor="white")
+    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.35])
+    scenes(above, runs.load(SHIPPED[1]), [row.miou for row in found.rows])
+    left, right = below.subplots(1, 2, width_ratios=[1, 1.9])
+    curves(left, found)
+    classes(right, found)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    save(np.asarray(canvas.buffer_rgba())[..., :3], path)
+
+
+def scenes(figure, trained, scores) -> None:
+    """The street, its truth, and each model's mask with the mIoU over all validation images."""
+    sample = trained.config.data.open().val[SCENE]
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(trained.colors)] = trained.colors
+    masks = [
+        np.asarray(Image.open(ROOT / "checkpoints" / name / "predictions" / f"{SCENE:04}.png")) for name in SHIPPED
+    ]
+    shown = [sample.image, palette[sample.mask], *(palette[mask] for mask in masks)]
+    titles = [("image", INK, ""), ("truth", INK, "")]
+    titles += zip(SHIPPED, COLORS, (f"mIoU {score:.3f}" for score in scores), strict=True)
+    for axes, pixels, (title, color, score) in zip(figure.subplots(1, 5), shown, titles, strict=True):
+        axes.imshow(pixels, interpolation="nearest")
+        axes.set_title(title, fontsize=12, loc="left", fontweight="bold", color=color)
+        axes.text(0, -0.04, score, fontsize=12, color=color, va="top", transform=axes.transAxes)
+        axes.axis("off")
+
+
+def curves(axes, found) -> None:
+    for (epochs, values), color, label in zip(found.curves["val_miou"], COLORS, SHIPPED, strict=True):
+        axes.plot(epochs, values, color=color, linewidth=2, marker="o", markersize=4, label=label)
+    tidy(axes, "validation mIoU by epoch")
+    axes.set_xlim(0, 10.3)
+    axes.set_ylim(0, 0.75)
+    axes.legend(frameon=False, fontsize=11, loc="lower right")
+
+
+def classes(axes, found) -> None:
+    names = list(found.rows[0].iou)
+    for n, (row, color) in enumerate(zip(found.rows, COLORS, strict=True)):
+        axes.bar(np.arange(len(names)) + 0.27 * (n - 1), [row.iou[name] or 0 for name in names], 0.25, color=color)
+    tidy(axes, "IoU by class")
+    axes.set_xticks(range(len(names)), names)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.set_ylim(0, 1)
+    axes.tick_params(axis="x", length=0, labelsize=9)
+
+
+def tidy(axes, title: str) -> None:
+    axes.set_title(title, fontsize=12, loc="left", fontweight="bold", color=INK)
+    axes.tick_params(labelsize=10, colors=GREY)
+    axes.grid(axis="y", alpha=0.25)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color("#D1D5DB")
+
+
+# --- the page
+
+
+def train(path: Path) -> None:
+    """The Train tab with three finished runs: copies of the shipped ones."""
+    with page(SHIPPED) as tab:
+        tab.wait_for_selector("#train-samples img", timeout=60_000)
+        shoot(tab, path)
+
+
+def predict(path: Path) -> None:
+    with page() as tab:
+        tab.click("#tab-predict-button")
+        tab.wait_for_selector("#predict-caption-0 >> text=mIoU", timeout=60_000)
+        shoot(tab, path)
+
+
+def compare(path: Path) -> None:
+    with page() as tab:
+        tab.click("#tab-compare-button")
+        tab.wait_for_selector("#compare-scores table", timeout=60_000)
+        shoot(tab, path)
+
+
+def shoot(tab, path: Path) -> None:
+    """A picture of the whole page, which is made as high as it is, so that what sticks to its edge stays there."""
+    tab.wait_for_timeout(2000)
+    height = tab.evaluate("document.querySelector('#tabs').getBoundingClientRect().bottom + scrollY")
+    tab.set_viewport_size({"width": 1280, "height": int(height) + 24})
+    tab.wait_for_timeout(1000)
+    with tempfile.TemporaryDirectory() as folder:
+        tab.screenshot(path=f"{folder}/page.png")
+        save(Image.open(f"{folder}/page.png"), path)
+
+
+@contextlib.contextmanager
+def page(copied: tuple[str, ...] = ()) -> Iterator:
+    """The page of an app of its own, whose runs are copies of some shipped ones."""
+    from playwright.sync_api import sync_playwright
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        for name in copied:
+            shutil.copytree(ROOT / "checkpoints" / name, Path(folder) / "runs" / name)
+        settings = {"SEGLAB_HOME": f"{folder}/runs", "GRADIO_SERVER_PORT": str(port)}
+        with open(f"{folder}/log.txt", "wb") as log:
+            app = subprocess.Popen(
+                [sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings, stdout=log, stderr=log
+            )
+        try:
+            for _ in range(300):
+                with contextlib.suppress(OSError):
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                time.sleep(0.2)
+            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            tab = browser.new_page(locale="en-US", viewport={"width": 1280, "height": 900}, color_scheme="light")
+            tab.goto(f"http://127.0.0.1:{port}/")
+            tab.wait_for_selector("#start")
+            yield tab
+            browser.close()
+        finally:
+            app.terminate()
+            app.wait(20)
+
+
+def streets(path: Path) -> None:
+    command = ["-m", "seglab", "data", "--data", "streets", "--data.size", "224", "--sheet", str(path)]
+    subprocess.run([sys.executable, *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

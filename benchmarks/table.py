@@ -23,8 +23,8 @@ from time import perf_counter
 from typing import Any
 
 from seglab import runs
-from seglab.anatomy import anatomy, milliseconds
-from seglab.comparison import Row, compare
+from seglab.anatomy.numbers import anatomy, milliseconds
+from seglab.comparison.scores import Row, compare
 from seglab.config import RunConfig
 from seglab.data.base import label_counts
 from seglab.entry import FAMILIES, validated

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_origin
 import numpy as np
 
 from seglab import jobs, plans, runs
-from seglab.comparison import Comparison, Group
+from seglab.comparison.scores import Comparison, Group
 from seglab.config import RunConfig, chain, configured
 from seglab.data.base import spread
 from seglab.entry import FAMILIES, Entry, refusal_of, validated
@@ -564,7 +564,7 @@ def targets(out: Path, image: Path) -> tuple[Path, Path, Path]:
 
 def compare(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from seglab import draw
-    from seglab.comparison import LEAK, compare
+    from seglab.comparison.scores import LEAK, compare
 
     comparison = compare(plans.expanded(arguments.runs))
     if arguments.png:
@@ -702,8 +702,8 @@ def surveyed(classes: Sequence[str], seen: Survey) -> str:
 def describe(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from dataclasses import asdict
 
-    from seglab import draw
-    from seglab.anatomy import anatomy, milliseconds
+    from seglab.anatomy.numbers import anatomy, milliseconds
+    from seglab.anatomy.picture import structure_figure
 
     refuse_others(options, "--model.OPTION", "model")
     config = configured({"model": arguments.model, "image_size": arguments.image_size}, options)
@@ -723,7 +723,7 @@ def describe(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     }
     print(json.dumps(known, indent=1, ensure_ascii=False) if arguments.json else described(known))
     if arguments.png:
-        draw.structure_figure(found, model.name).savefig(arguments.png, dpi=150)
+        structure_figure(found, model.name).savefig(arguments.png, dpi=150)
     return 0
 
 

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -8,6 +9,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 import torch
 
+from seglab import runs
 from seglab.config import RunConfig, configured
 
 
@@ -46,3 +48,9 @@ def tiny(**options) -> RunConfig:
         "epochs": 2,
     }
     return configured(defaults | options)
+
+
+def writing(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:
+    """Every file of a run is written by `write`."""
+    for module in (runs, runs.directory, runs.recording, runs.trained):
+        patch.setattr(module, "write", write)

@@ -12,14 +12,15 @@ import torch.nn.functional as F
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from torch import nn
 
-from seglab import draw
-from seglab.anatomy import UNKNOWN, WHOLE, anatomy, milliseconds, receptive_field
+from seglab.anatomy import picture
+from seglab.anatomy.numbers import anatomy, milliseconds
+from seglab.anatomy.reach import UNKNOWN, WHOLE, receptive_field
+from seglab.anatomy.record import passed
+from seglab.anatomy.structure import Link
 from seglab.architectures.unet import EncoderDecoder, UNet
 from seglab.config import RunConfig  # noqa: F401 - registers the entries
 from seglab.entry import FAMILIES, validated
 from seglab.families import Architecture, Outputs
-from seglab.record import passed
-from seglab.structure import Link
 
 ENTRIES = FAMILIES["architectures"].entries
 each = pytest.mark.parametrize("name", ENTRIES)
@@ -336,13 +337,13 @@ def test_every_network_is_a_picture_of_few_blocks_that_lead_from_the_image_to_th
     sources = {link.source for link in found.links}
     assert all(block.kind == "output" for place, block in enumerate(found.blocks) if place not in sources)
     assert all(found.blocks[link.source].depth < found.blocks[link.target].depth for link in found.links)
-    assert {link.kind for link in found.links} <= set(draw.LINKS) and len(set(found.links)) == len(found.links)
+    assert {link.kind for link in found.links} <= set(picture.LINKS) and len(set(found.links)) == len(found.links)
 
 
 @each
 def test_nothing_in_a_picture_is_cut_or_covers_another(name):
     found = anatomy(ENTRIES[name]())
-    figure = draw.structure_figure(found, name)
+    figure = picture.structure_figure(found, name)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     (axes,) = figure.axes
@@ -351,7 +352,7 @@ def test_nothing_in_a_picture_is_cut_or_covers_another(name):
     texts += [text.get_window_extent() for text in figure.legends[0].get_texts()]
     assert all(frame.contains(*corner) for box in texts for corner in (box.min, box.max))
     assert not [1 for one, other in combinations(texts, 2) if one.padded(-0.5).overlaps(other.padded(-0.5))]
-    sketch = draw.Sketch(found)
+    sketch = picture.Sketch(found)
     assert sketch.width <= 9.5  # inches: at 700 pixels the numbers can still be read
     inside = [(text, text.get_window_extent().width / figure.dpi) for text in axes.texts]
     for n in range(len(found.blocks)):
@@ -365,7 +366,7 @@ def test_nothing_in_a_picture_is_cut_or_covers_another(name):
 
 
 def test_a_picture_for_the_page_has_numbers_but_no_words():
-    svg = draw.structure_svg(anatomy(validated(Architecture, "deeplab_v3_plus")))
+    svg = picture.structure_svg(anatomy(validated(Architecture, "deeplab_v3_plus")))
     said = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     assert svg.startswith("<svg") and "1/16" in said and "1×1" in said
     assert not [text for text in said if re.search("[a-zA-Z]{2}", text)]

@@ -29,7 +29,7 @@ def state(directory):
 @pytest.fixture
 def worker(runs_home, monkeypatch):
     """A worker on this test's runs; what it left waiting or working is stopped at the end."""
-    monkeypatch.setattr(jobs, "TAKE_A_LOOK", 0.05)
+    monkeypatch.setattr(jobs.worker, "TAKE_A_LOOK", 0.05)
     started = jobs.Worker()
     started.start()
     yield started
@@ -43,7 +43,7 @@ def worker(runs_home, monkeypatch):
 def test_runs_are_worked_on_one_at_a_time_in_the_order_of_the_queue(worker):
     first, second = jobs.submit([tiny(epochs=3), tiny(epochs=1, seed=1)])
     wait_until(lambda: state(first) == "running")
-    assert state(second) == "queued" and jobs.queue() == [second]
+    assert state(second) == "queued" and jobs.waiting() == [second]
     wait_until(lambda: state(second) == "completed")
     assert state(first) == "completed" and runs.load(first) and runs.load(second)
     ended = [(directory / "events.jsonl").stat().st_mtime for directory in (first, second)]
@@ -52,7 +52,7 @@ def test_runs_are_worked_on_one_at_a_time_in_the_order_of_the_queue(worker):
 
 def test_a_run_at_work_stops_when_it_is_told_to_and_can_be_resumed(worker):
     (directory,) = jobs.submit([tiny(epochs=400)])
-    wait_until(lambda: state(directory) == "running" and runs.size_of(directory / "events.jsonl"))
+    wait_until(lambda: state(directory) == "running" and (directory / "events.jsonl").exists())
     jobs.stop(directory)
     wait_until(lambda: state(directory) == "stopped", 10)
     step = runs.status(directory).finished.step
@@ -72,7 +72,7 @@ def test_a_resumed_run_that_is_stopped_while_it_waits_stays_stopped(worker):
     list(stream)
     jobs.resubmit(directory)
     jobs.stop(directory)
-    assert state(directory) == "stopped" and jobs.queue() == []
+    assert state(directory) == "stopped" and jobs.waiting() == []
     with pytest.raises(SeglabError, match="was stopped"):  # a child that had begun before sees it
         list(runs.work(directory))
 
@@ -80,12 +80,12 @@ def test_a_resumed_run_that_is_stopped_while_it_waits_stays_stopped(worker):
 def test_a_waiting_run_leaves_the_queue_when_it_is_stopped():
     first, second = jobs.submit([tiny(), tiny()])
     jobs.stop(first)
-    assert jobs.queue() == [second] and state(first) == "stopped" and state(second) == "queued"
+    assert jobs.waiting() == [second] and state(first) == "stopped" and state(second) == "queued"
 
 
 def test_a_child_that_dies_without_a_word_is_recorded_as_failed_and_the_queue_goes_on(worker):
     first, second = jobs.submit([tiny(epochs=400), tiny(epochs=1)])
-    wait_until(lambda: state(first) == "running" and runs.size_of(first / "events.jsonl"))
+    wait_until(lambda: state(first) == "running" and (first / "events.jsonl").exists())
     (child,) = [p for p in psutil.Process().children() if "seglab.jobs" in " ".join(p.cmdline())]
     assert child.nice() >= 10
     child.kill()
@@ -101,7 +101,7 @@ def test_a_mistake_found_in_the_child_is_told_by_the_run(worker, tmp_path):
 
 
 def test_a_run_that_cannot_be_started_waits_and_is_tried_again(worker, monkeypatch):
-    monkeypatch.setattr(jobs, "RETRY", 0.1)
+    monkeypatch.setattr(jobs.worker, "RETRY", 0.1)
     real, count = subprocess.Popen, iter(range(100))
 
     def short_of_memory(*given, **named):
@@ -109,13 +109,13 @@ def test_a_run_that_cannot_be_started_waits_and_is_tried_again(worker, monkeypat
             raise OSError(12, "Cannot allocate memory")
         return real(*given, **named)
 
-    monkeypatch.setattr(jobs.subprocess, "Popen", short_of_memory)
+    monkeypatch.setattr(jobs.process.subprocess, "Popen", short_of_memory)
     (directory,) = jobs.submit([tiny(epochs=1)])
     wait_until(lambda: state(directory) == "completed")
 
 
 def test_the_queue_goes_on_after_any_trouble_with_its_folder(runs_home, monkeypatch):
-    monkeypatch.setattr(jobs, "RETRY", 0.1)
+    monkeypatch.setattr(jobs.worker, "RETRY", 0.1)
     runs_home.write_text("a file, not a folder")
     worker = jobs.Worker()
     worker.start()
@@ -148,10 +148,10 @@ def test_runs_are_worked_on_wherever_the_program_was_started(tmp_path, runs_home
 
 
 def test_a_full_queue_takes_no_more_and_says_so():
-    jobs.submit([tiny()] * jobs.MOST_WAITING)
+    jobs.submit([tiny()] * jobs.queue.MOST_WAITING)
     with pytest.raises(SeglabError, match="queue is full: 30 runs wait"):
         jobs.submit([tiny()])
-    assert len(jobs.queue()) == jobs.MOST_WAITING == len(list(runs.home().iterdir()))
+    assert len(jobs.waiting()) == jobs.queue.MOST_WAITING == len(list(runs.home().iterdir()))
 
 
 def test_a_completed_run_cannot_be_put_back_in_the_queue():
@@ -165,7 +165,7 @@ def test_no_run_outlives_the_program_that_started_it(runs_home):
     (directory,) = jobs.submit([tiny(epochs=400)])
     program = "import time; from seglab import jobs; jobs.Worker().start(); time.sleep(600)"
     parent = subprocess.Popen([sys.executable, "-c", program], env=os.environ | {"SEGLAB_HOME": str(runs_home)})
-    wait_until(lambda: state(directory) == "running" and runs.size_of(directory / "events.jsonl"))
+    wait_until(lambda: state(directory) == "running" and (directory / "events.jsonl").exists())
     (child,) = psutil.Process(parent.pid).children()
     parent.send_signal(signal.SIGKILL)
     parent.wait()
@@ -174,16 +174,16 @@ def test_no_run_outlives_the_program_that_started_it(runs_home):
 
 def test_a_second_program_leaves_the_queue_to_the_first_until_that_ends(worker, monkeypatch):
     (first,) = jobs.submit([tiny(epochs=400)])
-    wait_until(lambda: state(first) == "running" and runs.size_of(first / "events.jsonl"))
+    wait_until(lambda: state(first) == "running" and (first / "events.jsonl").exists())
     other, taken = jobs.Worker(), []
     work = other.work
     monkeypatch.setattr(other, "work", lambda directory: taken.append(directory) or work(directory))
     (second,) = jobs.submit([tiny(epochs=1)])
     other.start()
     try:
-        time.sleep(20 * jobs.TAKE_A_LOOK)  # alone, it would have taken the second run at its first look
+        time.sleep(20 * jobs.worker.TAKE_A_LOOK)  # alone, it would have taken the second run at its first look
         assert other.is_alive() and not taken
-        assert (state(first), state(second)) == ("running", "queued") and jobs.queue() == [second]
+        assert (state(first), state(second)) == ("running", "queued") and jobs.waiting() == [second]
         worker.ended.set()
         jobs.stop(first)
         wait_until(lambda: state(second) == "completed")

@@ -11,15 +11,15 @@ import sys
 
 import pytest
 
-from seglab import jobs, plans, runs
-from seglab.comparison import compare
+from seglab import jobs, plans, runs, training
+from seglab.comparison.scores import compare
 from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Plan
 from seglab.metrics import DEFINITION
 from seglab.training import folded
-from tests.conftest import tiny
+from tests.conftest import tiny, writing
 from tests.test_cli import SMALL, seglab
 from tests.test_jobs import state, wait_until, worker  # noqa: F401 - a fixture
 
@@ -67,8 +67,8 @@ def test_every_training_image_is_held_out_once_and_never_learned_from_by_the_run
 
 def test_the_mistake_carries_weights_into_folds_that_are_scored_on_what_these_have_learned(monkeypatch):
     given = []
-    whole = runs.training.Run
-    monkeypatch.setattr(runs.training, "Run", lambda *a, **more: given.append(a[3]) or whole(*a, **more))
+    whole = training.Run
+    monkeypatch.setattr(training, "Run", lambda *a, **more: given.append(a[3]) or whole(*a, **more))
     honest, leaking = done(FOLDS[0], name="honest"), done(FOLDS[1], name="leaking")
     assert given[:5] == [None] * 5  # the first fold has nowhere to get weights from
     for before, weights in zip(leaking[:3], given[5:], strict=True):
@@ -235,10 +235,10 @@ def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch, fits):
         write(*given)
 
     plan = validated(Plan, {"name": "seeds", "count": 3})
-    monkeypatch.setattr(runs, "write", full)
+    writing(monkeypatch, full)
     with pytest.raises(OSError, match="No space"):
         plans.submit(plan, *plans.laid_out(plan, [tiny()], "mine"))
-    assert list(runs.home().iterdir()) == [] and jobs.queue() == []
+    assert list(runs.home().iterdir()) == [] and jobs.waiting() == []
 
 
 # --- the queue
@@ -268,7 +268,7 @@ def test_a_run_fails_with_the_one_that_it_needs_and_says_why_and_the_others_go_o
     assert why.startswith("it needs bad 2, which ended as failed: it needs bad 1, which ended as failed: ")
     assert "gone" in why and state(first) == state(second) == "failed"
     wait_until(lambda: state(other) == "completed")
-    assert jobs.queue() == []
+    assert jobs.waiting() == []
 
 
 def test_a_run_whose_need_was_stopped_fails_and_both_can_be_resumed(worker):  # noqa: F811
@@ -292,7 +292,7 @@ def test_a_needed_run_that_was_interrupted_comes_back_into_the_queue():
         next(stream)
     stream.close()  # as when the program is killed
     jobs.enqueue(second)
-    assert state(first) == "interrupted" and jobs.next_run() is None and jobs.queue() == [second, first]
+    assert state(first) == "interrupted" and jobs.next_run() is None and jobs.waiting() == [second, first]
     assert jobs.next_run() == first
     list(runs.work(first))
     assert jobs.next_run() == second
@@ -314,16 +314,16 @@ def test_a_run_that_has_begun_goes_on_without_the_one_that_it_took_its_weights_f
 
 def test_a_run_whose_need_is_gone_fails_and_does_not_wait_for_ever():
     (second,) = jobs.submit([tiny(init_from=str(runs.home() / "nowhere"))])
-    assert jobs.next_run() is None and jobs.queue() == []
+    assert jobs.next_run() is None and jobs.waiting() == []
     assert "there is no run" in runs.status(second).finished.text
 
 
 def test_a_plan_that_does_not_fit_into_the_queue_makes_nothing():
-    jobs.submit([tiny()] * (jobs.MOST_WAITING - 2))
+    jobs.submit([tiny()] * (jobs.queue.MOST_WAITING - 2))
     plan = validated(Plan, {"name": "seeds", "count": 3})
     with pytest.raises(SeglabError, match="28 runs wait and 3 more do not fit"):
         plans.submit(plan, *plans.laid_out(plan, [tiny()], "mine"))
-    assert not plans.located("mine").exists() and len(jobs.queue()) == 28
+    assert not plans.located("mine").exists() and len(jobs.waiting()) == 28
 
 
 def test_a_student_is_worked_on_when_its_teacher_is_finished(worker):  # noqa: F811
@@ -462,8 +462,8 @@ def test_the_time_of_a_student_is_known_before_there_is_a_teacher(capsys):
     assert "teacher" in first and "student, model.width 8" in second and second.endswith("after run 1")
     assert not runs.home().exists()
     teacher, student = (step.config for step in laid_out(STUDENT, tiny(epochs=4)))
-    keys = {plans.pace_key(config.model_dump(mode="json")) for config in (teacher, student)}
-    other = plans.pace_key(laid_out(STUDENT, tiny(epochs=2), name="other")[1].config.model_dump(mode="json"))
+    keys = {plans.timing.pace_key(config.model_dump(mode="json")) for config in (teacher, student)}
+    other = plans.timing.pace_key(laid_out(STUDENT, tiny(epochs=2), name="other")[1].config.model_dump(mode="json"))
     assert len(keys) == 2 and other in keys
 
 
@@ -609,12 +609,12 @@ def test_the_time_is_estimated_before_anything_is_made(page):
 def test_the_runs_of_a_plan_go_into_the_queue_in_their_order(page):
     form, does = page
     _, dropdown, message = does["start_runs"](Request(), *sent(form, "folds", k=3, leak_by_mistake=True))
-    assert "Added to the queue: 3" in message and [path.name for path in jobs.queue()] == dropdown.value
-    first, second, third = map(runs.config, jobs.queue())
+    assert "Added to the queue: 3" in message and [path.name for path in jobs.waiting()] == dropdown.value
+    first, second, third = map(runs.config, jobs.waiting())
     assert (first.fold.index, second.fold.index, third.fold.index) == (0, 1, 2) and first.model.width == 4
-    assert second.needs == (jobs.queue()[0],) and jobs.next_run() == jobs.queue()[0]
+    assert second.needs == (jobs.waiting()[0],) and jobs.next_run() == jobs.waiting()[0]
     (plan,) = runs.home().glob("*.plan.json")
-    assert [directory for directory, _ in plans.members(plan)] == jobs.queue()
+    assert [directory for directory, _ in plans.members(plan)] == jobs.waiting()
 
 
 @pytest.mark.parametrize(
@@ -644,7 +644,7 @@ def test_a_plan_can_be_made_of_uploaded_pictures(page, tmp_path):
     reference = uploads.take(packed(tmp_path / "mine.zip", GOOD))
     given[-1]["data"]["folder"] = {"upload": reference}
     assert "Added to the queue: 2" in does["start_runs"](Request(), *given)[-1]
-    assert [runs.config(directory).data.root for directory in jobs.queue()] == [uploads.found(reference)] * 2
+    assert [runs.config(directory).data.root for directory in jobs.waiting()] == [uploads.found(reference)] * 2
 
 
 def test_what_is_wrong_with_a_plan_s_data_is_told_before_its_runs_are_made(page):
@@ -660,7 +660,7 @@ def test_a_process_that_cannot_time_a_run_says_why(monkeypatch):
     gone = config.model_copy(update={"data": config.data.model_copy(update={"left_out": "fog", "weather": "fog"})})
     with pytest.raises(SeglabError, match=r"cannot be estimated: .*left_out: fog is the weather"):
         plans.timed_apart([gone])
-    monkeypatch.setattr(plans, "PATIENCE", 0.1)
+    monkeypatch.setattr(plans.timing, "PATIENCE", 0.1)
     with pytest.raises(SeglabError, match=r"cannot be estimated in 0\.1 s"):
         plans.timed_apart([config])
 
@@ -704,7 +704,7 @@ def test_a_plan_is_picked_as_one_where_runs_are_compared():
 
 def test_a_plan_s_record_gives_the_same_plan():
     made(FOLDS[1])
-    record = validated(plans.Record, json.loads(plans.located("mine").read_bytes()))
+    record = validated(plans.files.Record, json.loads(plans.located("mine").read_bytes()))
     assert record.plan == validated(Plan, FOLDS[1]) and [each.run for each in record.runs] == [
         f"mine {n}" for n in (1, 2, 3, 4)
     ]

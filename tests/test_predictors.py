@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from seglab import crf, prediction, runs
+from seglab import crf, prediction
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
-from seglab.model import Segmenter
+from seglab.model import Segmenter, Trained
 from seglab.predictors import Crf, Flips, Scales, Windows, bell
 from tests.conftest import tiny
 
@@ -94,7 +94,7 @@ def trained(tmp_path):
     config = tiny(image_size=64, model={"name": "unet", "width": 4, "depth": 2})
     model = Segmenter(config.model, 4)
     model.net, model.mean, model.std = ByPlace(), torch.zeros(1), torch.ones(1)
-    return runs.Trained(tmp_path, config, tuple("abcd"), ((0, 0, 0),) * 4, model.eval())
+    return Trained(tmp_path, config, tuple("abcd"), ((0, 0, 0),) * 4, model.eval())
 
 
 def network(trained):

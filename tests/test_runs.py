@@ -15,7 +15,7 @@ from seglab import metrics, prediction, runs
 from seglab.data.images import read_mask
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Started
-from tests.conftest import tiny
+from tests.conftest import tiny, writing
 
 forked = multiprocessing.get_context("fork")
 
@@ -141,7 +141,7 @@ def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "write", full)
+        writing(patch, full)
         with pytest.raises(OSError):
             runs.create(tiny(), "mine")
     assert runs.config(runs.create(tiny(), "mine")) == tiny()
@@ -363,17 +363,17 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_saved(allowed, monkeypatch)
     directory = runs.create(tiny(epochs=3))
     real, count = runs.write, iter(range(1000))
 
-    def writing(path, content):
+    def until_full(path, content):
         if next(count) >= allowed:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(path, content)
 
-    monkeypatch.setattr(runs, "write", writing)
+    writing(monkeypatch, until_full)
     with pytest.raises(SeglabError, match="disk is full"):
         list(runs.work(directory))
     status = runs.status(directory)
     assert status.state == "failed" and "the disk is full" in status.finished.text
     if (directory / "weights.safetensors").exists():
         runs.load(directory)
-    monkeypatch.setattr(runs, "write", real)
+    writing(monkeypatch, real)
     assert list(runs.work(directory))[-1].reason == "completed"

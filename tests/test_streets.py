@@ -14,7 +14,7 @@ from seglab.data.streets import WEATHERS, Streets
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset
-from seglab.runs import CHECKPOINTS
+from seglab.runs.directory import CHECKPOINTS
 
 CAR, PERSON = 7, 8
 

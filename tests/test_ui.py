@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from seglab import draw, jobs, plans, runs
-from seglab.comparison import compare as compared
+from seglab.comparison.scores import compare as compared
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Plan
@@ -186,9 +186,9 @@ def test_what_a_person_named_is_escaped():
 def test_stopping_and_resuming_from_the_page():
     (directory,) = jobs.submit([tiny()])
     assert train.act(Pressed(directory.name, "stop"), Request()) == ""
-    assert runs.status(directory).state == "stopped" and jobs.queue() == []
+    assert runs.status(directory).state == "stopped" and jobs.waiting() == []
     assert train.act(Pressed(directory.name, "resume"), Request()) == ""
-    assert runs.status(directory).state == "queued" and jobs.queue() == [directory]
+    assert runs.status(directory).state == "queued" and jobs.waiting() == [directory]
 
 
 def test_masks_can_be_seen_after_any_epoch():
@@ -402,7 +402,7 @@ def test_a_large_network_is_timed_only_when_asked(monkeypatch):
 def test_cards_are_made_when_they_are_opened_and_kept(monkeypatch):
     import gradio as gr
 
-    from seglab.anatomy import anatomy
+    from seglab.anatomy.numbers import anatomy
 
     monkeypatch.setattr(views, "milliseconds", lambda model, side: 1.0)
     before = anatomy.cache_info().misses

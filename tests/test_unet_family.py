@@ -20,7 +20,7 @@ from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Architecture, Outputs
 from seglab.losses.pixel import CrossEntropy
-from seglab.model import Segmenter
+from seglab.model import Segmenter, Trained
 from seglab.predictors import Depth
 from seglab.torchvision_guard import torchvision
 from seglab.training import Run
@@ -421,7 +421,7 @@ def test_the_average_is_that_of_the_depths_probabilities():
 def test_a_photograph_is_labelled_at_the_depth_asked_for(tmp_path):
     config = tiny(model={"name": "unet_plus_plus", "width": 4})
     model = Segmenter(config.model, 4)
-    trained = runs.Trained(tmp_path, config, tuple("abcd"), ((0, 0, 0),) * 4, used(model))
+    trained = Trained(tmp_path, config, tuple("abcd"), ((0, 0, 0),) * 4, used(model))
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     with torch.no_grad():

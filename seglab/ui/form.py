@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from seglab import plans
-from seglab.comparison import flat
+from seglab.comparison.settings import flat
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, Entry, validated
 from seglab.errors import SeglabError

@@ -18,6 +18,7 @@ from seglab.data.images import labels_at, read_photo, resize_image
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
+from seglab.model import Trained
 from seglab.predictors import Crf
 from seglab.training import folded
 from seglab.ui import compare, views
@@ -191,7 +192,7 @@ def uploaded(path: str, request: gr.Request) -> list[Any]:
 
 
 @lru_cache(maxsize=MODELS)
-def model(name: str, stamped: float) -> runs.Trained:
+def model(name: str, stamped: float) -> Trained:
     return runs.load(found(name))
 
 

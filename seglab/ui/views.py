@@ -15,7 +15,8 @@ import numpy as np
 from markupsafe import Markup
 
 from seglab import anatomy, draw, jobs, plans, runs, schedulers
-from seglab.comparison import Comparison, compare
+from seglab.anatomy import picture as network_picture
+from seglab.comparison.scores import Comparison, compare
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, spread
 from seglab.data.images import read_mask
@@ -133,7 +134,7 @@ def chips(comparison: Comparison) -> list[tuple[str, str]]:
 def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
     """The runs with their state, progress, score and what can be done: stop or resume; `others`: whether there are
     runs besides, which could be picked."""
-    waiting = jobs.queue()
+    waiting = jobs.waiting()
     sound = [directory for directory in directories if readable(directory)]
     titles = dict(zip(sound, compared(stamp(sound)).labels, strict=True))
     rows = []
@@ -389,7 +390,7 @@ def card(model: Architecture, side: int, lang: str, timed: bool = False) -> str:
         threads=jobs.threads(),
         whole=anatomy.WHOLE,
         svg=structure_svg(model, side),
-        kinds=draw.legend(found),
+        kinds=network_picture.legend(found),
         notes=[told(note, lang) for note in model.suited(side).notes()],
     )
 
@@ -397,7 +398,7 @@ def card(model: Architecture, side: int, lang: str, timed: bool = False) -> str:
 @lru_cache(maxsize=64)
 def structure_svg(model: Architecture, side: int) -> Markup:
     """The picture, whatever the language."""
-    return Markup(draw.structure_svg(anatomy.anatomy(model, side=side)))
+    return Markup(network_picture.structure_svg(anatomy.anatomy(model, side=side)))
 
 
 @lru_cache(maxsize=256)

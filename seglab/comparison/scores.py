@@ -1,4 +1,4 @@
-"""Runs side by side: their curves, their scores, and what differs between their configurations."""
+"""Runs side by side: their curves, their scores, and the groups that differ in nothing but seed or fold."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from seglab import runs
+from seglab.comparison.labels import labelled, roles, told_apart
+from seglab.comparison.settings import differing
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Started, Stepped
 from seglab.metrics import DEFINITION
 
 Points = tuple[list[float], list[float]]  # epochs, values
+
+
 LEAK = "these runs build on weights that were trained on images they are validated on: their scores are too high"
 
 
@@ -251,96 +255,3 @@ def grid(differences: dict[str, list[Any]]) -> Grid | None:
             places = tuple(tuple(pairs.index((line, column)) for column in columns) for line in lines)
             return Grid(down, right, tuple(lines), tuple(columns), places)
     return None
-
-
-def flat(value: Any, place: str = "") -> dict[str, Any]:
-    """Nested dicts as {"loss.gamma": 2.0}; an entry's name stands at the entry's own place, lists by number or name."""
-    if isinstance(value, dict):
-        found: dict[str, Any] = {}
-        for key, inner in value.items():
-            found |= flat(inner, place if key == "name" else f"{place}.{key}" if place else key)
-        return found
-    if isinstance(value, list | tuple):
-        names = [inner["name"] if isinstance(inner, dict) and "name" in inner else n for n, inner in enumerate(value)]
-        found = {place: ", ".join(names)} if names and isinstance(names[0], str) else {}  # their order matters too
-        for name, inner in zip(names, value, strict=True):
-            found |= flat(inner, f"{place}.{name}")
-        return found
-    return {place: value}
-
-
-def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The options that differ, each with its value in every configuration; None where one has no such option.
-
-    Where different entries are picked, an option that only some of them have is no difference of its own.
-    """
-    flats = [flat(config) for config in configs]
-    options = list(dict.fromkeys(option for config in flats for option in config))
-    table = {option: [config.get(option) for config in flats] for option in options}
-    apart = {option: values for option, values in table.items() if any(value != values[0] for value in values)}
-
-    def own(option: str) -> bool:
-        return option.rpartition(".")[0] not in apart or all(option in config for config in flats)
-
-    return {option: values for option, values in apart.items() if own(option)}
-
-
-def roles(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[str]:
-    """`teacher` or `student` for each run that teaches, or is taught by, another one of these; or an empty text.
-
-    Where students teach too, they are numbered.
-    """
-    places = {directory.resolve(): place for place, directory in enumerate(directories)}
-    teachers = [
-        next((places[run] for technique in config.techniques for run in technique.needs if run in places), None)
-        for config in configs
-    ]
-    rounds = []
-    for teacher in teachers:
-        rounds.append(0)
-        while teacher is not None and rounds[-1] < len(configs):
-            teacher = teachers[teacher]
-            rounds[-1] += 1
-    found = []
-    for place, number in enumerate(rounds):
-        student = f"student {number}" if max(rounds) > 1 else "student"
-        found.append(student if number else "teacher" if place in teachers else "")
-    return found
-
-
-def labelled(
-    models: Sequence[str], differences: dict[str, list[Any]], directories: Sequence[Path], roles: Sequence[str]
-) -> tuple[str, ...]:
-    """A short unique name for each run: the one that a person gave it, or else its model, with what differs from other
-    runs of that model; and whether it teaches or is taught."""
-    apart = told_apart(models, differences, roles)
-    made = [runs.MADE_NAME.fullmatch(directory.name) for directory in directories]
-    named = [f"{path.name} ({role})" if role else path.name for path, role in zip(directories, roles, strict=True)]
-    labels = [label if by_us else name for label, by_us, name in zip(apart, made, named, strict=True)]
-    short = [runs.short_name(directory) for directory in directories]
-    labels = [name if labels.count(label) > 1 else label for label, name in zip(labels, short, strict=True)]
-    return tuple(
-        label if labels.count(label) == 1 else directory.name
-        for label, directory in zip(labels, directories, strict=True)
-    )
-
-
-def told_apart(
-    models: Sequence[str], differences: dict[str, list[Any]], roles: Sequence[str] | None = None
-) -> list[str]:
-    """Each run's model, with its role and up to three options in which it differs from other runs of that model."""
-    labels = []
-    for n, model in enumerate(models):
-        twins = [k for k, other in enumerate(models) if other == model]
-        apart = {o: v for o, v in differences.items() if o != "model" and len({repr(v[k]) for k in twins}) > 1}
-        told = {option: v[n] for option, v in apart.items() if not isinstance(v[n], Path | None)}
-        told = {option: v for option, v in told.items() if option.rpartition(".")[0] not in told}
-        options = [f"{short(option)} {value}" for option, value in list(told.items())[:3]]
-        said = ", ".join(([roles[n]] if roles and roles[n] else []) + options)
-        labels.append(f"{model} ({said})" if said else model)
-    return labels
-
-
-def short(option: str) -> str:
-    """`lr` for optimizer.lr, `fold` for fold.index."""
-    return option.removesuffix(".index").rpartition(".")[2]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from seglab.record import LAYOUT, REDUCED, Operation, Record, across
+from seglab.anatomy.record import LAYOUT, REDUCED, Operation, Record, across
 
 MOST_BLOCKS = 40
 JOINTS = {"cat": "concat", "add": "add", "add_": "add", "stack": "add", "sub": "add"}

@@ -1,0 +1,43 @@
+"""What differs between the configurations of several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def flat(value: Any, place: str = "") -> dict[str, Any]:
+    """Nested dicts as {"loss.gamma": 2.0}; an entry's name stands at the entry's own place, lists by number or name."""
+    if isinstance(value, dict):
+        found: dict[str, Any] = {}
+        for key, inner in value.items():
+            found |= flat(inner, place if key == "name" else f"{place}.{key}" if place else key)
+        return found
+    if isinstance(value, list | tuple):
+        names = [inner["name"] if isinstance(inner, dict) and "name" in inner else n for n, inner in enumerate(value)]
+        found = {place: ", ".join(names)} if names and isinstance(names[0], str) else {}  # their order matters too
+        for name, inner in zip(names, value, strict=True):
+            found |= flat(inner, f"{place}.{name}")
+        return found
+    return {place: value}
+
+
+def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The options that differ, each with its value in every configuration; None where one has no such option.
+
+    Where different entries are picked, an option that only some of them have is no difference of its own.
+    """
+    flats = [flat(config) for config in configs]
+    options = list(dict.fromkeys(option for config in flats for option in config))
+    table = {option: [config.get(option) for config in flats] for option in options}
+    apart = {option: values for option, values in table.items() if any(value != values[0] for value in values)}
+
+    def own(option: str) -> bool:
+        return option.rpartition(".")[0] not in apart or all(option in config for config in flats)
+
+    return {option: values for option, values in apart.items() if own(option)}
+
+
+def short(option: str) -> str:
+    """`lr` for optimizer.lr, `fold` for fold.index."""
+    return option.removesuffix(".index").rpartition(".")[2]

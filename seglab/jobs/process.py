@@ -1,0 +1,68 @@
+"""Work in processes of this machine, which go on when every page is closed and yield the processor to it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from seglab.errors import SeglabError
+
+ROOT = Path(__file__).parents[2]  # a process that begins here finds seglab even where it is not installed
+
+
+def threads() -> int:
+    """How many threads a run gets: one core is left for the page, which would not answer otherwise."""
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
+def environment() -> dict[str, str]:
+    """What processes of this one are to know: how many threads they get and where things are, but no secrets."""
+    found = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    found = {name: value for name, value in found.items() if "TOKEN" not in name}
+    if "SEGLAB_DATA" in found:
+        found["SEGLAB_DATA"] = os.path.abspath(found["SEGLAB_DATA"])
+    return found
+
+
+def subordinate(parent: int) -> None:
+    """Gives this process less right to the processor than the page has, and no longer a life than its parent's."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            sys.exit()
+        with contextlib.suppress(OSError):  # short of memory, the kernel ends this process, not the page
+            Path("/proc/self/oom_score_adj").write_text("1000")
+    os.nice(10)
+
+
+def device() -> str:
+    """What runs in the queue compute on."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class Process:
+    """The adapter for this machine: each run in a child process of its own."""
+
+    def work(self, directory: Path) -> SeglabError | None:
+        """Works on the run to its end. Gives why its process died, where it did not end in good order."""
+        with open(directory / "log.txt", "ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "seglab.jobs", str(directory), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment() | {"SEGLAB_HOME": str(directory.parent)},
+                cwd=ROOT,
+                start_new_session=True,
+            )
+            code = child.wait()
+        if code < 0:
+            return SeglabError("the run's process was ended by signal {signal}", signal=-code)
+        return SeglabError("the run's process ended with status {code}", code=code) if code else None

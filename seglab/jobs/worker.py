@@ -1,0 +1,80 @@
+"""Works through the queue, one run at a time on one machine, until the program ends."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from seglab import runs
+from seglab.errors import SeglabError
+from seglab.jobs.process import Process
+from seglab.jobs.queue import fail, next_run
+
+TAKE_A_LOOK = 0.5  # seconds between two looks at the queue
+
+
+RETRY = 10.0  # seconds before a run that could not be started is tried again
+
+
+log = logging.getLogger(__name__)
+
+
+class Adapter(Protocol):
+    """Where runs are worked on. Every adapter runs exactly `runs.work(directory)`, somewhere."""
+
+    def work(self, directory: Path) -> SeglabError | None:
+        """Works on the run to its end, or waits until that is reached. Gives why, where the run could not end itself.
+
+        Raises OSError where it cannot begin for now, as for lack of memory.
+        """
+        ...
+
+
+class Worker(threading.Thread):
+    """Works through the queue by an adapter, one run after the other, until the program ends.
+
+    Of several programs with the same home only one works; the others' runs wait in the same queue.
+    """
+
+    def __init__(self, adapter: Adapter | None = None) -> None:
+        super().__init__(name="jobs", daemon=True)
+        self.adapter: Adapter = adapter or Process()
+        self.home, self.ended = runs.home(), threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.is_set():
+            try:
+                self.home.mkdir(parents=True, exist_ok=True)
+                with open(self.home / ".jobs.lock", "a") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX)  # waits for as long as another program works
+                    self.look_on()
+            except OSError:  # short of memory, files or disk: the runs wait
+                log.exception("the queue in %s cannot be worked on; it will be tried again", self.home)
+                self.ended.wait(RETRY)
+
+    def look_on(self) -> None:
+        """Works on one waiting run after the other."""
+        while not self.ended.is_set():
+            directory = next_run(self.home)
+            if directory:
+                self.work(directory)
+            else:
+                self.ended.wait(TAKE_A_LOOK)
+
+    def work(self, directory: Path) -> None:
+        """Has the run worked on to its end; one that died without a word is recorded as failed."""
+        marker = directory / "queued"
+        try:
+            taken = marker.read_text()
+        except FileNotFoundError:  # stopped just now
+            return
+        why = self.adapter.work(directory)
+        with contextlib.suppress(FileNotFoundError):  # the run took it away, unless it never began
+            if marker.read_text() == taken:
+                marker.unlink()
+        if why and not runs.status(directory).over:
+            fail(directory, why)

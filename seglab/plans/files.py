@@ -1,0 +1,151 @@
+"""A plan's runs, laid out and kept in a file beside them.
+
+A plan's file is named like the plan and ends in `.plan.json`: it holds the plan and the names of its runs, and is
+written once, when all of them are there. What happens to the runs stands in their own directories, and which of them
+needs another one in their configurations (`RunConfig.needs`); so nothing has to be kept up to date, and a plan goes on
+after any interruption.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seglab import jobs, runs, training
+from seglab.config import RunConfig
+from seglab.entry import Options, validated
+from seglab.errors import SeglabError
+from seglab.families import Plan
+from seglab.plans.kinds import refuse_too_many
+
+
+class Member(Options):
+    """One of a plan's runs."""
+
+    run: str
+    label: str
+
+
+class Record(Options):
+    """What a plan's file holds."""
+
+    plan: Plan
+    runs: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A run to be: its directory, what sets it apart from the others, its configuration."""
+
+    directory: Path
+    label: str
+    config: RunConfig
+
+
+def laid_out(plan: Plan, configs: Sequence[RunConfig], name: str | None = None) -> tuple[str, list[Step]]:
+    """The plan's name and its runs, made for each of the configurations; nothing is written.
+
+    Raises SeglabError for a name that is taken and for configurations that the plan cannot vary.
+    """
+    title = f"{plan.name}-{runs.made_now()}" if name is None else runs.checked(name)
+    if runs.taken(title):
+        raise runs.refused(title)
+    steps: list[Step] = []
+    for config in configs:
+
+        def place(n: int, first: int = len(steps) + 1) -> Path:
+            return runs.home() / f"{title} {first + n}"
+
+        for n, (label, each) in enumerate(plan.steps(config, place)):
+            label = f"{config.model.name}, {label}" if len(configs) > 1 else label
+            runs.checked(place(n).name)
+            steps.append(Step(place(n), label, each))
+        refuse_too_many(len(steps))
+    for first, second in itertools.combinations(steps, 2):
+        if first.config == second.config:
+            raise SeglabError(
+                "{first} and {second} are the same run; each has to differ from the others",
+                first=first.label,
+                second=second.label,
+            )
+    return title, steps
+
+
+def settled(steps: Sequence[Step]) -> list[Step]:
+    """The steps with the whole paths of other runs that they need.
+
+    Raises SeglabError where such a run is missing, and where images that the runs learn from are missing or too few.
+    """
+    opened, own = {}, {step.directory for step in steps}
+    for config in (step.config for step in steps):
+        if config.data not in opened:
+            opened[config.data] = config.data.open()
+        training.folded(opened[config.data], config)
+    return [replace(step, config=runs.settled(step.config, own)) for step in steps]
+
+
+def create(plan: Plan, title: str, steps: Sequence[Step], queued: bool = False) -> Path:
+    """Makes the runs' directories and then the plan's file; puts the runs in the queue, in their order, if asked to.
+
+    Where something is in the way, nothing is left.
+    """
+    with contextlib.ExitStack() as undo:
+        for step in steps:
+            undo.callback(shutil.rmtree, runs.create(step.config, step.directory.name), ignore_errors=True)
+        members = tuple(Member(run=step.directory.name, label=step.label) for step in steps)
+        runs.write(located(title), Record(plan=plan, runs=members).model_dump_json(indent=1).encode())
+        undo.callback(located(title).unlink)
+        if queued:
+            jobs.enqueue(*(step.directory for step in steps))
+        undo.pop_all()
+    return located(title)
+
+
+def submit(plan: Plan, title: str, steps: Sequence[Step]) -> list[Path]:
+    """Makes the plan and puts its runs in the queue, in their order."""
+    jobs.refuse_too_many(len(steps))
+    create(plan, title, steps, queued=True)
+    return [step.directory for step in steps]
+
+
+def located(title: str) -> Path:
+    return runs.home() / f"{title}{runs.PLAN}"
+
+
+def find(plan: str) -> Path:
+    """The file of a plan given by its name or its path."""
+    for path in (located(plan), Path(plan)):
+        if path.name.endswith(runs.PLAN) and path.is_file():
+            return path
+    known = runs.listed([path.with_name(path.name.removesuffix(runs.PLAN)) for path in every()])
+    raise SeglabError("there is no plan {plan}; known plans: {known}", plan=repr(plan), known=known)
+
+
+def every() -> list[Path]:
+    """The files of all plans, newest first."""
+    return sorted(runs.home().glob(f"*{runs.PLAN}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def members(path: Path) -> list[tuple[Path, str]]:
+    """The plan's runs in their order, each with what sets it apart."""
+    try:
+        record = validated(Record, json.loads(path.read_bytes()))
+    except (OSError, ValueError, SeglabError) as error:
+        raise SeglabError("{file} cannot be read: {reason}", file=path.name, reason=error) from None
+    return [(path.parent / member.run, member.label) for member in record.runs]
+
+
+def expanded(names: Sequence[str]) -> list[Path]:
+    """The runs of these names; a plan's name stands for its runs."""
+    found: list[Path] = []
+    for name in names:
+        if located(name).is_file() or name.endswith(runs.PLAN):
+            found += [runs.find(directory) for directory, _ in members(find(name))]
+        else:
+            found.append(runs.find(name))
+    return list(dict.fromkeys(found))

@@ -1,0 +1,38 @@
+"""A run is a directory: the only thing that training and comparing share."""
+
+from seglab.runs.directory import (
+    CHECKPOINTS,
+    MADE_NAME,
+    PLAN,
+    Status,
+    all_events,
+    append,
+    checked,
+    config,
+    create,
+    description,
+    events,
+    every,
+    find,
+    home,
+    is_locked,
+    last_word,
+    listed,
+    locked,
+    made_now,
+    refused,
+    short_name,
+    size_of,
+    status,
+    taken,
+    write,
+)
+from seglab.runs.recording import ending, record, restore, snapshot, stop, work
+from seglab.runs.trained import load, settled, ship, weights
+
+__all__ = [
+    "CHECKPOINTS", "MADE_NAME", "PLAN", "Status", "all_events", "append", "checked", "config", "create", "description",
+    "ending", "events", "every", "find", "home", "is_locked", "last_word", "listed", "load", "locked", "made_now",
+    "record", "refused", "restore", "settled", "ship", "short_name", "size_of", "snapshot", "status", "stop", "taken",
+    "weights", "work", "write",
+]  # fmt: skip

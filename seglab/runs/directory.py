@@ -1,0 +1,255 @@
+"""A run is a directory: where it is, what it is called, what it has reported, how it is getting on."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seglab.config import RunConfig
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.events import Event, Finished, Started, from_line, to_line
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+
+
+PLAN = ".plan.json"  # the end of the name of a plan's file, which stands beside the plan's runs
+
+
+NAME = re.compile(r"[\w][\w .+-]{0,79}")
+
+
+MADE_NAME = re.compile(r"(\w+)-\d{8}-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}(?: (\d+))?")  # a number within a plan
+
+
+def home() -> Path:
+    """Where new runs live: $SEGLAB_HOME, or runs/ in the current folder."""
+    return Path(os.environ.get("SEGLAB_HOME") or "runs").resolve()
+
+
+def create(config: RunConfig, name: str | None = None) -> Path:
+    """Makes the directory of a new run, which is queued until something works on it."""
+    name = f"{config.model.name}-{made_now()}" if name is None else checked(name)
+    content = config.model_dump_json(indent=1).encode()
+    directory = home() / name
+    try:
+        if taken(name):
+            raise FileExistsError
+        home().mkdir(parents=True, exist_ok=True)
+        directory.mkdir()
+    except FileExistsError:
+        if home().exists() and not home().is_dir():
+            raise SeglabError("{folder} is not a folder; runs cannot be kept there", folder=str(home())) from None
+        raise refused(name) from None
+    try:
+        write(directory / "config.json", content)
+    except OSError:
+        shutil.rmtree(directory, ignore_errors=True)  # the name is free again
+        raise
+    return directory
+
+
+def made_now() -> str:
+    """The end of a name that seglab makes: the time, and what tells two of the same second apart."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+def taken(name: str) -> bool:
+    """Whether a run, a shipped one or a plan has this name, which stands for it wherever a run is named."""
+    return any(path.exists() for path in (home() / name, CHECKPOINTS / name, home() / f"{name}{PLAN}"))
+
+
+def refused(name: str) -> SeglabError:
+    """What is told of a name that is taken."""
+    return SeglabError("a plan or a run named {name} is there already; give another name", name=repr(name))
+
+
+def checked(name: str) -> str:
+    """The name, if a run or a plan may have it."""
+    if not NAME.fullmatch(name):
+        raise SeglabError(
+            "name: {name} is not allowed; allowed: letters, digits, spaces and . _ + - (80 at most)", name=repr(name)
+        )
+    return name
+
+
+def short_name(directory: Path) -> str:
+    """`unet 14:03:21` for a name that seglab made, `seeds 14:03:21 · 2` for a plan's, a person's own name as it is."""
+    made = MADE_NAME.fullmatch(directory.name)
+    if not made:
+        return directory.name
+    *parts, number = made.groups()
+    return "{} {}:{}:{}".format(*parts) + (f" · {number}" if number else "")
+
+
+def find(run: str | Path) -> Path:
+    """The directory of a run given by its path, or by its name among the new runs and the shipped ones."""
+    for directory in (Path(run), home() / run, CHECKPOINTS / run):
+        if (directory / "config.json").is_file():
+            return directory
+    raise SeglabError("there is no run {run}; known runs: {known}", run=repr(str(run)), known=listed(every()))
+
+
+def listed(directories: Iterable[Path], most: int = 8) -> str:
+    names = [directory.name for directory in directories]
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "") if names else "-"
+
+
+def every() -> list[Path]:
+    """All runs, newest first, then the shipped ones."""
+    new = [path.parent for path in home().glob("*/config.json")] if home().is_dir() else []
+    new.sort(key=lambda directory: (directory / "config.json").stat().st_mtime_ns, reverse=True)
+    return new + sorted(path.parent for path in CHECKPOINTS.glob("*/config.json"))
+
+
+def config(directory: Path) -> RunConfig:
+    """The run's configuration; raises SeglabError when it is damaged."""
+    try:
+        text = (directory / "config.json").read_bytes()
+        return validated(RunConfig, json.loads(text))
+    except (OSError, ValueError) as error:
+        raise SeglabError(
+            "{file} cannot be read: {reason}", file=f"{directory.name}/config.json", reason=error
+        ) from None
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file so that it is there whole or not at all, even if the power fails; the old one stays until then."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def events(directory: Path) -> list[Event]:
+    """What the run has reported and still counts: events that a resumed run repeated are left out."""
+    found: list[Event] = []
+    for event in all_events(directory):
+        if isinstance(event, Started):
+            found = [known for known in found if known.step <= event.step and not isinstance(known, Finished)]
+        found.append(event)
+    return found
+
+
+def all_events(directory: Path) -> list[Event]:
+    """Every whole line of events.jsonl; a torn last line is ignored."""
+    try:
+        *lines, _torn = (directory / "events.jsonl").read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(from_line(line))
+        except ValueError:
+            file = f"{directory.name}/events.jsonl"
+            raise SeglabError("{file} is damaged: line {line} cannot be read", file=file, line=number) from None
+    return found
+
+
+def append(directory: Path, event: Event) -> None:
+    """Adds an event for good; what a killed process left of a line is cut off first."""
+    with open(directory / "events.jsonl", "ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        if size and file.read(1) != b"\n":
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(to_line(event).encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run stands: queued, running, interrupted, or how it finished."""
+
+    state: str
+    finished: Finished | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.finished is not None
+
+
+def status(directory: Path) -> Status:
+    """Derived from its place in the queue, the lock and the last event; reads only the end of the events."""
+    if (directory / "queued").exists():
+        return Status("queued")
+    if is_locked(directory):
+        return Status("running")
+    try:
+        ended = last_word(directory)
+    except ValueError:  # a damaged file; reading its events tells more
+        return Status("failed")
+    if ended:
+        return Status(ended.reason, ended)
+    return Status("interrupted" if size_of(directory / "events.jsonl") else "queued")
+
+
+def last_word(directory: Path) -> Finished | None:
+    """How the run ended; None for one that has not, or that has begun again."""
+    try:
+        with open(directory / "events.jsonl", "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 8192))
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return None
+    return from_line(lines[-2]) if len(lines) > 1 and b'"kind":"finished"' in lines[-2] else None
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Holds the run for this process; the kernel lets go of it however the process ends."""
+    with open(directory / ".lock", "a") as file:
+        for attempt in range(20):  # `is_locked` holds it too, for microseconds
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if attempt == 19:
+                    raise SeglabError("{run} is busy: another process is working on it", run=directory.name) from None
+                time.sleep(0.01)
+        yield
+
+
+def is_locked(directory: Path) -> bool:
+    try:
+        with open(directory / ".lock") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+
+
+def description(directory: Path) -> dict:
+    """dataset.json: classes, colors, each split's digest and images, samples (places in val)."""
+    try:
+        return json.loads((directory / "dataset.json").read_bytes())
+    except FileNotFoundError:
+        raise SeglabError("{run} has not started yet", run=directory.name) from None
+    except ValueError as error:
+        raise SeglabError(
+            "{file} cannot be read: {reason}", file=f"{directory.name}/dataset.json", reason=error
+        ) from None

@@ -1,0 +1,207 @@
+"""Working on a run: training recorded as it goes, stopped, and resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from seglab import training
+from seglab.data.images import write_mask
+from seglab.errors import SeglabError
+from seglab.events import Evaluated, Event, Finished, Sentence, Started
+from seglab.runs.directory import append, config, description, events, last_word, locked, status, write
+from seglab.runs.trained import load
+
+
+def stop(directory: Path) -> None:
+    """Asks a run to end after its present step; one that nobody works on ends at once."""
+    state = status(directory)
+    if state.over:
+        return
+    (directory / "stop").touch()
+    if state.state != "running":
+        with contextlib.suppress(SeglabError), locked(directory):  # if it began meanwhile it sees the file
+            (directory / "queued").unlink(missing_ok=True)
+            append(directory, ending(directory, "stopped"))
+
+
+def work(
+    directory: Path,
+    device: str = "cpu",
+    threads: int = 1,
+    interrupted: Callable[[], bool] = lambda: False,
+    unstop: bool = False,
+) -> Iterator[Event]:
+    """Trains the run in this process, from where it stands to its end; yields each event once it is recorded.
+
+    With `unstop`, a run that was stopped goes on. Raises SeglabError when the run is over, busy, or asked to stop; a
+    mistake on the way is recorded, then raised.
+    """
+    with locked(directory):
+        ended = last_word(directory)
+        if ended and ended.reason in ("completed", "budget", "diverged"):
+            raise SeglabError(
+                "{run} is over ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
+            )
+        stopping = directory / "stop"
+        if unstop:
+            stopping.unlink(missing_ok=True)
+        if stopping.exists():
+            raise SeglabError("{run} was stopped; resume it to go on", run=directory.name)
+        (directory / "queued").unlink(missing_ok=True)
+        for place in (directory, directory / "samples"):  # what a killed process was writing
+            for leftover in place.glob(".*.????????"):
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        try:
+            settings = config(directory)
+            fresh = not (directory / "last").exists()
+            weights = load(settings.init_from).model.state_dict() if settings.init_from and fresh else None
+            run = training.Run(
+                settings,
+                device,
+                threads,
+                weights,
+                fresh,
+                should_stop=lambda: interrupted() or stopping.exists(),
+                load=partial(load, device=device),
+            )
+            restore(run, directory)
+            yield from record(training.train(run), directory, run)
+        except Exception as error:
+            why = error
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                why = SeglabError("the disk is full: {run} ended; what it had saved is kept", run=directory.name)
+            elif not isinstance(error, SeglabError):
+                why = SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error)
+            with contextlib.suppress(OSError):
+                append(directory, ending(directory, "failed", why))
+            if isinstance(error, OSError):
+                raise why from None
+            raise
+
+
+def ending(directory: Path, reason: str, why: SeglabError | None = None) -> Finished:
+    """The end of a run whose own process did not say it."""
+    known = events(directory)
+    step, seconds = (known[-1].step, known[-1].seconds) if known else (0, 0.0)
+    return Finished(step=step, seconds=seconds, reason=reason, why=why and Sentence.of(why))
+
+
+def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Iterator[Event]:
+    """Writes what the events announce, then the event itself, then passes it on."""
+    for event in stream:
+        if isinstance(event, Started):
+            write(directory / "dataset.json", described(run))
+            if not (directory / "truth").exists():
+                write_maps(directory / "truth", (sample.mask for sample in run.scored["val"]), run)
+        if isinstance(event, Evaluated):
+            record_samples(directory, run)
+            if event.best:
+                event = record_best(event, directory, run)
+            else:
+                append(directory, event)
+            snapshot(run, directory)
+        else:
+            append(directory, event)
+        yield event
+
+
+def described(run: training.Run) -> bytes:
+    data = run.data
+    names = {"train": data.train.names, "search": data.search.names, "val": data.val.names}
+    content = {
+        "classes": data.classes,
+        "colors": data.colors,
+        "digests": data.digests,
+        "images": names,
+        "samples": run.samples,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()
+
+
+def write_maps(directory: Path, maps: Iterable[np.ndarray], run: training.Run) -> None:
+    """Label maps as 0000.png, 0001.png, ...; the folder appears when all are written."""
+    temporary = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}")
+    temporary.mkdir(parents=True)
+    try:
+        for n, labels in enumerate(maps):
+            write_mask(temporary / f"{n:04}.png", labels, run.data.colors)
+        shutil.rmtree(directory, ignore_errors=True)
+        temporary.rename(directory)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def record_samples(directory: Path, run: training.Run) -> None:
+    labels = run.evaluations["val"].labels
+    epoch = f"{run.epoch:03.0f}" if run.epoch == int(run.epoch) else f"{run.epoch:06.2f}"
+    (directory / "samples").mkdir(exist_ok=True)
+    write_maps(directory / "samples" / f"epoch_{epoch}", [labels[n] for n in run.samples], run)
+
+
+def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluated:
+    """Keeps the best weights and what they predict; gives the event with the sha256 of the weights.
+
+    The event is written before the weights take their place: killed in between, the older file is an announced one.
+    """
+    evaluation = run.evaluations["val"]
+    write_maps(directory / "predictions", evaluation.labels, run)
+    write(directory / "evaluation.npz", packed(**{name: e.confusions for name, e in run.evaluations.items()}))
+    kept = {str(n): values.astype(np.float16) for n, values in evaluation.probabilities.items()}
+    write(directory / "probabilities.npz", packed(**kept))
+    state = {name: value.contiguous().cpu() for name, value in run.evaluated_model().state_dict().items()}
+    content = safetensors.torch.save(state)
+    event = event.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
+    write(directory / "weights.next", content)
+    append(directory, event)
+    os.replace(directory / "weights.next", directory / "weights.safetensors")
+    return event
+
+
+def packed(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def snapshot(run: training.Run, directory: Path) -> None:
+    """Keeps what resuming needs; `last` points to it once it is whole, then the one before goes."""
+    buffer = io.BytesIO()
+    torch.save(run.state_dict(), buffer)
+    name = f"last-{run.step:06}"
+    (directory / name).mkdir(exist_ok=True)
+    write(directory / name / "state.pt", buffer.getvalue())
+    pointer = {"folder": name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    write(directory / "last", json.dumps(pointer).encode())
+    for older in directory.glob("last-*"):
+        if older.name != name:
+            shutil.rmtree(older)
+
+
+def restore(run: training.Run, directory: Path) -> None:
+    """Takes the run to where its last snapshot was; a run without one starts at the beginning."""
+    if not (directory / "last").exists():
+        return
+    if description(directory)["digests"] != run.data.digests:
+        raise SeglabError("{run} cannot be resumed: its data has changed since it began", run=directory.name)
+    try:
+        pointer = json.loads((directory / "last").read_bytes())
+        content = (directory / pointer["folder"] / "state.pt").read_bytes()
+    except (OSError, ValueError, KeyError) as error:
+        raise SeglabError("{run} cannot be resumed: {reason}", run=directory.name, reason=error) from None
+    if hashlib.sha256(content).hexdigest() != pointer["sha256"]:
+        raise SeglabError("{run} cannot be resumed: its last state is damaged (sha256 differs)", run=directory.name)
+    run.load_state_dict(torch.load(io.BytesIO(content), map_location=run.device, weights_only=True))

@@ -70,6 +70,7 @@ def test_a_length_that_is_no_number_is_refused(client):
 def test_the_language_script_stands_first_in_the_page(client):
     answer = client.get("/?lang=ko")
     assert answer.text.index("navigator") < answer.text.index("<title>")
+    assert '["en", "ko"].find(' in answer.text  # the languages of the page, from which it takes its own
     assert int(answer.headers["content-length"]) == len(answer.content)
 
 

@@ -1,103 +1,137 @@
-"""Every string that a person can meet on the page exists in English and Korean."""
+"""Every text that a person can meet on the page exists in every language that seglab ships."""
 
 import ast
 import re
 from pathlib import Path
 
+import polib
 import pytest
 
 import seglab
-from seglab import draw, metrics
-from seglab.config import Fold, RunConfig
 from seglab.entry import FAMILIES, REASONS
 from seglab.errors import SeglabError
-from seglab.losses.combined import Part
-from seglab.ui import build, compare, form, text
-from seglab.ui.korean import KOREAN
+from seglab.families import Loss
+from seglab.ui import build, strings, text, views
 
 SOURCES = sorted(Path(seglab.__file__).parent.rglob("*.py"))
-TEMPLATES = sorted((Path(seglab.__file__).parent / "ui" / "templates").glob("*.html"))
-STATES = ("queued", "running", "stopping", "interrupted", "completed", "budget", "stopped", "diverged", "failed")
+CATALOGUES = sorted(text.FOLDER.glob("*.po"))
+NEEDED = strings.strings()
 
 
-def literal_first_arguments(tree, names):
-    """The texts that calls such as label("...") or SeglabError("...") are given, also by a constant's name."""
-    constants = {
-        target.id: node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args:
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
-            if called in names:
-                first = node.args[0]
-                for part in (first.body, first.orelse) if isinstance(first, ast.IfExp) else (first,):
-                    part = constants.get(part.id) if isinstance(part, ast.Name) else part
-                    if isinstance(part, ast.Constant):
-                        yield part.value
+def spoken(path):
+    """What a language translates, by English text and context."""
+    return text.catalogues(path.parent)[path.stem].texts
 
 
-def needed():
-    """Every English text, with where it is said."""
-    found = {}
-    for path in SOURCES:
-        tree = ast.parse(path.read_text())
-        errors = set(literal_first_arguments(tree, {"SeglabError"}))
-        said = set(literal_first_arguments(tree, {"label", "say", "run_picker"})) if path.parent.name == "ui" else set()
-        for value in errors | said:
-            found[value] = path.name
-        for node in ast.walk(tree):  # render(..., text="...") of a hint
-            if isinstance(node, ast.keyword) and node.arg == "text" and isinstance(node.value, ast.Constant):
-                found[node.value.value] = path.name
-    for path in TEMPLATES:
-        for value in re.findall(r"""\bt\(\s*"([^"]+)\"""", path.read_text()):
-            found[value] = path.name
-    found |= {reason: "entry.py" for reason in REASONS.values()}
-    found |= {title: "draw.py" for title in draw.CURVES.values()} | {state: "states" for state in STATES}
-    found[metrics.DEFINITION] = "metrics.py"
-    found |= {text: "compare.py" for text in (compare.DIFFERENT, compare.LEAKING)}
-    for model in (RunConfig, Fold, Part):
-        found |= {field.description: model.__name__ for field in model.model_fields.values() if field.description}
-    found |= {name.replace("_", " "): "RunConfig" for name in RunConfig.model_fields} | {"weight": "sum"}
-    found |= {plural: "form.py" for plural in form.PLURALS.values()}
-    for family in FAMILIES.values():
-        for entry in family.entries.values():
-            found[entry.summary()] = entry.name
-            for name, option in entry.model_fields.items():
-                found |= {option.description: f"{entry.name}.{name}", name.replace("_", " "): f"{entry.name}.{name}"}
-    return found
+def test_every_text_has_its_translation():
+    missing = [
+        f"{path.name}: {places[0]}: {context or ''} {english!r}"
+        for path in CATALOGUES
+        for (english, context), places in NEEDED.items()
+        if (english, context) not in spoken(path)
+    ]
+    assert not missing, "\n".join(["no translation of", *missing])
 
 
-NEEDED = needed()
+def test_what_is_korean_is_written_in_korean():
+    (korean,) = [path for path in CATALOGUES if path.stem == "ko"]
+    latin = [
+        f"{english!r}: {translated!r}"
+        for (english, _), translated in spoken(korean).items()
+        if not re.search("[가-힣]", translated) and re.search("[a-z]{4}", re.sub(r"{\w+}", "", english))
+    ]
+    assert not latin, "\n".join(latin)
 
 
-@pytest.mark.parametrize("english", NEEDED, ids=lambda english: f"{NEEDED[english]}: {english[:50]}")
-def test_a_string_has_its_korean(english):
-    korean = KOREAN.get(english)
-    assert korean, f"no Korean for {english!r} ({NEEDED[english]})"
-    assert re.search("[가-힣]", korean) or not re.search("[a-z]{4}", re.sub(r"{\w+}", "", english))
-    assert sorted(re.findall(r"{\w+}", korean)) == sorted(re.findall(r"{\w+}", english))
+def test_a_translation_has_the_placeholders_of_its_english():
+    other = [
+        f"{path.name}: {english!r}: {translated!r}"
+        for path in CATALOGUES
+        for (english, _), translated in spoken(path).items()
+        if strings.placeholders(translated) != strings.placeholders(english)
+    ]
+    assert not other, "\n".join(other)
 
 
-def test_no_translation_is_left_over():
-    assert sorted(set(KOREAN) - set(NEEDED)) == []
+def test_no_translation_is_left_over_or_in_doubt_or_given_twice():
+    for path in CATALOGUES:
+        entries = list(polib.pofile(path))
+        known = [(entry.msgid, entry.msgctxt) for entry in entries]
+        assert [key for key in known if key not in NEEDED] == []
+        assert len(known) == len(set(known)) and not any(entry.fuzzy or entry.obsolete for entry in entries)
+
+
+def test_the_template_holds_every_text_once_and_says_where_it_is_needed():
+    template = polib.pofile(strings.template())
+    held = {(entry.msgid, entry.msgctxt): [place for place, _ in entry.occurrences] for entry in template}
+    assert held == NEEDED and len(template) == len(held)
+    assert held["smooth", "option"][0] == "losses.dice.smooth"
+    assert held["Start", None] == ["ui/train.py"] and not any(entry.msgstr for entry in template)
+    assert {"X-Language-Name", "Content-Type"} <= set(template.metadata)
+
+
+def test_the_entries_of_a_plug_in_are_no_business_of_the_shipped_languages(monkeypatch):
+    foreign = type("Foreign", (Loss,), {"__module__": "elsewhere.losses", "__doc__": "A loss from elsewhere."})
+    monkeypatch.setitem(FAMILIES["losses"].entries, "foreign", foreign)
+    assert strings.strings() == NEEDED
+
+
+@pytest.fixture
+def french(tmp_path, monkeypatch):
+    """A third language, which translates little: two senses of one word, a label and an error."""
+    (tmp_path / "fr.po").write_text(
+        'msgid ""\nmsgstr ""\n"X-Language-Name: Français\\n"\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+        'msgid "rate"\nmsgstr "taux"\n\nmsgctxt "option"\nmsgid "rate"\nmsgstr "dilatation"\n\n'
+        'msgid "Start"\nmsgstr "Lancer"\n\n#, fuzzy\nmsgid "Stop"\nmsgstr "?"\n\nmsgid "Resume"\nmsgstr ""\n\n'
+        'msgid "there is no run {run}"\nmsgstr "pas d\'entraînement {run}"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(text, "FOLDER", tmp_path)
+
+
+def test_a_language_is_a_file_and_no_code(french):
+    assert text.languages() == {"en": "English", "fr": "Français"}
+    build()
+    assert 'href="?lang=fr" lang="fr">Français<' in views.render("header.html", "en", languages=text.languages())
+    given = text.browser_texts().translations
+    assert given.keys() == {"en", "fr"} and given["en"].keys() == given["fr"].keys()
+    assert (given["fr"]["Start"], given["fr"]["Predict"]) == ("Lancer", "Predict")  # in English where there is none
+    assert text.language(Request({"lang": "fr"}, "ko")) == text.language(Request({}, "fr-CA,en")) == "fr"
+    assert text.language(Request({"lang": "ko"}, "fr")) == "en"
+
+
+def test_what_has_no_translation_is_said_in_english(french):
+    assert [text.say(word, "fr") for word in ("Start", "Stop", "Resume", "Nobody")] == [
+        "Lancer", "Stop", "Resume", "Nobody"]  # fmt: skip
+    assert text.say("epoch {done} of {all}", "fr", done=1, all=2) == "epoch 1 of 2"
+    assert text.say("Start", "xx") == "Start"
+    assert text.told(SeglabError("there is no run {run}", run="a"), "fr") == "pas d'entraînement a"
+    assert text.told(SeglabError("{file}: the file is empty", file="a"), "fr") == "a: the file is empty"
+
+
+def test_a_word_of_two_senses_is_told_apart_by_its_context(french, monkeypatch):
+    assert (text.say("rate", "fr"), text.say("rate", "fr", context="option")) == ("taux", "dilatation")
+    assert text.say("rate", "fr", context="interest") == text.say("rate", "en", context="option") == "rate"
+    monkeypatch.setattr(text, "_labels", set())
+    one, other = text.label("rate"), text.label("rate", context="option")
+    given = text.browser_texts().translations
+    assert one.key != other.key and [given["fr"][each.key] for each in (one, other)] == ["taux", "dilatation"]
+    assert [given["en"][each.key] for each in (one, other)] == ["rate", "rate"]
 
 
 def test_the_browser_is_given_no_words_for_the_name_of_an_entry():
     build()
     names = {name for family in FAMILIES.values() for name in family.entries}
-    given = text.catalogue().translations
+    given = text.browser_texts().translations
     assert given["en"].keys() == given["ko"].keys() >= {"Start", "Soft voting", "latest"}
-    assert names.isdisjoint(given["ko"]) and names & set(KOREAN)
+    options = {english for english, context in NEEDED if context == "option"}
+    assert names.isdisjoint(given["ko"]) and names & options
 
 
 def test_labels_hold_no_braces_which_the_browser_could_not_read():
     for path in SOURCES:
-        if path.parent.name == "ui":
-            for value in literal_first_arguments(ast.parse(path.read_text()), {"label"}):
+        if "ui" in path.parts:
+            for value, _ in strings.calls(ast.parse(path.read_text()), ["label"]):
                 assert "{" not in value and "}" not in value
     for family in FAMILIES.values():
         for entry in family.entries.values():
@@ -118,7 +152,7 @@ def test_no_page_tells_where_the_machine_keeps_its_files(tmp_path, monkeypatch):
         with pytest.raises(SeglabError) as caught:
             FAMILIES["datasets"].entries[data]().open()
         assert str(tmp_path) in str(caught.value)  # on the command line
-        for lang in text.LANGUAGES:
+        for lang in text.languages():
             assert text.told(caught.value, lang).startswith(f"$SEGLAB_DATA/{data}: ")
     template = "{file} cannot be read: {reason}"
     reason = FileNotFoundError(2, "No such file", f"{tmp_path}/runs/a/weights")  # SEGLAB_HOME is tmp_path / "runs"
@@ -142,6 +176,8 @@ class Request:
         ({"lang": "en"}, "ko-KR", "en"),
         ({"lang": "ko"}, "en-US", "ko"),
         ({"lang": "<b>"}, "ko", "en"),
+        ({"lang": "KO"}, "en-US", "ko"),
+        ({}, "kok-IN", "en"),  # Konkani
         ({}, "", "en"),
     ],
 )

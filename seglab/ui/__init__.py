@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 def build() -> gr.Blocks:
     """The page with its three tabs."""
     with gr.Blocks(title="seglab", analytics_enabled=False, delete_cache=None) as page:
-        gr.HTML(views.render("header.html", "en", languages=text.LANGUAGES), elem_id="header")
+        gr.HTML(views.render("header.html", "en", languages=text.languages()), elem_id="header")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(text.label("Train"), id="train", elem_id="tab-train"):
                 train.build()
@@ -47,7 +47,7 @@ def launch(**options: Any) -> gr.Blocks:
     page = build()
     page.queue(max_size=64, default_concurrency_limit=1, api_open=False)
     settings: dict[str, Any] = {
-        "i18n": text.catalogue(),
+        "i18n": text.browser_texts(),
         "theme": gr.themes.Soft(primary_hue="indigo", font=["ui-sans-serif", "system-ui", "NanumGothic", "sans-serif"]),
         "head": f"<script>{(HERE / 'form.js').read_text()}</script>",
         "css_paths": [HERE / "style.css"],

@@ -26,6 +26,7 @@ from seglab.ui.text import label, language
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
 FEW = 4  # texts of a list for which the page has a line each
 PLURALS = {"model": "models", "loss": "losses"}
+OPTION = "option"  # the context of options' titles: a title that comes from a name may be any word
 TELL_CARD = """element.addEventListener('click', event => {
   const button = event.target.closest('button.measure');
   if (button) { button.disabled = true; trigger('click', {model: button.dataset.model}); return; }
@@ -66,10 +67,16 @@ def fill(panels: Sequence[gr.HTML], html: Callable[[str], list[str]]) -> None:
     views.opening(translate, None, list(panels))
 
 
+def option_title(name: str) -> str:
+    """What the page calls an option."""
+    return name.replace("_", " ")
+
+
 def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = False) -> dict[str, Any] | None:
     """What the page needs to know of one option, or None where it offers none (paths, long lists of words)."""
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
     kind, found = kinds[0], {"name": name, "info": schema.get("description", ""), "value": value}
+    found["title"] = option_title(name)
     if "enum" in kind:
         return found | {"kind": "choice", "choices": kind["enum"]}
     if kind.get("type") == "boolean":
@@ -218,8 +225,9 @@ class Form:
 
         def choice(field: str, picked: list[Entry], family: str | None = None, **options: Any) -> Choice:
             family = family or fields[field].annotation.family
-            title, info = label(PLURALS.get(field, field)), label(fields[field].description)
-            self.choices[field] = Choice(family, field, title, info, picked, **options)
+            name = label(PLURALS.get(field, option_title(field)), context=OPTION)
+            info = label(fields[field].description)
+            self.choices[field] = Choice(family, field, name, info, picked, **options)
             return self.choices[field]
 
         with gr.Group(elem_classes="section"):

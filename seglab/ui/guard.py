@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import shutil
@@ -16,16 +17,18 @@ from typing import Any
 from starlette.responses import PlainTextResponse
 
 from seglab.ui import uploads
+from seglab.ui.text import languages
 
 MEGABYTE = 2**20
 UPLOAD, OTHER = 30 * MEGABYTE, MEGABYTE  # the largest request bodies
 KEEP_SECONDS, MOST_BYTES = 1800, 1024 * MEGABYTE  # of the files that Gradio made for pages
 # Gradio asks the browser for its language before anything else can say what the visitor chose.
-CHOSEN_LANGUAGE = b"""<head><script>(() => {
+CHOSEN_LANGUAGE = """<head><script>(() => {
   const chosen = new URLSearchParams(location.search).get("lang");
   if (chosen) for (const [name, value] of [["language", chosen], ["languages", [chosen]]])
     Object.defineProperty(navigator, name, {get: () => value});
-  document.documentElement.lang = navigator.language;
+  const tag = navigator.language.toLowerCase(), tags = [tag, tag.split("-")[0]];
+  document.documentElement.lang = LANGUAGES.find(code => tags.includes(code.toLowerCase())) ?? "en";
 })()</script>"""
 
 log = logging.getLogger(__name__)
@@ -79,7 +82,8 @@ def with_language(send: Callable[[dict], Awaitable[None]]) -> Callable[[dict], A
         body += message.get("body", b"")
         if message.get("more_body"):
             return
-        content = body.replace(b"<head>", CHOSEN_LANGUAGE, 1)
+        script = CHOSEN_LANGUAGE.replace("LANGUAGES", json.dumps(list(languages())))
+        content = body.replace(b"<head>", script.encode(), 1)
         headers = [(name, value) for name, value in started[0]["headers"] if name.lower() != b"content-length"]
         await send(started[0] | {"headers": [*headers, (b"content-length", str(len(content)).encode())]})
         await send({"type": "http.response.body", "body": content})

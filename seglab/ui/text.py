@@ -1,51 +1,96 @@
-"""Every string on the page, in English and Korean.
+"""Every text on the page, in the visitor's language.
 
-The English text is the key. `label` marks a text that the browser translates, `say` translates on the server, for what
-is computed there.
+The code says everything in English. Each file `languages/XX.po` is one more language: a gettext catalogue with the
+English text as msgid, and the language's own name in its header `X-Language-Name`. What it does not translate is shown
+in English. `label` marks a text that the browser translates, `say` translates on the server, for what is computed
+there. A word with two senses gets a `context`, gettext's msgctxt.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import polib
 
 from seglab import runs
 from seglab.errors import SeglabError
-from seglab.ui.korean import KOREAN
 
-LANGUAGES = {"en": "English", "ko": "한국어"}
-_labels: set[str] = set()
+FOLDER = Path(__file__).parent / "languages"
+ENGLISH = "en"
+_labels: set[tuple[str, str | None]] = set()
 
 
-def catalogue() -> gr.I18n:
+@dataclass(frozen=True)
+class Catalogue:
+    """A language's own name, and its translations by English text and context."""
+
+    name: str
+    texts: dict[tuple[str, str | None], str]
+
+
+@lru_cache
+def catalogues(folder: Path) -> dict[str, Catalogue]:
+    """The languages that a folder holds, by code. Fuzzy and obsolete translations are left out, as gettext does."""
+    found = {}
+    for path in sorted(folder.glob("*.po")):
+        file = polib.pofile(path)
+        texts = {(entry.msgid, entry.msgctxt): entry.msgstr for entry in file.translated_entries()}
+        found[path.stem] = Catalogue(file.metadata.get("X-Language-Name", path.stem), texts)
+    return found
+
+
+def languages() -> dict[str, str]:
+    """The page's languages: each code with the language's own name."""
+    return {ENGLISH: "English"} | {code: each.name for code, each in catalogues(FOLDER).items()}
+
+
+def translation(text: str, lang: str, context: str | None = None) -> str | None:
+    """The text in a language, or None where it has no translation."""
+    catalogue = catalogues(FOLDER).get(lang)
+    return catalogue and catalogue.texts.get((text, context))
+
+
+def browser_texts() -> gr.I18n:
     """What the browser needs to translate the labels of a page that has been built, and nothing else: it would put an
     option's words in place of an entry of the same name, too."""
-    return gr.I18n(en={text: text for text in _labels}, ko={text: KOREAN[text] for text in _labels})
+    return gr.I18n(
+        **{
+            lang: {key(*each): translation(each[0], lang, each[1]) or each[0] for each in _labels}
+            for lang in languages()
+        }
+    )
 
 
-def label(text: str) -> Any:
-    """A text for a label that the browser translates; an identifier, which has no translation, as it is."""
-    if text not in KOREAN:
-        return text
-    _labels.add(text)
-    return gr.I18n()(text)
+def key(text: str, context: str | None) -> str:
+    """The name of a label in the browser; with a context as gettext writes it."""
+    return text if context is None else f"{context}\x04{text}"
+
+
+def label(text: str, context: str | None = None) -> Any:
+    """A text for a label that the browser translates."""
+    _labels.add((text, context))
+    return gr.I18n()(key(text, context))
 
 
 def language(request: gr.Request | None) -> str:
-    """The page's language: `?lang=ko` where the visitor chose one, the browser's own otherwise."""
+    """The page's language: `?lang=ko` where the visitor chose one, the browser's own otherwise, if it is among them."""
     if request is None:
-        return "en"
+        return ENGLISH
     wanted = request.query_params.get("lang") or request.headers.get("accept-language", "")
-    return "ko" if wanted.lower().startswith("ko") else "en"
+    tag = re.split("[,;]", wanted)[0].strip().lower()
+    known = {code.lower(): code for code in languages()}
+    return known.get(tag) or known.get(tag.partition("-")[0], ENGLISH)
 
 
-def say(text: str, lang: str, **values: Any) -> str:
+def say(text: str, lang: str, context: str | None = None, **values: Any) -> str:
     """The text in a language, with its values filled in."""
-    return (KOREAN.get(text, text) if lang == "ko" else text).format(**values)
+    return (translation(text, lang, context) or text).format(**values)
 
 
 def told(error: SeglabError, lang: str) -> str:
@@ -55,7 +100,7 @@ def told(error: SeglabError, lang: str) -> str:
     def word(value: Any) -> Any:
         if isinstance(value, SeglabError):
             return told(value, lang)
-        if isinstance(value, str) and value in KOREAN:
+        if isinstance(value, str) and translation(value, lang):
             return say(value, lang)
         return unplaced(str(value)) if isinstance(value, str | Path | Exception) else value
 

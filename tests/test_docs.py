@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks import table
 from seglab import cli, plans, runs
-from seglab.architectures import deconvnet, deeplab, smp, unet
+from seglab.architectures import _encoders, deconvnet, deeplab, unet
 from seglab.architectures._pretrained import LITE0
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
@@ -223,9 +223,9 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def offline(monkeypatch):
     """Pretrained weights that would be fetched are left out; gives the encoders that they were wanted for."""
-    wanted, real = [], smp.imagenet_encoder
+    wanted, real = [], _encoders.imagenet_encoder
     monkeypatch.setattr(
-        smp, "imagenet_encoder", lambda net, name: real(net, name) if name == LITE0 else wanted.append(name)
+        _encoders, "imagenet_encoder", lambda net, name: real(net, name) if name == LITE0 else wanted.append(name)
     )
     for module, name in ((deconvnet, "imagenet_vgg16"), (deeplab, "imagenet_vgg16"), (unet, "imagenet_vgg16")):
         monkeypatch.setattr(module, name, lambda stages: wanted.append("vgg16"))
@@ -287,7 +287,7 @@ def trained_what_the_page_says(command, offline):
         whole = options_of(config.model_dump(mode="json"))
         assert {option for option in {*run, *whole} if run.get(option) != whole.get(option)} <= SIZES | carried
         if run.get("model.pretrained") == "imagenet":
-            encoder = smp.smp_name(run.get("model.encoder", "vgg16"))
+            encoder = _encoders.smp_name(run.get("model.encoder", "vgg16"))
             assert encoder == LITE0 or encoder in offline
 
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from seglab import runs
-from seglab.architectures import smp as family
+from seglab.architectures import _encoders as family
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError

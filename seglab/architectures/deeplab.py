@@ -1,10 +1,10 @@
-"""DeepLab's first two versions: a trunk that stays at an eighth of the resolution, and atrous convolutions on it."""
+"""DeepLab, from the first to V3+: scores at an eighth of the size, and features looked at by several atrous rates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +12,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from seglab.architectures._blocks import Dropout, Normed, ResNet, Width, scoring_head, vgg16
+from seglab.architectures._encoders import Backbone, DecoderDropout, DecoderWidth, OutputStride, OverEncoder, network
 from seglab.architectures._pretrained import Pretrained, imagenet_resnet, imagenet_vgg16
 from seglab.data.base import Batch
+from seglab.errors import SeglabError
 from seglab.families import Architecture, Loss, Outputs, Term
 
 RATES = {"large": (6, 12, 18, 24), "small": (2, 4, 8, 12)}  # the paper's ASPP-L and ASPP-S
@@ -125,6 +127,97 @@ class DeepLabV2(Architecture):
         return norms | {f"{name}, scale {scale}": norm for scale in scales for name, norm in norms.items()}
 
 
+class AtrousPyramid(OverEncoder):
+    """What the DeepLabs from the third on share: features looked at by several atrous rates, which suit the images."""
+
+    output_stride: int
+    rates_for: Annotated[
+        int | None,
+        Field(
+            ge=64,
+            le=2048,
+            description="side of the images that the atrous rates suit, or empty for the run's own; the paper's 6, 12 "
+            "and 18 suit 513 pixels, and see mostly padding on small images",
+        ),
+    ] = None
+
+    def suited(self, side: int) -> Architecture:
+        return self if self.rates_for else self.model_copy(update={"rates_for": min(2048, max(64, side))})
+
+    @property
+    def rates(self) -> tuple[int, int, int]:
+        """Those that suit images of `rates_for` pixels, 128 where nobody has said how many."""
+        return atrous_rates(self.rates_for or 128, self.output_stride)
+
+    def notes(self) -> list[SeglabError]:
+        return [
+            SeglabError(
+                "atrous rates: {rates}, for images of {side} pixels at output stride {stride}; the paper's 6, 12 and "
+                "18 are for 513 pixels at 16, and would see mostly padding on smaller maps",
+                rates=", ".join(map(str, self.rates)),
+                side=self.rates_for,
+                stride=self.output_stride,
+            )
+        ]
+
+
+class OverAtrousPyramid(AtrousPyramid):
+    """What DeepLabV3 and its successor share, in smp's class `decoder`."""
+
+    decoder: ClassVar[str]
+    encoder: Annotated[Backbone, Field(description="the network whose features are looked at")] = "mobilenet_v2_050"
+    output_stride: OutputStride
+    width: DecoderWidth = 32
+    dropout: DecoderDropout = 0.1
+
+    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
+        return network(
+            self.decoder,
+            self.encoder,
+            num_classes,
+            in_channels,
+            encoder_output_stride=self.output_stride,
+            decoder_channels=self.width,
+            decoder_atrous_rates=self.rates,
+            decoder_aspp_dropout=self.dropout,
+            upsampling=1,
+        )
+
+
+class DeepLabV3(OverAtrousPyramid):
+    """Looks at the encoder's features at several atrous rates and as a whole at once, so that size matters less.
+
+    As in smp and torchvision, a 3x3 convolution follows that the paper lacks, and the last blocks do not vary their
+    rates (no multi-grid); unlike torchvision's, a dilated stage's first block is dilated like the others. Logits come
+    at the encoder's last resolution.
+
+    Source: Chen et al. 2017, https://arxiv.org/abs/1706.05587, figure 5.
+    """
+
+    name = "deeplab_v3"
+    year = 2017
+    paper = {"encoder": "resnet101", "output_stride": 16, "width": 256, "rates_for": 513}
+    parameters = 58_630_997
+    decoder = "DeepLabV3"
+    output_stride: OutputStride = 8
+
+
+class DeepLabV3Plus(OverAtrousPyramid):
+    """DeepLabV3 with a small decoder that brings back the encoder's fine features, for sharper edges.
+
+    The published encoder is timm's Xception-65, which has the paper's changes: more layers, strides for poolings.
+
+    Source: Chen et al. 2018, https://arxiv.org/abs/1802.02611, figure 2.
+    """
+
+    name = "deeplab_v3_plus"
+    year = 2018
+    paper = {"encoder": "xception65", "output_stride": 16, "width": 256, "rates_for": 513}
+    parameters = 41_042_005
+    decoder = "DeepLabV3Plus"
+    output_stride: OutputStride = 16
+
+
 class AtrousVGG16(nn.Module):
     """VGG16 with 3x3 poolings, of which the last two keep the size; the last stage has holes instead.
 
@@ -183,3 +276,11 @@ def aligned(maps: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(maps.shape[-2:]) == tuple(size):
         return maps
     return F.interpolate(maps, size, mode="bilinear", align_corners=True)
+
+
+def atrous_rates(side: int, output_stride: int) -> tuple[int, int, int]:
+    """The paper's rates of 6, 12 and 18, made for images of 513 pixels at stride 16, as images of `side` need them."""
+    rates = [0]
+    for rate in (6, 12, 18):
+        rates.append(max(rates[-1] + 1, round(rate * side * 16 / (513 * output_stride))))
+    return tuple(rates[1:])

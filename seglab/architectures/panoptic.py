@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
+from seglab.architectures._encoders import Backbone, DecoderDropout, digits, smp_name
 from seglab.architectures._stages import stages
-from seglab.architectures.smp import AtrousPyramid, Backbone, Dropout, digits, smp_name
+from seglab.architectures.deeplab import AtrousPyramid
 from seglab.data.base import VOID, Batch, Sample, spread
 from seglab.errors import SeglabError
 from seglab.families import Loss, Outputs, Run, Term
@@ -51,7 +52,7 @@ class PanopticDeepLab(AtrousPyramid):
     width: Annotated[
         int, Field(ge=4, le=512, description="channels of the classes' decoder; the instances' has half as many")
     ] = 64
-    dropout: Dropout = 0.1
+    dropout: DecoderDropout = 0.1
     centre_weight: Annotated[
         float, Field(ge=0, le=10_000, description="weight of the centres' heatmap, a mean of squared differences")
     ] = 200.0

@@ -1,86 +1,28 @@
-"""Networks over segmentation_models_pytorch (smp): encoders that exist with ImageNet weights, and several decoders."""
+"""The networks of segmentation_models.pytorch over any of its encoders, and two U-Nets and a pyramid over them."""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-import torch.nn.functional as F
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
-from torch import Tensor, nn
+from pydantic import Field, field_validator
+from torch import nn
 
-from seglab.architectures._blocks import LoneNorm
-from seglab.architectures._pretrained import LITE0, Pretrained, imagenet_encoder
-from seglab.architectures._stages import stages
+from seglab.architectures._encoders import (
+    ENCODERS,
+    TRANSFORMER,
+    Backbone,
+    DecoderDropout,
+    Halved,
+    OverEncoder,
+    catalogue,
+    network,
+    smp_name,
+)
+from seglab.architectures._pretrained import LITE0
+from seglab.architectures.deeplab import atrous_rates
 from seglab.entry import refusal
 from seglab.errors import SeglabError
-from seglab.families import Architecture
-from seglab.torchvision_guard import torchvision
-
-# encoders by the names that the entries here give them, and smp's names
-ENCODERS = {
-    "mobilenet_v2_035": "tu-mobilenetv2_035",
-    "mobilenet_v2_050": "tu-mobilenetv2_050",
-    "mobilenet_v2": "mobilenet_v2",
-    "lite0": LITE0,
-    **{f"efficientnetv2_{size}": f"tu-tf_efficientnetv2_{size}" for size in "sml"},
-    **{name: name for name in (f"efficientnet-b{size}" for size in range(8))},
-    **{name: name for name in ("resnet18", "resnet34", "resnet50", "resnet101")},
-    "xception65": "tu-xception65",
-}
-TRANSFORMER = "tu-vit_tiny_patch16_224"
-UNTRAINED = {"tu-mobilenetv2_035"}  # of these, those without ImageNet weights
-
-HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-DPN = ((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3)
-
-Backbone = Literal["mobilenet_v2_035", "mobilenet_v2_050", "lite0", "resnet18", "resnet50", "resnet101", "xception65"]
-Halved = Annotated[
-    int, Field(ge=4, le=64, description="channels of the decoder's last stage; each stage before it has twice as many")
-]
-Width = Annotated[int, Field(ge=4, le=512, description="channels of the decoder")]
-Dropout = Annotated[float, Field(ge=0, le=0.9, description="share of the decoder's features that training leaves out")]
-
-
-def digits(value: Any) -> Any:
-    """The number that a word of digits stands for: the command line has words only."""
-    return int(value) if isinstance(value, str) and value.isdigit() else value
-
-
-OutputStride = Annotated[
-    Literal[8, 16],
-    BeforeValidator(digits),
-    Field(description="how many times smaller than the image the encoder's last features are"),
-]
-
-
-class OverEncoder(Architecture):
-    """What these entries share: an encoder by name, and its ImageNet weights."""
-
-    encoder: str
-    pretrained: Pretrained = "none"
-
-    @field_validator("pretrained")
-    @classmethod
-    def _exists(cls, pretrained: str, info: ValidationInfo) -> str:
-        encoder = info.data.get("encoder")
-        if pretrained != "none" and encoder and not trained(smp_name(encoder)):
-            raise PydanticCustomError("unpretrained", "", {"encoder": encoder})
-        return pretrained
-
-    @property
-    def mean(self) -> tuple[float, float, float]:
-        return normalisation(smp_name(self.encoder))[0]
-
-    @property
-    def std(self) -> tuple[float, float, float]:
-        return normalisation(smp_name(self.encoder))[1]
-
-    def pretrain(self, net: nn.Module) -> None:
-        if self.pretrained == "imagenet":
-            imagenet_encoder(net.encoder, smp_name(self.encoder))
 
 
 class MobileUNet(OverEncoder):
@@ -155,97 +97,6 @@ class EffUNet(OverEncoder):
         return net
 
 
-class AtrousPyramid(OverEncoder):
-    """What the DeepLabs from the third on share: features looked at by several atrous rates, which suit the images."""
-
-    output_stride: int
-    rates_for: Annotated[
-        int | None,
-        Field(
-            ge=64,
-            le=2048,
-            description="side of the images that the atrous rates suit, or empty for the run's own; the paper's 6, 12 "
-            "and 18 suit 513 pixels, and see mostly padding on small images",
-        ),
-    ] = None
-
-    def suited(self, side: int) -> Architecture:
-        return self if self.rates_for else self.model_copy(update={"rates_for": min(2048, max(64, side))})
-
-    @property
-    def rates(self) -> tuple[int, int, int]:
-        """Those that suit images of `rates_for` pixels, 128 where nobody has said how many."""
-        return atrous_rates(self.rates_for or 128, self.output_stride)
-
-    def notes(self) -> list[SeglabError]:
-        return [
-            SeglabError(
-                "atrous rates: {rates}, for images of {side} pixels at output stride {stride}; the paper's 6, 12 and "
-                "18 are for 513 pixels at 16, and would see mostly padding on smaller maps",
-                rates=", ".join(map(str, self.rates)),
-                side=self.rates_for,
-                stride=self.output_stride,
-            )
-        ]
-
-
-class OverAtrousPyramid(AtrousPyramid):
-    """What DeepLabV3 and its successor share, in smp's class `decoder`."""
-
-    decoder: ClassVar[str]
-    encoder: Annotated[Backbone, Field(description="the network whose features are looked at")] = "mobilenet_v2_050"
-    output_stride: OutputStride
-    width: Width = 32
-    dropout: Dropout = 0.1
-
-    def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
-        return network(
-            self.decoder,
-            self.encoder,
-            num_classes,
-            in_channels,
-            encoder_output_stride=self.output_stride,
-            decoder_channels=self.width,
-            decoder_atrous_rates=self.rates,
-            decoder_aspp_dropout=self.dropout,
-            upsampling=1,
-        )
-
-
-class DeepLabV3(OverAtrousPyramid):
-    """Looks at the encoder's features at several atrous rates and as a whole at once, so that size matters less.
-
-    As in smp and torchvision, a 3x3 convolution follows that the paper lacks, and the last blocks do not vary their
-    rates (no multi-grid); unlike torchvision's, a dilated stage's first block is dilated like the others. Logits come
-    at the encoder's last resolution.
-
-    Source: Chen et al. 2017, https://arxiv.org/abs/1706.05587, figure 5.
-    """
-
-    name = "deeplab_v3"
-    year = 2017
-    paper = {"encoder": "resnet101", "output_stride": 16, "width": 256, "rates_for": 513}
-    parameters = 58_630_997
-    decoder = "DeepLabV3"
-    output_stride: OutputStride = 8
-
-
-class DeepLabV3Plus(OverAtrousPyramid):
-    """DeepLabV3 with a small decoder that brings back the encoder's fine features, for sharper edges.
-
-    The published encoder is timm's Xception-65, which has the paper's changes: more layers, strides for poolings.
-
-    Source: Chen et al. 2018, https://arxiv.org/abs/1802.02611, figure 2.
-    """
-
-    name = "deeplab_v3_plus"
-    year = 2018
-    paper = {"encoder": "xception65", "output_stride": 16, "width": 256, "rates_for": 513}
-    parameters = 41_042_005
-    decoder = "DeepLabV3Plus"
-    output_stride: OutputStride = 16
-
-
 class PanopticFPN(OverEncoder):
     """The semantic branch of Panoptic FPN: a pyramid of features, each level grown to a quarter of the image, summed.
 
@@ -268,7 +119,7 @@ class PanopticFPN(OverEncoder):
             ge=1, le=8, description="channels of each level's branch as a multiple of 32; the paper has 4, which is 128"
         ),
     ] = 1
-    dropout: Dropout = 0.0
+    dropout: DecoderDropout = 0.0
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         return network(
@@ -402,101 +253,6 @@ class SMP(OverEncoder):
             ) from None
 
 
-# --- encoders ---------------------------------------------------------------------------------------------------------
-
-
-def smp_name(encoder: str) -> str:
-    return ENCODERS.get(encoder, encoder)
-
-
-@cache
-def catalogue() -> dict[str, bool]:
-    """smp's names of all encoders, and whether there are ImageNet weights for each."""
-    torchvision()
-    import timm
-    from segmentation_models_pytorch.encoders import encoders
-
-    own = {name: "imagenet" in encoder["pretrained_settings"] for name, encoder in encoders.items()}
-    own = {name: weights for name, weights in own.items() if not name.startswith("timm-")}  # smp will remove these
-    tagged = {f"tu-{name}": True for name in timm.list_pretrained()}
-    return own | tagged | {f"tu-{name}": timm.models.is_model_pretrained(name) for name in timm.list_models()}
-
-
-def trained(encoder: str) -> bool:
-    """Whether there are ImageNet weights for an encoder."""
-    return encoder not in UNTRAINED if encoder in ENCODERS.values() else catalogue()[encoder]
-
-
-def normalisation(encoder: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and standard deviation of the colours that an encoder's ImageNet weights were trained with."""
-    if encoder.startswith("tu-"):
-        torchvision()
-        import timm
-
-        config = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
-        return tuple(config.mean), tuple(config.std)
-    if encoder.startswith(("inception", "xception")):
-        return HALF
-    return DPN if encoder.startswith("dpn") else (Architecture.mean, Architecture.std)
-
-
-def atrous_rates(side: int, output_stride: int) -> tuple[int, int, int]:
-    """The paper's rates of 6, 12 and 18, made for images of 513 pixels at stride 16, as images of `side` need them."""
-    rates = [0]
-    for rate in (6, 12, 18):
-        rates.append(max(rates[-1] + 1, round(rate * side * 16 / (513 * output_stride))))
-    return tuple(rates[1:])
-
-
 def halving(width: int) -> tuple[int, ...]:
     """The channels of a decoder's five stages, deep to shallow."""
     return tuple(width << stage for stage in range(4, -1, -1))
-
-
-# --- networks ---------------------------------------------------------------------------------------------------------
-
-
-def network(
-    decoder: str, encoder: str, num_classes: int, in_channels: int, smallest: int = 0, **options: Any
-) -> Network:
-    """smp's network of that class, its weights random; images with smaller sides than `smallest` are padded."""
-    torchvision()
-    import segmentation_models_pytorch as smp
-
-    made = getattr(smp, decoder)(
-        smp_name(encoder), encoder_weights=None, in_channels=in_channels, classes=num_classes, **options
-    )
-    if decoder == "DPT":
-        if len(set(made.encoder.output_strides)) > 1:
-            raise ValueError("a pyramid of features is no vision transformer")
-        transformer = made.encoder.model  # without what stands behind its last block, which is of no use here
-        transformer.prune_intermediate_layers(made.encoder._output_indices, prune_norm=True, prune_head=True)
-    return Network(made, in_channels, smallest)
-
-
-class Network(nn.Module):
-    """The encoder, decoder and head of an smp model; logits come at the decoder's resolution."""
-
-    def __init__(self, model: nn.Module, in_channels: int, smallest: int):
-        super().__init__()
-        self.smallest = smallest  # side to which smaller images are padded
-        self.encoder, self.decoder, self.head = model.encoder, model.decoder, model.segmentation_head
-        for module in self.modules():
-            if type(module) is nn.BatchNorm2d:
-                module.__class__ = LoneNorm  # the same module, so that names, weights and device stay
-        self.parts = stages(self.encoder, in_channels)
-
-    def stages(self) -> list[nn.Module]:
-        return list(self.parts)
-
-    def forward(self, images: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
-        padding = [max(0, self.smallest - side) for side in (width, height)]
-        if not any(padding):
-            features = self.encoder(images)
-            # a vision transformer gives its prefix tokens, too
-            return self.head(self.decoder(*features) if isinstance(features, tuple) else self.decoder(features))
-        padded = F.pad(images, (0, padding[0], 0, padding[1]), mode="replicate")
-        logits = self.forward(padded)
-        scale = padded.shape[-1] // logits.shape[-1]
-        return logits[..., : height // scale, : width // scale]

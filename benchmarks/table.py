@@ -25,12 +25,11 @@ from typing import Any
 from seglab import runs
 from seglab.anatomy.numbers import anatomy, milliseconds
 from seglab.comparison.scores import Row, compare
-from seglab.config import RunConfig
+from seglab.config import RunConfig, varied
 from seglab.data.base import label_counts
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Architecture
-from seglab.plans import varied
 from seglab.training import Run
 
 COMMON = {

@@ -69,6 +69,17 @@ def loss(value: Any) -> Any:
     }
 
 
+def text_of(value: Any) -> str:
+    """A field's value as it may be written, without the options of its entries."""
+    if isinstance(value, Entry) and (parts := getattr(value, "parts", None)):
+        return " + ".join(f"{part.weight:g}*{part.loss.name}".removeprefix("1*") for part in parts)
+    if isinstance(value, Entry):
+        return value.name
+    if isinstance(value, tuple):
+        return ",".join(map(text_of, value)) or "none"
+    return "none" if value is None else str(value)
+
+
 def several(names: Any, family: str) -> Any:
     """`flip,color` as a list of names, so that a near miss is told; anything else as it is."""
     if not isinstance(names, str):

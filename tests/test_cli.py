@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglab import cli, runs
+from seglab import __version__, cli, runs
+from seglab.cli.options import OF_FAMILY
 from seglab.config import RunConfig, configured
 from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
@@ -148,7 +149,12 @@ def test_a_configuration_file_is_changed_by_the_options_beside_it(capsys, tmp_pa
         (["list", "looses"], ["looses", "losses"]),
         (["compare", "nothing", "--jsn"], ["--jsn"]),
         (["fly"], ["fly"]),
-        ([], ["COMMAND"]),
+        (["train", "--lr", "3"], ["--lr is not an option", "did you mean --optimizer.lr?"]),
+        (["train", "--gamma=2", "--loss", "focal + dice"], ["did you mean --loss.focal.gamma?"]),
+        (["train", "--model", "unt", "--help"], ["'unt'", "did you mean 'unet'"]),
+        (["train", "--config", __file__], ["test_cli.py", "cannot be read"]),
+        (["rm", "nothing"], ["'nothing'"]),
+        (["rm", "unet", "--yes"], ["unet comes with seglab"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -473,3 +479,85 @@ def test_describe_shows_what_a_network_is_made_of(capsys, tmp_path):
     assert found["options"] == {"width": 8, "depth": 2, "variant": "padded", "skip": "concat"}
     assert [block["channels"] for block in found["blocks"]] == [3, 8, 16, 32, 16, 8, 11]
     assert {"source": 1, "target": 5, "kind": "concat"} in found["links"] and found["milliseconds"] > 0
+
+
+def test_seglab_alone_prints_its_help_and_version_its_version(capsys):
+    code, out, _ = seglab(capsys)
+    assert code == 0 and all(f"\n    {name}" in out for name in cli.COMMANDS)
+    assert seglab(capsys, "--version") == (0, f"seglab {__version__}\n", "")
+
+
+def test_the_help_of_train_names_every_default_and_every_network(capsys):
+    out = " ".join(seglab(capsys, "train", "--help")[1].split())
+    assert "(default: cross_entropy + dice)" in out and "(default: adamw)" in out and "(default: 128)" in out
+    assert all(name in out for name in FAMILIES["architectures"].entries)
+
+
+@pytest.mark.parametrize("family", ["architectures", "losses", "schedulers", "optimizers", "techniques", "datasets"])
+def test_every_entry_has_a_help_of_its_own(capsys, family):
+    field = next(field for field, name in OF_FAMILY.items() if name == family)
+    for name, entry in FAMILIES[family].entries.items():
+        for words in ([f"--{field}", name, "--help"], ["-h", f"--{field}", name]):
+            code, out, _ = seglab(capsys, "train", *words)
+            assert code == 0 and out.startswith(f"{name}: {entry.summary()}")
+            for option in entry.model_fields:
+                assert f"--{field}.{f'{name}.' if field == 'techniques' else ''}{option} " in out
+
+
+def test_hyphens_in_options_count_as_underscores(capsys):
+    words = ["--image-size", "32", "--epochs", "1", "--batch-size=4", "--data.train-images", "4"]
+    code, _, err = seglab(capsys, "train", *SMALL, *words, "--name", "hyphens")
+    assert code == 0, err
+    config = runs.config(runs.find("hyphens"))
+    assert (config.image_size, config.batch_size, config.data.train_images) == (32, 4, 4)
+
+
+def test_a_configuration_may_be_yaml(capsys, tmp_path):
+    file = tmp_path / "run.yaml"
+    lines = ["model: {name: unet, width: 4}", "loss: dice + 0.5*focal", "techniques: [flip]"]
+    file.write_text("\n".join([*lines, "optimizer:", "  name: adamw", "  lr: 1e-3"]))
+    code, _, err = seglab(capsys, "train", "--config", str(file), *SMALL, "--epochs", "1", "--name", "yaml")
+    assert code == 0, err
+    config = runs.config(runs.find("yaml"))
+    assert config.optimizer.lr == 1e-3 and [part.loss.name for part in config.loss.parts] == ["dice", "focal"]
+    assert [technique.name for technique in config.techniques] == ["flip"]
+
+
+def test_runs_are_listed_and_deleted_after_asking(capsys, monkeypatch):
+    for name in ("one", "two"):
+        runs.create(tiny(), name)
+    seglab(capsys, "plan", "seeds", "--count", "2", *SMALL, "--epochs", "1", "--name", "luck")
+    lines = [line.split() for line in seglab(capsys, "runs")[1].splitlines()]
+    assert ["two", "queued", "-", "-", "-"] in lines and lines[-1][0] == "unet_vgg16" and lines[-1][-1] == "shipped"
+    listed = json.loads(seglab(capsys, "runs", "--json")[1])
+    found = {each["run"]: each for each in listed}
+    assert found["one"]["state"] == "queued" and found["unet"]["shipped"] and found["unet"]["miou"] > 0.6
+    assert found["luck 1"]["state"] == "completed" and found["luck 1"]["epochs"] == 1
+
+    code, _, err = seglab(capsys, "rm", "one")  # nobody can answer
+    assert code == 2 and "--yes" in err and runs.find("one")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for answer, left in (("n", True), ("", True), ("y", False)):
+        monkeypatch.setattr("builtins.input", lambda question, answer=answer: answer)
+        code, _, err = seglab(capsys, "rm", "one")
+        assert (runs.home() / "one").exists() == left and code == (1 if left else 0)
+    assert seglab(capsys, "rm", "luck", "two", "--yes")[0] == 0
+    assert list(runs.home().iterdir()) == []
+
+
+def test_a_run_at_work_is_not_deleted(capsys):
+    directory = runs.create(tiny(), "busy")
+    with runs.locked(directory):
+        code, _, err = seglab(capsys, "rm", "busy", "--yes")
+    assert code == 2 and "busy is running" in err and runs.find("busy")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_shell_is_told_what_completes(capsys, shell):
+    code, out, _ = seglab(capsys, "--print-completion", shell)
+    assert code == 0 and all(word in out for word in ("describe", "--batch_size", "unet_plus_plus", "cutmix"))
+
+
+def test_the_texts_of_the_page_are_listed_for_translators(capsys):
+    out = seglab(capsys, "list", "--strings")[1]
+    assert 'msgid "Start"' in out and 'msgstr ""' in out

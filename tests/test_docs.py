@@ -18,6 +18,8 @@ from benchmarks import table
 from seglab import cli, plans, runs
 from seglab.architectures import _encoders, deconvnet, deeplab, unet
 from seglab.architectures._pretrained import LITE0
+from seglab.cli import train
+from seglab.cli.options import dotted
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
@@ -148,7 +150,7 @@ def written_data(name, root):
 
 def parsed(command):
     """A command as argparse reads it, and its dotted options; nothing is left over."""
-    options, plain = cli.dotted(command)
+    options, plain = dotted(command)
     found, rest = cli.parser().parse_known_args(plain)
     assert not rest
     return found, options
@@ -157,7 +159,7 @@ def parsed(command):
 def configurations(command):
     """What a command of `train` or `plan` would run."""
     found, options = parsed(command)
-    config = cli.described_run(found, options)
+    config = train.configuration(found, options)
     if found.command == "train":
         return [config]
     kind = FAMILIES["plans"].entries[found.kind]

@@ -126,6 +126,11 @@ def find(plan: str) -> Path:
     raise SeglabError("there is no plan {plan}; known plans: {known}", plan=repr(plan), known=known)
 
 
+def is_plan(name: str) -> bool:
+    """Whether a name stands for a plan, and with it for the plan's runs."""
+    return located(name).is_file() or name.endswith(runs.PLAN)
+
+
 def every() -> list[Path]:
     """The files of all plans, newest first."""
     return sorted(runs.home().glob(f"*{runs.PLAN}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
@@ -144,7 +149,7 @@ def expanded(names: Sequence[str]) -> list[Path]:
     """The runs of these names; a plan's name stands for its runs."""
     found: list[Path] = []
     for name in names:
-        if located(name).is_file() or name.endswith(runs.PLAN):
+        if is_plan(name):
             found += [runs.find(directory) for directory, _ in members(find(name))]
         else:
             found.append(runs.find(name))

@@ -25,14 +25,15 @@ from seglab.runs.directory import (
     size_of,
     status,
     taken,
+    uses,
     write,
 )
-from seglab.runs.recording import ending, record, restore, snapshot, stop, work
+from seglab.runs.recording import ending, record, refuse_removal, remove, restore, snapshot, stop, work
 from seglab.runs.trained import load, settled, ship, weights
 
 __all__ = [
     "CHECKPOINTS", "MADE_NAME", "PLAN", "Status", "all_events", "append", "checked", "config", "create", "description",
     "ending", "events", "every", "find", "home", "is_locked", "last_word", "listed", "load", "locked", "made_now",
-    "record", "refused", "restore", "settled", "ship", "short_name", "size_of", "snapshot", "status", "stop", "taken",
-    "weights", "work", "write",
+    "record", "refuse_removal", "refused", "remove", "restore", "settled", "ship", "short_name", "size_of", "snapshot",
+    "status", "stop", "taken", "uses", "weights", "work", "write",
 ]  # fmt: skip

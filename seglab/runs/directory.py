@@ -122,6 +122,13 @@ def config(directory: Path) -> RunConfig:
         ) from None
 
 
+def uses(directory: Path, other: Path) -> bool:
+    """Whether a run needs another one, as its teacher or for the weights that it begins with."""
+    with contextlib.suppress(SeglabError):
+        return other.resolve() in [run.resolve() for run in config(directory).needs]
+    return False
+
+
 def write(path: Path, content: bytes) -> None:
     """Writes a file so that it is there whole or not at all, even if the power fails; the old one stays until then."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -22,7 +22,18 @@ from seglab import training
 from seglab.data.images import write_mask
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Finished, Sentence, Started
-from seglab.runs.directory import append, config, description, events, last_word, locked, status, write
+from seglab.runs.directory import (
+    CHECKPOINTS,
+    append,
+    config,
+    description,
+    events,
+    is_locked,
+    last_word,
+    locked,
+    status,
+    write,
+)
 from seglab.runs.trained import load
 
 
@@ -91,6 +102,22 @@ def work(
             if isinstance(error, OSError):
                 raise why from None
             raise
+
+
+def remove(directory: Path) -> None:
+    """Deletes a run for good. Raises SeglabError for a shipped one and for one that is being worked on."""
+    refuse_removal(directory)
+    with locked(directory):
+        (directory / "config.json").unlink()  # from here on it is no run any more
+        shutil.rmtree(directory)
+
+
+def refuse_removal(directory: Path) -> None:
+    """Raises SeglabError for a run that cannot be deleted."""
+    if directory.resolve().parent == CHECKPOINTS.resolve():
+        raise SeglabError("{run} comes with seglab and cannot be deleted", run=directory.name)
+    if is_locked(directory):
+        raise SeglabError("{run} is running and cannot be deleted; stop it first", run=directory.name)
 
 
 def ending(directory: Path, reason: str, why: SeglabError | None = None) -> Finished:

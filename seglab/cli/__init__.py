@@ -1,0 +1,82 @@
+"""The command line: one file a command, its arguments together with its action.
+
+A command's file has `arguments(parser)`, which adds them, and `run(arguments, options)`, which gives the exit status;
+its docstring's first line is its help. `options` are the dotted ones, such as --model.width 16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import shtab
+
+from seglab import __version__, plans
+from seglab.cli.options import OF_FAMILY, Parser, add_help, dotted, suggestion
+from seglab.entry import FAMILIES
+from seglab.errors import SeglabError
+
+__all__ = ["plans"]  # its kinds are entries, too
+COMMANDS = (
+    "train", "resume", "plan", "evaluate", "predict", "compare", "runs", "rm", "ship", "data", "list", "describe",
+)  # fmt: skip
+COMPLETION = "--print-completion"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs one command. Exit status: 0 done, 1 failed, 2 a person's mistake, told in one line."""
+    try:
+        options, plain = dotted(sys.argv[1:] if argv is None else argv)
+        top = parser(completing=COMPLETION in plain)
+        if not plain:
+            top.print_help()
+            sys.exit(0)
+        arguments, rest = top.parse_known_args(plain)
+        if rest or (options and "dotted" not in arguments):
+            given = rest[0] if rest else f"--{next(iter(options))}"
+            raise suggestion(given, arguments)
+        sys.exit(arguments.action(arguments, options))
+    except SeglabError as error:
+        print(f"seglab: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        print(f"seglab: {type(error).__name__}: {error}", file=sys.stderr)
+        if os.environ.get("SEGLAB_DEBUG"):
+            raise
+        sys.exit(1)
+
+
+def parser(completing: bool = False) -> Parser:
+    """The parser of all commands; for shell completion it also knows the names that each family has."""
+    top = Parser(prog="seglab", description="Compare semantic-segmentation models.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"seglab {__version__}")
+    shtab.add_argument_to(top, COMPLETION, help="print the shell's completion script, to be put where the shell looks")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"seglab.cli.{name}")
+        help, _, epilog = (module.__doc__ or "").partition("\n\n")
+        help = help[0].lower() + help[1:].rstrip(".")
+        made = commands.add_parser(name, help=help, description=help, epilog=epilog, allow_abbrev=False, add_help=False)
+        add_help(made)
+        made.set_defaults(action=module.run)
+        module.arguments(made)
+    if completing:
+        complete(top)
+    return top
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Gives the options that take an entry, here and in all commands, the names to choose from."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                complete(each)
+        elif action.dest in OF_FAMILY and action.choices is None:
+            action.choices = [*FAMILIES[OF_FAMILY[action.dest]].entries]  # `list` is a command here

@@ -1,0 +1,64 @@
+"""Score a run's best model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seglab import metrics, prediction, runs
+from seglab.cli.options import add_predictors, pipeline
+from seglab.cli.show import bar, waiting
+from seglab.errors import SeglabError
+from seglab.evaluation import number
+from seglab.training import folded
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--split", default="val", choices=["train", "search", "val"], help="(default: val)")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_predictors(parser)
+
+
+def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    predictors = pipeline(arguments, options)
+    trained, others = runs.load(arguments.run), [runs.load(run) for run in arguments.others]
+    with waiting("reading the data"):
+        data = folded(trained.config.data.open(), trained.config)
+    if data.classes != trained.classes:
+        raise SeglabError("the classes of {run} are not those of its data any more", run=trained.name)
+    split = getattr(data, arguments.split)
+    rest = [predictor for predictor in predictors if predictor.name != "crf"]
+    pipelines = [rest, predictors] if len(rest) < len(predictors) else [predictors]
+    matrices = sum(bar(prediction.confusions(trained, split, pipelines, others), len(split), "image"))
+
+    def result(matrix: np.ndarray) -> dict[str, Any]:
+        iou = dict(zip(trained.classes, map(number, metrics.iou(matrix)), strict=True))
+        return {
+            "miou": number(metrics.miou(matrix)),
+            "iou": iou,
+            "pixel_accuracy": number(metrics.pixel_accuracy(matrix)),
+        }
+
+    found = result(matrices[0]) | {"images": len(split), "definition": metrics.DEFINITION}
+    if len(matrices) == 2:
+        found["crf"] = result(matrices[1])
+    print(json.dumps(found, indent=1, ensure_ascii=False) if arguments.json else scored(found))
+    return 0
+
+
+def scored(found: dict[str, Any]) -> str:
+    """The result of `evaluate` as a small table, with a second column after the CRF."""
+    columns = [found, *([found["crf"]] if "crf" in found else [])]
+
+    def line(name: str, values: Sequence[float | None]) -> str:
+        return f"{name:<18}" + "".join(f"{'-' if value is None else f'{value:.4f}':>10}" for value in values)
+
+    lines = [f"{'':<18}" + "".join(f"{title:>10}" for title in ("plain", "crf")[: len(columns)])]
+    lines += [line(name, [column[name] for column in columns]) for name in ("miou", "pixel_accuracy")]
+    lines += [line(f"  {name}", [column["iou"][name] for column in columns]) for name in found["iou"]]
+    return "\n".join([*lines, f"{found['images']} images. {found['definition']}"])

@@ -1,0 +1,209 @@
+"""What commands share: options with dots, types of arguments, help on entries, and a word for what is not known."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from seglab.cli.show import entry_help
+from seglab.config import RunConfig, chain, family_of, loss, several, text_of
+from seglab.entry import FAMILIES, Entry, refusal_of
+from seglab.errors import SeglabError
+from seglab.families import Predictor
+
+DRAWINGS = (".png", ".jpg", ".jpeg", ".webp", ".pdf")  # that pixels are written to
+FIGURES = (*DRAWINGS, ".svg")
+OF_FAMILY = {field: family.family for field in RunConfig.model_fields if (family := family_of(field))} | {
+    "techniques": "techniques",
+    "predictors": "predictors",
+}
+OPTIONS = """Options of an entry are written with dots: --model.width 16, --techniques.color.p 0.5.
+`seglab train --model unet --help` shows those of an entry, `seglab list` all of them."""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        print(f"seglab: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+class HelpOnEntries(argparse.Action):
+    """Prints the help of a command or, where entries were named before, theirs."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **more: Any):
+        super().__init__(option_strings, dest=argparse.SUPPRESS, default=argparse.SUPPRESS, nargs=0, help=more["help"])
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> None:
+        named = [(field, entry) for field in OF_FAMILY for entry in entries_named(field, namespace)]
+        if named:
+            print("\n\n".join(entry_help(entry, field, len(named) > 1) for field, entry in named))
+        else:
+            parser.print_help()
+        parser.exit()
+
+
+def add_help(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-h", "--help", action=HelpOnEntries, help="show this, or the options of the entries named")
+
+
+def entries_named(field: str, arguments: argparse.Namespace) -> list[type[Entry]]:
+    """The entries that the text given for a field names; raises SeglabError for names that are not known."""
+    text = getattr(arguments, field, None)
+    if not isinstance(text, str) or text in ("", "none"):
+        return []
+    family = OF_FAMILY[field]
+    found = loss(text) if field == "loss" else text
+    names = [part["loss"] for part in found["parts"]] if isinstance(found, dict) else several(text, family)
+    known = FAMILIES[family].entries
+    for name in names:
+        if name not in known:
+            raise refusal_of("entry", name, known, thing=field, family=family)
+    return [known[name] for name in names]
+
+
+def suggestion(given: str, arguments: argparse.Namespace) -> SeglabError:
+    """What is said of an option that a command does not know: which one of an entry was meant, or of the command."""
+    if "fields" not in arguments or not given.startswith("--"):
+        return SeglabError(
+            "{given} is not known here; see seglab {command} --help", given=given, command=arguments.command
+        )
+    name = given[2:].partition("=")[0]
+    own = entry_options(arguments)
+    if name in own:
+        return SeglabError("--{given} is not an option; did you mean --{near}?", given=name, near=own[name])
+    return refusal_of("option", name, arguments.fields, thing="seglab", owner="seglab")
+
+
+def entry_options(arguments: argparse.Namespace) -> dict[str, str]:
+    """The options of the entries that a run would have, by their bare names: {"lr": "optimizer.lr"}."""
+    found: dict[str, str] = {}
+    for field, info in RunConfig.model_fields.items():
+        if field not in OF_FAMILY:
+            continue
+        given = getattr(arguments, field, None) or text_of(info.get_default(call_default_factory=True))
+        kinds = entries_named(field, argparse.Namespace(**{field: given}))
+        for kind in kinds:
+            prefix = f"{field}.{kind.name}" if len(kinds) > 1 or field == "techniques" else field
+            found = {option: f"{prefix}.{option}" for option in kind.model_fields} | found
+    return found
+
+
+def dotted(tokens: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """`--loss.gamma 3` and `--loss.gamma=3`, wherever they stand, as {"loss.gamma": "3"}; and the other words.
+
+    Hyphens in an option's name count as underscores; a call for help comes last, so that it knows what was named.
+    """
+    options: dict[str, str] = {}
+    others: list[str] = []
+    rest = iter(tokens)
+    for token in rest:
+        if token == "--":
+            others += [token, *rest]
+            break
+        name, equals, value = token.partition("=")
+        if not token.startswith("--") or token.startswith("--print-completion"):
+            others.append(token)
+            continue
+        name = name[2:].replace("-", "_")
+        if "." not in name:
+            others.append(f"--{name}{equals}{value}")
+            continue
+        options[name] = value if equals else next(rest, "--")
+        if options[name].startswith("--"):
+            raise SeglabError("--{place} has no value", place=name)
+    return options, sorted(others, key=lambda token: token in ("-h", "--help"))
+
+
+def refuse_others(options: dict[str, str], allowed: str, *fields: str) -> None:
+    """Raises SeglabError for an option of anything but the fields that a command takes options of."""
+    for place in options:
+        if place.split(".")[0] not in fields:
+            raise SeglabError("--{place} is not an option here; allowed: {allowed}", place=place, allowed=allowed)
+
+
+def threads(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: 1 to 1024")
+    return int(text)
+
+
+def output_folder(text: str) -> Path:
+    """A folder to write into, which need not be there yet."""
+    if Path(text).exists() and not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file; give a folder")
+    return Path(text)
+
+
+def figure(text: str) -> Path:
+    """A file for curves or a structure."""
+    return drawing(text, FIGURES)
+
+
+def drawing(text: str, endings: Sequence[str] = DRAWINGS) -> Path:
+    """A file to draw into."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: there is no folder {path.parent}")
+    if path.suffix.lower() not in endings:
+        raise argparse.ArgumentTypeError(f"{text}: the ending {path.suffix!r} is not known; known: {' '.join(endings)}")
+    return path
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """The fields of a run as options, each with its default and, where it takes an entry, the names to choose from."""
+    parser.set_defaults(dotted=True)
+    for name, field in RunConfig.model_fields.items():
+        default = text_of(field.get_default(call_default_factory=True))
+        help = f"{field.description} (default: {default})"
+        if name in OF_FAMILY:
+            help += f"; one of: {', '.join(FAMILIES[OF_FAMILY[name]].entries)}"
+        parser.add_argument(f"--{name}", help=help.replace("one of", "any of") if name == "techniques" else help)
+    parser.add_argument("--config", help="a config.json, or the same as YAML, to begin with; other options change it")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device", default="auto", choices=["auto", "cpu", "cuda"], help="where to compute (default: auto)"
+    )
+    add_threads(parser)
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threads", type=threads, default=os.cpu_count(), help="threads of the CPU (default: %(default)s)"
+    )
+
+
+def add_predictors(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(dotted=True)
+    parser.add_argument(
+        "--predictors",
+        default="",
+        help="applied in order, such as flips,crf; options: --predictors.crf.w1 5; any of: "
+        + ", ".join(FAMILIES["predictors"].entries),
+    )
+    parser.add_argument("--crf", action="store_true", help="refine with the dense CRF")
+    parser.add_argument(
+        "--with", action="append", default=[], dest="others", metavar="RUN", help="a run that votes too; repeatable"
+    )
+
+
+def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Predictor]:
+    """The predictors asked for, with their options; --crf adds the CRF at the end."""
+    refuse_others(options, "--predictors.NAME.OPTION", "predictors")
+    names = arguments.predictors
+    if arguments.crf and "crf" not in [name.strip() for name in names.split(",")]:
+        names = f"{names},crf"
+    return chain(names, options, "predictors")
+
+
+def chosen(device: str) -> str:
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SeglabError("device: 'cuda' is not available here; allowed: auto, cpu")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"

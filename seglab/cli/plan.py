@@ -1,0 +1,120 @@
+"""Make several runs of one configuration, or see what they would be."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_origin
+
+from seglab import jobs, plans, runs
+from seglab.cli.options import OPTIONS, add_device, add_help, add_run, chosen
+from seglab.cli.show import duration, follow, waiting
+from seglab.cli.train import configuration
+from seglab.config import RunConfig
+from seglab.entry import FAMILIES, validated
+from seglab.errors import SeglabError
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """A command for each kind of plan, and one to go on."""
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="PLAN")
+
+    def command(name: str, help: str, epilog: str = "") -> argparse.ArgumentParser:
+        made = kinds.add_parser(name, help=help, description=help, epilog=epilog, allow_abbrev=False, add_help=False)
+        add_help(made)
+        return made
+
+    for name, entry in FAMILIES["plans"].entries.items():
+        made = command(name, entry.summary(), OPTIONS)
+        made.set_defaults(fields=entry.model_fields | RunConfig.model_fields)
+        for option, field in entry.model_fields.items():
+            switch, several = field.annotation is bool, get_origin(field.annotation) is tuple
+            how: dict[str, Any] = {"action": "append"} if several else {}
+            how = {"action": "store_const", "const": True} if switch else how
+            default = (" ".join(field.default) or "none") if several else field.default
+            made.add_argument(f"--{option}", help=f"{field.description} (default: {default})", **how)
+        made.add_argument("--name", help="the plan's name; its runs are called NAME 1, NAME 2 and so on")
+        made.add_argument(
+            "--dry-run", "--dry_run", action="store_true", help="show the runs and how long they may take, no more"
+        )
+        add_run(made)
+        add_device(made)
+    going_on = command("resume", "go on with a plan's runs that are not finished")
+    going_on.set_defaults(action=resume)
+    going_on.add_argument("plan", metavar="PLAN", help="the plan's name, or its file")
+    add_device(going_on)
+
+
+def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    kind = FAMILIES["plans"].entries[arguments.kind]
+    given = {option: value for option in kind.model_fields if (value := getattr(arguments, option)) is not None}
+    made = validated(kind, given)
+    device = chosen(arguments.device)
+    title, steps = plans.laid_out(made, [configuration(arguments, options)], arguments.name)
+    with waiting("reading the data"):
+        steps = plans.settled(steps)
+    with waiting("timing a few steps of each kind of run"):
+        estimate = plans.estimate(
+            [step.config for step in steps],
+            lambda configs: [plans.timed(config, device, arguments.threads) for config in configs],
+        )
+    print(foreseen(steps, estimate), file=sys.stdout if arguments.dry_run else sys.stderr)
+    if arguments.dry_run:
+        return 0
+    path = plans.create(made, title, steps)
+    print(path, flush=True)
+    return work_through(path, device, arguments.threads)
+
+
+def foreseen(steps: Sequence[plans.Step], estimate: plans.Estimate) -> str:
+    """A plan's runs before they begin, one a line, and how long they may take."""
+    numbers = {step.directory: n for n, step in enumerate(steps, 1)}
+    wide = max(len(step.label) for step in steps)
+    lines = []
+    for step, seconds in zip(steps, estimate.seconds, strict=True):
+        after = "".join(f"  after run {numbers[run]}" for run in step.config.needs if run in numbers)
+        lines.append(f"{numbers[step.directory]:>3}  {step.label:<{wide}}  about {duration(seconds):>9}{after}")
+    how = "a few steps of each kind of run, just now" if estimate.timed else "finished runs with the same settings"
+    return "\n".join([*lines, f"{len(steps)} runs, about {duration(sum(estimate.seconds))} together, judging by {how}"])
+
+
+def resume(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    return work_through(plans.find(arguments.plan), chosen(arguments.device), arguments.threads)
+
+
+def work_through(path: Path, device: str, threads: int) -> int:
+    """Works on a plan's runs one after the other; one that fails does not keep those from going on that do not need
+    it."""
+    members, title = plans.members(path), shlex.quote(path.name.removesuffix(runs.PLAN))
+    for number, (directory, label) in enumerate(members, 1):
+        if runs.status(directory).state in ("completed", "budget", "diverged"):
+            continue
+        print(f"seglab: run {number} of {len(members)}: {label}", file=sys.stderr)
+        try:
+            unfinished = jobs.awaited(directory)
+        except SeglabError as why:
+            print(f"seglab: {why}", file=sys.stderr)
+            jobs.fail(directory, why)
+            continue
+        if unfinished:
+            print(f"seglab: {unfinished[0].name} has to be finished first", file=sys.stderr)
+            continue
+        try:
+            follow(directory, device, threads, unstop=True)
+        except SeglabError as error:
+            print(f"seglab: {error}", file=sys.stderr)
+        except Exception as error:  # the run has recorded it; the others may do better
+            print(f"seglab: {type(error).__name__}: {error}", file=sys.stderr)
+        if runs.status(directory).state == "stopped":
+            print(f"seglab: to go on with the plan: python -m seglab plan resume {title}", file=sys.stderr)
+            return 0
+    left = [label for directory, label in members if runs.status(directory).state not in ("completed", "budget")]
+    if left:
+        print(f"seglab: not finished: {'; '.join(left)}", file=sys.stderr)
+        print(f"seglab: to try again: python -m seglab plan resume {title}", file=sys.stderr)
+        return 1
+    print(f"seglab: to compare: python -m seglab compare {title}", file=sys.stderr)
+    return 0

@@ -1,0 +1,19 @@
+"""Go on with a run that was stopped or interrupted, or begin one that is queued."""
+
+from __future__ import annotations
+
+import argparse
+
+from seglab import runs
+from seglab.cli.options import add_device, chosen
+from seglab.cli.show import follow
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN")
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    directory, device = runs.find(arguments.run), chosen(arguments.device)
+    return follow(directory, device, arguments.threads, unstop=True)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from seglab import metrics
-from seglab.data.base import Sample, Split
+from seglab.data.base import Split, photograph
 from seglab.errors import SeglabError
 from seglab.families import Architecture, Outputs, Predict, Predictor
 from seglab.loader import at_side, collated
@@ -80,7 +80,7 @@ def wrapped(inner: Predict, outer: Predictor) -> Predict:
 @torch.no_grad()
 def forward(model: Segmenter, image: np.ndarray, side: int) -> Outputs:
     """What the model gives for an image uint8 (H, W, 3): shrunk to the size of its training, then brought back."""
-    batch = collated([at_side(Sample(image, np.zeros(image.shape[:2], np.uint8)), side)], [0])
+    batch = collated([at_side(photograph(image), side)], [0])
     outputs = model(batch.images.to(model.mean.device))
     return changed(outputs, lambda maps: resized(maps, image.shape[:2]))
 

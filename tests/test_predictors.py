@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from seglab import crf, prediction, runs
+from seglab.data.base import photograph
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
@@ -306,3 +307,10 @@ def test_every_position_of_a_slider_is_allowed_by_the_crf():
 def test_options_outside_a_slider_are_refused(bad):
     with pytest.raises(SeglabError, match=next(iter(bad))):
         validated(Predictor, {"name": "crf", **bad})
+
+
+def test_a_photograph_is_a_sample_without_a_truth():
+    sample = photograph(noise(5, 9), "mine.jpg")
+    assert sample.name == "mine.jpg" and np.array_equal(sample.image, noise(5, 9))
+    assert sample.mask.shape == (5, 9) and sample.mask.dtype == np.uint8 and not sample.mask.any()
+    assert sample.instances is None and sample.domain is None

@@ -136,6 +136,19 @@ def test_the_same_image_gives_the_same_probabilities_again(predictor):
 
 
 @each
+def test_a_predictor_is_linear_if_the_mean_of_two_networks_becomes_the_mean_of_both(predictor):
+    def other(view, zoom=1.0):
+        return by_place(255 - view)
+
+    def both(view, zoom=1.0):
+        return (by_place(view) + other(view)) / 2
+
+    image = noise(24, 31)
+    mean = (predictor(image, by_place) + predictor(image, other)) / 2
+    assert np.allclose(predictor(image, both), mean, atol=1e-6) == predictor.linear
+
+
+@each
 def test_what_is_certain_everywhere_keeps_its_labels(predictor):
     blocks = np.kron(noise(4, 5), np.ones((8, 8, 1), np.uint8))
     assert np.array_equal(predictor(blocks, certain).argmax(0), certain(blocks).argmax(0))

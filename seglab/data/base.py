@@ -34,7 +34,7 @@ class Sample:
 
 
 def photograph(image: np.ndarray, name: str = "") -> Sample:
-    """An image uint8 (H, W, 3) of which no truth is known, as a sample: its mask is blank, all of it the first class."""
+    """An image uint8 (H, W, 3) whose truth is not known, as a sample: its mask is blank, all of it the first class."""
     return Sample(image, np.zeros(image.shape[:2], np.uint8), name=name)
 
 

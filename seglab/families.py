@@ -372,6 +372,10 @@ class Technique(Entry, family="techniques"):
 class Predictor(Entry, family="predictors"):
     """Something that changes only how a trained network predicts."""
 
+    # Whether what it makes of the mean of several models' probabilities is the mean of what it makes of each; a vote of
+    # models that have been asked one by one then needs no further pass.
+    linear: ClassVar[bool] = False
+
     def adapted(self, net: nn.Module) -> nn.Module:
         """The network to predict with; raises SeglabError for one that cannot be changed so."""
         return net

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seglab.data.base import VOID
+from seglab.data.images import labels_at
 from seglab.errors import SeglabError
 
 DEFINITION = (
@@ -48,6 +49,11 @@ def miou(matrix: np.ndarray) -> float:
     """The mean of `iou` over the classes it is defined for; NaN where there is none."""
     values = iou(matrix)
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def picture_miou(labels: np.ndarray, mask: np.ndarray, num_classes: int) -> float:
+    """The mIoU of one picture: labels uint8 (H, W), predicted for it at any size, against its mask as it is stored."""
+    return miou(confusion(labels_at(labels, *mask.shape), mask, num_classes))
 
 
 def pixel_accuracy(matrix: np.ndarray) -> float:

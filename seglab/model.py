@@ -73,6 +73,11 @@ def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return maps if tuple(maps.shape[-2:]) == tuple(size) else F.interpolate(maps, size, mode="bilinear")
 
 
+def bytes_of(model: nn.Module) -> int:
+    """The bytes of the model's parameters and buffers."""
+    return sum(value.nbytes for value in (*model.parameters(), *model.buffers()))
+
+
 def parameters(model: nn.Module) -> int:
     """How many trainable numbers the model has."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -59,6 +59,7 @@ class Flips(Predictor):
     """
 
     name = "flips"
+    linear = True
     vertical: Annotated[
         bool, Field(description="also turn both upside down, for pictures that have no up, such as those from above")
     ] = False
@@ -78,6 +79,7 @@ class Scales(Predictor):
     """
 
     name = "scales"
+    linear = True
     smallest_scale: Annotated[float, Field(ge=0.25, le=1, description="the smallest size, in sizes of training")] = 0.75
     largest_scale: Annotated[float, Field(ge=1, le=3, description="the largest size, in sizes of training")] = 1.5
     scales: Annotated[int, Field(ge=2, le=8, description="number of sizes, evenly spread")] = 3
@@ -96,6 +98,7 @@ class Windows(Predictor):
     """
 
     name = "windows"
+    linear = True
     windows: Annotated[int, Field(ge=2, le=8, description="number of windows along the image's longer side")] = 2
     overlap: Annotated[float, Field(ge=0, le=0.75, description="share of a window that the next one sees too")] = 0.5
 
@@ -138,6 +141,7 @@ class Depth(Predictor):
     """
 
     name = "depth"
+    linear = True  # it changes each model's network, and nothing of what is predicted with it
     depth: Annotated[
         Literal["1", "2", "3", "4", "average"],
         Field(description="how often the part that is kept halves the resolution, or the average of all depths"),

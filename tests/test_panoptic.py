@@ -456,7 +456,7 @@ def test_the_numbers_of_things_overwrite_no_other_file(trained, tmp_path, capsys
 
 
 def test_the_predict_tab_outlines_things_and_counts_them(trained, known):
-    shown = tab.painted(["one"], 0, {}, "en")
+    shown = tab.painted(["one"], tab.Example(0), {}, "en")
     caption, slider = shown[1], shown[1 + tab.PLACES]
     assert re.search(r"things found, outlined in white: 2\s*<", caption)
     before, _ = slider.value if hasattr(slider, "value") else slider["value"]

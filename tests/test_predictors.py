@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from seglab import crf, prediction
+from seglab.data.base import photograph
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
@@ -132,6 +133,19 @@ def test_the_image_and_what_the_network_gave_are_not_changed(predictor):
 @each
 def test_the_same_image_gives_the_same_probabilities_again(predictor):
     assert np.array_equal(predictor(noise(24, 31), by_place), predictor(noise(24, 31), by_place))
+
+
+@each
+def test_a_predictor_is_linear_if_the_mean_of_two_networks_becomes_the_mean_of_both(predictor):
+    def other(view, zoom=1.0):
+        return by_place(255 - view)
+
+    def both(view, zoom=1.0):
+        return (by_place(view) + other(view)) / 2
+
+    image = noise(24, 31)
+    mean = (predictor(image, by_place) + predictor(image, other)) / 2
+    assert np.allclose(predictor(image, both), mean, atol=1e-6) == predictor.linear
 
 
 @each
@@ -306,3 +320,10 @@ def test_every_position_of_a_slider_is_allowed_by_the_crf():
 def test_options_outside_a_slider_are_refused(bad):
     with pytest.raises(SeglabError, match=next(iter(bad))):
         validated(Predictor, {"name": "crf", **bad})
+
+
+def test_a_photograph_is_a_sample_without_a_truth():
+    sample = photograph(noise(5, 9), "mine.jpg")
+    assert sample.name == "mine.jpg" and np.array_equal(sample.image, noise(5, 9))
+    assert sample.mask.shape == (5, 9) and sample.mask.dtype == np.uint8 and not sample.mask.any()
+    assert sample.instances is None and sample.domain is None

@@ -6,15 +6,18 @@ import multiprocessing
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
 from seglab import metrics, prediction, runs
+from seglab.cache import Cache
 from seglab.data.images import read_mask
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Started
+from seglab.model import bytes_of
 from tests.conftest import tiny, writing
 
 forked = multiprocessing.get_context("fork")
@@ -353,6 +356,55 @@ def test_weights_of_another_network_are_refused():
 def test_a_run_without_weights_says_so():
     with pytest.raises(SeglabError, match="has not started yet"):
         runs.load(runs.create(tiny()))
+
+
+# --- models that are kept
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """The models kept by a process that has loaded none yet."""
+    cache = Cache(runs.MOST_KEPT, lambda trained: bytes_of(trained.model))
+    monkeypatch.setattr(runs.trained, "KEPT_MODELS", cache)
+    return cache
+
+
+def test_a_model_is_loaded_once_until_its_weights_change(kept):
+    directory, _ = finished(tiny(epochs=1), "one")
+    first = runs.loaded("one")
+    assert runs.loaded(directory) is first and first.directory == directory
+    content = (directory / "weights.safetensors").read_bytes()
+    runs.write(directory / "weights.safetensors", content)  # as a better epoch replaces them
+    again = runs.loaded("one")
+    assert again is not first and runs.loaded("one") is again
+    damaged(directory, "weights.safetensors", flip)
+    with pytest.raises(SeglabError, match=r"weights of .* are damaged"):
+        runs.loaded("one")
+
+
+def test_kept_models_are_bounded_by_their_bytes_and_the_least_recently_used_goes(kept):
+    for name in ("one", "two", "three"):
+        finished(tiny(epochs=1), name)
+    one, two = runs.loaded("one"), runs.loaded("two")
+    state = one.model.state_dict().values()
+    expected = sum(value.numel() * value.element_size() for value in (*state, one.model.mean, one.model.std))
+    assert bytes_of(one.model) == expected
+    kept.most = 2 * expected
+    runs.loaded("one")
+    runs.loaded("three")
+    assert runs.loaded("one") is one and runs.loaded("two") is not two
+    kept.most = 1
+    three = runs.loaded("three")
+    assert runs.loaded("three") is three and len(kept.values) == 1  # one stays, however large it is
+
+
+def test_many_threads_may_ask_for_a_model(kept):
+    for name in ("one", "two"):
+        finished(tiny(epochs=1), name)
+    kept.most = 1
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(runs.loaded, ["one", "two"] * 10))
+    assert [trained.name for trained in found] == ["one", "two"] * 10 and len(kept.values) == 1
 
 
 # --- a full disk

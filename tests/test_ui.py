@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglab import draw, jobs, plans, runs
+from seglab import crf, draw, jobs, plans, runs
 from seglab.comparison.scores import compare as compared
 from seglab.entry import validated
 from seglab.errors import SeglabError
@@ -72,8 +72,8 @@ def test_the_masks_of_an_epoch_that_was_picked_stay_while_training_goes_on():
 
 def test_without_the_crf_the_models_masks_are_shown_and_what_is_missing_is_told(monkeypatch):
     done("one")
-    monkeypatch.setattr(predict.crf, "missing", lambda: predict.crf.MISSING)
-    legend, caption, *_, message = predict.painted(["one"], 0, {}, "en")
+    monkeypatch.setattr(crf, "missing", lambda: crf.MISSING)
+    legend, caption, *_, message = predict.painted(["one"], predict.Example(0), {}, "en")
     assert "building" in legend and "one" in caption and "pydensecrf2" in message
 
 
@@ -98,7 +98,7 @@ def test_only_runs_on_offer_are_predicted_with(tmp_path):
     done("one").rename(tmp_path / "elsewhere")
     jobs.submit([tiny()])
     for name in (str(tmp_path / "elsewhere"), str(runs.CHECKPOINTS / "unet"), runs.every()[0].name, None, "../x"):
-        parts = predict.painted([name], 0, {"name": "crf"}, "en")
+        parts = predict.painted([name], predict.Example(0), {"name": "crf"}, "en")
         assert "there is no run" in parts[-1] and str(runs.CHECKPOINTS) not in parts[-1].replace(str(name), "")
 
 
@@ -135,7 +135,7 @@ def test_a_page_with_no_run_picked_says_whether_there_are_any():
 
 def test_each_list_of_classes_has_its_legend():
     done("one")
-    legend = predict.painted(["unet", "one"], 0, {"name": "crf"}, "en")[0]
+    legend = predict.painted(["unet", "one"], predict.Example(0), {"name": "crf"}, "en")[0]
     assert legend.count("sky") == 1
 
 
@@ -333,7 +333,7 @@ def test_a_form_without_a_model_or_with_an_unknown_one_is_refused(form):
 
 def test_a_prediction_is_painted_before_and_after_the_crf_with_its_score():
     done("one", epochs=4, optimizer={"name": "adamw", "lr": 1e-2})
-    legend, caption, *_ = painted = predict.painted(["one"], 0, {}, "en")
+    legend, caption, *_ = painted = predict.painted(["one"], predict.Example(0), {}, "en")
     assert "building" in legend and re.search(r"0\.\d+ → 0\.\d+", caption)
     slider = painted[1 + predict.PLACES]
     before, after = slider.value if hasattr(slider, "value") else slider["value"]
@@ -343,22 +343,45 @@ def test_a_prediction_is_painted_before_and_after_the_crf_with_its_score():
 def test_predictors_and_the_soft_vote_are_shown_too():
     done("one")
     done("two", seed=3)
-    _, *captions = predict.painted(["one", "two"], 0, {}, "en", voting=True)[: 1 + predict.PLACES]
+    _, *captions = predict.painted(["one", "two"], predict.Example(0), {}, "en", voting=True)[: 1 + predict.PLACES]
     assert [("one" in captions[0]), ("two" in captions[1]), ("Soft voting" in captions[2])] == [True] * 3
     assert captions[3:] == ["", ""]
-    plain = predict.painted(["one"], 0, {}, "en", voting=True)  # one model alone has nobody to vote with
+    plain = predict.painted(
+        ["one"], predict.Example(0), {}, "en", voting=True
+    )  # one model alone has nobody to vote with
     assert plain[2] == ""
     slider = 1 + predict.PLACES
-    mirrored = predict.painted(["one"], 0, {}, "en", [{"name": "flips"}])
+    mirrored = predict.painted(["one"], predict.Example(0), {}, "en", [{"name": "flips"}])
     assert mirrored[slider].value != plain[slider].value
-    wrong = predict.painted(["one"], 0, {}, "en", [{"name": "depth"}])
+    wrong = predict.painted(["one"], predict.Example(0), {}, "en", [{"name": "depth"}])
     assert "deep_supervision" in wrong[-1] and all(part == {"__type__": "update"} for part in wrong[:-1])
+
+
+def test_the_page_asks_each_model_once_and_a_moved_slider_none(monkeypatch):
+    from seglab import prediction
+
+    for seed, name in enumerate(("one", "two", "three")):
+        done(name, seed=seed, epochs=1)
+    asked, plain = [], prediction.forward
+    for name in ("one", "two", "three"):
+        runs.loaded(name)  # which runs it once
+    monkeypatch.setattr(prediction, "forward", lambda model, *rest: asked.append(model) or plain(model, *rest))
+
+    def captions(names, **options):
+        return predict.painted(names, predict.Example(0), options, "en", voting=True)[1 : 1 + predict.PLACES]
+
+    first = captions(["one", "two", "three"])
+    assert len(asked) == len(set(map(id, asked))) == 3 and "Soft voting" in first[3]
+    moved = captions(["one", "two", "three"], w1=20.0)
+    times = [re.findall(r"model (\d+) ms", caption) for caption in (*first, *moved)]
+    assert len(asked) == 3 and times[:4] == times[5:9] and all(times[:4])
+    assert "Soft voting" in captions(["three", "one"])[2] and len(asked) == 3  # another vote, of what is known
 
 
 def test_a_mistake_on_the_predict_tab_leaves_what_was_there():
     done("one")
     for names, options in ((["gone"], {}), (["one"], {"theta_beta": 0}), (["one"], {"iterations": float("nan")})):
-        parts = predict.painted(names, 0, options, "en")
+        parts = predict.painted(names, predict.Example(0), options, "en")
         assert "wrong" in parts[-1] and all(part == {"__type__": "update"} for part in parts[:-1])
 
 

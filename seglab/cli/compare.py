@@ -8,7 +8,7 @@ import sys
 
 from seglab import draw, plans
 from seglab.cli.options import figure
-from seglab.comparison import LEAK, Comparison, Group, compare
+from seglab.comparison.scores import LEAK, Comparison, Group, compare
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

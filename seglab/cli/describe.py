@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from seglab.anatomy import anatomy, milliseconds
+from seglab.anatomy.numbers import anatomy, milliseconds
 from seglab.anatomy.picture import structure_figure
 from seglab.cli.options import add_threads, figure, refuse_others
 from seglab.config import configured

@@ -33,6 +33,11 @@ class Sample:
     name: str = ""
 
 
+def photograph(image: np.ndarray, name: str = "") -> Sample:
+    """An image uint8 (H, W, 3) whose truth is not known, as a sample: its mask is blank, all of it the first class."""
+    return Sample(image, np.zeros(image.shape[:2], np.uint8), name=name)
+
+
 @dataclass(frozen=True)
 class Split:
     """Named samples that are loaded when asked for; `keys` say what each holds, equal for equal images and masks."""

@@ -7,13 +7,16 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
 import torch
 
+from seglab import prediction
+from seglab.cache import Cache
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.events import Evaluated
-from seglab.model import Segmenter, Trained
+from seglab.model import SMALLEST, Segmenter, Trained, bytes_of
 from seglab.runs.directory import all_events, append, config, description, events, find, write
 
 
@@ -51,6 +54,36 @@ def load(run: str | Path, device: str = "cpu") -> Trained:
     model.to(device, memory_format=torch.channels_last).eval()
     colors = tuple(tuple(color) for color in dataset["colors"])
     return Trained(directory, settings, tuple(dataset["classes"]), colors, model)
+
+
+MOST_KEPT = 256 * 2**20  # bytes of the models that `loaded` keeps
+KEPT_MODELS: Cache[Trained] = Cache(MOST_KEPT, lambda trained: bytes_of(trained.model))
+
+
+def loaded(run: str | Path) -> Trained:
+    """The run's best model on the CPU, kept for the next time and read again once it has got better.
+
+    It has predicted once, for a blank image: what torch prepares with a process's first convolutions, 25 ms or more, is
+    no part of the time of the first photograph.
+    """
+
+    def ready() -> Trained:
+        trained = load(directory)
+        blank = np.zeros((2 * SMALLEST, 2 * SMALLEST, 3), np.uint8)
+        prediction.forward(trained.model, blank, SMALLEST)
+        return trained
+
+    directory = find(run).resolve()
+    return KEPT_MODELS.get((directory, weights_version(directory)), ready)
+
+
+def weights_version(directory: Path) -> tuple[int, ...]:
+    """What tells the files of a run's weights apart that followed each other; nothing is read."""
+    try:
+        status = (directory / "weights.safetensors").stat()
+    except FileNotFoundError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:

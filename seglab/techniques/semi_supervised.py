@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from seglab.data.base import UNLABELLED, VOID, Batch, Sample
+from seglab.data.base import UNLABELLED, VOID, Batch, photograph
 from seglab.errors import SeglabError
 from seglab.families import DataHooks, Feed, Run, RunConfig, StepHooks, Technique, Term
 from seglab.loader import collated, hidden_by, random
@@ -162,7 +162,7 @@ class StrongViews(WithoutMasks):
         strong = batch.images.clone()
         for n in batch.targets["unlabelled"].flatten(1).any(1).nonzero()[:, 0].tolist():
             image = (batch.images[n] * 255).round().byte().permute(1, 2, 0).numpy()
-            sample = Sample(image, np.zeros(image.shape[:2], np.uint8))
+            sample = photograph(image)
             for change in self.changes:
                 sample = change.on_sample(sample, rng)
             strong[n] = torch.from_numpy(sample.image).permute(2, 0, 1) / 255
@@ -340,8 +340,7 @@ class Taught(WithoutMasks):
 def labelled_by(model: Segmenter, image: np.ndarray, threshold: float) -> np.ndarray:
     """uint8 (H, W): the likeliest class of each pixel of an image uint8 (H, W, 3); void where its probability is below
     the threshold."""
-    blank = Sample(image, np.zeros(image.shape[:2], np.uint8))
-    batch = collated([blank], [0]).to(model.mean.device)
+    batch = collated([photograph(image)], [0]).to(model.mean.device)
     logits = model(batch.images).logits
     return pseudo_labels(logits, batch.masks == 0, threshold)[0].to(torch.uint8).cpu().numpy()
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from seglab import crf, draw, metrics, prediction, runs
+from seglab import draw, runs
 from seglab.data.base import Data, spread
-from seglab.data.images import labels_at, read_photo, resize_image
+from seglab.data.images import read_photo, resize_image
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
-from seglab.model import Trained
+from seglab.metrics import picture_miou
+from seglab.prediction import Prediction, Result, Session
 from seglab.predictors import Crf
 from seglab.training import folded
 from seglab.ui import compare, views
@@ -31,6 +31,7 @@ EXAMPLES = 8
 LONGEST = 480  # pixels of a picture's longer side; larger ones are shrunk before they are labelled
 DEADLINE = 10.0  # seconds for one CRF
 
+SESSION = Session()  # all visitors share what models gave for the examples
 
 TELL_EXAMPLE = """element.addEventListener('click', event => {
   const button = event.target.closest('button[data-place]');
@@ -39,11 +40,27 @@ TELL_EXAMPLE = """element.addEventListener('click', event => {
 
 
 @dataclass(frozen=True)
+class Example:
+    """One of the validation images on offer, by its number; they are those of the first picked model's data."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A visitor's photograph, in a file on the server."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class Picture:
-    """What is to be labelled: image uint8 (H, W, 3), and its truth uint8 at its stored size, where that is known."""
+    """What is to be labelled: image uint8 (H, W, 3); where it is known, its truth uint8 at its stored size, with the
+    names of its classes."""
 
     image: np.ndarray
-    truth: np.ndarray | None
+    truth: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
 
 
 def build(tab: gr.Tab) -> None:
@@ -84,7 +101,7 @@ def build(tab: gr.Tab) -> None:
                                 )
                             )
             controls = panel("crf-options")
-    chosen = gr.State(0)  # an example's place, or an uploaded file's path
+    chosen = gr.State(Example(0))  # or an Upload
     crf_options = of_entry("predictors", Crf, sliders=True)
     shown = [legend, *captions, *sliders, message]
     quiet: dict[str, Any] = {
@@ -95,11 +112,16 @@ def build(tab: gr.Tab) -> None:
     }
 
     def paint(
-        names: list[str] | None, place: int | str, voting: bool, names_of: Any, typed: Any, request: gr.Request
+        names: list[str] | None,
+        source: Example | Upload,
+        voting: bool,
+        names_of: Any,
+        typed: Any,
+        request: gr.Request,
     ) -> list[Any]:
         chain = predictors.read(names_of, typed)
         names = (names or [])[:MODELS]
-        return painted(names, place, crf_options.read(typed), language(request), chain, bool(voting))
+        return painted(names, source, crf_options.read(typed), language(request), chain, bool(voting))
 
     arguments = [models, chosen, vote, predictors.picker, controls]
     painting = quiet | {"js": collecting(arguments)}
@@ -143,46 +165,58 @@ def found(name: str) -> Path:
     return directory
 
 
-def opened(name: str) -> Data:
-    directory = found(name)
+def opened(directory: Path) -> Data:
     config = runs.config(directory)
     return data_of(repr((config.data, config.fold)), directory)
 
 
+def picture(names: Sequence[str], source: Example | Upload) -> Picture:
+    """The photograph that was uploaded, or that example of the first model's data."""
+    return photo(source.path) if isinstance(source, Upload) else example(found(names[0]), source.index)
+
+
+@lru_cache(maxsize=8)
+def photo(path: str) -> Picture:
+    return Picture(small(read_photo(path, Path(path).name)))  # where the server keeps it is nobody's business
+
+
 @lru_cache(maxsize=64)
-def picture(name: str, place: int | str) -> Picture:
-    """The photograph uploaded to the path `place`, or the validation image of the run's data at that place."""
-    if isinstance(place, str):
-        image, truth = read_photo(place, Path(place).name), None  # where the server keeps it is nobody's business
-    else:
-        val = opened(name).val
-        places = spread(len(val), EXAMPLES)
-        sample = val[places[min(place, len(places) - 1)]]  # another model's data may have fewer images
-        image, truth = sample.image, sample.mask
-    return Picture(resize_image(image, LONGEST) if max(image.shape[:2]) > LONGEST else image, truth)
+def example(directory: Path, index: int) -> Picture:
+    data = opened(directory)
+    places = spread(len(data.val), EXAMPLES)
+    sample = data.val[places[min(index, len(places) - 1)]]  # another model's data may have fewer images
+    return Picture(small(sample.image), sample.mask, data.classes)
+
+
+def small(image: np.ndarray) -> np.ndarray:
+    return resize_image(image, LONGEST) if max(image.shape[:2]) > LONGEST else image
 
 
 def examples(names: list[str] | None, request: gr.Request) -> str:
     """Thumbnails of the first model's validation images; none where its data is not there."""
-    try:
-        count = min(EXAMPLES, len(opened(names[0]).val)) if names else 0
-    except SeglabError:
-        count = 0
-    shown = [views.picture(picture(names[0], place).image, 120) for place in range(count)]
+    pictures = []
+    if names:
+        try:
+            directory = found(names[0])
+            count = min(EXAMPLES, len(opened(directory).val))
+        except SeglabError:
+            count = 0
+        pictures = [example(directory, index).image for index in range(count)]
+    shown = [views.picture(image, 120) for image in pictures]
     return views.render("examples.html", language(request), pictures=shown, picked=bool(names))
 
 
 def picked(event: gr.EventData) -> list[Any]:
-    """The place of the pressed example, and no word of a photograph; anything else changes nothing."""
+    """The pressed example, and no word of a photograph; anything else changes nothing."""
     place = str(event.place)
-    return [int(place), ""] if place.isdecimal() and int(place) < EXAMPLES else [gr.skip(), gr.skip()]
+    return [Example(int(place)), ""] if place.isdecimal() and int(place) < EXAMPLES else [gr.skip(), gr.skip()]
 
 
 def uploaded(path: str, request: gr.Request) -> list[Any]:
     """Takes a photograph; one that cannot be read leaves the picture as it was and says why."""
     try:
-        picture("", path)
-        return [path, ""]
+        photo(path)
+        return [Upload(path), ""]
     except SeglabError as error:
         lang = language(request)
         return [gr.skip(), views.refusal(error, lang)]
@@ -191,29 +225,9 @@ def uploaded(path: str, request: gr.Request) -> list[Any]:
 # --- predictions
 
 
-@lru_cache(maxsize=MODELS)
-def model(name: str, stamped: float) -> Trained:
-    return runs.load(found(name))
-
-
-@lru_cache(maxsize=2 * PLACES)
-def predicted(
-    voters: tuple[tuple[str, float], ...], source: str, place: int | str, chain: tuple[Predictor, ...]
-) -> tuple[prediction.Prediction, float]:
-    """What models, each a name and a stamp, predict for a picture together, and the milliseconds it took; a moved CRF
-    slider finds it here.
-
-    The first of two runs is not timed: it prepares the convolutions for this size.
-    """
-    (trained, *others), image = [model(*voter) for voter in voters], picture(source, place).image
-    prediction.predict(trained, image, chain, others)
-    began = time.perf_counter()
-    return prediction.predict(trained, image, chain, others), (time.perf_counter() - began) * 1e3
-
-
 def painted(
     names: Sequence[str],
-    place: int | str,
+    source: Example | Upload,
     crf_options: dict[str, Any],
     lang: str,
     chain: Sequence[dict[str, Any]] = (),
@@ -223,65 +237,71 @@ def painted(
 
     `chain` are predictors that come before the CRF; with `voting`, the models' soft vote follows them.
     """
-    captions, sliders, legend, wrong = [], [], "", ""
+    columns, legends, error = [], [], None
     try:
-        parameters = validated(Crf, crf_options)
-        predictors = tuple(validated(Predictor, each) for each in chain)
-        source = "" if isinstance(place, str) else next(iter(names), "")  # an uploaded photograph is nobody's example
-        voters = [(name, (found(name) / "weights.safetensors").stat().st_mtime) for name in names]
-        for group in [(voter,) for voter in voters] + ([tuple(voters)] if voting and len(voters) > 1 else []):
-            shown = picture(source, place)
-            before, milliseconds = predicted(group, source, place, predictors)
-            began = time.perf_counter()
-            try:
-                after = before.refined(crf.refine(before.probabilities, shown.image, parameters, deadline=DEADLINE))
-            except SeglabError as error:  # the models' own masks are shown all the same
-                after, wrong = before, views.refusal(error, lang)
-            refined = (time.perf_counter() - began) * 1e3
-            trained = model(*group[0])
-            labels = [before.labels, after.labels]
-            sliders.append(
-                gr.ImageSlider([overlay(shown.image, each, trained.colors) for each in (before, after)], visible=True)
-            )
-            name = views.named([found(group[0][0])])[0][0] if len(group) == 1 else say("Soft voting", lang)
-            captions.append(
-                views.render(
-                    "caption.html",
-                    lang,
-                    name=name,
-                    scores=scored(labels, shown.truth, trained.classes, source),
-                    things=None if before.instances is None else [each.instances.max() for each in (before, after)],
-                    ms=milliseconds,
-                    crf_ms=refined,
-                )
-            )
-            shown_in = views.legend(trained.classes, trained.colors, lang)
-            legend += shown_in if shown_in not in legend else ""
-    except SeglabError as error:
-        wrong = views.refusal(error, lang)
-        if not sliders:  # nothing is lost: what was on the page stays
-            return [gr.skip()] * (1 + 2 * PLACES) + [wrong]
-    left = PLACES - len(sliders)
-    return [legend, *captions, *[""] * left, *sliders, *[gr.ImageSlider(visible=False)] * left, wrong]
+        for shown, result in predicted(names, source, crf_options, chain, voting):
+            columns.append((caption(result, shown, lang), slider(result, shown)))
+            legends.append(views.legend(result.classes, result.colors, lang))
+            error = result.crf_error or error  # the models' own masks are shown all the same
+    except SeglabError as why:
+        error = why
+    wrong = views.refusal(error, lang) if error else ""
+    if error and not columns:  # nothing is lost: what was on the page stays
+        return [gr.skip()] * (1 + 2 * PLACES) + [wrong]
+    columns += [("", gr.ImageSlider(visible=False))] * (PLACES - len(columns))
+    captions, sliders = zip(*columns, strict=True)
+    return ["".join(dict.fromkeys(legends)), *captions, *sliders, wrong]
 
 
-def overlay(image: np.ndarray, found: prediction.Prediction, colors: draw.Colors) -> np.ndarray:
+def predicted(
+    names: Sequence[str],
+    source: Example | Upload,
+    crf_options: dict[str, Any],
+    chain: Sequence[dict[str, Any]],
+    voting: bool,
+) -> Iterator[tuple[Picture, Result]]:
+    """The picture, with what each model gives for it and what their vote does."""
+    crf = validated(Crf, crf_options)
+    predictors = [validated(Predictor, each) for each in chain]
+    directories = [found(name) for name in names]
+    if directories:
+        models = {(each, runs.weights_version(each)): partial(runs.loaded, each) for each in directories}
+        shown = picture(names, source)
+        for result in SESSION.side_by_side(models, shown.image, predictors, crf, voting, DEADLINE):
+            yield shown, result
+
+
+def caption(result: Result, shown: Picture, lang: str) -> str:
+    """Whose result it is, its scores where the truth is known in the model's own classes, its things and its times."""
+    both = before_after(result)
+    known = shown.truth is not None and shown.classes == result.classes
+    return views.render(
+        "caption.html",
+        lang,
+        name=runs.short_name(Path(result.names[0])) if len(result.names) == 1 else say("Soft voting", lang),
+        scores=[picture_miou(each.labels, shown.truth, len(result.classes)) for each in both] if known else None,
+        things=None if result.before.instances is None else [each.instances.max() for each in both],
+        ms=result.milliseconds,
+        crf_ms=result.crf_milliseconds,
+    )
+
+
+def slider(result: Result, shown: Picture) -> gr.ImageSlider:
+    return gr.ImageSlider([overlay(shown.image, each, result.colors) for each in before_after(result)], visible=True)
+
+
+def before_after(result: Result) -> tuple[Prediction, Prediction]:
+    """What is shown; where the CRF failed, both are the models' own."""
+    return result.before, result.after or result.before
+
+
+def overlay(image: np.ndarray, prediction: Prediction, colors: draw.Colors) -> np.ndarray:
     """The image under its classes' colours. Where the model tells things apart they are outlined, and a small picture
     is enlarged, so that the lines are finer than its pixels."""
-    if found.instances is None:
-        return draw.overlay(image, found.labels, colors)
-    times = max(1, LONGEST // max(found.labels.shape))
+    if prediction.instances is None:
+        return draw.overlay(image, prediction.labels, colors)
+    times = max(1, LONGEST // max(prediction.labels.shape))
     image, labels, instances = (
-        each.repeat(times, 0).repeat(times, 1) for each in (image, found.labels, found.instances)
+        each.repeat(times, 0).repeat(times, 1) for each in (image, prediction.labels, prediction.instances)
     )
     return draw.outlined(draw.overlay(image, labels, colors), instances)
-
-
-def scored(
-    labels: Sequence[np.ndarray], truth: np.ndarray | None, classes: Sequence[str], source: str
-) -> list[float] | None:
-    """mIoU of this one picture before and after, where its truth is known in the model's own classes."""
-    if truth is None or opened(source).classes != tuple(classes):
-        return None
-    whole = [labels_at(each, *truth.shape) for each in labels]
-    return [metrics.miou(metrics.confusion(each, truth, len(classes))) for each in whole]

@@ -34,6 +34,7 @@ from seglab.runs.directory import (
     status,
     write,
 )
+from seglab.runs.evidence import epoch_text
 from seglab.runs.trained import load
 
 
@@ -174,9 +175,8 @@ def write_maps(directory: Path, maps: Iterable[np.ndarray], run: training.Run) -
 
 def record_samples(directory: Path, run: training.Run) -> None:
     labels = run.evaluations["val"].labels
-    epoch = f"{run.epoch:03.0f}" if run.epoch == int(run.epoch) else f"{run.epoch:06.2f}"
     (directory / "samples").mkdir(exist_ok=True)
-    write_maps(directory / "samples" / f"epoch_{epoch}", [labels[n] for n in run.samples], run)
+    write_maps(directory / "samples" / f"epoch_{epoch_text(run.epoch)}", [labels[n] for n in run.samples], run)
 
 
 def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluated:

@@ -307,15 +307,15 @@ def act(event: gr.EventData, request: gr.Request) -> str:
     return ""
 
 
-def look(names: list[str] | None, epoch: str | None, seen: dict[str, Any], request: gr.Request) -> list[Any]:
+def look(names: list[str] | None, epoch: float | str | None, seen: dict[str, Any], request: gr.Request) -> list[Any]:
     """What is new since `seen` about the runs; leaves alone on the page what has not changed."""
     lang, known = language(request), {directory.name: directory for directory in own()}
     picked = [directory for name, directory in known.items() if name in (names or [])]
     directories = [directory for directory in picked if views.readable(directory)]
     stamped = views.stamp(directories)
     own_epochs = [views.epochs([directory]) for directory in directories]
-    reached = sorted({name for names in own_epochs for name in names}, key=views.epoch_number)
-    wanted = epoch if epoch in reached else None
+    reached = views.epochs(directories)
+    wanted = epoch if isinstance(epoch, int | float) and epoch in reached else None
     now = {
         "choices": list(known),
         "table": views.table(picked, lang, bool(known)),
@@ -324,7 +324,7 @@ def look(names: list[str] | None, epoch: str | None, seen: dict[str, Any], reque
         "samples": (wanted, list(zip(map(str, directories), own_epochs, strict=True))),
     }
     old = {part for part in now if now[part] == seen.get(part)}
-    epochs = [(label("latest"), LATEST), *((views.epoch_of(name), name) for name in reached)]
+    epochs = [(label("latest"), LATEST), *((f"{reached_epoch:g}", reached_epoch) for reached_epoch in reached)]
     return [
         gr.skip() if "choices" in old else gr.Dropdown(choices=views.named(reversed(known.values()))),
         gr.skip() if "table" in old else now["table"],

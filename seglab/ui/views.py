@@ -19,7 +19,6 @@ from seglab.anatomy import picture as network_picture
 from seglab.comparison.scores import Comparison, compare
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, spread
-from seglab.data.images import read_mask
 from seglab.data.pairs import collected
 from seglab.data.survey import survey
 from seglab.download import last_shown
@@ -80,18 +79,6 @@ def run_picker(title: str, place: str, most: int | None = None) -> gr.Dropdown:
 def opening(handler: Callable[..., Any], inputs: Any, outputs: Any) -> Any:
     """The event of a visitor's opening the page of the Blocks at hand, or opening it again."""
     return gr.on([gr.context.Context.root_block.load], handler, inputs, outputs, **QUIET)
-
-
-def epoch_of(folder: str) -> str:
-    """`3` for a folder of sample masks named epoch_003."""
-    return f"{epoch_number(folder):g}"
-
-
-def epoch_number(folder: str) -> float:
-    try:
-        return float(folder.removeprefix("epoch_"))
-    except ValueError:  # no folder of seglab's
-        return -1.0
 
 
 def stamp(directories: Sequence[Path]) -> tuple[Stamp, ...]:
@@ -203,13 +190,12 @@ def progress(stamped: Stamp) -> dict[str, Any]:
     }
 
 
-def epochs(directories: Sequence[Path]) -> list[str]:
-    """The evaluations that the runs kept sample masks of, in order, as their folders are named."""
-    names = {path.name for directory in directories for path in (directory / "samples").glob("epoch_*")}
-    return sorted(names, key=epoch_number)
+def epochs(directories: Sequence[Path]) -> list[float]:
+    """The evaluations that the runs kept sample masks of, in epochs, in order."""
+    return sorted({epoch for directory in directories for epoch in runs.Evidence(directory).epochs()})
 
 
-def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
+def samples(directories: Sequence[Path], epoch: float | None, lang: str) -> str:
     """The same validation images labelled by every run after an epoch, below the images and their truth.
 
     A run that has not come so far shows its latest evaluation before it.
@@ -219,7 +205,8 @@ def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
     legends: dict[str, None] = {}
     for directory, name in zip(directories, compared(stamp(directories)).labels, strict=True):
         try:
-            reached = [name for name in epochs([directory]) if not epoch or epoch_number(name) <= epoch_number(epoch)]
+            evidence = runs.Evidence(directory)
+            reached = [each for each in evidence.epochs() if epoch is None or each <= epoch]
             dataset = runs.description(directory)
             if not reached:
                 continue
@@ -227,14 +214,12 @@ def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
             if digest not in known:
                 rows += originals(str(directory), digest, lang)
                 known.add(digest)
-            masks = [read_mask(path)[0] for path in sorted((directory / "samples" / reached[-1]).glob("*.png"))]
+            masks = evidence.sampled(reached[-1])
         except (SeglabError, OSError):  # a run that is being written shows again later
             continue
         pictures = [picture(draw.painted(mask, dataset["colors"])) for mask in masks]
         legends[legend(dataset["classes"], dataset["colors"], lang)] = None
-        rows.append(
-            {"title": name, "note": say("epoch {epoch}", lang, epoch=epoch_of(reached[-1])), "pictures": pictures}
-        )
+        rows.append({"title": name, "note": say("epoch {epoch}", lang, epoch=f"{reached[-1]:g}"), "pictures": pictures})
     return render("samples.html", lang, rows=rows, legends=[Markup(each) for each in legends])
 
 
@@ -247,8 +232,8 @@ def originals(directory: str, digest: str, lang: str) -> list[dict[str, Any]]:
         images = [picture(data.val[n].image) for n in dataset["samples"]]
     except SeglabError:
         images = []
-    truth = [read_mask(Path(directory) / "truth" / f"{n:04}.png")[0] for n in dataset["samples"]]
-    masks = [picture(draw.painted(mask, dataset["colors"])) for mask in truth]
+    evidence = runs.Evidence(Path(directory))
+    masks = [picture(draw.painted(evidence.truth(n), dataset["colors"])) for n in evidence.samples]
     rows = [{"title": say("image", lang), "note": config.data.name, "pictures": images}] if images else []
     return [*rows, {"title": say("truth", lang), "note": "", "pictures": masks}]
 

@@ -42,6 +42,7 @@ def commands(text: str) -> list[list[str]]:
 
 def arguments(words: list[str]) -> list[str] | None:
     """What a command gives to seglab, with names put in; None for other commands."""
+    words = words[: words.index(">")] if ">" in words else words
     while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
         words = words[1:]
     rest = words[3:] if words[:3] == ["python", "-m", "seglab"] else words[1:] if words[:1] == ["seglab"] else None

@@ -100,7 +100,9 @@ def warmed(scheduler: Scheduler, start: float = 0.25):
 
 
 cases = pytest.mark.parametrize(
-    ("scheduler", "closed"), [(w, closed) for each, closed in CLOSED.items() for w in warmed(each)], ids=repr
+    ("scheduler", "closed"),
+    [(w, closed) for each, closed in CLOSED.items() for w in warmed(each)],
+    ids=lambda value: repr(value) if isinstance(value, Scheduler) else "",
 )
 each = pytest.mark.parametrize("name", ENTRIES)
 

@@ -8,7 +8,6 @@ import re
 import struct
 import subprocess
 import sys
-import time
 import warnings
 import zlib
 from pathlib import Path
@@ -306,11 +305,9 @@ def test_a_decompression_bomb_is_refused_at_once_and_never_decoded(monkeypatch, 
     assert path.stat().st_size < 50_000
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
     for read in (read_photo, read_mask):
-        start = time.perf_counter()
         with warnings.catch_warnings(), pytest.raises(SeglabError, match="12000 x 12000"):
             warnings.simplefilter("error")
             read(path)
-        assert time.perf_counter() - start < 1
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss has another unit elsewhere")

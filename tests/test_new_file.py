@@ -1,4 +1,4 @@
-"""One new file is enough: README's loss, dropped into a copy of the package, is found by everything with no other edit."""
+"""One new file is enough: the README's loss, dropped into a copy of the package, is found with no other edit."""
 
 import os
 import shutil

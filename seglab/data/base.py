@@ -49,8 +49,7 @@ class Split:
 
     def take(self, indices: Sequence[int]) -> Split:
         """The samples at these places, in this order."""
-        names, keys = (tuple(each[i] for i in indices) for each in (self.names, self.keys))
-        return replace(self, names=names, keys=keys)
+        return replace(self, names=tuple(self.names[i] for i in indices), keys=tuple(self.keys[i] for i in indices))
 
     @property
     def digest(self) -> str:

@@ -63,7 +63,8 @@ class KittiRoad(Dataset):
                 folder=printable(str(root)),
                 count=len(train) + len(first) + len(second),
             )
-        return Data(tuple(CLASSES), tuple(CLASSES.values()), *splits_of([train, first, second], root, _read))
+        learned, chosen_by, reported = splits_of([train, first, second], root, _read)
+        return Data(tuple(CLASSES), tuple(CLASSES.values()), learned, chosen_by, reported)
 
 
 def _category(pair: Pair) -> str:

@@ -40,7 +40,9 @@ def configured(given: Mapping[str, Any], options: Mapping[str, str] | None = Non
             fields[field] = [as_data(entry) for entry in fields.get(field) or ()]
             assign(Technique, fields[field], path, value, option)
         elif family := family_of(field):
-            fields[field] = as_data(fields.get(field) or RunConfig.model_fields[field].default_factory.data)
+            default = RunConfig.model_fields[field].default_factory
+            assert isinstance(default, Default)
+            fields[field] = as_data(fields.get(field) or default.data)
             assign_to_field(family, fields[field], path, value, option)
         elif field == "fold" and isinstance(fields.get(field) or {}, Mapping):
             fields[field] = {**(fields.get(field) or {}), path[-1]: value}

@@ -182,7 +182,8 @@ def _checked(probabilities: Any, image: Any, parameters: Any) -> tuple[np.ndarra
 
 
 def _within(thing: str, value: Any, lowest: float, highest: float) -> Any:
-    if not isinstance(value, Real) or isinstance(value, bool) or not lowest <= value <= highest:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not lowest <= value <= highest:
         raise SeglabError(RANGE, thing=thing, value=shown(value), lowest=lowest, highest=highest)
     return value
 
@@ -222,6 +223,7 @@ class _Child:
         if self.process is None or self.process.poll() is not None:  # a forked copy of us sees it as ended, too
             self.stop()
             self.process = _started()
+        assert self.process.stdin and self.process.stdout  # two pipes
         # Killing ends every wait for the process, also the one for it to take the job.
         alarm = threading.Timer(ends - time.monotonic(), self.process.kill)
         alarm.daemon = True
@@ -245,7 +247,7 @@ class _Child:
             return
         self.process.kill()
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
+        for pipe in filter(None, (self.process.stdin, self.process.stdout)):
             with suppress(OSError):  # what was not sent yet can't be sent any more
                 pipe.close()
         self.process = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def contact_sheet(pairs: Sequence[tuple[np.ndarray, np.ndarray]], columns: int =
     return sheet
 
 
-def stroke(place: int) -> dict[str, str]:
+def stroke(place: int) -> dict[str, Any]:
     """How the line of the run at that place looks: where the colours are used up they begin again, dashed."""
     return {"color": LINES[place % len(LINES)], "linestyle": DASHES[place // len(LINES) % len(DASHES)]}
 

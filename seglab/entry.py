@@ -182,7 +182,7 @@ REASONS = {
 def refusal_of(what: str, given: Any, known: Any, thing: str, **context: str) -> SeglabError:
     """`refusal` for what is looked up outside pydantic."""
     error = refusal(what, given, known, **context)
-    return SeglabError(REASONS[error.type], thing=thing, **error.context)
+    return SeglabError(REASONS[error.type], thing=thing, **(error.context or {}))
 
 
 def explain(error: ValidationError, thing: str) -> SeglabError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -74,7 +75,7 @@ def evaluate(
     for batch in ahead(made, same_size(samples)):
         batch = batch.to(device)
         size = batch.masks.shape[-2:]
-        outputs = changed(model(batch.images), lambda maps, size=size: resized(maps, size))
+        outputs = changed(model(batch.images), partial(resized, size=size))
         share = len(batch.index) / len(samples)
         for name, term in terms(outputs, batch).items():
             value = float(term.value) * share

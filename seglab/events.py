@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from seglab.errors import SeglabError
 
+Reason = Literal["completed", "budget", "stopped", "diverged", "failed"]  # why a run ended
 LONGEST = 1_000  # characters of a value in a sentence
 
 
@@ -111,7 +112,7 @@ class Finished(Event):
     from their last lines."""
 
     kind: Literal["finished"] = "finished"
-    reason: Literal["completed", "budget", "stopped", "diverged", "failed"]
+    reason: Reason
     why: Sentence | None = None
     epoch: float = 0.0
     parameters: int | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seglab.data.base import Batch, Data, Sample, Statistics
     from seglab.events import Score
 
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation, as pretrained encoders expect
 Predict = Callable[..., "np.ndarray"]  # (image uint8 (H, W, 3), zoom = 1.0) -> probabilities float32 (K, H, W)
 
 
@@ -45,6 +46,13 @@ class Term:
 
     value: Tensor
     weight: float = 1.0
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A network that says which modules are its encoder's stages, from shallow to deep."""
+
+    def stages(self) -> Sequence[nn.Module]: ...
 
 
 # --- what a technique, an architecture or a loss may use of a run
@@ -194,8 +202,14 @@ class Architecture(Entry, family="architectures"):
     paper: ClassVar[dict[str, Any]]
     parameters: ClassVar[int]
     year: ClassVar[int]
-    mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)  # ImageNet's, as pretrained encoders expect
-    std: ClassVar[tuple[float, float, float]] = (0.229, 0.224, 0.225)
+
+    @property
+    def mean(self) -> tuple[float, float, float]:
+        return IMAGENET[0]
+
+    @property
+    def std(self) -> tuple[float, float, float]:
+        return IMAGENET[1]
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         """The network, its weights random: (B, in_channels, H, W) with H and W multiples of 32 -> logits (B,

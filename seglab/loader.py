@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
@@ -53,12 +53,14 @@ class Cached:
     def __len__(self) -> int:
         return len(self.split)
 
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
     def __getitem__(self, index: int) -> Sample:
         if (found := self.samples[index]) is None:
             sample = self.split[index]
             small = at_side(sample, self.side)
-            stored = {"mask": sample.mask, "instances": sample.instances} if self.keep_truth else {}
-            found = replace(small, **stored)
+            found = replace(small, mask=sample.mask, instances=sample.instances) if self.keep_truth else small
             if index in self.labels:
                 found = replace(found, mask=self.labels[index], instances=None)
             elif index in self.hidden:
@@ -211,11 +213,12 @@ def stacked(arrays: Sequence[np.ndarray], fill: int) -> np.ndarray:
     lengths = [max(sizes) for sizes in zip(*(array.shape for array in arrays), strict=True)]
     whole = np.full((len(arrays), *lengths), fill, arrays[0].dtype)
     for n, array in enumerate(arrays):
-        whole[(n, *map(slice, array.shape))] = array
+        corner: tuple[int | slice, ...] = (n, *map(slice, array.shape))
+        whole[corner] = array
     return whole
 
 
-def ahead(make: Callable[[T], Batch], places: Sequence[T]) -> Iterator[Batch]:
+def ahead(make: Callable[[T], Batch], places: Sequence[T]) -> Generator[Batch]:
     """`make` of each place in turn, one batch ahead of the consumer, in a thread."""
     with ThreadPoolExecutor(1, "loader") as pool:
         rest = iter(places)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seglab.families import Architecture, Outputs, RunConfig
+
+Net = TypeVar("Net", bound=nn.Module)
 
 MULTIPLE, SMALLEST = 32, 64  # pixels: what five halvings need, and what batch norm needs at the bottom
 
@@ -21,6 +24,10 @@ class Segmenter(nn.Module):
 
     `side` is the longer side, in pixels, of the images that the network is to suit; it takes others, too.
     """
+
+    net: nn.Module
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, architecture: Architecture, num_classes: int, side: int | None = None):
         super().__init__()
@@ -68,7 +75,7 @@ def changed(outputs: Outputs, change: Callable[[Tensor], Tensor]) -> Outputs:
     return Outputs(change(outputs.logits), extras)
 
 
-def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Maps (B, K, h, w) at another size, bilinearly; the same tensor when it has that size."""
     return maps if tuple(maps.shape[-2:]) == tuple(size) else F.interpolate(maps, size, mode="bilinear")
 
@@ -76,6 +83,11 @@ def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
 def bytes_of(model: nn.Module) -> int:
     """The bytes of the model's parameters and buffers."""
     return sum(value.nbytes for value in (*model.parameters(), *model.buffers()))
+
+
+def placed(model: Net, device: str | torch.device) -> Net:
+    """The model on a device, its weights laid out as its images are: channels last."""
+    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own has it
 
 
 def parameters(model: nn.Module) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import Field
@@ -65,10 +65,10 @@ class Flips(Predictor):
     ] = False
 
     def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
-        turns = [np.s_[:, ::-1]]
+        turns: list[tuple[slice, slice]] = [np.s_[:, ::-1]]
         if self.vertical:
             turns += [np.s_[::-1, :], np.s_[::-1, ::-1]]
-        turned = sum(predict(np.ascontiguousarray(image[turn]))[(..., *turn)] for turn in turns)
+        turned = sum(predict(np.ascontiguousarray(image[turn]))[..., turn[0], turn[1]] for turn in turns)
         return np.ascontiguousarray((predict(image) + turned) / (1 + len(turns)), dtype=np.float32)
 
 
@@ -115,6 +115,7 @@ class Windows(Predictor):
                     total = np.zeros((len(found), height, width), np.float32)
                 total[:, rows, columns] += found * weight
                 weights[rows, columns] += weight
+        assert total is not None  # there is a window
         return total / weights
 
     def starts(self, length: int, side: int) -> list[int]:
@@ -129,6 +130,18 @@ def bell(length: int) -> np.ndarray:
     """Weights float32 (length,) of a window's pixels: a Gaussian with a standard deviation of an eighth of it."""
     places = (np.arange(length) - (length - 1) / 2) / max(1, length / 8)
     return np.exp(-0.5 * places**2).clip(1e-3).astype(np.float32)
+
+
+@runtime_checkable
+class Nested(Protocol):
+    """A network that can be cut to several depths (nested.NestedNet)."""
+
+    @property
+    def depths(self) -> list[int]: ...
+
+    def at_depth(self, depth: int) -> nn.Module: ...
+
+    def ensemble(self) -> nn.Module: ...
 
 
 class Depth(Predictor):
@@ -148,8 +161,7 @@ class Depth(Predictor):
     ] = "average"
 
     def adapted(self, net: nn.Module) -> nn.Module:
-        depths = getattr(net, "depths", ())
-        if len(depths) < 2:
+        if not isinstance(net, Nested) or len(net.depths) < 2:
             raise SeglabError(
                 "depth: {depth} asks for a classifier at each depth, which this model does not have; allowed: a "
                 "unet_plus_plus that was trained with deep_supervision",

@@ -9,8 +9,8 @@ import numpy as np
 from seglab import runs
 from seglab.config import RunConfig
 from seglab.data.base import Data, Sample, spread
-from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
+from seglab.families import Technique
 from seglab.loader import Feed, batches, separated
 from seglab.training import folded
 
@@ -28,7 +28,9 @@ def preview(config: RunConfig, count: int) -> tuple[Data, list[tuple[Sample, Sam
     techniques = [technique for technique in config.techniques if technique.changes_images]
     weight_map = config.loss.weight_map
     if not techniques and not weight_map:
-        known = [name for name, entry in FAMILIES["techniques"].entries.items() if entry.changes_images]
+        known = [
+            name for name, entry in Technique.entries.items() if issubclass(entry, Technique) and entry.changes_images
+        ]
         raise SeglabError("no technique that changes images is picked; these do: {names}", names=", ".join(known))
     data = folded(config.data.open(), config)
     data = replace(data, train=data.train.take(spread(len(data.train), MOST_IMAGES)))

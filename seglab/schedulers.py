@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 from torch.optim import Optimizer, lr_scheduler
@@ -142,8 +142,8 @@ class OneCycle(Scheduler):
 
     name = "one_cycle"
     every = "step"
-    warmup: ClassVar[float] = 0.0
-    warmup_start: ClassVar[float] = 0.0
+    warmup: ClassVar[float] = 0.0  # type: ignore[misc]  # so pydantic drops the option
+    warmup_start: ClassVar[float] = 0.0  # type: ignore[misc]
     pct_start: Annotated[float, Field(gt=0, lt=1, description="share of the run in which the rate rises")] = 0.3
     div_factor: Annotated[
         float, Field(ge=1, le=1e5, description="how many times smaller than the full rate it is at the start")
@@ -234,7 +234,7 @@ class Schedule:
     def evaluated(self, score: Score) -> None:
         """Follows each evaluation at the end of an epoch."""
         if self.scheduler.every == "evaluation" and self.done > self.warmup:
-            self.after.step(self.scheduler.watched(score))
+            cast(lr_scheduler.ReduceLROnPlateau, self.after).step(self.scheduler.watched(score))
 
     def state_dict(self) -> dict[str, Any]:
         return {"done": self.done, "after": self.after.state_dict()}
@@ -250,7 +250,7 @@ class Idle(Optimizer):
     def __init__(self, lr: float):
         self.param_groups = [{"params": [], "lr": lr}]
 
-    def step(self) -> None:
+    def step(self, closure: Any = None) -> Any:
         pass
 
 

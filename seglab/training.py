@@ -8,22 +8,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial, reduce
 from importlib.metadata import version
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seglab import __version__
 from seglab.config import RunConfig
 from seglab.data.base import Batch, Data, Statistics, spread
 from seglab.errors import SeglabError
 from seglab.evaluation import Evaluation, evaluate
-from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped
-from seglab.families import Hooks, Outputs, StepHooks, Term
+from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started, Stepped
+from seglab.families import Outputs, StepHooks, Term
 from seglab.loader import Cached, Feed, ahead, batches, in_order, random
 from seglab.losses.weights import per
-from seglab.model import Segmenter, Trained, parameters
+from seglab.model import Segmenter, Trained, parameters, placed
 from seglab.schedulers import Schedule
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ class Best:
     epoch: float
     search_miou: float
     val_miou: float | None
+
+
+Objective = Callable[[Batch], dict[str, Term]]
 
 
 class Run(Feed):
@@ -84,7 +89,7 @@ class Run(Feed):
                 ) from None
         if fresh:
             config.model.start(self)
-        self.model.to(self.device, memory_format=torch.channels_last)
+        placed(self.model, self.device)
         # a resumed run counts again: it goes on only with the same images, and they give the same numbers
         self.loss = config.loss.resolved(Statistics(self.train, len(self.data.classes)))
         self.start(config.techniques)
@@ -103,7 +108,8 @@ class Run(Feed):
         self.autocast = torch.autocast(self.device.type, dtype=half, enabled=mixed)
         self.scaler = torch.amp.GradScaler(enabled=mixed and half == torch.float16)
 
-        self.step, self.best = 0, None
+        self.step = 0
+        self.best: Best | None = None
         self.lr = self.optimizer.param_groups[0]["lr"]  # of the latest step
         self.evaluations: dict[str, Evaluation] = {}
         self.before, self.began = 0.0, time.monotonic()
@@ -168,9 +174,10 @@ class Run(Feed):
         torch.manual_seed(int(random(self.config.seed, *place).integers(2**62)))
 
     def evaluated_model(self) -> Segmenter:
-        model = self.model
+        model: nn.Module = self.model
         for hooks in self.step_hooks.values():
             model = hooks.on_eval(model)
+        assert isinstance(model, Segmenter)  # as it was given
         return model
 
     def batch(self, epoch: int, places: list[int]) -> Batch:
@@ -191,7 +198,7 @@ class Run(Feed):
                 outputs = self.model(batch.images)
             return self.terms(outputs, batch)
 
-        objective = plain
+        objective: Objective = plain
         for hooks in self.step_hooks.values():
             objective = wrapped(hooks, objective)
         return objective(batch)
@@ -228,12 +235,13 @@ class Run(Feed):
         weights: dict[str, float] = {}
         for part in parts:
             shares = {name: per(norm, norms[name]) for name, norm in self.norms(part).items()} if norms else {}
-            total = 0.0
+            weighted: list[Tensor] = []
             for name, term in self.objective(part).items():
                 value = term.value * shares.get(name, len(part.index) / len(batch.index))
-                total += term.weight * value
+                weighted.append(term.weight * value)
                 values[name] = values.get(name, 0.0) + float(value.detach())
                 weights[name] = float(term.weight)
+            total = reduce(add, weighted)
             self.scaler.scale(total).backward()
             loss += float(total.detach())
         if math.isfinite(loss):
@@ -309,22 +317,22 @@ class Run(Feed):
             versions={"seglab": __version__, "python": platform.python_version()} | {p: version(p) for p in packages},
         )
 
-    def finished(self, reason: str, why: SeglabError | None = None) -> Finished:
+    def finished(self, reason: Reason, why: SeglabError | None = None) -> Finished:
         best = self.best
         return Finished(
             step=self.step,
             seconds=self.seconds,
             reason=reason,
-            why=why and Sentence.of(why),
+            why=None if why is None else Sentence.of(why),
             epoch=self.epoch,
             parameters=parameters(self.model),
-            best_epoch=best and best.epoch,
-            search_miou=best and best.search_miou,
-            val_miou=best and best.val_miou,
+            best_epoch=None if best is None else best.epoch,
+            search_miou=None if best is None else best.search_miou,
+            val_miou=None if best is None else best.val_miou,
         )
 
 
-def wrapped(hooks: Hooks, inner: Callable[[Batch], dict[str, Term]]) -> Callable[[Batch], dict[str, Term]]:
+def wrapped(hooks: StepHooks, inner: Objective) -> Objective:
     return lambda batch: hooks.objective(batch, inner)
 
 
@@ -348,13 +356,14 @@ def train(run: Run) -> Iterator[Event]:
     A loss that is not finite ends the run as `diverged`, with the best weights so far untouched.
     """
     yield run.started()
-    reason, reported = None, 0.0
+    reason: Reason | None = None
+    reported = 0.0
     while run.step < run.total_steps and not reason:
         epoch, done = divmod(run.step, run.steps_per_epoch)
         for hooks in run.step_hooks.values():
             hooks.on_epoch(epoch)
         places = batches(run.order(epoch), run.config.batch_size)[done:]
-        with closing(ahead(lambda places, epoch=epoch: run.batch(epoch, places), places)) as loader:
+        with closing(ahead(partial(run.batch, epoch), places)) as loader:
             began = time.monotonic()
             for batch in loader:
                 loss, terms, weights = run.advance(batch)
@@ -390,4 +399,4 @@ def train(run: Run) -> Iterator[Event]:
             yield run.finished("diverged", why)
             return
         yield evaluated
-    yield run.finished("completed" if run.step == run.total_steps else reason)
+    yield run.finished(reason if reason and run.step < run.total_steps else "completed")

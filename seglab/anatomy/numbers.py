@@ -15,7 +15,7 @@ from seglab.anatomy.reach import UNKNOWN, WIDE, receptive_field
 from seglab.anatomy.record import passed, recorded
 from seglab.anatomy.structure import Block, Link, nodes, structure
 from seglab.families import Architecture
-from seglab.model import MULTIPLE, SMALLEST, Segmenter
+from seglab.model import MULTIPLE, SMALLEST, Segmenter, placed
 
 TIMING = threading.Lock()  # one network at a time: the number of threads is the process's
 
@@ -67,7 +67,7 @@ def anatomy(architecture: Architecture, num_classes: int = 11, side: int = 128) 
 def milliseconds(architecture: Architecture, side: int, threads: int, num_classes: int = 11) -> float:
     """The median time of a few forward passes of one image, random weights, on the CPU with so many threads."""
     with TIMING, torch.random.fork_rng(devices=[]), torch.inference_mode():
-        model = Segmenter(architecture, num_classes, side).eval().to(memory_format=torch.channels_last)
+        model = placed(Segmenter(architecture, num_classes, side), "cpu").eval()
         image = torch.rand(1, 3, side, side)
         before = torch.get_num_threads()
         torch.set_num_threads(threads)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 BLOCKS = {"image": "#E5E7EB", "encoder": "#A9CBEA", "decoder": "#F6CF9C", "output": "#A6DCC3"}  # fills, by kind
 
-
-LINKS = {  # colour and dashes, by kind
+Dashes = Literal["-"] | tuple[float, Sequence[float]]
+LINKS: dict[str, tuple[str, Dashes]] = {  # colour and dashes, by kind
     "next": ("#9CA3AF", "-"),
     "stride": ("#D55E00", "-"),
     "pool": ("#D55E00", "-"),
@@ -137,9 +138,9 @@ class Sketch:
             end = x1 - self.wide(link.target) / 4, y1 - self.tall(link.target) / 2
             peak = min(start[1], end[1]) - self.rise(link) * 4 / 3
             return [start, (start[0] + 0.15, peak), (end[0] - 0.15, peak), end]
-        start, end = x0 + self.wide(link.source) / 2, x1 - self.wide(link.target) / 2
-        bend = min(0.5 * (end - start), 0.45)
-        return [(start, y0), (start + bend, y0), (end - bend, y1), (end, y1)]
+        left, right = x0 + self.wide(link.source) / 2, x1 - self.wide(link.target) / 2
+        bend = min(0.5 * (right - left), 0.45)
+        return [(left, y0), (left + bend, y0), (right - bend, y1), (right, y1)]
 
     def name(self, level: int | None) -> str:
         """A row's: its maps' share of the image's side, or their size where they were pooled from all of it."""
@@ -172,7 +173,13 @@ def structure(axes: Axes, sketch: Sketch) -> None:
         color, dashes = LINKS[link.kind]
         curve = Curve(sketch.way(link), [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4])
         head = "-|>,head_length=2.6,head_width=1.5"
-        look = {"color": color, "linestyle": dashes, "linewidth": 1.1, "joinstyle": "miter", "zorder": 1}
+        look: dict[str, Any] = {
+            "color": color,
+            "linestyle": dashes,
+            "linewidth": 1.1,
+            "joinstyle": "miter",
+            "zorder": 1,
+        }
         axes.add_patch(FancyArrowPatch(path=curve, arrowstyle=head, mutation_scale=1, **look))
     for place, block in enumerate(sketch.blocks):
         (x, y), width, height = sketch.at[place], sketch.wide(place), sketch.tall(place)
@@ -182,8 +189,12 @@ def structure(axes: Axes, sketch: Sketch) -> None:
         inside, below = sketch.texts(place)
         size = min(7, 7 * (width - 0.04) / (0.062 * len(inside)))  # a digit of size 7 takes 0.062 inches
         axes.text(x, y, inside, fontsize=size, ha="center", va="center_baseline", zorder=3, color="#111827")
-        behind = {"facecolor": ground[block.level], "linewidth": 0, "pad": 0.4}  # so that no line runs through it
-        under = {"fontsize": 6, "ha": "center", "va": "top", "zorder": 3, "color": "#4B5563"}
+        behind: dict[str, Any] = {
+            "facecolor": ground[block.level],
+            "linewidth": 0,
+            "pad": 0.4,
+        }  # so that no line runs through it
+        under: dict[str, Any] = {"fontsize": 6, "ha": "center", "va": "top", "zorder": 3, "color": "#4B5563"}
         if below:
             axes.text(x, y + height / 2 + 0.025, below, bbox=behind, **under)
     axes.set_xlim(0, sketch.width)

@@ -42,6 +42,7 @@ def receptive_field(record: Record) -> tuple[int | None, str]:
     widths: list[int | None] = []  # pixels in a row of each result, whatever axis that row is
     for operation in operations:
         widths.append(row(operation, [widths[source] for source in operation.sources]))
+    assert widths[0] is not None  # that of the image
     last = record.outputs[0]
     known, count = widths[last] is not None, widths[last] or 1
     middle = count // 2 + np.arange(max(1, PERIOD * count // widths[0]))
@@ -51,7 +52,7 @@ def receptive_field(record: Record) -> tuple[int | None, str]:
             continue
         operation, span = operations[place], spans.pop(place)
         found = read(operation, widths[operation.sources[0]], widths[place], span)
-        if found == WHOLE:
+        if isinstance(found, str):
             return None, WHOLE
         if found is None or widths[place] is None:
             known, found = False, span  # goes on all the same: something before may read the whole image
@@ -68,14 +69,15 @@ def row(operation: Operation, sources: list[int | None]) -> int | None:
     """How many pixels a row of the operation's result has; None where that cannot be told."""
     if not sources:
         return operation.shape[-1]
-    if None in sources:
+    known = [width for width in sources if width is not None]
+    if len(known) < len(sources):
         return None
     if operation.name in LAYOUT or operation.name in REDUCED:
-        return 1 if reduces_rows(operation, sources[0]) else max(sources)
+        return 1 if reduces_rows(operation, known[0]) else max(known)
     if operation.name in SAME_PIXEL or operation.pointwise or len(operation.shape) < 4:
-        return max(sources)
-    if operation.arguments[0].shape[-1] != sources[0]:  # the row has become another axis
-        return sources[0] if operation.name == "slice" else None
+        return max(known)
+    if operation.arguments[0].shape[-1] != known[0]:  # the row has become another axis
+        return known[0] if operation.name == "slice" else None
     return operation.shape[-1]
 
 

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.hooks import RemovableHandle
 
-from seglab.families import Architecture, Outputs
+from seglab.families import Architecture, Outputs, Staged
 
 LAYOUT = {"view", "unsafe_view", "reshape", "permute", "transpose", "t", "mm", "addmm", "as_strided", "as_strided_"}
 REDUCED = {"mean", "sum", "amax", "max", "var_mean"}
@@ -152,6 +152,7 @@ def passed(network: nn.Module, height: int, width: int) -> Record:
     """The record of one image going through a network on its device."""
     image = torch.zeros(1, 3, height, width, device=next(network.parameters()).device)
     record = Record(image)
+    assert isinstance(network, Staged)  # as every architecture builds it
     hooks = record.follow(network.stages())
     try:
         with torch.no_grad(), record:

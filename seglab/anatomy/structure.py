@@ -355,10 +355,11 @@ def drawn(boxes: Sequence[Node]) -> tuple[tuple[Block, ...], tuple[Link, ...]]:
         for a, via in one.ins:
             way = place[a], place[one]
             if way[0] != way[1]:
-                levels = [shown[number][-1].level for number in way]
-                kinds.setdefault(way, {})[kind_of(one, via, None not in levels and levels[1] > levels[0])] = None
-            for link in [link for link in via if link.indices]:
-                source, _ = origin(link.indices, [])
+                before, after = (shown[number][-1].level for number in way)
+                deeper = before is not None and after is not None and after > before
+                kinds.setdefault(way, {})[kind_of(one, via, deeper)] = None
+            for indices in [link.indices for link in via if link.indices]:
+                source, _ = origin(indices, [])
                 kinds.setdefault((place[source], place[one]), {})["indices"] = None
     for several in kinds.values():  # that a block is also weighed by its own mean is a detail
         if len(several) > 1:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def convolutions(
@@ -33,7 +35,7 @@ def convolutions(
     return nn.Sequential(*layers)
 
 
-def he_initialized(module: nn.Module, transposed: bool = False) -> nn.Module:
+def he_initialized(module: Net, transposed: bool = False) -> Net:
     """The module, its convolutions drawn so that ReLUs without batch norm neither fade nor blow up what passes.
 
     With `transposed`, transposed convolutions too.
@@ -168,7 +170,7 @@ class Mirrored(nn.Module):
             poolings.append((places, size))
         x = self.middle(x)
         for stage, (places, size) in zip(self.decoder, reversed(poolings), strict=True):
-            x = stage(F.max_unpool2d(x, places, 2, output_size=size))
+            x = stage(F.max_unpool2d(x, places, (2, 2), output_size=size))
         return self.classifier(x)
 
 
@@ -267,5 +269,6 @@ class ResNet(nn.Module):
     def named(self) -> nn.ModuleDict:
         """The same modules under the names that torchvision gives them."""
         stem, *layers = self.stages
+        assert isinstance(stem, nn.Sequential)
         named = {f"layer{number}": layer for number, layer in enumerate(layers, 1)}
         return nn.ModuleDict({"conv1": stem[0], "bn1": stem[1], **named})

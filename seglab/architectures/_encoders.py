@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch.nn.functional as F
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from seglab.architectures._blocks import LoneNorm
 from seglab.architectures._pretrained import LITE0, Pretrained, imagenet_encoder
 from seglab.architectures._stages import stages
-from seglab.families import Architecture
+from seglab.families import IMAGENET, Architecture
 from seglab.torchvision_guard import torchvision
+
+if TYPE_CHECKING:
+    from segmentation_models_pytorch.base import SegmentationModel
 
 # encoders by the names that the entries here give them, and smp's names
 ENCODERS = {
@@ -93,6 +96,7 @@ class OverEncoder(Architecture):
 
     def pretrain(self, net: nn.Module) -> None:
         if self.pretrained == "imagenet":
+            assert isinstance(net.encoder, nn.Module)
             imagenet_encoder(net.encoder, smp_name(self.encoder))
 
 
@@ -125,10 +129,12 @@ def normalisation(encoder: str) -> tuple[tuple[float, float, float], tuple[float
         import timm
 
         config = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
-        return tuple(config.mean), tuple(config.std)
+        assert config  # timm has one for each of its models
+        (r, g, b), (dr, dg, db) = config.mean, config.std
+        return (r, g, b), (dr, dg, db)
     if encoder.startswith(("inception", "xception")):
         return HALF
-    return DPN if encoder.startswith("dpn") else (Architecture.mean, Architecture.std)
+    return DPN if encoder.startswith("dpn") else IMAGENET
 
 
 def network(
@@ -152,7 +158,7 @@ def network(
 class Network(nn.Module):
     """The encoder, decoder and head of an smp model; logits come at the decoder's resolution."""
 
-    def __init__(self, model: nn.Module, in_channels: int, smallest: int):
+    def __init__(self, model: SegmentationModel, in_channels: int, smallest: int):
         super().__init__()
         self.smallest = smallest  # side to which smaller images are padded
         self.encoder, self.decoder, self.head = model.encoder, model.decoder, model.segmentation_head

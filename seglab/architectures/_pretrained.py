@@ -63,7 +63,7 @@ def imagenet_vgg16(stages: Sequence[nn.Module]) -> None:
             norm, place = norms[number], f"features.{layer + 1}"
             for name in ("weight", "bias", "running_mean", "running_var"):
                 getattr(norm, name).copy_(weights[f"{place}.{name}"])
-            if convolution.bias is None:
+            if convolution.bias is None and norm.running_mean is not None:
                 norm.running_mean -= bias
 
 
@@ -93,9 +93,11 @@ def imagenet_encoder(encoder: nn.Module, name: str) -> None:
         import timm
 
         config = timm.get_pretrained_cfg(name.removeprefix("tu-"))
+        assert config  # timm has one for each of its models
         if config.hf_hub_id:
             file = hub_file(config.hf_hub_id, config.hf_hub_filename or "model.safetensors")
         else:
+            assert isinstance(config.url, str)  # and no list of them, as for none of these models
             file = fetched(config.url)
         source = type(encoder)(  # timm's own loading knows how each model's weights have to be renamed
             name.removeprefix("tu-"), pretrained=True, pretrained_cfg_overlay={"state_dict": read(file)}

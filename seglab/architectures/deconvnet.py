@@ -48,6 +48,7 @@ class DeconvNet(Architecture):
 
     def pretrain(self, net: nn.Module) -> None:
         if self.pretrained == "imagenet":
+            assert isinstance(net, Mirrored)
             imagenet_vgg16(net.stages())
 
 

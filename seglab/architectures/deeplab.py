@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from operator import add
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -53,6 +54,7 @@ class DeepLabV1(Architecture):
 
     def pretrain(self, net: nn.Module) -> None:
         if self.pretrained == "imagenet":
+            assert isinstance(net, Atrous)
             imagenet_vgg16(net.stages())
 
 
@@ -99,18 +101,22 @@ class DeepLabV2(Architecture):
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         rates, scales = RATES[self.field_of_view], SCALES if self.multi_scale else (1,)
         if self.encoder == "vgg16":
-            trunk = AtrousVGG16(in_channels, self.width, self.batch_norm)
+            vgg = AtrousVGG16(in_channels, self.width, self.batch_norm)
             deep, wide = 8 * self.width, 16 * self.width
             heads = [scoring_head(deep, wide, num_classes, 3, self.dropout, rate) for rate in rates]
-            return Atrous(trunk, heads, scales)
+            return Atrous(vgg, heads, scales)
         trunk = ResNet(self.encoder, in_channels, self.width, dilations=(1, 1, 2, 4))
         branches = [nn.Conv2d(trunk.channels, num_classes, 3, padding=rate, dilation=rate) for rate in rates]
         return Atrous(trunk, branches, scales)
 
     def pretrain(self, net: nn.Module) -> None:
-        if self.pretrained == "imagenet" and self.encoder == "vgg16":
+        if self.pretrained == "none":
+            return
+        assert isinstance(net, Atrous)
+        if self.encoder == "vgg16":
             imagenet_vgg16(net.stages())
-        elif self.pretrained == "imagenet":
+        else:
+            assert isinstance(net.trunk, ResNet)
             imagenet_resnet(net.trunk.named(), self.encoder)
 
     def terms(self, outputs: Outputs, batch: Batch, loss: Loss, progress: float) -> dict[str, Term]:
@@ -242,7 +248,7 @@ class Atrous(nn.Module):
     the image's 0, 8, 16, ... up to both ends, at every scale, and aligning the corners enlarges them without a shift.
     """
 
-    def __init__(self, trunk: nn.Module, branches: Sequence[nn.Module], scales: Sequence[float] = (1,)):
+    def __init__(self, trunk: AtrousVGG16 | ResNet, branches: Sequence[nn.Module], scales: Sequence[float] = (1,)):
         super().__init__()
         self.trunk, self.branches, self.scales = trunk, nn.ModuleList(branches), scales
 
@@ -268,10 +274,10 @@ class Atrous(nn.Module):
     def scores(self, images: Tensor) -> Tensor:
         """(B, C, 32 k + 1, 32 l + 1) -> (B, K, 4 k + 1, 4 l + 1)."""
         features = self.trunk(images)
-        return sum(branch(features) for branch in self.branches)
+        return reduce(add, (branch(features) for branch in self.branches))
 
 
-def aligned(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def aligned(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Maps at another size, bilinearly; the middles of the corner pixels stay where they are."""
     if tuple(maps.shape[-2:]) == tuple(size):
         return maps
@@ -280,7 +286,7 @@ def aligned(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 def atrous_rates(side: int, output_stride: int) -> tuple[int, int, int]:
     """The paper's rates of 6, 12 and 18, made for images of 513 pixels at stride 16, as images of `side` need them."""
-    rates = [0]
-    for rate in (6, 12, 18):
-        rates.append(max(rates[-1] + 1, round(rate * side * 16 / (513 * output_stride))))
-    return tuple(rates[1:])
+    suited = [round(rate * side * 16 / (513 * output_stride)) for rate in (6, 12, 18)]
+    first = max(1, suited[0])
+    second = max(first + 1, suited[1])
+    return first, second, max(second + 1, suited[2])

@@ -50,6 +50,7 @@ class FCN(Architecture):
 
     def pretrain(self, net: nn.Module) -> None:
         if self.pretrained == "imagenet":
+            assert isinstance(net, Scored)
             imagenet_vgg16(net.stages())
 
 

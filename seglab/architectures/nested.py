@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Annotated, Literal
 
 import torch
@@ -118,7 +120,8 @@ def averaged(loss: Loss, heads: Sequence[Tensor], batch: Batch, progress: float)
     """The terms of a loss, each the mean of what it is for the logits (B, K, H, W) of several classifiers."""
     each = [loss.terms(Outputs(logits), batch, progress) for logits in heads]
     return {
-        name: Term(sum(terms[name].value for terms in each) / len(each), term.weight) for name, term in each[0].items()
+        name: Term(reduce(add, (terms[name].value for terms in each)) / len(each), term.weight)
+        for name, term in each[0].items()
     }
 
 
@@ -232,7 +235,9 @@ class FullScaleNet(nn.Module):
             finer = [F.max_pool2d(maps[source], 2 ** (level - source)) for source in range(level)]
             coarser = [F.interpolate(source, size, mode="bilinear") for source in decoded]
             sources = [*finer, maps[level], *coarser]
-            seen = [skip(source) for skip, source in zip(self.skips[level], sources, strict=True)]
+            skips = self.skips[level]
+            assert isinstance(skips, nn.ModuleList)
+            seen = [skip(source) for skip, source in zip(skips, sources, strict=True)]
             decoded.insert(0, self.fusions[level](torch.cat(seen, 1)))
         sides = [head(features) for head, features in zip(self.heads, decoded, strict=False)]
         extras = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from seglab.data.base import VOID, Batch, Sample, spread
 from seglab.errors import SeglabError
 from seglab.families import Loss, Outputs, Run, Term
 from seglab.torchvision_guard import torchvision
+
+if TYPE_CHECKING:
+    from segmentation_models_pytorch.encoders._base import EncoderMixin
 
 SIDE = 1024  # the longer side, in pixels, of the images that the paper's numbers below are meant for
 SIGMA, LEAST_SIGMA = 8, 1.5  # pixels: how wide a centre is in the heatmap's truth, and at least on small images
@@ -210,7 +213,7 @@ class TwoTasks(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: EncoderMixin,
         in_channels: int,
         num_classes: int,
         output_stride: int,
@@ -231,6 +234,7 @@ class TwoTasks(nn.Module):
         self.centre = nn.Sequential(*separable(half, head), nn.Conv2d(head, 1, 1))
         self.offset = nn.Sequential(*separable(half, head), nn.Conv2d(head, 2, 1))
         for regression in (self.centre[-1], self.offset[-1]):  # what they give begins near 0, as most of the truth is
+            assert isinstance(regression, nn.Conv2d) and regression.bias is not None
             nn.init.normal_(regression.weight, std=0.001)
             nn.init.zeros_(regression.bias)
         self.register_buffer("things", torch.zeros(num_classes, dtype=torch.bool))

@@ -34,4 +34,5 @@ class SegNet(Architecture):
 
     def pretrain(self, net: nn.Module) -> None:
         if self.pretrained == "imagenet":
+            assert isinstance(net, Mirrored)
             imagenet_vgg16(net.stages())

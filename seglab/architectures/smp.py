@@ -199,13 +199,13 @@ class SMP(OverEncoder):
     @classmethod
     def _known(cls, encoder: str) -> str:
         if encoder not in ENCODERS.values() and encoder not in catalogue():
-            examples = dict.fromkeys(cls.model_fields["encoder"].examples)
+            examples = dict.fromkeys(cls.model_fields["encoder"].examples or ())
             raise refusal("encoder", encoder, catalogue(), examples=", ".join(examples))
         return encoder
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         wide = 16 * self.width
-        name, options = {
+        decoders: dict[str, tuple[str, dict[str, Any]]] = {
             "linknet": ("Linknet", {}),
             "unet": ("Unet", {"decoder_channels": halving(self.width)}),
             "unet_plus_plus": ("UnetPlusPlus", {"decoder_channels": halving(self.width)}),
@@ -228,7 +228,8 @@ class SMP(OverEncoder):
                     "dynamic_img_size": True,
                 },
             ),
-        }[self.decoder]
+        }
+        name, options = decoders[self.decoder]
         if self.decoder not in ("linknet", "unet", "unet_plus_plus", "manet", "dpt"):
             options["upsampling"] = 1
         try:

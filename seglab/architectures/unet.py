@@ -1,5 +1,6 @@
 """The U-Net and the two networks it is compared with: without skips, and with a VGG16 encoder."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -100,13 +101,14 @@ class UNetVGG16(Architecture):
             for before, after, count in zip([in_channels, *widths[:-1]], widths, counts, strict=True)
         ]
         if self.decoder == "unet":
-            net = SkipNet(Encoder(*stages), widths, num_classes, norm=self.batch_norm)
+            net: nn.Module = SkipNet(Encoder(*stages), widths, num_classes, norm=self.batch_norm)
         else:
             net = TernausNet(Encoder(*stages), widths, num_classes, norm=self.batch_norm)
         return net if self.batch_norm else he_initialized(net, transposed=True)
 
     def pretrain(self, net: nn.Module) -> None:
         if self.pretrained == "imagenet":
+            assert isinstance(net, SkipNet | TernausNet)
             imagenet_vgg16(net.stages()[:5])
 
 
@@ -218,7 +220,7 @@ def mirrored(images: Tensor, vertical: int, horizontal: int) -> Tensor:
     return F.pad(images, rest, mode="replicate") if any(rest) else images
 
 
-def centre(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def centre(maps: Tensor, size: Sequence[int]) -> Tensor:
     """The middle of maps (B, C, H, W), `size` = (h, w) of it."""
     top, left = ((have - want) // 2 for have, want in zip(maps.shape[-2:], size, strict=True))
     return maps[..., top : top + size[0], left : left + size[1]]

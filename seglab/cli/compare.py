@@ -59,6 +59,7 @@ def spread_of(group: Group) -> str:
 def table_of(comparison: Comparison) -> str:
     """The mIoU of a sweep over two options, the one downwards and the other to the right."""
     grid = comparison.grid
+    assert grid
     scores = [["-" if n is None else f"{n:.4f}" for n in row] for row in grid.scores(comparison.rows)]
     lines = [[f"{grid.down} \\ {grid.right}", *map(str, grid.columns)]]
     lines += [[str(value), *row] for value, row in zip(grid.lines, scores, strict=True)]

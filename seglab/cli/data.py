@@ -125,6 +125,7 @@ def borders(config: RunConfig, data: Data) -> list[tuple[Sample, np.ndarray]]:
     from seglab.loader import at_side
 
     loss = config.loss
+    assert loss.weight_map  # only such a loss has borders to show
     shown = [at_side(data.val[n], config.image_size) for n in spread(len(data.val), SHOWN)]
     return [(each, draw.glowing(each.image, loss.targets(each)[loss.weight_map][..., 0])) for each in shown]
 

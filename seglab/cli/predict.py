@@ -68,4 +68,5 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
 def targets(out: Path, image: Path) -> tuple[Path, Path, Path]:
     """The label map and the overlay of an image, and where a model finds any, its things' numbers with 16 bits."""
-    return tuple(out / f"{image.stem}{end}.png" for end in ("", "_overlay", "_instances"))
+    stem = image.stem
+    return out / f"{stem}.png", out / f"{stem}_overlay.png", out / f"{stem}_instances.png"

@@ -122,7 +122,7 @@ def compare(directories: Sequence[Path]) -> Comparison:
     rows = tuple(row(*each) for each in zip(directories, configs, events, evaluations, starts, strict=True))
     alike = repeated(configs, directories)
     terms = terms_of(evaluations)
-    scored = [{starts[n].dataset["val"] for n in places if starts[n]} for places in alike]
+    scored = [{start.dataset["val"] for n in places if (start := starts[n])} for places in alike]
     return Comparison(
         labels=labelled(
             [config.model.name for config in configs], differences, directories, roles(configs, directories)
@@ -168,7 +168,7 @@ def ordered(values: Sequence[Any]) -> list[Any]:
     return sorted(once) if all(isinstance(value, int | float) for value in once) else once
 
 
-def points(evaluations: Sequence[Event], value: Any) -> Points:
+def points(evaluations: Sequence[Stepped | Evaluated], value: Any) -> Points:
     known = [(event.epoch, value(event)) for event in evaluations if value(event) is not None]
     return [epoch for epoch, _ in known], [number for _, number in known]
 
@@ -217,8 +217,9 @@ def repeated(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[
 
     def origin(place: int) -> int:
         for _ in configs:
-            if configs[place].fold and configs[place].init_from in places:
-                place = places[configs[place].init_from]
+            before = configs[place].init_from
+            if configs[place].fold and before is not None and before in places:
+                place = places[before]
         return place
 
     origins = [origin(place) for place in range(len(configs))]
@@ -237,7 +238,7 @@ def grouped(configs: Sequence[RunConfig], groups: Sequence[list[int]], rows: Seq
     labels = told_apart([config.model.name for config in firsts], differing([each.model_dump() for each in settings]))
     found = []
     for label, places in zip(labels, groups, strict=True):
-        scores = [rows[place].miou for place in places if rows[place].miou is not None]
+        scores = [miou for place in places if (miou := rows[place].miou) is not None]
         mean = statistics.mean(scores) if scores else None
         deviation = statistics.stdev(scores) if len(scores) > 1 else None
         leaking = any(rows[place].leak for place in places)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -54,8 +54,7 @@ class Split:
 
     def take(self, indices: Sequence[int]) -> Split:
         """The samples at these places, in this order."""
-        names, keys = (tuple(each[i] for i in indices) for each in (self.names, self.keys))
-        return replace(self, names=names, keys=keys)
+        return replace(self, names=tuple(self.names[i] for i in indices), keys=tuple(self.keys[i] for i in indices))
 
     @property
     def digest(self) -> str:
@@ -104,7 +103,15 @@ class Data:
         )
 
 
-def label_counts(samples: Sequence[Sample], num_classes: int) -> np.ndarray:
+class Indexed(Protocol):
+    """Samples that one asks for by their places."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+def label_counts(samples: Indexed, num_classes: int) -> np.ndarray:
     """int64 (N, K): how many pixels of each class every sample has."""
     masks = (samples[n].mask.ravel() for n in range(len(samples)))
     return np.stack([np.bincount(mask, minlength=VOID + 1)[:num_classes] for mask in masks])
@@ -113,7 +120,7 @@ def label_counts(samples: Sequence[Sample], num_classes: int) -> np.ndarray:
 class Statistics:
     """How often each class occurs in some samples, counted when it is first asked for."""
 
-    def __init__(self, samples: Sequence[Sample], num_classes: int):
+    def __init__(self, samples: Indexed, num_classes: int):
         self.samples, self.num_classes = samples, num_classes
 
     @cached_property

@@ -68,17 +68,18 @@ class Coco(Dataset):
         """Reads the JSON files and hashes the images; outlines are drawn when a sample is loaded."""
         root = located(self.root, self.name)
         train, val = self.files(root)
-        parts = [_read_json(path, root) for path in (train, val) if path]
-        categories, *others = (
-            _categories(part, _below(path, root)) for path, part in zip((train, val), parts, strict=False)
-        )
+        paths = [path for path in (train, val) if path]
+        parts = [_read_json(path, root) for path in paths]
+        categories, *others = (_categories(part, _below(path, root)) for path, part in zip(paths, parts, strict=True))
         if any(other != categories for other in others):
             raise SeglabError(
-                "{file}: its categories are not those of {other}", file=_below(val, root), other=_below(train, root)
+                "{file}: its categories are not those of {other}",
+                file=_below(paths[-1], root),
+                other=_below(train, root),
             )
         names = [name for _, name in categories if name.casefold() != BACKGROUND]
         labels = {repr(number): names.index(name) + 1 if name in names else 0 for number, name in categories}
-        pictures = [_pictures(root, path, part, labels) for path, part in zip((train, val), parts, strict=False)]
+        pictures = [_pictures(root, path, part, labels) for path, part in zip(paths, parts, strict=True)]
         if not val:
             chosen = held_out([picture.name for picture in pictures[0]], self.val_fraction)
             pictures = [
@@ -97,8 +98,8 @@ class Coco(Dataset):
         """The JSON files of training and validation, the latter if there is one."""
         if self.train_file:
             return root / self.train_file, root / self.val_file if self.val_file else None
-        for train, val in KNOWN:
-            val = self.val_file or val
+        for train, usual in KNOWN:
+            val = self.val_file or usual
             if (root / train).is_file() and (self.val_file or val is None or (root / val).is_file()):
                 return root / train, root / val if val else None
         raise SeglabError(
@@ -139,11 +140,12 @@ def _read_json(path: Path, root: Path) -> dict[str, list[dict[str, Any]]]:
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SeglabError("{file} cannot be read: {reason}", file=file, reason=reason) from None
-    parts = {}
+    parts: dict[str, list[dict[str, Any]]] = {}
     for part in ("images", "annotations", "categories"):
-        parts[part] = given.get(part) if isinstance(given, dict) else None
-        if not isinstance(parts[part], list) or not all(isinstance(each, dict) for each in parts[part]):
+        found = given.get(part) if isinstance(given, dict) else None
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise SeglabError("{file}: there is no list of {part}, so it is not in COCO's format", file=file, part=part)
+        parts[part] = found
     return parts
 
 

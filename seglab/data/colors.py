@@ -81,8 +81,8 @@ def read_table(root: Path) -> Table | None:
             continue
         matches = (pattern.fullmatch(line.strip()) for pattern in LINES if len(line) <= LONGEST)
         match = next(filter(None, matches), None)
-        color = tuple(int(match[part]) for part in "rgb") if match else ()
-        if not match or max(color) > 255:
+        color = (int(match["r"]), int(match["g"]), int(match["b"])) if match else None
+        if not match or not color or max(color) > 255:
             raise SeglabError(
                 "{file}: line {number} is no class with its colour; allowed: name:r,g,b or name,r,g,b or r g b name, "
                 "each part 0 to 255",

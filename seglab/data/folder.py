@@ -166,8 +166,9 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
         if len(names) > MANY_CLASSES:
             warnings.append(SeglabError("ids run up to {largest}; are these shades of grey, not ids?", largest=largest))
     rows += _label_problems(root, looks, counts, len(names))
+    palette_warnings: list[SeglabError] = []
     if table and len(table.colors) == len(names):
-        colors, palette_warnings = table.colors, []
+        colors = table.colors
     else:
         colors, palette_warnings = (distinct_colors(2), []) if binary else _colors(root, looks, counts, len(names))
     duplicates, copy_warnings = _copies(root, looks, len(train))
@@ -358,7 +359,7 @@ def _label_problems(root: Path, looks: Sequence[_Look], counts: np.ndarray, num_
         )
         return [("masks", problem)]
     rows = []
-    for index in np.flatnonzero(counts[:, num_classes:VOID].any(axis=1)):
+    for index in np.flatnonzero(counts[:, num_classes:VOID].any(axis=1)).tolist():
         file = relative(looks[index].pair.mask, root)
         rows.append((file, _beyond(np.flatnonzero(counts[index]), num_classes, file)))
     return rows
@@ -430,8 +431,8 @@ def _facts(counts: np.ndarray, names: tuple[str, ...], trained: int) -> tuple[di
     """The Report's figures about classes, by field, and warnings of classes that are absent."""
     shown = counts[:, : len(names)] > 0
     pixels = counts[:, : len(names)].sum(axis=0)
-    absent_train = tuple(name for name, seen in zip(names, shown[:trained].any(axis=0), strict=True) if not seen)
-    absent_val = tuple(name for name, seen in zip(names, shown[trained:].any(axis=0), strict=True) if not seen)
+    absent_train = tuple(name for name, seen in zip(names, shown[:trained].sum(axis=0), strict=True) if not seen)
+    absent_val = tuple(name for name, seen in zip(names, shown[trained:].sum(axis=0), strict=True) if not seen)
     facts = {
         "shares": tuple((pixels / max(1, pixels.sum())).tolist()),
         "images": tuple(shown.sum(axis=0).tolist()),

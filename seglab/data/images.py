@@ -22,6 +22,7 @@ from seglab.errors import SeglabError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")  # Pillow knows 43; the others are seldom photographs
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
@@ -46,12 +47,12 @@ def read_photo(source: Path | str | bytes, name: str | None = None, most: int = 
                 file=name,
             )
         image.load()
-        image = _upright(image)
-        width, height = image.size
+        upright = _upright(image)
+        width, height = upright.size
         photo = np.empty((height, width, 3), np.uint8)
         rows = max(1, BAND // width)
         for top in range(0, height, rows):
-            photo[top : top + rows] = _rgb(image.crop((0, top, width, min(top + rows, height))))
+            photo[top : top + rows] = _rgb(upright.crop((0, top, width, min(top + rows, height))))
         return photo
 
 
@@ -89,7 +90,7 @@ def read_colors(source: Path | str | bytes, name: str | None = None) -> np.ndarr
     name = name or _called(source)
     with _opened(source, name) as image:
         _refuse_jpeg(image, name)
-        clear = image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+        clear = image.has_transparency_data and np.asarray(image.convert("RGBA").getchannel("A")).min() < 255
         if clear or image.mode not in ("RGB", "RGBA", "P", "PA", "L", "LA", "1"):
             raise SeglabError(
                 "{file}: its pixels are no plain colours ({mode}); allowed: RGB, palette or grey with 8 bits, and "
@@ -158,10 +159,11 @@ def resize_image(image: np.ndarray, side: int) -> np.ndarray:
     """The image uint8 (H, W, 3) with `side` pixels on its longer side, the aspect kept; itself if that is its size."""
     import cv2
 
-    height, width = fitted(*image.shape[:2], side)
-    if (height, width) == image.shape[:2]:
+    before = image.shape[0], image.shape[1]
+    height, width = fitted(*before, side)
+    if (height, width) == before:
         return image
-    shrinks = side < max(image.shape[:2])
+    shrinks = side < max(before)
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
@@ -170,7 +172,7 @@ def resize_labels(labels: np.ndarray, side: int) -> np.ndarray:
 
     Samples at pixel centres, as `resize_image` does; OpenCV's INTER_NEAREST would shift by up to half a pixel.
     """
-    return labels_at(labels, *fitted(*labels.shape, side))
+    return labels_at(labels, *fitted(labels.shape[0], labels.shape[1], side))
 
 
 def labels_at(labels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -230,12 +232,12 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _opened(source: Path | str | bytes, name: str, most: int = MOST_MEGAPIXELS) -> Iterator[Image]:
+def _opened(source: Path | str | bytes, name: str, most: int = MOST_MEGAPIXELS) -> Iterator[ImageFile]:
     """The file as a Pillow image of allowed size with only its header read; whatever fails inside is a SeglabError."""
     data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
     if not data:
         raise SeglabError("{file}: the file is empty", file=name)
-    factories = [factory for factory, accepts in _readers() if accepts(data[:16])]
+    factories = [factory for factory, accepts in _readers() if accepts is None or accepts(data[:16])]
     if not factories:
         raise SeglabError("{file}: not an image; allowed: {formats}", file=name, formats=", ".join(FORMATS))
     try:
@@ -249,7 +251,7 @@ def _opened(source: Path | str | bytes, name: str, most: int = MOST_MEGAPIXELS) 
 
 
 @functools.cache
-def _readers() -> list[tuple[Callable, Callable]]:
+def _readers() -> list[tuple[Callable[..., ImageFile], Callable[[bytes], bool | str] | None]]:
     """For each of FORMATS, what reads its header, and what knows its first bytes.
 
     Called directly because `Image.open` would warn of decompression bombs before the size can be asked for, and a
@@ -311,10 +313,10 @@ def _refuse_jpeg(image: Image, name: str) -> None:
         )
 
 
-def _refuse_unless_ids(image: Image, name: str) -> None:
+def _refuse_unless_ids(image: ImageFile, name: str) -> None:
     """Raises SeglabError unless the image's numbers can be class ids."""
     stored = image.tile[0][3] if image.tile else ""
-    stored = stored if isinstance(stored, str) else stored[0]
+    stored = stored[0] if isinstance(stored, tuple) else stored
     _refuse_jpeg(image, name)
     if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
         raise SeglabError(

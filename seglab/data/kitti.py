@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from seglab.data.base import PARTS, Data, Sample
+from seglab.data.base import Data, Sample
 from seglab.data.colors import Table
 from seglab.data.images import printable, read_colors, read_photo, refuse_other_size, relative
 from seglab.data.pairs import Pair, Root, located, refuse_wrong, splits_of, unique
@@ -50,7 +50,7 @@ class KittiRoad(Dataset):
         train: list[Pair] = []  # and two halves of validation, each with every category
         first: list[Pair] = []
         second: list[Pair] = []
-        for _, group in groupby(_paired(root), key=lambda pair: FRAME.fullmatch(pair.name)["category"]):
+        for _, group in groupby(_paired(root), key=_category):
             pairs = list(group)
             start = len(pairs) - max(1, round(self.val_fraction * len(pairs)))
             middle = (start + len(pairs)) // 2
@@ -63,8 +63,12 @@ class KittiRoad(Dataset):
                 folder=printable(str(root)),
                 count=len(train) + len(first) + len(second),
             )
-        parts = zip(PARTS, splits_of([train, first, second], root, _read), strict=True)
-        return Data(classes=tuple(CLASSES), colors=tuple(CLASSES.values()), **dict(parts))
+        learned, chosen_by, reported = splits_of([train, first, second], root, _read)
+        return Data(tuple(CLASSES), tuple(CLASSES.values()), learned, chosen_by, reported)
+
+
+def _category(pair: Pair) -> str:
+    return pair.name.split("_")[0]
 
 
 def _paired(root: Path) -> list[Pair]:

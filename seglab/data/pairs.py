@@ -87,7 +87,8 @@ def listed(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]], list
 
     Names are fit to print, and composed (NFC), since a Mac takes them apart. Hidden files are passed over.
     """
-    files, twins, others = {}, [], []
+    files: dict[str, Path] = {}
+    twins, others = [], []
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue

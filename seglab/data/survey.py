@@ -43,7 +43,7 @@ def survey(
         share = len(split) if most is None else max(1, most * len(split) // total)
         places += [(part, place) for place in spread(len(split), share)]
     counts = {part: np.zeros(VOID + 1, np.int64) for part in splits}
-    images, sizes = np.zeros(VOID + 1, np.int64), Counter()
+    images, sizes = np.zeros(VOID + 1, np.int64), Counter[tuple[int, int]]()
     wrong: list[SeglabError] = []
     for part, place in each(places, len(places)):
         try:
@@ -54,8 +54,8 @@ def survey(
         found = np.bincount(sample.mask.ravel(), minlength=VOID + 1)
         counts[part] += found
         images += found > 0
-        sizes[sample.mask.shape[::-1]] += 1
-    pixels = sum(counts.values())
+        sizes[sample.mask.shape[1], sample.mask.shape[0]] += 1
+    pixels = sum(counts.values(), np.zeros(VOID + 1, np.int64))
     known = slice(len(data.classes))
     return Survey(
         shares={part: tuple((each[known] / max(1, each[known].sum())).tolist()) for part, each in counts.items()},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import add
 from typing import Annotated, TypeVar
 
 import numpy as np
@@ -38,7 +40,7 @@ class Sum(Loss):
         return next((name for part in self.parts if (name := part.loss.weight_map)), None)
 
     def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
-        return sum(part.weight * part.loss(logits, masks) for part in self.parts)
+        return reduce(add, (part.weight * part.loss(logits, masks) for part in self.parts))
 
     def terms(self, outputs: Outputs, batch: Batch, progress: float) -> dict[str, Term]:
         def weighted(part: Part) -> dict[str, Term]:

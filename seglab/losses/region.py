@@ -1,5 +1,7 @@
 """Losses that score the overlap of each class's region with the truth."""
 
+from functools import reduce
+from operator import add
 from typing import Annotated
 
 import torch
@@ -132,7 +134,7 @@ class Lovasz(Loss):
         costs = [
             lovasz(((masks == kind).float() - probabilities[:, kind]).abs() * valid, masks == kind) for kind in kinds
         ]
-        return sum(costs) / len(costs) if costs else (probabilities * 0).sum()
+        return reduce(add, costs) / len(costs) if costs else (probabilities * 0).sum()
 
 
 def lovasz(errors: Tensor, truth: Tensor) -> Tensor:

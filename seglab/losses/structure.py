@@ -1,5 +1,8 @@
 """Losses that compare the structure of neighbourhoods."""
 
+from functools import reduce
+from operator import mul
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,14 +51,14 @@ def ms_ssim(one: Tensor, other: Tensor, valid: Tensor) -> Tensor:
     side = min(one.shape[-2:])
     window = min(WINDOW, side - 1 + side % 2)  # odd
     scales = max(n for n in range(1, len(WEIGHTS) + 1) if n == 1 or side >> n - 1 >= window)
-    result = 1.0
+    factors = []
     for scale, weight in enumerate(WEIGHTS[:scales]):
         if scale:
             one, other, valid = (F.avg_pool2d(maps, 2) for maps in (one, other, valid))
         light, contrast = similarity(one, other, valid, window)
         score = contrast if scale < scales - 1 else light
-        result = result * score.clamp(min=LEAST) ** (weight * sum(WEIGHTS) / sum(WEIGHTS[:scales]))
-    return result
+        factors.append(score.clamp(min=LEAST) ** (weight * sum(WEIGHTS) / sum(WEIGHTS[:scales])))
+    return reduce(mul, factors)
 
 
 def similarity(one: Tensor, other: Tensor, valid: Tensor, window: int) -> tuple[Tensor, Tensor]:

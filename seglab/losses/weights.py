@@ -18,7 +18,8 @@ LEAST, MOST = 0.1, 10.0  # of what a rule gives: on a small set the rarest class
 
 Rule = Literal["none", "inverse_sqrt", "median_frequency", "effective_number"]
 Numbers = tuple[Annotated[float, Field(ge=0, le=1000)], ...]
-_rule, _numbers = TypeAdapter(Rule), TypeAdapter(Numbers)
+_rule: TypeAdapter[Rule] = TypeAdapter(Rule)
+_numbers: TypeAdapter[Numbers] = TypeAdapter(Numbers)
 
 
 def class_weights(rule: str, statistics: Statistics) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import torch
 
@@ -44,6 +44,14 @@ class Estimate:
     timed: bool
 
 
+@overload
+def estimate(configs: Sequence[RunConfig], measure: Callable[[list[RunConfig]], list[Pace]]) -> Estimate: ...
+
+
+@overload
+def estimate(configs: Sequence[RunConfig], measure: None = None) -> Estimate | None: ...
+
+
 def estimate(
     configs: Sequence[RunConfig], measure: Callable[[list[RunConfig]], list[Pace]] | None = None
 ) -> Estimate | None:
@@ -52,9 +60,12 @@ def estimate(
     keys = [pace_key(config.model_dump(mode="json")) for config in configs]
     known = finished_paces(set(keys))
     kinds = {key: config for key, config in zip(keys, configs, strict=True) if key not in known}
-    if kinds and measure is None:
-        return None
-    known |= dict(zip(kinds, measure(list(kinds.values())) if kinds else [], strict=True))
+    paces: list[Pace] = []
+    if kinds:
+        if measure is None:
+            return None
+        paces = measure(list(kinds.values()))
+    known |= dict(zip(kinds, paces, strict=True))
     seconds = []
     for key, config in zip(keys, configs, strict=True):
         once, epoch = known[key]

@@ -158,7 +158,7 @@ def all_events(directory: Path) -> list[Event]:
         *lines, _torn = (directory / "events.jsonl").read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
-    found = []
+    found: list[Event] = []
     for number, line in enumerate(lines, 1):
         try:
             found.append(from_line(line))
@@ -217,7 +217,8 @@ def last_word(directory: Path) -> Finished | None:
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return None
-    return from_line(lines[-2]) if len(lines) > 1 and b'"kind":"finished"' in lines[-2] else None
+    event = from_line(lines[-2]) if len(lines) > 1 and b'"kind":"finished"' in lines[-2] else None
+    return event if isinstance(event, Finished) else None
 
 
 def size_of(path: Path) -> int:

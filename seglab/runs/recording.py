@@ -21,7 +21,7 @@ import torch
 from seglab import training
 from seglab.data.images import write_mask
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Event, Finished, Sentence, Started
+from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started
 from seglab.runs.directory import (
     CHECKPOINTS,
     append,
@@ -93,10 +93,11 @@ def work(
             restore(run, directory)
             yield from record(training.train(run), directory, run)
         except Exception as error:
-            why = error
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            if isinstance(error, SeglabError):
+                why = error
+            elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 why = SeglabError("the disk is full: {run} ended; what it had saved is kept", run=directory.name)
-            elif not isinstance(error, SeglabError):
+            else:
                 why = SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error)
             with contextlib.suppress(OSError):
                 append(directory, ending(directory, "failed", why))
@@ -121,11 +122,11 @@ def refuse_removal(directory: Path) -> None:
         raise SeglabError("{run} is running and cannot be deleted; stop it first", run=directory.name)
 
 
-def ending(directory: Path, reason: str, why: SeglabError | None = None) -> Finished:
+def ending(directory: Path, reason: Reason, why: SeglabError | None = None) -> Finished:
     """The end of a run whose own process did not say it."""
     known = events(directory)
     step, seconds = (known[-1].step, known[-1].seconds) if known else (0, 0.0)
-    return Finished(step=step, seconds=seconds, reason=reason, why=why and Sentence.of(why))
+    return Finished(step=step, seconds=seconds, reason=reason, why=None if why is None else Sentence.of(why))
 
 
 def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Iterator[Event]:
@@ -200,7 +201,7 @@ def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluat
 
 def packed(**arrays: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is named as its one option
     return buffer.getvalue()
 
 

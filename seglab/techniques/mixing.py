@@ -87,11 +87,13 @@ def boxes(
 
 def box(size: Sequence[int], share: float, rng: np.random.Generator) -> Box:
     """Rows and columns of a box anywhere, with this share of the area and the shape of the whole, cut at its edges."""
-    sides = []
-    for side in size:
+
+    def part(side: int) -> slice:
         middle, half = rng.integers(side), side * share**0.5 / 2
-        sides.append(slice(max(0, round(middle - half)), min(side, round(middle + half))))
-    return tuple(sides)
+        return slice(max(0, round(middle - half)), min(side, round(middle + half)))
+
+    height, width = size
+    return part(height), part(width)
 
 
 class MixStyle(Mixing):

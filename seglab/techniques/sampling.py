@@ -70,7 +70,8 @@ class InPasses(DataHooks):
 
     def on_order(self, epoch: int, order: list[int], rng: np.random.Generator) -> list[int]:
         start, end = epoch * len(order), (epoch + 1) * len(order)
-        passes, count = [], 0
+        passes: list[np.ndarray] = []
+        count = 0
         while count < end:
             passes.append(self.shown(len(passes)))
             count += len(passes[-1])

@@ -19,7 +19,7 @@ from seglab.errors import SeglabError
 from seglab.families import DataHooks, Feed, Run, RunConfig, StepHooks, Technique, Term
 from seglab.loader import collated, hidden_by, random
 from seglab.losses.weights import per
-from seglab.model import Segmenter, Trained
+from seglab.model import Segmenter, Trained, placed
 from seglab.techniques.augmentation import Blur, Color
 from seglab.techniques.mixing import boxes
 
@@ -194,7 +194,7 @@ class Consistent(StepHooks):
         rng = np.random.default_rng(int(torch.randint(2**31, ())))  # which depends on the step alone
         for n, other, part in boxes([there.shape[1:]] * len(there), self.options.cutmix, 1.0, rng):
             for old, new in zip(before, after, strict=True):
-                new[(n, ..., *part)] = old[(other, ..., *part)]
+                new[n, ..., part[0], part[1]] = old[other, ..., part[0], part[1]]
         images, masks, there = after
         with self.run.autocast:
             strong = self.run.model(images).logits
@@ -234,7 +234,7 @@ class Pair(StepHooks):
         self.second = Segmenter(run.config.model, len(run.data.classes), run.config.image_size)
         if run.fresh:
             run.config.model.pretrain(self.second.net)
-        self.second.to(run.device, memory_format=torch.channels_last)
+        placed(self.second, run.device)
 
     def networks(self) -> list[nn.Module]:
         return [self.second]
@@ -297,11 +297,14 @@ class PseudoLabels(FewMasks):
 class Taught(WithoutMasks):
     """The labels that one run's teacher gave, which stand in the run's training samples."""
 
+    options: PseudoLabels
+
     def __init__(self, options: PseudoLabels, feed: Feed):
         super().__init__(options, feed)
         self.told: list[SeglabError] = []
         self.teacher = ""  # sha256 of its weights
         if options.teacher and self.hidden:
+            assert feed.load  # a technique that needs a run is given the means to load it
             self.ask(feed.load(options.teacher))
 
     def ask(self, teacher: Trained) -> None:
@@ -329,6 +332,7 @@ class Taught(WithoutMasks):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["teacher"] != self.teacher:
+            assert self.options.teacher  # or neither run had one
             raise SeglabError(
                 "{technique}: the weights of {run} are not those that this run began with",
                 technique=self.options.name,

@@ -15,11 +15,11 @@ import gradio as gr
 
 from seglab import plans
 from seglab.comparison.settings import flat
-from seglab.config import RunConfig
+from seglab.config import RunConfig, family_of
 from seglab.entry import FAMILIES, Entry, validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset, Plan
-from seglab.losses.combined import Part
+from seglab.losses.combined import Part, Sum
 from seglab.ui import uploads, views
 from seglab.ui.text import label, language
 
@@ -96,7 +96,7 @@ def number(kind: Mapping[str, Any], value: float | None, sliders: bool) -> dict[
     """A box to type in; where sliders are wanted and both ends are known, a slider beside it."""
     whole, low, high = kind["type"] == "integer", kind.get("minimum"), kind.get("maximum")
     between = low is not None and high is not None
-    span = high - low if between else 0
+    span = high - low if low is not None and high is not None else 0
     return {
         "kind": "slider" if sliders and between else "number",
         "whole": whole,
@@ -174,7 +174,7 @@ class Choice:
         field: str,
         title: Any,
         info: Any,
-        picked: list[Entry],
+        picked: Sequence[Entry],
         several: bool = False,
         weighted: bool = False,
         without: tuple[str, ...] = (),
@@ -223,10 +223,13 @@ class Form:
         schemas = RunConfig.model_json_schema()["properties"]
         self.choices: dict[str, Choice] = {}
 
-        def choice(field: str, picked: list[Entry], family: str | None = None, **options: Any) -> Choice:
-            family = family or fields[field].annotation.family
+        def choice(field: str, picked: Sequence[Entry], family: str | None = None, **options: Any) -> Choice:
+            if family is None:
+                kind = family_of(field)
+                assert kind  # the field takes an entry
+                family = kind.family
             name = label(PLURALS.get(field, option_title(field)), context=OPTION)
-            info = label(fields[field].description)
+            info = label(fields[field].description or "")
             self.choices[field] = Choice(family, field, name, info, picked, **options)
             return self.choices[field]
 
@@ -247,6 +250,7 @@ class Form:
         with gr.Group(elem_classes="section"):
             self.panel = panel("form-run")
         with gr.Accordion(label("Loss, schedule, optimizer, techniques"), open=False, elem_id="form-more") as self.more:
+            assert isinstance(default.loss, Sum)
             losses = [part.loss for part in default.loss.parts]
             self.loss = choice("loss", losses, several=True, weighted=True, without=("sum",))
             self.scheduler = choice("scheduler", [default.scheduler])
@@ -334,7 +338,7 @@ class Form:
         shared = {
             name: found if self.choices[name].several else next(iter(found), None) for name, found in read.items()
         }
-        shared["data"] = self.located(shared["data"], typed)
+        shared["data"] = self.located(next(iter(read["data"]), None), typed)
         shared["loss"] = parts[0]["loss"] if alone else {"name": "sum", "parts": parts}
         shared |= self.run.read(typed)
         return [validated(RunConfig, {**shared, "model": model}) for model in read["model"]]

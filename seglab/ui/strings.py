@@ -75,12 +75,13 @@ def of_sources() -> Iterator[String]:
         for text, context in calls(tree, (*ERRORS, *TRANSLATING) if page else ERRORS):
             yield String(text, context, place)
         for node in ast.walk(tree):
-            if page and isinstance(node, ast.keyword) and node.arg == "text" and is_text(node.value):
-                yield String(node.value.value, None, place)
+            given = text_of(node.value) if isinstance(node, ast.keyword) and node.arg == "text" else None
+            if page and given is not None:
+                yield String(given, None, place)
 
 
-def is_text(node: ast.AST | None) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def text_of(node: ast.AST | None) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def calls(tree: ast.AST, names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
@@ -89,18 +90,18 @@ def calls(tree: ast.AST, names: Sequence[str]) -> Iterator[tuple[str, str | None
     constants = {
         target.id: node.value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and is_text(node.value)
+        if isinstance(node, ast.Assign) and text_of(node.value) is not None
         for target in node.targets
         if isinstance(target, ast.Name)
     }
 
     def literal(node: ast.AST | None) -> str | None:
-        node = constants.get(node.id) if isinstance(node, ast.Name) else node
-        return node.value if is_text(node) else None
+        return text_of(constants.get(node.id) if isinstance(node, ast.Name) else node)
 
     for node in ast.walk(tree):
-        called = getattr(node, "func", None)
-        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
         if name not in names or not node.args:
             continue
         context = next((literal(each.value) for each in node.keywords if each.arg == "context"), None)
@@ -115,7 +116,7 @@ def of_templates() -> Iterator[String]:
     for path in sorted((PACKAGE / "ui").rglob("*.html")):
         for call in Environment().parse(path.read_text()).find_all(nodes.Call):
             if isinstance(call.node, nodes.Name) and call.node.name == "t" and isinstance(call.args[0], nodes.Const):
-                context = next((each.value.value for each in call.kwargs if each.key == "context"), None)
+                context = next((each.value.as_const() for each in call.kwargs if each.key == "context"), None)
                 yield String(call.args[0].value, context, path.relative_to(PACKAGE).as_posix())
 
 

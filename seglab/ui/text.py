@@ -40,7 +40,9 @@ def catalogues(folder: Path) -> dict[str, Catalogue]:
     found = {}
     for path in sorted(folder.glob("*.po")):
         file = polib.pofile(path)
-        texts = {(entry.msgid, entry.msgctxt): entry.msgstr for entry in file.translated_entries()}
+        texts: dict[tuple[str, str | None], str] = {}
+        for entry in file.translated_entries():
+            texts[entry.msgid, entry.msgctxt] = entry.msgstr
         found[path.stem] = Catalogue(file.metadata.get("X-Language-Name", path.stem), texts)
     return found
 
@@ -53,7 +55,7 @@ def languages() -> dict[str, str]:
 def translation(text: str, lang: str, context: str | None = None) -> str | None:
     """The text in a language, or None where it has no translation."""
     catalogue = catalogues(FOLDER).get(lang)
-    return catalogue and catalogue.texts.get((text, context))
+    return None if catalogue is None else catalogue.texts.get((text, context))
 
 
 def browser_texts() -> gr.I18n:

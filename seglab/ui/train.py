@@ -189,9 +189,9 @@ def inside(form: Form) -> None:
         except SeglabError as error:
             return [views.wrong(error, lang, refused=True), gr.skip(), gr.skip(), gr.skip()]
         typed = {"data": {"folder": {"upload": reference}}}
-        given = [*("folder" if name == "data" else None for name in form.choices), typed]
+        filled = [*("folder" if name == "data" else None for name in form.choices), typed]
         known = views.render("upload.html", lang, reference=reference)
-        return [look_inside(form, given, lang), True, known, reference]
+        return [look_inside(form, filled, lang), True, known, reference]
 
     def adopt(*given: Any) -> Any:
         return "folder" if uploaded(given[-1]) else gr.skip()

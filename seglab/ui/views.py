@@ -78,7 +78,9 @@ def run_picker(title: str, place: str, most: int | None = None) -> gr.Dropdown:
 
 def opening(handler: Callable[..., Any], inputs: Any, outputs: Any) -> Any:
     """The event of a visitor's opening the page of the Blocks at hand, or opening it again."""
-    return gr.on([gr.context.Context.root_block.load], handler, inputs, outputs, **QUIET)
+    page = gr.context.Context.root_block
+    assert page  # handlers are told of while the Blocks are built
+    return gr.on([page.load], handler, inputs, outputs, **QUIET)
 
 
 def stamp(directories: Sequence[Path]) -> tuple[Stamp, ...]:

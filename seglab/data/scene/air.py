@@ -46,10 +46,16 @@ def toned(color: Color, by: float) -> Color:
     return color[0] * by, color[1] * by, color[2] * by
 
 
+def lifted(color: Color, by: float, more: float) -> Color:
+    """The colour made weaker, and lighter all over."""
+    return color[0] * by + more, color[1] * by + more, color[2] * by + more
+
+
 def between(rng: Random, low: Color, high: Color) -> Color:
     """A colour somewhere on the line from `low` to `high`."""
     t = rng.random()
-    return tuple(a + (b - a) * t for a, b in zip(low, high, strict=True))
+    (r, g, b), (to_r, to_g, to_b) = low, high
+    return r + (to_r - r) * t, g + (to_g - g) * t, b + (to_b - b) * t
 
 
 def sun_direction(rng: Random, low: float, high: float) -> tuple[float, float, float]:
@@ -88,7 +94,7 @@ def dusk(rng: Random) -> Air:
         weather="dusk",
         sky_top=between(rng, (38, 50, 105), (85, 90, 140)),
         sky_low=warm,
-        haze=tuple(0.55 * c + 25 for c in warm),
+        haze=lifted(warm, 0.55, 25),
         visibility=rng.uniform(120, 200),
         light=(0.98, 0.76, 0.66),
         shade=(0.52, 0.51, 0.62),

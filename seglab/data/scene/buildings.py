@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from seglab.data.scene import BUILDING
-from seglab.data.scene.air import Color, toned
+from seglab.data.scene.air import Color, lifted, toned
 from seglab.data.scene.canvas import NEAR, Canvas, Thing
 
 
@@ -144,9 +144,9 @@ class Building(Thing):
             canvas.fill_all(wall.rectangles(middle - 0.04, middle + 0.04, low, high), bar)
         if self.balconies:
             out = np.flatnonzero((column % 2 == 1) & (row > 0))
-            left, right = middle[out] - half - 0.5, middle[out] + half + 0.5
+            starts, ends = middle[out] - half - 0.5, middle[out] + half + 0.5
             rail = canvas.ink(toned(self.trim, 0.6), BUILDING, depth, wall.lit)
-            canvas.fill_all(wall.rectangles(left, right, low[out] - 1.0, low[out] - 0.05), rail)
+            canvas.fill_all(wall.rectangles(starts, ends, low[out] - 1.0, low[out] - 0.05), rail)
 
     def draw_panes(self, canvas: Canvas, wall: Wall, panes: np.ndarray, chance: np.ndarray, depth: float) -> None:
         """The glass: lit from inside, dark, mirroring the sky, or with a blind."""
@@ -154,8 +154,8 @@ class Building(Thing):
         sky = air.sky_low if self.glassy else air.sky_top
         inside = 1.2 / (air.shade[0] + (air.light[0] - air.shade[0]) * wall.lit)  # its light is its own
         kinds = (
-            (air.windows, tuple(inside * c for c in (255, 200, 115))),
-            (air.windows + (1 - air.windows) * 0.62, tuple(0.25 * c + 18 for c in sky)),
+            (air.windows, toned((255, 200, 115), inside)),
+            (air.windows + (1 - air.windows) * 0.62, lifted(sky, 0.25, 18)),
             (air.windows + (1 - air.windows) * 0.85, toned(sky, 0.62)),
             (1.0, toned(self.trim, 0.75)),
         )
@@ -184,7 +184,7 @@ class Building(Thing):
         air, top = canvas.air, self.floor * 0.82
         panes = np.arange(left + 0.3, right - 1.5, 2.6)
         open_late = air.lamps and self.seed % 3
-        glass = (375, 330, 240) if open_late else tuple(0.3 * c + 20 for c in air.sky_low)
+        glass = (375, 330, 240) if open_late else lifted(air.sky_low, 0.3, 20)
         ink = canvas.ink(glass, BUILDING, depth, wall.lit)
         canvas.fill_all(wall.rectangles(panes, np.minimum(panes + 2.2, right - 0.2), 0.5, top), ink)
         canvas.fill(wall.rectangle(left, right, top, top + 0.55), canvas.ink(self.accent, BUILDING, depth, wall.lit))

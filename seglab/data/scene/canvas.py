@@ -62,8 +62,8 @@ class Canvas:
     shadows: np.ndarray = field(init=False)
     classes: list[int] = field(init=False)  # of the labels
     glows: list[tuple[float, float, float, Color, int]] = field(default_factory=list)
-    strokes: list[tuple[int, Sequence, tuple]] = field(default_factory=list)
-    shadow_strokes: list[tuple[int, Sequence, float]] = field(default_factory=list)
+    strokes: list[tuple[int, Sequence | np.ndarray, tuple]] = field(default_factory=list)
+    shadow_strokes: list[tuple[int, Sequence | np.ndarray, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.pixels = np.zeros((self.camera.height, self.camera.width, 4), np.uint8)
@@ -103,7 +103,8 @@ class Canvas:
             start = 0
             for corners, points, ink in strokes:
                 stop = start + len(points)
-                cv2.fillPoly(target, pixels[start:stop].reshape(-1, corners, 2), ink)
+                polygons = pixels[start:stop].reshape(-1, corners, 2)
+                cv2.fillPoly(target, polygons, ink)  # type: ignore[call-overload]  # one array is a sequence, too
                 start = stop
             strokes.clear()
 

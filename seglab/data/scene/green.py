@@ -73,7 +73,7 @@ class Tree(Standing):
             flat = outlines()[(self.seed + 7 * step) % OUTLINES] * size * share
             points = facing(self.x + towards * step, self.z, flat, top + 0.18 * step * self.radius)
             canvas.fill(points, canvas.ink(toned(self.color, 0.72 + 0.24 * step), VEGETATION, self.z, lit * sunlit))
-        layers = ((0, 1.0, 1.0),)
+        layers: tuple[tuple[int, float, float], ...] = ((0, 1.0, 1.0),)
         if canvas.camera.focal * self.radius / self.z > 90:  # close enough to see smaller leaves
             layers = ((0, 1.0, 1.0), (3, 0.8, 0.85), (9, 0.95, 1.1), (14, 0.6, 1.2))
         for step, share, tone in layers:

@@ -106,7 +106,7 @@ def paint_backdrop(canvas: Canvas, rng: Random) -> None:
             ink = canvas.ink(between(rng, (50, 75, 45), (95, 110, 60)), VEGETATION, depth, 0.5)
             humps = [(x + span * t / 6, -rise * (1 - (t / 3 - 1) ** 4) * rng.uniform(0.7, 1.1)) for t in range(7)]
             corners = [(x, 2), *humps, (x + span, 2)]
-        points = np.int32([(u, camera.horizon + v) for u, v in corners])
+        points = np.array([(u, camera.horizon + v) for u, v in corners], np.int32)
         cv2.fillPoly(canvas.pixels, [points], ink)
         x += span * rng.uniform(0.6, 1.0)
 
@@ -188,8 +188,8 @@ def paint_wear(canvas: Canvas, street: Street, rng: Random) -> None:
     first = street.planted + 0.2
     for side in (-1, 1):
         for near, far in pavement_spans(street):
-            z = np.arange(near + 1.5, min(far, 26), 1.6)
-            canvas.fill_all(rectangles(side * first, side * street.walls, z, z + 0.06, KERB), joint)
+            joints = np.arange(near + 1.5, min(far, 26), 1.6)
+            canvas.fill_all(rectangles(side * first, side * street.walls, joints, joints + 0.06, KERB), joint)
 
 
 def paint_markings(canvas: Canvas, street: Street, rng: Random) -> None:
@@ -218,8 +218,8 @@ def paint_markings(canvas: Canvas, street: Street, rng: Random) -> None:
         near, far = street.crossing
         for z in (near - 3.6, far + 0.8):
             if street.zebra:
-                x = np.arange(-street.kerb + 0.4, street.kerb - 0.5, 1.05)
-                canvas.fill_all(rectangles(x, x + 0.55, z, z + 2.8), ink)
+                stripes = np.arange(-street.kerb + 0.4, street.kerb - 0.5, 1.05)
+                canvas.fill_all(rectangles(stripes, stripes + 0.55, z, z + 2.8), ink)
         canvas.fill_all(rectangles(0.1, drive, near - 4.9, near - 4.4), ink)
 
 

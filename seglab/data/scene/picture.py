@@ -101,9 +101,9 @@ def develop(image: np.ndarray, mask: np.ndarray, canvas: Canvas, rng: Random) ->
     """The photograph: surfaces get their grain, lamps shine, rain falls, the lens blurs and the sensor adds noise."""
     height, width = mask.shape
     air = canvas.air
-    light = image.astype(np.float32)
+    light: np.ndarray = image.astype(np.float32)
     rough = np.zeros(256, np.float32)
-    rough[: len(ROUGHNESS)] = np.float32(ROUGHNESS) * np.exp(-12 / air.visibility)
+    rough[: len(ROUGHNESS)] = np.array(ROUGHNESS, np.float32) * np.exp(-12 / air.visibility)
     light *= cv2.merge([1 + rough[mask] * cut(roughness(width, height), rng, mask.shape)] * 3)
     if air.wet:
         light = mirrored(light, mask, canvas)

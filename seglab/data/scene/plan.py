@@ -190,7 +190,7 @@ def make_houses(rng: Random, street: Street, town: bool) -> list[Building]:
 
 def in_crossing(street: Street, z: float, margin: float = 2.0) -> bool:
     """Whether a place along the street is where a side street joins."""
-    return bool(street.crossing) and street.crossing[0] - margin < z < street.crossing[1] + margin
+    return street.crossing is not None and street.crossing[0] - margin < z < street.crossing[1] + margin
 
 
 def make_tree(rng: Random, x: float, z: float, palette: tuple, bush: bool = False) -> Tree:

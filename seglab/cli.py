@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if rest or (options and "dotted" not in arguments):
             given = rest[0] if rest else f"--{next(iter(options))}"
             raise SeglabError(
-                "{given} is not known here; see seglab {command} --help", given=given, command=arguments.command
+                "{given} is not recognized here; see seglab {command} --help", given=given, command=arguments.command
             )
         sys.exit(arguments.action(arguments, options))
     except SeglabError as error:
@@ -490,7 +490,7 @@ def evaluate(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     with waiting("reading the data"):
         data = folded(trained.config.data.open(), trained.config)
     if data.classes != trained.classes:
-        raise SeglabError("the classes of {run} are not those of its data any more", run=trained.name)
+        raise SeglabError("the classes of {run} no longer match those of its data", run=trained.name)
     split = getattr(data, arguments.split)
     rest = [predictor for predictor in predictors if predictor.name != "crf"]
     pipelines = [rest, predictors] if len(rest) < len(predictors) else [predictors]
@@ -628,20 +628,20 @@ def data(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
     refuse_others(options, "--data.OPTION, --loss.OPTION, --techniques.NAME.OPTION", "data", "loss", "techniques")
     if not arguments.border and (arguments.loss or any(place.startswith("loss.") for place in options)):
-        raise SeglabError("--loss needs --border FILE, on which the borders it stresses are drawn")
+        raise SeglabError("--loss needs --border FILE, to which the borders it emphasizes are drawn")
     techniques = picked(arguments.techniques or "", "techniques")
     given = {"data": arguments.data, "techniques": techniques, "image_size": arguments.image_size}
     if arguments.border:
         given["loss"] = arguments.loss or "border_weighted"
     config = validated(RunConfig, settings(given, options))
     if config.techniques and not arguments.sheet:
-        raise SeglabError("--techniques needs --sheet FILE, on which they are drawn")
+        raise SeglabError("--techniques needs --sheet FILE, to which they are drawn")
     if arguments.border and not config.loss.stressed:
-        raise SeglabError("--border: the loss {loss} stresses no borders; border_weighted does", loss=arguments.loss)
+        raise SeglabError("--border: the loss {loss} emphasizes no borders; border_weighted does", loss=arguments.loss)
     dataset = config.data
     if arguments.download:
         if not isinstance(dataset, archives.Downloadable):
-            raise SeglabError("--download: there is no public place to fetch {name} from", name=dataset.name)
+            raise SeglabError("--download: {name} cannot be downloaded from a public address", name=dataset.name)
         print(f"seglab: it is in {dataset.download()}", file=sys.stderr)
     if isinstance(dataset, folder.Folder):
         with waiting("reading the data"):

@@ -34,30 +34,30 @@ __all__ += ["streets", "techniques", "voc"]
 class Fold(Options):
     """One of several equal parts of the training images, held out and validated on instead of the usual."""
 
-    index: Annotated[int, Field(ge=0, description="which part is held out, counted from 0")] = 0
-    of: Annotated[int, Field(ge=2, le=20, description="how many parts there are")] = 5
+    index: Annotated[int, Field(ge=0, description="index of the fold that is held out, counted from 0")] = 0
+    of: Annotated[int, Field(ge=2, le=20, description="number of folds")] = 5
 
 
 class RunConfig(Options):
     """Everything that decides what a run learns; two runs are the same setting when only their seeds differ."""
 
-    data: Annotated[Dataset, Field(description="where images and masks come from")] = streets.Streets()
-    model: Annotated[Architecture, Field(description="the network")] = architectures.unet.UNet()
-    loss: Annotated[Loss, Field(description="what training makes small")] = Loss.parse("cross_entropy + dice")
+    data: Annotated[Dataset, Field(description="source of the images and masks")] = streets.Streets()
+    model: Annotated[Architecture, Field(description="network architecture to train")] = architectures.unet.UNet()
+    loss: Annotated[Loss, Field(description="function that training minimizes")] = Loss.parse("cross_entropy + dice")
     scheduler: Annotated[Scheduler, Field(description="how the learning rate changes")] = schedulers.Constant()
-    optimizer: Annotated[Optimizer, Field(description="how gradients change the weights")] = optimizers.AdamW()
-    techniques: Annotated[tuple[Technique, ...], Field(max_length=20, description="what else is done in training")] = ()
+    optimizer: Annotated[Optimizer, Field(description="how gradients update the weights")] = optimizers.AdamW()
+    techniques: Annotated[tuple[Technique, ...], Field(max_length=20, description="augmentation, EMA and so on")] = ()
     image_size: Annotated[
         int, Field(ge=32, le=1024, description="longer side of the images in training, in pixels")
     ] = 128
-    batch_size: Annotated[int, Field(ge=1, le=128, description="images for each step of the optimizer")] = 8
-    epochs: Annotated[int, Field(ge=1, le=1000, description="how often every training image is seen")] = 5
+    batch_size: Annotated[int, Field(ge=1, le=128, description="images per optimizer step")] = 8
+    epochs: Annotated[int, Field(ge=1, le=1000, description="number of passes over the training images")] = 5
     budget_seconds: Annotated[
-        float | None, Field(gt=0, le=604_800, description="training ends after this many seconds, if given")
+        float | None, Field(gt=0, le=604_800, description="training stops after this many seconds; empty: no limit")
     ] = None
-    seed: Annotated[int, Field(ge=0, lt=2**31, description="decides every random choice of the run")] = 0
-    init_from: Annotated[Path | None, Field(description="folder of a run whose weights this one starts from")] = None
-    fold: Annotated[Fold | None, Field(description="cross-validation: the part of the training images held out")] = None
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="determines every random choice of the run")] = 0
+    init_from: Annotated[Path | None, Field(description="folder of a run whose weights initialize this one")] = None
+    fold: Annotated[Fold | None, Field(description="cross-validation: the held-out fold of the training images")] = None
 
     @property
     def needs(self) -> tuple[Path, ...]:

@@ -24,11 +24,11 @@ Colors = Sequence[tuple[int, int, int]]
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7F7F7F")
 DASHES = ("-", "--", ":")
 CURVES = {  # what is drawn of a comparison, with its title
-    "train_loss": "train loss",
-    "val_loss": "validation loss",
-    "lr": "learning rate",
-    "train_miou": "train mIoU",
-    "val_miou": "validation mIoU",
+    "train_loss": "Training loss",
+    "val_loss": "Validation loss",
+    "lr": "Learning rate",
+    "train_miou": "Training mIoU",
+    "val_miou": "Validation mIoU",
 }
 
 
@@ -185,15 +185,15 @@ LINKS = {  # colour and dashes, by kind
 MEANINGS = {  # for pictures with words of their own
     "encoder": "encoder",
     "decoder": "decoder",
-    "output": "scores of the classes",
-    "next": "next layers",
-    "pool": "pooling or stride",
-    "global": "pooled from the whole map",
+    "output": "Class scores (logits)",
+    "next": "Next layers",
+    "pool": "Pooling or stride",
+    "global": "Global pooling",
     "up": "enlarged",
-    "indices": "places of the maxima",
-    "concat": "joined by concatenation",
-    "add": "joined by addition",
-    "combine": "joined otherwise",
+    "indices": "Max-pooling indices",
+    "concat": "Concatenation",
+    "add": "Addition",
+    "combine": "Other combination, such as a product",
 }
 SAME = {"stride": "pool", "unpool": "up"}  # kinds that look and are explained alike
 

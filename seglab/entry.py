@@ -182,16 +182,16 @@ REASONS = {
     "unknown_option_near": "{thing}: {owner} has no option {given}; did you mean {near}? Its options: {allowed}",
     "unknown_entry": "{thing}: there is no {given} among the {family}; allowed: {allowed}",
     "unknown_entry_near": "{thing}: there is no {given} among the {family}; did you mean {near}? Allowed: {allowed}",
-    "unknown_encoder": "{thing}: there is no encoder {given}; some that there are: {examples}",
+    "unknown_encoder": "{thing}: there is no encoder {given}; examples: {examples}",
     "unknown_encoder_near": "{thing}: there is no encoder {given}; did you mean {near}?",
     "unpretrained": "{thing}: the encoder {encoder} has no ImageNet weights; pick another one, or pretrained none",
-    "no_name": "{thing}: {value} names none of the {family}; give a name, or an object with one; allowed: {allowed}",
-    "other_entry": "{thing}: {given} was given where only {allowed} can stand",
-    "switch": "{thing}: {option} cannot be {given}; it is no switch",
+    "no_name": "{thing}: {value} names none of the {family}; give a name, or an object with a name; allowed: {allowed}",
+    "other_entry": "{thing}: {given} was given, but only {allowed} is allowed here",
+    "switch": "{thing}: {option} cannot be {given}; it is not a yes-or-no option",
     "twice": "techniques: {name} is given twice; give it once",
     "refused": "techniques: {name} cannot be used here: {reason}",
     "fold": "fold.index: {index} is too large; allowed: 0 to {most}",
-    "warmup": "scheduler.warmup: {warmup} epochs are the whole run or more; allowed: less than {epochs}",
+    "warmup": "scheduler.warmup: {warmup} epochs are as long as the whole run or longer; allowed: less than {epochs}",
     "other": "{thing}: {value} is not allowed ({reason})",
 }
 
@@ -433,11 +433,9 @@ class Scheduler(Entry, family="schedulers"):
 
     every: ClassVar[Literal["step", "epoch", "evaluation"]]  # when the rate may change, after the warm-up
     warmup: Annotated[
-        float, Field(ge=0, le=1000, description="epochs in which the rate first rises, before the schedule; 0: none")
+        float, Field(ge=0, le=1000, description="epochs of linear warm-up before the schedule; 0: none")
     ] = 0.0
-    warmup_start: Annotated[float, Field(ge=0, le=1, description="share of the rate that the warm-up starts from")] = (
-        0.1
-    )
+    warmup_start: Annotated[float, Field(ge=0, le=1, description="share of the rate at which the warm-up starts")] = 0.1
 
     def build(
         self, optimizer: torch.optim.Optimizer, total: int, steps_per_epoch: int
@@ -450,8 +448,8 @@ class Scheduler(Entry, family="schedulers"):
         raise NotImplementedError
 
 
-LearningRate = Annotated[float, Field(gt=0, le=10, description="learning rate, which the scheduler changes")]
-WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly weights are pulled to zero")]
+LearningRate = Annotated[float, Field(gt=0, le=10, description="base learning rate, which the schedule changes")]
+WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly the weights are pulled toward zero")]
 
 
 class Optimizer(Entry, family="optimizers"):
@@ -460,16 +458,16 @@ class Optimizer(Entry, family="optimizers"):
     lr: LearningRate
     encoder_lr: Annotated[
         float | None,
-        Field(gt=0, le=10, description="learning rate of the encoder; pretrained weights want it lower; empty: lr"),
+        Field(gt=0, le=10, description="learning rate of the encoder; pretrained weights need a lower one; empty: lr"),
     ] = None
     weight_decay: WeightDecay
-    decay_norms: Annotated[bool, Field(description="whether weight decay pulls on norm layers and biases too")] = True
+    decay_norms: Annotated[bool, Field(description="apply weight decay to norm layers and biases too")] = True
     clip: Annotated[
-        float, Field(ge=0, le=1000, description="largest norm of all gradients together; longer ones are cut; 0: any")
+        float, Field(ge=0, le=1000, description="largest norm of all gradients; longer ones are scaled down; 0: any")
     ] = 0.0
     precision: Annotated[
         Literal["auto", "full", "mixed"],
-        Field(description="full: 32 bits; mixed: 16 bits where that does no harm; auto: mixed on a GPU"),
+        Field(description="full: 32 bits; mixed: 16 bits where it does no harm; auto: mixed on a GPU"),
     ] = "auto"
 
     def build(self, *modules: nn.Module) -> torch.optim.Optimizer:

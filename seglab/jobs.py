@@ -39,7 +39,7 @@ def refuse_too_many(new: int) -> None:
     waiting = len(queue())
     if waiting + new > MOST_WAITING:
         raise SeglabError(
-            "the queue is full: {waiting} runs wait and {new} more do not fit; allowed: {most}",
+            "the queue is full: {waiting} runs are waiting and {new} more do not fit; allowed: {most}",
             waiting=waiting,
             new=new,
             most=MOST_WAITING,

@@ -47,7 +47,7 @@ def predict(
     for other in others:
         if other.classes != trained.classes:
             raise SeglabError(
-                "the classes of {run} are not those of {first}; only models of the same classes can vote together",
+                "the classes of {run} differ from those of {first}; only models of the same classes can vote together",
                 run=other.name,
                 first=trained.name,
             )

@@ -27,7 +27,7 @@ def preview(config: RunConfig, count: int) -> tuple[Data, list[tuple[Sample, Sam
     techniques = [technique for technique in config.techniques if technique.changes_images]
     if not techniques and not config.loss.stressed:
         known = [name for name, entry in FAMILIES["techniques"].entries.items() if entry.changes_images]
-        raise SeglabError("no technique that changes images is picked; these do: {names}", names=", ".join(known))
+        raise SeglabError("no technique that changes images is selected; these do: {names}", names=", ".join(known))
     data = folded(config.data.open(), config)
     data = replace(data, train=data.train.take(spread(len(data.train), MOST_IMAGES)))
     feed = Feed(config, data, forget=True, load=runs.load)

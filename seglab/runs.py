@@ -77,7 +77,7 @@ def taken(name: str) -> bool:
 
 def refused(name: str) -> SeglabError:
     """What is told of a name that is taken."""
-    return SeglabError("a plan or a run named {name} is there already; give another name", name=repr(name))
+    return SeglabError("a plan or a run named {name} already exists; give another name", name=repr(name))
 
 
 def checked(name: str) -> str:
@@ -299,13 +299,13 @@ def work(
         ended = last_word(directory)
         if ended and ended.reason in ("completed", "budget", "diverged"):
             raise SeglabError(
-                "{run} is over ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
+                "{run} has ended ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
             )
         stopping = directory / "stop"
         if unstop:
             stopping.unlink(missing_ok=True)
         if stopping.exists():
-            raise SeglabError("{run} was stopped; resume it to go on", run=directory.name)
+            raise SeglabError("{run} was stopped; resume it to continue", run=directory.name)
         (directory / "queued").unlink(missing_ok=True)
         for place in (directory, directory / "samples"):  # what a killed process was writing
             for leftover in place.glob(".*.????????"):
@@ -444,7 +444,7 @@ def restore(run: training.Run, directory: Path) -> None:
     if not (directory / "last").exists():
         return
     if description(directory)["digests"] != run.data.digests:
-        raise SeglabError("{run} cannot be resumed: its data has changed since it began", run=directory.name)
+        raise SeglabError("{run} cannot be resumed: its data has changed since it started", run=directory.name)
     try:
         pointer = json.loads((directory / "last").read_bytes())
         content = (directory / pointer["folder"] / "state.pt").read_bytes()
@@ -511,7 +511,7 @@ def weights(directory: Path) -> dict[str, torch.Tensor]:
     try:
         content = (directory / "weights.safetensors").read_bytes()
     except FileNotFoundError:
-        raise SeglabError("{run} has no weights yet: it was not evaluated so far", run=directory.name) from None
+        raise SeglabError("{run} has no weights yet: it has not been evaluated so far", run=directory.name) from None
     announced = {event.weights_sha256 for event in all_events(directory) if isinstance(event, Evaluated)}
     if hashlib.sha256(content).hexdigest() not in announced:
         raise SeglabError("the weights of {run} are damaged: their sha256 is not the one recorded", run=directory.name)
@@ -526,7 +526,7 @@ def ship(directory: Path, target: Path) -> None:
     try:
         shutil.copytree(directory, target, ignore=ignored)
     except FileExistsError:
-        raise SeglabError("{target} is there already", target=str(target)) from None
+        raise SeglabError("{target} already exists", target=str(target)) from None
     write(target / "weights.safetensors", content)
     sha = hashlib.sha256(content).hexdigest()
     for event in events(directory):

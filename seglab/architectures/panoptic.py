@@ -26,7 +26,7 @@ LOOKED_AT = 500  # training images that tell which classes are things
 
 
 class PanopticDeepLab(AtrousPyramid):
-    """Labels every pixel and also tells things apart: it finds their centres and points each pixel to its own.
+    """Labels every pixel and separates instances: it predicts their centers and each pixel's offset to its own.
 
     Each of the two tasks has its own atrous pyramid and decoder on a shared encoder. The terms centre and offset are
     added to whatever loss is picked; the paper has cross-entropy on the hardest pixels, and small things weigh more.
@@ -48,21 +48,21 @@ class PanopticDeepLab(AtrousPyramid):
     output_stride: Annotated[
         Literal[16, 32],
         BeforeValidator(digits),
-        Field(description="how many times smaller than the image the encoder's last features are"),
+        Field(description="how many times smaller than the image the encoder's last feature map is"),
     ] = 16
     width: Annotated[
         int, Field(ge=4, le=512, description="channels of the classes' decoder; the instances' has half as many")
     ] = 64
     dropout: Dropout = 0.1
     centre_weight: Annotated[
-        float, Field(ge=0, le=10_000, description="weight of the centres' heatmap, a mean of squared differences")
+        float, Field(ge=0, le=10_000, description="weight of the center heatmap's loss, a mean squared error")
     ] = 200.0
     offset_weight: Annotated[
         float,
         Field(
             ge=0,
             le=10,
-            description="weight of the offset loss, which counts pixels of an image 1024 long",
+            description="weight of the offset loss, in pixels of an image whose longer side is 1024",
         ),
     ] = 0.01
 
@@ -81,8 +81,8 @@ class PanopticDeepLab(AtrousPyramid):
         things = things_among([run.train[n] for n in spread(len(run.train), LOOKED_AT)], len(run.data.classes))
         if not things.any():
             raise SeglabError(
-                "panoptic_deeplab learns from things that are told apart, and the training images of {data} have none; "
-                "streets has them",
+                "panoptic_deeplab learns from instance labels, and the training images of {data} have none; streets "
+                "has them",
                 data=run.config.data.name,
             )
         run.model.net.things.copy_(torch.from_numpy(things))

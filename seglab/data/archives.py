@@ -74,8 +74,8 @@ class Downloadable(Dataset):
                     unpack(fetched(archive, root), root, archive.folder)
             except BROKEN as error:
                 raise SeglabError(
-                    "{file} could not be fetched from {host} ({reason}); the same command goes on where it ended, or "
-                    "unpack {url} into {folder} yourself",
+                    "{file} could not be fetched from {host} ({reason}); the same command continues where it stopped, "
+                    "or unpack {url} into {folder} yourself",
                     file=archive.file,
                     host=urlsplit(archive.url).netloc,
                     reason=str(getattr(error, "reason", "") or error) or type(error).__name__,
@@ -94,7 +94,7 @@ def locked(root: Path) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise SeglabError(
-            "{folder}: another process is downloading into it; wait for its end", folder=printable(str(root))
+            "{folder}: another process is downloading into it; wait until it has finished", folder=printable(str(root))
         ) from None
     finally:
         os.close(folder)

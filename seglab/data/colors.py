@@ -61,7 +61,7 @@ class Table:
             found, counts = np.unique(codes[ids < 0], return_counts=True)
             first = [(code >> 16, code >> 8 & 255, code & 255) for code in found[np.argsort(-counts)].tolist()]
             raise SeglabError(
-                "{file}: {count} pixels have colours that are not in {table}: {colors}",
+                "{file}: {count} pixels have colors that are not in {table}: {colors}",
                 file=file,
                 count=counts.sum(),
                 table=self.file,
@@ -84,7 +84,7 @@ def read_table(root: Path) -> Table | None:
         color = tuple(int(match[part]) for part in "rgb") if match else ()
         if not match or max(color) > 255:
             raise SeglabError(
-                "{file}: line {number} is no class with its colour; allowed: name:r,g,b or name,r,g,b or r g b name, "
+                "{file}: line {number} is not a class with its color; allowed: name:r,g,b or name,r,g,b or r g b name, "
                 "each part 0 to 255",
                 file=file,
                 number=number,
@@ -92,7 +92,7 @@ def read_table(root: Path) -> Table | None:
         name = printable(match["name"].strip())
         if color in rows:
             raise SeglabError(
-                "{file}: line {number}: {name} and {other} have the same colour",
+                "{file}: line {number}: {name} and {other} have the same color",
                 file=file,
                 number=number,
                 name=name,

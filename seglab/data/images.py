@@ -73,7 +73,7 @@ def read_mask(source: Path | str | bytes, name: str | None = None) -> tuple[np.n
         colors = image.getpalette() if image.mode == "P" else None
     if ids.dtype not in (np.uint8, np.bool_) and (ids.min() < 0 or ids.max() > 255):
         raise SeglabError(
-            "{file}: its values run from {least} to {most}; class ids run from 0 to 254, and 255 is void",
+            "{file}: its values range from {least} to {most}; class ids range from 0 to 254, and 255 is void",
             file=name,
             least=int(ids.min()),
             most=int(ids.max()),
@@ -92,7 +92,7 @@ def read_colors(source: Path | str | bytes, name: str | None = None) -> np.ndarr
         clear = image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255
         if clear or image.mode not in ("RGB", "RGBA", "P", "PA", "L", "LA", "1"):
             raise SeglabError(
-                "{file}: its pixels are no plain colours ({mode}); allowed: RGB, palette or grey with 8 bits, and "
+                "{file}: its pixels are not plain colors ({mode}); allowed: RGB, palette or gray with 8 bits, and "
                 "nothing transparent",
                 file=name,
                 mode=image.mode,
@@ -122,8 +122,8 @@ def refuse_other_size(photo: np.ndarray, ids: np.ndarray, image: Path, mask: Pat
     }
     if size_of(image, found["image"]) == ids.shape[::-1]:
         raise SeglabError(
-            "{file}: {width} x {height} pixels, but {image} is shown turned, as its EXIF orientation says, with "
-            "{image_width} x {image_height}; turn the mask too, or save the photograph without EXIF",
+            "{file}: {width} x {height} pixels, but {image} is rotated by its EXIF orientation to {image_width} x "
+            "{image_height}; rotate the mask too, or save the photograph without EXIF",
             **found,
         )
     raise SeglabError(
@@ -318,15 +318,15 @@ def _refuse_unless_ids(image: Image, name: str) -> None:
     _refuse_jpeg(image, name)
     if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
         raise SeglabError(
-            "{file}: its pixels are colours or have transparency ({mode}), and which class each means is not known; "
-            "allowed: class ids as grey values, or a palette, without alpha",
+            "{file}: its pixels are colors or have transparency ({mode}), so their classes are not known; allowed: "
+            "class ids as gray values, or a palette, without alpha",
             file=name,
             mode=image.mode,
         )
     if isinstance(stored, str) and stored.startswith("L;") and stored != "L;R":
         # Pillow would turn the ids 0 1 2 3 of a two-bit grey file into 0 85 170 255, and reverse a min-is-white TIFF
         raise SeglabError(
-            "{file}: grey values of 2 or 4 bits, or counted from white; whether they are ids or shades is not known; "
+            "{file}: gray values with 2 or 4 bits, or with 0 as white; whether they are ids or shades is not known; "
             "save the mask with 8 bits",
             file=name,
         )

@@ -21,7 +21,7 @@ FRAME = re.compile(r"(?P<category>[a-z]+)_(?P<number>\d+)")
 
 
 class KittiRoad(Dataset):
-    """KITTI road: photographs from a car in Karlsruhe, road against everything else.
+    """KITTI road: photographs from a car in Karlsruhe, road versus everything else.
 
     The files are those of data_road.zip: photographs `training/image_2/um_000000.png` and masks
     `training/gt_image_2/um_road_000000.png`, in which magenta is road, red is not, and black is void; the masks of
@@ -36,11 +36,11 @@ class KittiRoad(Dataset):
     name = "kitti_road"
     root: Annotated[
         Root | None,
-        Field(description="folder with training/image_2 and gt_image_2; without it, $SEGLAB_DATA/kitti_road"),
+        Field(description="folder with training/image_2 and gt_image_2; default: $SEGLAB_DATA/kitti_road"),
     ] = None
     val_fraction: Annotated[
         float,
-        Field(ge=0.1, le=0.5, description="share of each category that is held out for validation, its last frames"),
+        Field(ge=0.1, le=0.5, description="fraction of each category held out for validation: its last frames"),
     ] = 0.2
 
     def open(self) -> Data:
@@ -58,7 +58,7 @@ class KittiRoad(Dataset):
             second += pairs[middle:]
         if len(train) < 2 or not first or not second:
             raise SeglabError(
-                "{folder}: too few frames are there: {count}; each category needs about ten",
+                "{folder}: too few frames: {count}; each category needs about ten",
                 folder=printable(str(root)),
                 count=len(train) + len(first) + len(second),
             )

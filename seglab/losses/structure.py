@@ -14,7 +14,7 @@ LEAST = 1e-4  # a similarity below this counts as this: a negative one has no po
 
 
 class MsSsim(Loss):
-    """Compares the shapes of prediction and truth from fine to coarse, as an eye would see two pictures of them.
+    """Compares the structure of prediction and ground truth at scales from fine to coarse, as if they were two images.
 
     1 - MS-SSIM of the probabilities and the truth of each class, averaged over the images that have the class, then
     over classes. There are as many scales, up to five, as leave the window within the smallest one: three at 64 pixels,

@@ -81,7 +81,7 @@ class ClassWeighted(Loss):
     class_weights: Annotated[
         Rule | Numbers,
         WrapValidator(rule_or_numbers),
-        Field(description="how much more rare classes count, by a rule; or a number for each class, with commas"),
+        Field(description="rule that gives rare classes more weight; or one number per class, separated by commas"),
     ] = "none"
 
     def resolved(self, statistics: Statistics) -> Loss:
@@ -102,7 +102,7 @@ class ClassWeighted(Loss):
         if isinstance(self.class_weights, str):
             return []
         weights = ", ".join(f"{name} {weight:.3g}" for name, weight in zip(classes, self.class_weights, strict=True))
-        return [SeglabError("{loss} weighs the classes: {weights}", loss=self.name, weights=weights)]
+        return [SeglabError("{loss}, class weights: {weights}", loss=self.name, weights=weights)]
 
     def weights(self, device: torch.device) -> Tensor | None:
         """The weights float32 (K,), or None where all classes weigh the same."""

@@ -19,7 +19,7 @@ How = Literal["both", "oversample", "undersample"]
 
 
 class ClassBalanced(Technique):
-    """Shows images with rare classes more often and the others less, while an epoch stays as long as it is.
+    """Shows images with rare classes more often and the others less often; an epoch stays as long as it was.
 
     An image is drawn in proportion to 1/f of the classes it shows, f being a class's share of all training pixels.
 
@@ -38,13 +38,24 @@ class ClassBalanced(Technique):
     changes_images = True
     p: Annotated[
         float,
-        Field(ge=0, le=1, description="share of an epoch's images drawn by their classes; the others as they come"),
+        Field(
+            ge=0,
+            le=1,
+            description="fraction of an epoch's images that is drawn by class; the others come in their usual order",
+        ),
     ] = 1.0
     by: Annotated[
-        By, Field(description="1/f of the rarest class in an image, the mean over its classes, or over its pixels")
+        By,
+        Field(
+            description="weight of an image, where classes have frequency f: 1/f of its rarest class, or its "
+            "mean over classes or pixels"
+        ),
     ] = "mean"
     how: Annotated[
-        How, Field(description="repeat images with rare classes, leave out some with frequent ones, or both at once")
+        How,
+        Field(
+            description="oversample images with rare classes, undersample images with frequent ones, or both at once"
+        ),
     ] = "both"
 
     def start(self, run: Feed) -> Hooks:

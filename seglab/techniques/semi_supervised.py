@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from seglab.runs import Trained
 
 Confidence = Annotated[
-    float, Field(ge=0, le=1, description="least probability of a class that makes it a label; void below it")
+    float, Field(ge=0, le=1, description="minimum probability at which a class becomes a label; void below it")
 ]
 Objective = Callable[[Batch], dict[str, Term]]
 
@@ -44,7 +44,7 @@ class FewMasks(Technique):
     changes_images = True
     comes_last = True
     labelled: Annotated[
-        float, Field(gt=0, le=1, description="share of the training images whose masks are used, drawn by the seed")
+        float, Field(gt=0, le=1, description="fraction of the training images whose masks are used, drawn by the seed")
     ] = 0.125
 
     @property
@@ -67,7 +67,7 @@ class SemiSupervised(FewMasks):
 
     weight: Annotated[
         float,
-        Field(ge=0, le=100, description="weight of what is learned without masks; 0: from the labelled images alone"),
+        Field(ge=0, le=100, description="weight of the loss without masks; 0: learn from the labeled images alone"),
     ] = 1.0
 
     @property
@@ -76,7 +76,7 @@ class SemiSupervised(FewMasks):
 
     def refuses(self, config: RunConfig) -> SeglabError | None:
         if config.batch_size == 1:
-            return SeglabError("a batch has labelled and unlabelled images; batch_size must be 2 or more")
+            return SeglabError("a batch has labeled and unlabeled images; batch_size must be 2 or more")
         return super().refuses(config)
 
 
@@ -119,7 +119,7 @@ class WithoutMasks(Hooks):
 
 
 class Consistency(SemiSupervised):
-    """Learns from unlabelled images, too: what the network is sure of, it must see in a changed picture as well.
+    """Also learns from unlabeled images: a confident prediction has to stay the same when the image is changed.
 
     The weak view is the image as all other techniques leave it. Where the network gives a class a probability of at
     least `confidence`, that class is the truth for the strong view, which has other colours, may be blurred, and may
@@ -133,14 +133,15 @@ class Consistency(SemiSupervised):
 
     name = "consistency"
     confidence: Annotated[
-        float, Field(ge=0, le=1, description="least probability of a class that makes it the truth for the strong view")
+        float,
+        Field(ge=0, le=1, description="minimum probability at which a class becomes the target for the strong view"),
     ] = 0.95
     color: Annotated[
-        float, Field(ge=0, le=1, description="largest change of the strong view's colours; hues change half as much")
+        float, Field(ge=0, le=1, description="largest change in the strong view's colors; hues change half as much")
     ] = 0.5
-    blur: Annotated[float, Field(ge=0, le=1, description="share of the strong views that are blurred")] = 0.5
+    blur: Annotated[float, Field(ge=0, le=1, description="fraction of the strong views that are blurred")] = 0.5
     cutmix: Annotated[
-        float, Field(ge=0, le=1, description="share of the strong views that get a box of another image")
+        float, Field(ge=0, le=1, description="fraction of the strong views that get a box from another image")
     ] = 0.5
 
     def start(self, run: Feed) -> Hooks:
@@ -198,7 +199,7 @@ class Consistent(WithoutMasks):
 
 
 class CPS(SemiSupervised):
-    """Two networks that began with other weights teach each other, each by the labels that it gives all pixels.
+    """Two networks with different initial weights teach each other with the labels that they predict for all pixels.
 
     The second has the same architecture and random weights of its own, with the pretrained ones that the options ask
     for, also where init_from gives the first's; a run saves, scores and shows the first alone. Both learn from the
@@ -259,7 +260,7 @@ class Pair(WithoutMasks):
 
 
 class PseudoLabels(FewMasks):
-    """Learns from the labels that a finished run, the teacher, gives the images whose masks are not used.
+    """Learns from the labels that a finished run, the teacher, predicts for the images whose masks are not used.
 
     When a run begins, the teacher labels each of these images as it is stored, at this run's size; where it gives no
     class a probability of at least `confidence`, the label is void. From then on these labels are what masks are:
@@ -302,7 +303,7 @@ class Taught(WithoutMasks):
     def ask(self, teacher: Trained) -> None:
         run, who = self.run, {"technique": self.options.name, "run": teacher.name}
         if teacher.classes != run.data.classes:
-            raise SeglabError("{technique}: the classes of {run} are not those of the data", **who)
+            raise SeglabError("{technique}: the classes of {run} differ from those of the data", **who)
         weights = [value.cpu().numpy().tobytes() for value in teacher.model.state_dict().values()]
         self.teacher = sha256(b"".join(weights)).hexdigest()
         shares = []
@@ -325,7 +326,7 @@ class Taught(WithoutMasks):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["teacher"] != self.teacher:
             raise SeglabError(
-                "{technique}: the weights of {run} are not those that this run began with",
+                "{technique}: the weights of {run} are not those that this run started with",
                 technique=self.options.name,
                 run=self.options.teacher.name,
             )

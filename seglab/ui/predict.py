@@ -50,16 +50,16 @@ def build(tab: gr.Tab) -> None:
             models = views.run_picker("Models", "predict-models", MODELS)
             vote = gr.Checkbox(
                 label=label("Soft voting"),
-                info=label("also show the mean of their probabilities"),
+                info=label("Also show the prediction from the mean of their class probabilities"),
                 elem_id="predict-vote",
             )
             gr.HTML(f"<p class='hint'>{label('Examples: validation images of the first model')}</p>", padding=True)
             gallery = gr.HTML(apply_default_css=False, elem_id="predict-examples", js_on_load=TELL_EXAMPLE)
-            upload = gr.UploadButton(label("Upload a photograph"), file_types=["image"], elem_id="predict-upload")
+            upload = gr.UploadButton(label("Upload a photo"), file_types=["image"], elem_id="predict-upload")
             with gr.Group(elem_classes="section"):
-                info = label("what else is done in prediction, in this order, before the CRF")
+                info = label("Steps applied at prediction time, in this order, before the CRF")
                 predictors = Choice(
-                    "predictors", "predictors", label("predictors"), info, [], several=True, without=("crf",)
+                    "predictors", "predictors", label("Prediction steps"), info, [], several=True, without=("crf",)
                 )
         with gr.Column(scale=5, min_width=480):
             refused = gr.HTML(apply_default_css=False, elem_id="predict-refused")  # until the next picture

@@ -27,7 +27,7 @@ from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
 from seglab.train import folded
-from seglab.ui.text import label, say, told
+from seglab.ui.text import label, say, sentence, state_text, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
 BACKGROUNDS = {  # by the dashes of a line
@@ -43,11 +43,13 @@ _templates = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.filters["sentence"] = sentence
 
 
 def render(template: str, lang: str, **values: Any) -> str:
-    """A template in a language; `t` translates inside it."""
-    return _templates.get_template(template).render(t=partial(say, lang=lang), lang=lang, **values)
+    """A template in a language; `t` translates inside it, and `state` says what state a run is in."""
+    translating = {"t": partial(say, lang=lang), "state": partial(state_text, lang=lang), "lang": lang}
+    return _templates.get_template(template).render(translating | values)
 
 
 def refusal(error: SeglabError, lang: str) -> str:
@@ -141,7 +143,7 @@ def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
         known = progress(stamped)
         texts = [told(error, lang) for error in known["said"]]
         if not known["begun"] and stamped[2] == "running" and (fetched := last_shown(directory / "log.txt")):
-            texts.append(say("weights from {host}: {percent} %", lang, host=fetched[0], percent=fetched[1]))
+            texts.append(say("Downloading weights from {host}: {percent}%", lang, host=fetched[0], percent=fetched[1]))
         stopping = stamped[2] == "running" and (directory / "stop").exists()
         state = "stopping" if stopping else stamped[2]
         title = titles.get(directory, known["model"])
@@ -230,7 +232,7 @@ def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
         pictures = [picture(draw.painted(mask, dataset["colors"])) for mask in masks]
         legends[legend(dataset["classes"], dataset["colors"], lang)] = None
         rows.append(
-            {"title": name, "note": say("epoch {epoch}", lang, epoch=epoch_of(reached[-1])), "pictures": pictures}
+            {"title": name, "note": say("Epoch {epoch}", lang, epoch=epoch_of(reached[-1])), "pictures": pictures}
         )
     return render("samples.html", lang, rows=rows, legends=[Markup(each) for each in legends])
 
@@ -246,8 +248,8 @@ def originals(directory: str, digest: str, lang: str) -> list[dict[str, Any]]:
         images = []
     truth = [read_mask(Path(directory) / "truth" / f"{n:04}.png")[0] for n in dataset["samples"]]
     masks = [picture(draw.painted(mask, dataset["colors"])) for mask in truth]
-    rows = [{"title": say("image", lang), "note": config.data.name, "pictures": images}] if images else []
-    return [*rows, {"title": say("truth", lang), "note": "", "pictures": masks}]
+    rows = [{"title": say("Image", lang), "note": config.data.name, "pictures": images}] if images else []
+    return [*rows, {"title": say("Ground truth", lang), "note": "", "pictures": masks}]
 
 
 PREVIEWED = 6  # training images

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Colors = Sequence[tuple[int, int, int]]
 
-# The runs' line colours, by place: Okabe and Ito's set, told apart by colour-blind readers too, without its yellow
+# The runs' line colors, by place: Okabe and Ito's set, told apart by color-blind readers too, without its yellow
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7F7F7F")
 DASHES = ("-", "--", ":")
 CURVES = {  # what is drawn of a comparison, with its title
@@ -33,14 +33,14 @@ CURVES = {  # what is drawn of a comparison, with its title
 
 
 def painted(labels: np.ndarray, colors: Colors) -> np.ndarray:
-    """uint8 (H, W, 3): each class in its colour, void black; labels are uint8 (H, W)."""
+    """uint8 (H, W, 3): each class in its color, void black; labels are uint8 (H, W)."""
     table = np.zeros((256, 3), np.uint8)
     table[: len(colors)] = colors
     return table[labels]
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, colors: Colors, strength: float = 0.55) -> np.ndarray:
-    """uint8 (H, W, 3): the labels' colours over the image, its own light still visible; void stays as it is."""
+    """uint8 (H, W, 3): the labels' colors over the image, its own light still visible; void stays as it is."""
     mixed = (image * (1 - strength) + painted(labels, colors) * strength).round().astype(np.uint8)
     return np.where((labels == VOID)[..., None], image, mixed)
 
@@ -60,7 +60,7 @@ def outlined(picture: np.ndarray, instances: np.ndarray, strength: float = 0.25)
 
 
 def glowing(image: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3): values (H, W) from 0 to 1 as red, yellow and white light over the image, dim and grey."""
+    """uint8 (H, W, 3): values (H, W) from 0 to 1 as red, yellow and white light over the image, dim and gray."""
     dim = np.repeat(image.mean(2, keepdims=True) * 0.4, 3, 2)
     light = 255 * np.clip(3 * values[..., None] - np.arange(3), 0, 1)
     return np.maximum(dim, light).round().astype(np.uint8)
@@ -79,7 +79,7 @@ def contact_sheet(pairs: Sequence[tuple[np.ndarray, np.ndarray]], columns: int =
 
 
 def stroke(place: int) -> dict[str, str]:
-    """How the line of the run at that place looks: where the colours are used up they begin again, dashed."""
+    """How the line of the run at that place looks: where the colors are used up they begin again, dashed."""
     return {"color": LINES[place % len(LINES)], "linestyle": DASHES[place // len(LINES) % len(DASHES)]}
 
 
@@ -170,7 +170,7 @@ def curves(comparison: Comparison) -> Figure:
 # --- a network's structure
 
 BLOCKS = {"image": "#E5E7EB", "encoder": "#A9CBEA", "decoder": "#F6CF9C", "output": "#A6DCC3"}  # fills, by kind
-LINKS = {  # colour and dashes, by kind
+LINKS = {  # color and dashes, by kind
     "next": ("#9CA3AF", "-"),
     "stride": ("#D55E00", "-"),
     "pool": ("#D55E00", "-"),
@@ -199,7 +199,7 @@ SAME = {"stride": "pool", "unpool": "up"}  # kinds that look and are explained a
 
 
 def legend(anatomy: Anatomy) -> list[tuple[str, str, bool | None]]:
-    """What the network's picture shows: each kind of block and link, its colour, and of a link whether it is dashed."""
+    """What the network's picture shows: each kind of block and link, its color, and of a link whether it is dashed."""
     kinds = {block.kind for block in anatomy.blocks} | {SAME.get(link.kind, link.kind) for link in anatomy.links}
     blocks = [(kind, BLOCKS[kind], None) for kind in MEANINGS if kind in kinds and kind in BLOCKS]
     return blocks + [(kind, LINKS[kind][0], LINKS[kind][1] != "-") for kind in MEANINGS if kind in kinds - set(BLOCKS)]

@@ -375,7 +375,7 @@ class Architecture(Entry, family="architectures"):
 
 
 class Loss(Entry, family="losses"):
-    """What training makes small; `cross_entropy + 0.5*dice` stands for a weighted sum."""
+    """A function that training minimizes; `cross_entropy + 0.5*dice` stands for a weighted sum."""
 
     @property
     def stressed(self) -> str | None:
@@ -453,7 +453,7 @@ WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly the w
 
 
 class Optimizer(Entry, family="optimizers"):
-    """How gradients change the weights."""
+    """How gradients update the weights."""
 
     lr: LearningRate
     encoder_lr: Annotated[

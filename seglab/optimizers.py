@@ -1,4 +1,4 @@
-"""How gradients change the weights: entries over torch.optim."""
+"""How gradients update the weights: entries over torch.optim."""
 
 from itertools import chain
 from typing import Annotated, Any

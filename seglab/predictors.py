@@ -20,7 +20,7 @@ class Crf(Predictor):
 
     Mean-field marginals of E(x) = sum_i -log P(x_i) + sum_{i<j} [x_i != x_j] (w1 exp(-|p_i - p_j|^2 / 2 theta_alpha^2
     - |I_i - I_j|^2 / 2 theta_beta^2) + w2 exp(-|p_i - p_j|^2 / 2 theta_gamma^2)), with positions p in pixels of the
-    image and colours I in grey levels; each kernel is normalised symmetrically.
+    image and colors I in gray levels; each kernel is normalized symmetrically.
 
     The defaults were chosen on the `search` halves of streets and CamVid, among 32 settings, with four trained U-Nets.
 

@@ -339,7 +339,7 @@ def write_anew(found: Report, room: int) -> dict[str, str]:
 
 
 def mask_of(path: Path, table: Table | None) -> Image:
-    """A mask as it is read: its colours where a table says what they mean, else its ids and palette."""
+    """A mask as it is read: its colors where a table says what they mean, else its ids and palette."""
     from PIL import Image
 
     if table:

@@ -376,9 +376,7 @@ def test_a_dry_run_shows_the_runs_and_how_long_they_take_and_makes_nothing(capsy
     assert code == 0, err
     assert not runs.home().exists()
     assert "fold.index 0" in lines[0] and lines[1].endswith("after run 1")
-    assert lines[2].startswith("2 runs, about ") and lines[2].endswith(
-        "a few steps of each kind of run, just now"
-    )
+    assert lines[2].startswith("2 runs, about ") and lines[2].endswith("a few steps of each kind of run, just now")
     list(runs.work(runs.create(tiny(epochs=1, seed=3, fold={"index": 1, "of": 2}), "alike")))
     assert seglab(capsys, *arguments)[1].splitlines()[2].endswith("finished runs with the same settings")
     code, out, err = seglab(capsys, *arguments[:-1], "--name", "mine")  # which tells the same before it begins

@@ -1,4 +1,4 @@
-"""Networks whose skip connections are networks too: U-Net++ between neighbouring scales, U-Net 3+ between all."""
+"""Networks whose skip connections are networks too: U-Net++ between neighboring scales, U-Net 3+ between all."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class UNetPlusPlus(Architecture):
 class UNet3Plus(Architecture):
     """Each decoder stage combines the features of all scales, and the network also predicts which classes are present.
 
-    The presence of each class is learned from the classes among an image's labelled pixels. In evaluation, classes said
+    The presence of each class is learned from the classes among an image's labeled pixels. In evaluation, classes said
     to be absent (below 0.5) are left out of the probabilities; in training they stay. The paper has one organ, and its
     module two outputs, background and organ: so has guidance by object, for the first class and for all others as one.
     The objective is the mean over the side outputs.
@@ -246,10 +246,10 @@ class FullScaleNet(nn.Module):
 
 
 def gated(logits: Tensor, present: Tensor) -> Tensor:
-    """The log of the probabilities (B, K, H, W), renormalised over the classes that are present, bool (B, K).
+    """The log of the probabilities (B, K, H, W), renormalized over the classes that are present, bool (B, K).
 
     `present` may also be (B, 2): the first class, and all others. Where nothing is, every class counts as present. No
-    probability is below 1e-6: the loss of an absent class stays finite, and a mean over neighbouring pixels, which
+    probability is below 1e-6: the loss of an absent class stays finite, and a mean over neighboring pixels, which
     resizing takes, never prefers an absent class to the classes of those pixels, however sure the network is of them.
     """
     num_classes = logits.shape[1]
@@ -260,7 +260,7 @@ def gated(logits: Tensor, present: Tensor) -> Tensor:
 
 
 def present_classes(masks: Tensor, num_classes: int) -> Tensor:
-    """bool (B, K): which classes are among each image's labelled pixels."""
+    """bool (B, K): which classes are among each image's labeled pixels."""
     found = torch.zeros(len(masks), 256, dtype=torch.bool, device=masks.device)
     return found.scatter_(1, masks.flatten(1), True)[:, :num_classes]
 

@@ -1,4 +1,4 @@
-"""Panoptic-DeepLab: what each pixel is, where things have their centres, and which centre each pixel belongs to."""
+"""Panoptic-DeepLab: what each pixel is, where things have their centers, and which center each pixel belongs to."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from seglab.train import Run
 
 SIDE = 1024  # the longer side, in pixels, of the images that the paper's numbers below are meant for
-SIGMA, LEAST_SIGMA = 8, 1.5  # pixels: how wide a centre is in the heatmap's truth, and at least on small images
-THRESHOLD, KERNEL, MOST = 0.1, 7, 200  # what is a centre: how high it is, among how many pixels, and how many there are
+SIGMA, LEAST_SIGMA = 8, 1.5  # pixels: how wide a center is in the heatmap's truth, and at least on small images
+THRESHOLD, KERNEL, MOST = 0.1, 7, 200  # what is a center: how high it is, among how many pixels, and how many there are
 LOOKED_AT = 500  # training images that tell which classes are things
 
 
@@ -30,7 +30,7 @@ class PanopticDeepLab(AtrousPyramid):
 
     Each of the two tasks has its own atrous pyramid and decoder on a shared encoder. The terms centre and offset are
     added to whatever loss is picked; the paper has cross-entropy on the hardest pixels, and small things weigh more.
-    Offsets are counted in pixels of an image whose longer side is 1024, and centres are as wide as on such an image but
+    Offsets are counted in pixels of an image whose longer side is 1024, and centers are as wide as on such an image but
     no narrower than 1.5 pixels, so that the two weights mean the same at any size. Which classes are things is read
     from the training images: those of whose pixels more than half belong to an instance.
 
@@ -88,7 +88,7 @@ class PanopticDeepLab(AtrousPyramid):
         run.model.net.things.copy_(torch.from_numpy(things))
 
     def targets(self, sample: Sample) -> dict[str, np.ndarray]:
-        """The heatmap of centres, the offsets, and where each counts: (H, W, 1), (H, W, 2), (H, W, 1), (H, W, 1).
+        """The heatmap of centers, the offsets, and where each counts: (H, W, 1), (H, W, 2), (H, W, 1), (H, W, 1).
 
         Without instances nothing counts.
         """
@@ -124,9 +124,9 @@ class PanopticDeepLab(AtrousPyramid):
 
 
 def centre_maps(instances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The heatmap (H, W) of instances int32 (H, W), and each pixel's way (H, W, 2), down and right, to its centre.
+    """The heatmap (H, W) of instances int32 (H, W), and each pixel's way (H, W, 2), down and right, to its center.
 
-    A centre is the mean place of an instance's pixels. The heatmap is the maximum of their Gaussians, each cut off at 3
+    A center is the mean place of an instance's pixels. The heatmap is the maximum of their Gaussians, each cut off at 3
     sigma; ways are shares of the longer side, 0 where there is no instance.
     """
     side = max(instances.shape)
@@ -167,9 +167,9 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def grouped(heatmap: np.ndarray, offset: np.ndarray, things: np.ndarray) -> np.ndarray:
-    """int32 (H, W): the pixels of things (bool) numbered by the centre nearest to where their offset (2, H, W) points.
+    """int32 (H, W): the pixels of things (bool) numbered by the center nearest to where their offset (2, H, W) points.
 
-    The higher the heatmap (H, W) at a centre, the smaller its number; those of 1 on have pixels.
+    The higher the heatmap (H, W) at a center, the smaller its number; those of 1 on have pixels.
     """
     from scipy.spatial import cKDTree
 
@@ -183,9 +183,9 @@ def grouped(heatmap: np.ndarray, offset: np.ndarray, things: np.ndarray) -> np.n
 
 
 def peaks(heatmap: np.ndarray) -> np.ndarray:
-    """The centres (N, 2) in a heatmap (H, W), the highest first: above the threshold, and nothing near is higher.
+    """The centers (N, 2) in a heatmap (H, W), the highest first: above the threshold, and nothing near is higher.
 
-    Where neighbours are equally high their middle is taken.
+    Where neighbors are equally high their middle is taken.
     """
     from scipy import ndimage
 

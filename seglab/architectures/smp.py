@@ -288,7 +288,7 @@ class SMP(OverEncoder):
     As in its paper, pspnet's encoder stops at an eighth of the image's size. The atrous rates of the DeepLabs suit
     images of 128 pixels; those of the entries deeplab_v3 and deeplab_v3_plus follow a run's images. PAN halves the
     features of a sixteenth three times more, so images are padded to at least 128 pixels for it; what it pools is
-    normalised over the images of a batch, which should be large. DPT wants a vision transformer that takes images of
+    normalized over the images of a batch, which should be large. DPT wants a vision transformer that takes images of
     any size; where its position embeddings were made for another one, they are resampled.
 
     Source: https://github.com/qubvel-org/segmentation_models.pytorch, which names each decoder's paper; the published
@@ -427,7 +427,7 @@ def trained(encoder: str) -> bool:
 
 
 def normalisation(encoder: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and standard deviation of the colours that an encoder's ImageNet weights were trained with."""
+    """Mean and standard deviation of the colors that an encoder's ImageNet weights were trained with."""
     if encoder.startswith("tu-"):
         torchvision()
         import timm

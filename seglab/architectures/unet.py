@@ -39,7 +39,7 @@ class UNet(Architecture):
 
     The padded variant has batch norm and keeps the image's size, as is usual today. The original one is the paper's:
     convolutions with a bias and no norm that shrink the map, dropout on the two deepest stages, skips cut to the
-    decoder's size; it sees more than the image, mirrored at its borders, so that all of the image is labelled. The
+    decoder's size; it sees more than the image, mirrored at its borders, so that all of the image is labeled. The
     unpadded one is between the two: the paper's convolutions with batch norm, without dropout.
     Adding skips instead of concatenating them leaves the decoder as large as without any.
 

@@ -56,7 +56,7 @@ class Downloadable(Dataset):
     def download(self) -> Path:
         """Fetches and unpacks what is not there yet and gives its folder; one that was broken off goes on.
 
-        The licence is told on stderr first. Raises SeglabError within seconds where nothing answers, and at once where
+        The license is told on stderr first. Raises SeglabError within seconds where nothing answers, and at once where
         another process is at it.
         """
         root = self.root or place_of(self.name)

@@ -84,7 +84,7 @@ class Data:
     def halved(cls, *, val: Split, train: Split, **rest) -> Data:
         """Splits validation in two: the first half searches, the second reports.
 
-        The halves are contiguous, so that neighbouring frames of a video stay together; a single image serves as both.
+        The halves are contiguous, so that neighboring frames of a video stay together; a single image serves as both.
         """
         if len(train) < 2 or len(val) < 1:
             raise SeglabError(

@@ -31,7 +31,7 @@ KNOWN = (  # where the two JSON files are usually called what
     ("train.json", None),
 )
 BACKGROUND = "background"  # class 0, also where the file has such a category
-FINEST = 16  # parts of a pixel's side that decide whether a polygon covers its centre
+FINEST = 16  # parts of a pixel's side that decide whether a polygon covers its center
 MOST_PARTS = 2**26  # of them at a time
 
 
@@ -316,10 +316,10 @@ def covered(outline: Any, height: int, width: int) -> tuple[int, int, np.ndarray
 
 
 def inside(polygon: np.ndarray, height: int, width: int) -> np.ndarray:
-    """bool (height, width): the pixels whose centres lie in a polygon of points (n, 2), x before y.
+    """bool (height, width): the pixels whose centers lie in a polygon of points (n, 2), x before y.
 
     OpenCV also fills every pixel that the outline touches, which would enlarge things by half a pixel all round. So it
-    fills finer parts of pixels, of which those at the centres are kept.
+    fills finer parts of pixels, of which those at the centers are kept.
     """
     import cv2
 

@@ -34,8 +34,8 @@ from seglab.entry import Dataset, SeglabError
 
 MOST_CLASSES = 255  # ids 0 to 254
 LONGEST = 100  # characters of a class name
-MANY_CLASSES = 64  # so many classes without a name are more likely shades of grey
-CLEARLY = 24  # two colours closer than this, summed over RGB, look the same in an overlay
+MANY_CLASSES = 64  # so many classes without a name are more likely shades of gray
+CLEARLY = 24  # two colors closer than this, summed over RGB, look the same in an overlay
 
 
 Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong with it
@@ -44,14 +44,14 @@ Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong
 class Folder(Dataset):
     """Your own data: a folder with images and masks, paired by file name.
 
-    A mask holds class ids, as grey values or palette indices, with 255 = void; PNG is best, JPEG is refused. If all
-    masks together hold nothing but 0 and 255, these are read as classes 0 and 1. Painted masks need a colour table in
+    A mask holds class ids, as gray values or palette indices, with 255 = void; PNG is best, JPEG is refused. If all
+    masks together hold nothing but 0 and 255, these are read as classes 0 and 1. Painted masks need a color table in
     the folder: `colors.txt` with lines `name:r,g,b` (or CVAT's labelmap.txt, CamVid's label_colors.txt, a
-    class_dict.csv). Then every mask is read by its colours, and what the table calls void or unlabelled is void.
+    class_dict.csv). Then every mask is read by its colors, and what the table calls void or unlabeled is void.
 
     `images/train`, `images/val`, `masks/train` and `masks/val` fix the split. Without them `val_fraction` of the pairs
     are for validation, picked by the sha256 of their names: always the same ones, and few change when files are added.
-    That puts neighbouring frames of a video on both sides, so videos need the four folders.
+    That puts neighboring frames of a video on both sides, so videos need the four folders.
     """
 
     name = "folder"
@@ -91,10 +91,10 @@ class Report:
     """What a folder holds and what is wrong with it; it can be trained on when `rows` is empty.
 
     `rows`: a file's path below the root, and its problem. `warnings`: what a person should know and may want.
-    `shares`: each class's part of the labelled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
+    `shares`: each class's part of the labeled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
     all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent first.
     `absent_train`, `absent_val`: classes that no mask there shows. `duplicates`: groups of files with the same picture.
-    `binary`: masks of 0 and 255 are read as 0 and 1. `table`: what the masks' colours mean. `keys`: what the files
+    `binary`: masks of 0 and 255 are read as 0 and 1. `table`: what the masks' colors mean. `keys`: what the files
     of the training pairs, then those of the validation pairs hold. Files that could not be read count for nothing but
     rows.
     """
@@ -190,7 +190,7 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
 
 
 def distinct_colors(count: int) -> tuple[tuple[int, int, int], ...]:
-    """RGB colours, neighbours far apart: hues a golden angle from each other, of changing strength and light."""
+    """RGB colors, neighbors far apart: hues a golden angle from each other, of changing strength and light."""
     colors = []
     for index in range(count):
         hue, strength, light = index * 0.618034 % 1, (0.75, 1.0, 0.5)[index % 3], (0.95, 0.6, 0.8)[index // 3 % 3]
@@ -376,7 +376,7 @@ def _beyond(values: np.ndarray, num_classes: int, file: str) -> SeglabError:
 def _colors(
     root: Path, looks: Sequence[_Look], counts: np.ndarray, num_classes: int
 ) -> tuple[tuple[tuple[int, int, int], ...], list[SeglabError]]:
-    """The palette's colours where the masks share one whose colours can be told apart, else made-up ones; warnings."""
+    """The palette's colors where the masks share one whose colors can be told apart, else made-up ones; warnings."""
     palettes = [look.palette for look in looks if look.palette is not None]
     longest = max(palettes, key=len, default=np.zeros((0, 3), np.uint8))
     for look, count in zip(looks, counts, strict=True):

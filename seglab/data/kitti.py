@@ -26,7 +26,7 @@ class KittiRoad(Dataset):
     The files are those of data_road.zip: photographs `training/image_2/um_000000.png` and masks
     `training/gt_image_2/um_road_000000.png`, in which magenta is road, red is not, and black is void; the masks of
     lanes stay out. There are no public masks for validation: the last part of each of the three categories is held out,
-    since neighbouring frames of a drive are alike. Licence CC BY-NC-SA 3.0, for which KITTI wants an e-mail address, so
+    since neighboring frames of a drive are alike. License CC BY-NC-SA 3.0, for which KITTI wants an e-mail address, so
     seglab does not download it.
 
     Source: Fritsch, Kuehnl and Geiger 2013, "A new performance measure and evaluation benchmark for road detection
@@ -44,7 +44,7 @@ class KittiRoad(Dataset):
     ] = 0.2
 
     def open(self) -> Data:
-        """Pairs and hashes the files; a mask's colours are checked when it is loaded."""
+        """Pairs and hashes the files; a mask's colors are checked when it is loaded."""
         root = located(self.root, self.name)
         train: list[Pair] = []  # and two halves of validation, each with every category
         first: list[Pair] = []

@@ -18,7 +18,7 @@ class CrossEntropy(ClassWeighted):
     the loss. Smoothing by e has 1 - e + e / K of the truth learned in place of 1, and e / K in place of 0.
 
     Source: Long et al. 2015, https://arxiv.org/abs/1411.4038, section 4: the mean of -log p(truth) over
-    labelled pixels. Smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567, section 7.
+    labeled pixels. Smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567, section 7.
     """
 
     name = "cross_entropy"
@@ -48,7 +48,7 @@ class Focal(ClassWeighted):
     """Cross-entropy that down-weights well-classified pixels, so that training focuses on the hard ones.
 
     p is the softmax's, and alpha, the weight of each class, is `class_weights`: the mean of alpha (1 - p)^gamma -log p
-    over labelled pixels. Weights change the size of this loss, as in the paper.
+    over labeled pixels. Weights change the size of this loss, as in the paper.
 
     Source: Lin et al. 2017, https://arxiv.org/abs/1708.02002, eq. 5.
     """

@@ -158,7 +158,7 @@ def lovasz(errors: Tensor, truth: Tensor) -> Tensor:
 
 
 def class_sums(probabilities: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For each class (K,): sum(p g), sum(p) and sum(g) over the labelled pixels of the batch."""
+    """For each class (K,): sum(p g), sum(p) and sum(g) over the labeled pixels of the batch."""
     batch, num_classes = probabilities.shape[:2]
     valid = (masks != VOID).flatten(1).float()
     kinds = masks.clamp(max=num_classes - 1)

@@ -39,14 +39,14 @@ class Statistics:
 
     @property
     def pixels_around(self) -> np.ndarray:
-        """int64 (K,): the labelled pixels of the samples that have the class."""
+        """int64 (K,): the labeled pixels of the samples that have the class."""
         return ((self.counts > 0) * self.counts.sum(1, keepdims=True)).sum(0)
 
 
 def class_weights(rule: str, statistics: Statistics) -> tuple[float, ...]:
     """The weight of each class by a rule, kept within LEAST and MOST; 0 for a class that no sample has.
 
-    With n the pixels of a class: median_frequency is median(f) / f, where f is n by the labelled pixels of the images
+    With n the pixels of a class: median_frequency is median(f) / f, where f is n by the labeled pixels of the images
     that have the class (Eigen & Fergus 2015, https://arxiv.org/abs/1411.4734, section on semantic labels). The others
     are scaled to a median of 1: inverse_sqrt is 1 / sqrt(n), effective_number (1 - b) / (1 - b^n) with b = (N - 1) / N
     (Cui et al. 2019, https://arxiv.org/abs/1901.05555, proposition 1); N, which the paper leaves to be chosen, is the

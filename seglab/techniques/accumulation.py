@@ -21,7 +21,7 @@ class Accumulation(Technique):
     """Accumulates gradients over the parts of a batch to save memory; exact for pixel losses without batch norm.
 
     Everything else counts whole batches: steps, schedules, averages, clipping. For losses of pixels the step is that of
-    the whole batch, since each part counts by its share of the labelled pixels, or of their weights. Losses of regions
+    the whole batch, since each part counts by its share of the labeled pixels, or of their weights. Losses of regions
     do not add up over images: each is the mean over the parts. Batch norm sees one part at a time, and dropout draws
     anew for each. The notes of a run say which of its terms are not exact.
     """

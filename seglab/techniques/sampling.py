@@ -27,7 +27,7 @@ class ClassBalanced(Technique):
     are. Where an image's 1/f is r times the average, a pass shows it max(1, r) times in the one case: every image
     comes, and a pass lasts up to two epochs. In the other it is shown min(1, r) times: no image comes twice, a pass is
     over before an epoch is, and each leaves out other images. Fractions are chances of being shown once more. Images
-    without any labelled pixel count as average there.
+    without any labeled pixel count as average there.
 
     Source: Gupta et al. 2019, https://arxiv.org/abs/1908.03195 (repeat factor sampling, by an image's rarest class);
     there f is the share of images that show a class, which in scenes is much the same for all, and an image comes
@@ -118,7 +118,7 @@ def chances(counts: np.ndarray, by: By) -> np.ndarray:
 def rarities(counts: np.ndarray, by: By) -> np.ndarray:
     """float64 (N,): 1/f of the classes of each image, given how many pixels (N, K) of each class it has.
 
-    An image without any labelled pixel counts as one of a class that has all pixels.
+    An image without any labeled pixel counts as one of a class that has all pixels.
     """
     pixels = counts.sum(0)
     rarity = np.where(pixels > 0, pixels.sum() / np.maximum(pixels, 1), 0.0)

@@ -37,7 +37,7 @@ class FewMasks(Technique):
     """Uses the masks of a part of the training images, the same for every technique, and of the others the images.
 
     The others' masks are hidden from the whole run: from losses, weights of classes and all techniques. An epoch has as
-    many images as before; where it `shows_others`, up to half of each batch are unlabelled, and labelled ones come as
+    many images as before; where it `shows_others`, up to half of each batch are unlabeled, and labeled ones come as
     often as it takes to fill the rest.
     """
 
@@ -63,7 +63,7 @@ class FewMasks(Technique):
 
 
 class SemiSupervised(FewMasks):
-    """Gives the objective a term to which the unlabelled images contribute; with a weight of 0 none is shown."""
+    """Gives the objective a term to which the unlabeled images contribute; with a weight of 0 none is shown."""
 
     weight: Annotated[
         float,
@@ -81,7 +81,7 @@ class SemiSupervised(FewMasks):
 
 
 class WithoutMasks(Hooks):
-    """The labelled and the unlabelled images of one run."""
+    """The labeled and the unlabeled images of one run."""
 
     def __init__(self, options: FewMasks, run: Feed):
         self.options, self.run, self.hidden = options, run, run.train.hidden
@@ -94,14 +94,14 @@ class WithoutMasks(Hooks):
             )
 
     def on_order(self, epoch: int, order: list[int], rng: np.random.Generator) -> list[int]:
-        """Labelled and unlabelled images in turn, each kind in the order that it came in; then labelled ones again."""
+        """Labeled and unlabeled images in turn, each kind in the order that it came in; then labeled ones again."""
         unlabelled = [n for n in order if n in self.hidden] if self.options.shows_others else []
-        # another technique may have drawn none that is labelled
+        # another technique may have drawn none that is labeled
         known = [n for n in order if n not in self.hidden] or sorted({*range(len(self.run.train))} - self.hidden)
         count, labelled = min(len(unlabelled), len(order) // 2), list(known)
         while len(labelled) < len(order) - count:
             labelled += rng.permutation(known).tolist()
-        # of n places, the unlabelled images take those at which k * count / n reaches the next whole number
+        # of n places, the unlabeled images take those at which k * count / n reaches the next whole number
         takes = [(k + 1) * count // len(order) > k * count // len(order) for k in range(len(order))]
         sources = {True: iter(unlabelled), False: iter(labelled)}
         return [next(sources[taken]) for taken in takes]
@@ -122,8 +122,8 @@ class Consistency(SemiSupervised):
     """Also learns from unlabeled images: a confident prediction has to stay the same when the image is changed.
 
     The weak view is the image as all other techniques leave it. Where the network gives a class a probability of at
-    least `confidence`, that class is the truth for the strong view, which has other colours, may be blurred, and may
-    get a box of another unlabelled image. The loss is cross-entropy, divided by all pixels of these images, also those
+    least `confidence`, that class is the truth for the strong view, which has other colors, may be blurred, and may
+    get a box of another unlabeled image. The loss is cross-entropy, divided by all pixels of these images, also those
     that the network is not sure of; padding and what turning uncovers are none of them.
 
     Source: Sohn et al. 2020, https://arxiv.org/abs/2001.07685, eq. 4; for pixels as in Yang et al. 2023,
@@ -149,7 +149,7 @@ class Consistency(SemiSupervised):
 
 
 class Consistent(WithoutMasks):
-    """The strong views of a run's unlabelled images, and what is learned from them."""
+    """The strong views of a run's unlabeled images, and what is learned from them."""
 
     mixes_images = True
 
@@ -203,7 +203,7 @@ class CPS(SemiSupervised):
 
     The second has the same architecture and random weights of its own, with the pretrained ones that the options ask
     for, also where init_from gives the first's; a run saves, scores and shows the first alone. Both learn from the
-    masks there are. What they teach each other is cross-entropy over all pixels, of labelled and unlabelled images
+    masks there are. What they teach each other is cross-entropy over all pixels, of labeled and unlabeled images
     alike, with nothing left out but void, padding and what turning uncovers. Techniques that change a network, such as
     freeze, mixstyle or ema, change the first.
 
@@ -266,7 +266,7 @@ class PseudoLabels(FewMasks):
     class a probability of at least `confidence`, the label is void. From then on these labels are what masks are:
     techniques change them with their images, and the loss counts them alike. What depends on how often classes occur,
     as class_weights and class_balanced, goes by the masks alone, and so do things that are told apart. Without a
-    teacher a run learns from the labelled images alone, as one that is to be a teacher has to.
+    teacher a run learns from the labeled images alone, as one that is to be a teacher has to.
 
     Source: Xie et al. 2020, https://arxiv.org/abs/1911.04252, algorithm 1; with hard labels; there, images are left
     out whose label has a probability of 0.3 or less (section 3.1).
@@ -353,7 +353,7 @@ def with_logits(model: Segmenter, batch: Batch, inner: Objective) -> tuple[dict[
 
 
 def unlabelled(batch: Batch) -> Tensor:
-    """bool (B, H, W): the pixels of unlabelled images, without what is padded or was uncovered."""
+    """bool (B, H, W): the pixels of unlabeled images, without what is padded or was uncovered."""
     return batch.targets["unlabelled"][:, 0] > 0 if "unlabelled" in batch.targets else torch.zeros_like(batch.masks) > 0
 
 

@@ -25,7 +25,7 @@ from seglab.ui.text import label, language, say
 MODELS = 4  # side by side
 PLACES = MODELS + 1  # the last one is for their vote
 EXAMPLES = 8
-LONGEST = 480  # pixels of a picture's longer side; larger ones are shrunk before they are labelled
+LONGEST = 480  # pixels of a picture's longer side; larger ones are shrunk before they are labeled
 DEADLINE = 10.0  # seconds for one CRF
 
 
@@ -37,7 +37,7 @@ TELL_EXAMPLE = """element.addEventListener('click', event => {
 
 @dataclass(frozen=True)
 class Picture:
-    """What is to be labelled: image uint8 (H, W, 3), and its truth uint8 at its stored size, where that is known."""
+    """What is to be labeled: image uint8 (H, W, 3), and its truth uint8 at its stored size, where that is known."""
 
     image: np.ndarray
     truth: np.ndarray | None
@@ -263,7 +263,7 @@ def painted(
 
 
 def overlay(image: np.ndarray, found: predict.Prediction, colors: draw.Colors) -> np.ndarray:
-    """The image under its classes' colours. Where the model tells things apart they are outlined, and a small picture
+    """The image under its classes' colors. Where the model tells things apart they are outlined, and a small picture
     is enlarged, so that the lines are finer than its pixels."""
     if found.instances is None:
         return draw.overlay(image, found.labels, colors)

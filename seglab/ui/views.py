@@ -209,7 +209,7 @@ def epochs(directories: Sequence[Path]) -> list[str]:
 
 
 def samples(directories: Sequence[Path], epoch: str | None, lang: str) -> str:
-    """The same validation images labelled by every run after an epoch, below the images and their truth.
+    """The same validation images labeled by every run after an epoch, below the images and their truth.
 
     A run that has not come so far shows its latest evaluation before it.
     """
@@ -321,12 +321,12 @@ def picture(image: np.ndarray, longest: int = 320) -> str:
 
 
 def legend(classes: Sequence[str], colors: Sequence[Sequence[int]], lang: str) -> str:
-    """The classes with their colours."""
+    """The classes with their colors."""
     return render("legend.html", lang, entries=list(zip(map(hexadecimal, colors), classes, strict=True)))
 
 
 def hexadecimal(color: Sequence[int]) -> str:
-    """A colour as CSS wants it."""
+    """A color as CSS wants it."""
     return "#" + "".join(f"{part:02x}" for part in color)
 
 

@@ -88,15 +88,15 @@ def parser() -> Parser:
     training.set_defaults(fields=RunConfig.model_fields)
     training.add_argument("--name", help="the run's name")
 
-    planning = command(plan, "make several runs of one configuration, or see what they would be")
+    planning = command(plan, "plan several runs of one configuration, or preview them")
     plan_parsers, going_on = add_plans(planning)
     for each in (training, *plan_parsers):
         each.set_defaults(dotted=True)
         for name, field in RunConfig.model_fields.items():
             each.add_argument(f"--{name}", help=field.description)
-        each.add_argument("--config", help="a config.json to begin with; other options change it")
+        each.add_argument("--config", help="a config.json to start from; other options override it")
 
-    resuming = command(resume, "go on with a run that was stopped or interrupted, or begin one that is queued")
+    resuming = command(resume, "continue a run that was stopped or interrupted, or start one that is queued")
     resuming.add_argument("run", metavar="RUN")
     for each in (training, resuming, *plan_parsers, going_on):
         each.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="where to compute")
@@ -126,30 +126,35 @@ def parser() -> Parser:
         )
         each.add_argument("--crf", action="store_true", help="refine with the dense CRF")
         each.add_argument(
-            "--with", action="append", default=[], dest="others", metavar="RUN", help="a run that votes too; repeatable"
+            "--with",
+            action="append",
+            default=[],
+            dest="others",
+            metavar="RUN",
+            help="a run that also votes; repeatable",
         )
 
-    comparing = command(compare, "set runs side by side")
+    comparing = command(compare, "compare runs side by side")
     comparing.add_argument("runs", nargs="+", metavar="RUN", help="a run, or a plan, which stands for its runs")
     comparing.add_argument("--json", action="store_true")
     comparing.add_argument("--png", type=figure, metavar="FILE", help="draw the curves")
 
-    shipping = command(ship, "copy a finished run with its weights in float16, to give it to others")
+    shipping = command(ship, "copy a finished run with its weights in float16, to share it")
     shipping.add_argument("run", metavar="RUN")
-    shipping.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
+    shipping.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to create")
 
-    checking = command(data, "open a data source and report what is there and what is wrong")
+    checking = command(data, "open a data source and report its contents and problems")
     checking.set_defaults(dotted=True)
     checking.add_argument(
-        "--download", action="store_true", help="fetch it first: voc2012, oxford_pet or camvid; an attempt that was "
-        "broken off goes on")  # fmt: skip
+        "--download", action="store_true", help="download it first: voc2012, oxford_pet or camvid; an interrupted "
+        "download continues")  # fmt: skip
     checking.add_argument("--sheet", type=drawing, metavar="FILE", help="draw 16 validation images with their masks; "
-        "with --techniques, 16 training images, each followed by what they make of it")  # fmt: skip
+        "with --techniques, 16 training images, each followed by its augmented version")  # fmt: skip
     checking.add_argument(
         "--border",
         type=drawing,
         metavar="FILE",
-        help="draw them with the borders that the loss border_weighted stresses",
+        help="draw them with the borders that the loss border_weighted emphasizes",
     )
     checking.add_argument("--loss", help="the loss whose borders are drawn (default: border_weighted); options: "
         "--loss.sigma 2")  # fmt: skip
@@ -158,7 +163,7 @@ def parser() -> Parser:
         "--techniques.crop.p 1")  # fmt: skip
     checking.add_argument("--image_size", default=128, help="their longer side in training (default: 128)")
 
-    describing = command(describe, "show what a network is made of: its size, its cost, how far it sees, its structure")
+    describing = command(describe, "describe a network: its parameters, cost, receptive field and structure")
     describing.set_defaults(dotted=True)
     describing.add_argument("model", metavar="MODEL", help="the network, such as unet; options: --model.width 8")
     describing.add_argument("--image_size", default=128, help="side of the image it is measured with (default: 128)")
@@ -185,9 +190,9 @@ def add_plans(planning: Parser) -> tuple[list[Parser], Parser]:
             made[-1].add_argument(f"--{option}", help=f"{field.description} (default: {default})", **how)
         made[-1].add_argument("--name", help="the plan's name; its runs are called NAME 1, NAME 2 and so on")
         made[-1].add_argument(
-            "--dry-run", action="store_true", help="show the runs and how long they may take, no more"
+            "--dry-run", action="store_true", help="only show the runs and an estimate of how long they take"
         )
-    going_on = kinds.add_parser("resume", help="go on with a plan's runs that are not finished", allow_abbrev=False)
+    going_on = kinds.add_parser("resume", help="continue a plan's runs that are not finished", allow_abbrev=False)
     going_on.set_defaults(action=resume_plan)
     going_on.add_argument("plan", metavar="PLAN", help="the plan's name, or its file")
     return made, going_on

@@ -435,7 +435,7 @@ class Scheduler(Entry, family="schedulers"):
     warmup: Annotated[
         float, Field(ge=0, le=1000, description="epochs of linear warm-up before the schedule; 0: none")
     ] = 0.0
-    warmup_start: Annotated[float, Field(ge=0, le=1, description="share of the rate at which the warm-up starts")] = 0.1
+    warmup_start: Annotated[float, Field(ge=0, le=1, description="starting rate as a fraction of the full rate")] = 0.1
 
     def build(
         self, optimizer: torch.optim.Optimizer, total: int, steps_per_epoch: int

@@ -28,7 +28,7 @@ TITLES = {  # of options whose names say too little
     "model": "models",
     "loss": "loss functions",
     "scheduler": "learning-rate schedule",
-    "techniques": "augmentation and other techniques",
+    "techniques": "augmentation and techniques",
     "budget_seconds": "time limit in seconds (budget_seconds)",
     "lr": "learning rate (lr)",
     "encoder_lr": "encoder learning rate (encoder_lr)",
@@ -317,7 +317,7 @@ class Form:
         with gr.Group(elem_classes="section"):
             self.panel = panel("form-run")
         with gr.Accordion(
-            label("Loss function, learning-rate schedule, optimizer, techniques"), open=False, elem_id="form-more"
+            label("Loss, schedule, optimizer, augmentation"), open=False, elem_id="form-more"
         ) as self.more:
             losses = [part.loss for part in default.loss.parts]
             self.loss = choice("loss", losses, several=True, weighted=True, without=("sum",))

@@ -165,7 +165,7 @@ def assignment(thing: str, example: str, given: str) -> tuple[str, str]:
     option, equals, value = given.strip().removeprefix("--").partition("=")
     if not option or not equals:
         raise SeglabError(
-            "{thing}: {given} is no option with its value, such as {example}",
+            "{thing}: {given} is not an option with its value, such as {example}",
             thing=thing,
             given=repr(given),
             example=example,

@@ -29,7 +29,7 @@ MISSING = "dense CRF needs pydensecrf2 (pip install pydensecrf2, needs a C++ com
 TOO_LONG = "the dense CRF was stopped after {seconds} s; try fewer iterations or a smaller image"
 RANGE = "{thing}: {value} is not allowed; allowed: {lowest} to {highest}"
 ARRAY = "{thing}: {value} was given; allowed: {allowed}"
-SIZE = "probabilities are {probabilities} pixels and the image is {image} pixels; they must be equally large"
+SIZE = "probabilities are {probabilities} pixels and the image is {image} pixels; they must have the same size"
 
 # Widths of 0 or NaN crash pydensecrf, and tiny ones overflow its 16-bit lattice keys without a word.
 BOUNDS = {

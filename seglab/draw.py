@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Colors = Sequence[tuple[int, int, int]]
 
 
-# The runs' line colours, by place: Okabe and Ito's set, told apart by colour-blind readers too, without its yellow
+# The runs' line colors, by place: Okabe and Ito's set, told apart by color-blind readers too, without its yellow
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7F7F7F")
 
 
@@ -28,23 +28,23 @@ DASHES = ("-", "--", ":")
 
 
 CURVES = {  # what is drawn of a comparison, with its title
-    "train_loss": "train loss",
-    "val_loss": "validation loss",
-    "lr": "learning rate",
-    "train_miou": "train mIoU",
-    "val_miou": "validation mIoU",
+    "train_loss": "Training loss",
+    "val_loss": "Validation loss",
+    "lr": "Learning rate",
+    "train_miou": "Training mIoU",
+    "val_miou": "Validation mIoU",
 }
 
 
 def painted(labels: np.ndarray, colors: Colors) -> np.ndarray:
-    """uint8 (H, W, 3): each class in its colour, void black; labels are uint8 (H, W)."""
+    """uint8 (H, W, 3): each class in its color, void black; labels are uint8 (H, W)."""
     table = np.zeros((256, 3), np.uint8)
     table[: len(colors)] = colors
     return table[labels]
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, colors: Colors, strength: float = 0.55) -> np.ndarray:
-    """uint8 (H, W, 3): the labels' colours over the image, its own light still visible; void stays as it is."""
+    """uint8 (H, W, 3): the labels' colors over the image, its own light still visible; void stays as it is."""
     mixed = (image * (1 - strength) + painted(labels, colors) * strength).round().astype(np.uint8)
     return np.where((labels == VOID)[..., None], image, mixed)
 
@@ -64,7 +64,7 @@ def outlined(picture: np.ndarray, instances: np.ndarray, strength: float = 0.25)
 
 
 def glowing(image: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3): values (H, W) from 0 to 1 as red, yellow and white light over the image, dim and grey."""
+    """uint8 (H, W, 3): values (H, W) from 0 to 1 as red, yellow and white light over the image, dim and gray."""
     dim = np.repeat(image.mean(2, keepdims=True) * 0.4, 3, 2)
     light = 255 * np.clip(3 * values[..., None] - np.arange(3), 0, 1)
     return np.maximum(dim, light).round().astype(np.uint8)
@@ -83,7 +83,7 @@ def contact_sheet(pairs: Sequence[tuple[np.ndarray, np.ndarray]], columns: int =
 
 
 def stroke(place: int) -> dict[str, Any]:
-    """How the line of the run at that place looks: where the colours are used up they begin again, dashed."""
+    """How the line of the run at that place looks: where the colors are used up they begin again, dashed."""
     return {"color": LINES[place % len(LINES)], "linestyle": DASHES[place // len(LINES) % len(DASHES)]}
 
 

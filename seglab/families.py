@@ -254,7 +254,7 @@ class Architecture(Entry, family="architectures"):
 
 
 class Loss(Entry, family="losses"):
-    """What training makes small."""
+    """A function that training minimizes."""
 
     @property
     def weight_map(self) -> str | None:
@@ -304,11 +304,9 @@ class Scheduler(Entry, family="schedulers"):
 
     every: ClassVar[Literal["step", "epoch", "evaluation"]]  # when the rate may change, after the warm-up
     warmup: Annotated[
-        float, Field(ge=0, le=1000, description="epochs in which the rate first rises, before the schedule; 0: none")
+        float, Field(ge=0, le=1000, description="epochs of linear warm-up before the schedule; 0: none")
     ] = 0.0
-    warmup_start: Annotated[float, Field(ge=0, le=1, description="share of the rate that the warm-up starts from")] = (
-        0.1
-    )
+    warmup_start: Annotated[float, Field(ge=0, le=1, description="starting rate as a fraction of the full rate")] = 0.1
 
     def build(
         self, optimizer: torch.optim.Optimizer, total: int, steps_per_epoch: int
@@ -321,26 +319,26 @@ class Scheduler(Entry, family="schedulers"):
         raise NotImplementedError
 
 
-LearningRate = Annotated[float, Field(gt=0, le=10, description="learning rate, which the scheduler changes")]
-WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly weights are pulled to zero")]
+LearningRate = Annotated[float, Field(gt=0, le=10, description="base learning rate, which the schedule changes")]
+WeightDecay = Annotated[float, Field(ge=0, le=1, description="how strongly the weights are pulled toward zero")]
 
 
 class Optimizer(Entry, family="optimizers"):
-    """How gradients change the weights."""
+    """How gradients update the weights."""
 
     lr: LearningRate
     encoder_lr: Annotated[
         float | None,
-        Field(gt=0, le=10, description="learning rate of the encoder; pretrained weights want it lower; empty: lr"),
+        Field(gt=0, le=10, description="learning rate of the encoder; pretrained weights need a lower one; empty: lr"),
     ] = None
     weight_decay: WeightDecay
-    decay_norms: Annotated[bool, Field(description="whether weight decay pulls on norm layers and biases too")] = True
+    decay_norms: Annotated[bool, Field(description="apply weight decay to norm layers and biases too")] = True
     clip: Annotated[
-        float, Field(ge=0, le=1000, description="largest norm of all gradients together; longer ones are cut; 0: any")
+        float, Field(ge=0, le=1000, description="largest norm of all gradients; longer ones are scaled down; 0: any")
     ] = 0.0
     precision: Annotated[
         Literal["auto", "full", "mixed"],
-        Field(description="full: 32 bits; mixed: 16 bits where that does no harm; auto: mixed on a GPU"),
+        Field(description="full: 32 bits; mixed: 16 bits where it does no harm; auto: mixed on a GPU"),
     ] = "auto"
 
     def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
@@ -428,8 +426,8 @@ class Dataset(Entry, family="datasets"):
 class Fold(Options):
     """One of several equal parts of the training images, held out and validated on instead of the usual."""
 
-    index: Annotated[int, Field(ge=0, description="which part is held out, counted from 0")] = 0
-    of: Annotated[int, Field(ge=2, le=20, description="how many parts there are")] = 5
+    index: Annotated[int, Field(ge=0, description="index of the fold that is held out, counted from 0")] = 0
+    of: Annotated[int, Field(ge=2, le=20, description="number of folds")] = 5
 
 
 @dataclass(frozen=True)
@@ -451,25 +449,25 @@ def default(family: type[Entry], name: str, **options: Any) -> Any:
 class RunConfig(Options):
     """Everything that decides what a run learns; two runs are the same setting when only their seeds differ."""
 
-    data: Annotated[Dataset, Field(description="where images and masks come from")] = default(Dataset, "streets")
-    model: Annotated[Architecture, Field(description="the network")] = default(Architecture, "unet")
-    loss: Annotated[Loss, Field(description="what training makes small")] = default(
+    data: Annotated[Dataset, Field(description="source of the images and masks")] = default(Dataset, "streets")
+    model: Annotated[Architecture, Field(description="network architecture to train")] = default(Architecture, "unet")
+    loss: Annotated[Loss, Field(description="function that training minimizes")] = default(
         Loss, "sum", parts=[{"loss": "cross_entropy"}, {"loss": "dice"}]
     )
     scheduler: Annotated[Scheduler, Field(description="how the learning rate changes")] = default(Scheduler, "constant")
-    optimizer: Annotated[Optimizer, Field(description="how gradients change the weights")] = default(Optimizer, "adamw")
-    techniques: Annotated[tuple[Technique, ...], Field(max_length=20, description="what else is done in training")] = ()
+    optimizer: Annotated[Optimizer, Field(description="how gradients update the weights")] = default(Optimizer, "adamw")
+    techniques: Annotated[tuple[Technique, ...], Field(max_length=20, description="augmentation, EMA and so on")] = ()
     image_size: Annotated[
         int, Field(ge=32, le=1024, description="longer side of the images in training, in pixels")
     ] = 128
-    batch_size: Annotated[int, Field(ge=1, le=128, description="images for each step of the optimizer")] = 8
-    epochs: Annotated[int, Field(ge=1, le=1000, description="how often every training image is seen")] = 5
+    batch_size: Annotated[int, Field(ge=1, le=128, description="images per optimizer step")] = 8
+    epochs: Annotated[int, Field(ge=1, le=1000, description="number of passes over the training images")] = 5
     budget_seconds: Annotated[
-        float | None, Field(gt=0, le=604_800, description="training ends after this many seconds, if given")
+        float | None, Field(gt=0, le=604_800, description="training stops after this many seconds; empty: no limit")
     ] = None
-    seed: Annotated[int, Field(ge=0, lt=2**31, description="decides every random choice of the run")] = 0
-    init_from: Annotated[Path | None, Field(description="folder of a run whose weights this one starts from")] = None
-    fold: Annotated[Fold | None, Field(description="cross-validation: the part of the training images held out")] = None
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="determines every random choice of the run")] = 0
+    init_from: Annotated[Path | None, Field(description="folder of a run whose weights initialize this one")] = None
+    fold: Annotated[Fold | None, Field(description="cross-validation: the held-out fold of the training images")] = None
 
     @property
     def needs(self) -> tuple[Path, ...]:

@@ -15,7 +15,7 @@ DEFINITION = (
 
 
 def confusion(labels: np.ndarray, masks: np.ndarray, num_classes: int) -> np.ndarray:
-    """int64 (K, K): how many pixels of class [truth] were labelled [prediction].
+    """int64 (K, K): how many pixels of class [truth] were labeled [prediction].
 
     labels and masks are uint8 of one shape, masks with 255 = void. Raises SeglabError for other labels above K - 1.
     """
@@ -57,6 +57,6 @@ def picture_miou(labels: np.ndarray, mask: np.ndarray, num_classes: int) -> floa
 
 
 def pixel_accuracy(matrix: np.ndarray) -> float:
-    """The share of labelled pixels that are right; NaN without labelled pixels."""
+    """The share of labeled pixels that are right; NaN without labeled pixels."""
     total = matrix.sum()
     return float(np.trace(matrix) / total) if total else float("nan")

@@ -20,7 +20,7 @@ MULTIPLE, SMALLEST = 32, 64  # pixels: what five halvings need, and what batch n
 
 
 class Segmenter(nn.Module):
-    """Normalises and pads images for a network, and brings what it gives back to the images' size.
+    """Normalizes and pads images for a network, and brings what it gives back to the images' size.
 
     `side` is the longer side, in pixels, of the images that the network is to suit; it takes others, too.
     """

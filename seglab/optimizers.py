@@ -1,4 +1,4 @@
-"""How gradients change the weights: entries over torch.optim."""
+"""How gradients update the weights: entries over torch.optim."""
 
 from itertools import chain
 from typing import Annotated, Any
@@ -33,7 +33,7 @@ def groups(options: Optimizer, *modules: nn.Module) -> list[dict[str, Any]]:
 
 
 class Adam(Optimizer):
-    """Steps scaled for each weight by its recent gradients; weight decay enters the gradient.
+    """Scales the step of each weight by its recent gradients; weight decay is added to the gradient.
 
     Source: Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1.
     """
@@ -47,7 +47,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Optimizer):
-    """Adam with weight decay kept apart from the gradient.
+    """Adam with decoupled weight decay, which is kept apart from the gradient.
 
     Source: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101, algorithm 2.
     """
@@ -61,14 +61,14 @@ class AdamW(Optimizer):
 
 
 class SGD(Optimizer):
-    """Plain gradient steps with momentum: slower to start, few choices made for you.
+    """Plain stochastic gradient descent with momentum: slower to start, and few choices are made for you.
 
     Source: Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html, eq. 1-2.
     """
 
     name = "sgd"
     lr: LearningRate = 1e-2
-    momentum: Annotated[float, Field(ge=0, lt=1, description="share of the last step that is kept")] = 0.9
+    momentum: Annotated[float, Field(ge=0, lt=1, description="fraction of the last step that is kept")] = 0.9
     weight_decay: WeightDecay = 0.0
 
     def build(self, *modules: nn.Module) -> torch.optim.Optimizer:

@@ -71,7 +71,7 @@ def can_vote(first: str, classes: Sequence[str], other: str, others: Sequence[st
     """Raises SeglabError unless two models, each given by its name and its classes, have the same classes."""
     if others != classes:
         raise SeglabError(
-            "the classes of {run} are not those of {first}; only models of the same classes can vote together",
+            "the classes of {run} differ from those of {first}; only models of the same classes can vote together",
             run=other,
             first=first,
         )

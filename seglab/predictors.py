@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Crf(Predictor):
-    """A dense CRF, which moves the borders of the prediction to the borders in the image.
+    """A dense CRF, which aligns the borders of the prediction with the edges in the image.
 
     Mean-field marginals of E(x) = sum_i -log P(x_i) + sum_{i<j} [x_i != x_j] (w1 exp(-|p_i - p_j|^2 / 2 theta_alpha^2
     - |I_i - I_j|^2 / 2 theta_beta^2) + w2 exp(-|p_i - p_j|^2 / 2 theta_gamma^2)), with positions p in pixels of the
-    image and colours I in grey levels; each kernel is normalised symmetrically.
+    image and colors I in gray levels; each kernel is normalized symmetrically.
 
     The defaults were chosen on the `search` halves of streets and CamVid, among 32 settings, with four trained U-Nets.
 
@@ -33,19 +33,34 @@ class Crf(Predictor):
         float, Field(ge=0, le=20, description="weight of the appearance kernel; pydensecrf's bilateral compat")
     ] = 3.0
     theta_alpha: Annotated[
-        float, Field(ge=1, le=160, description="how far similar colours bind, in pixels; pydensecrf's bilateral sxy")
+        float,
+        Field(
+            ge=1,
+            le=160,
+            description="distance over which similarly colored pixels interact, in pixels; pydensecrf's bilateral sxy",
+        ),
     ] = 10.0
     theta_beta: Annotated[
-        float, Field(ge=1, le=60, description="how similar colours are, in grey levels; pydensecrf's bilateral srgb")
+        float,
+        Field(
+            ge=1,
+            le=60,
+            description="color difference that counts as similar, in gray levels; pydensecrf's bilateral srgb",
+        ),
     ] = 8.0
     w2: Annotated[
         float, Field(ge=0, le=20, description="weight of the smoothness kernel; pydensecrf's Gaussian compat")
     ] = 3.0
     theta_gamma: Annotated[
-        float, Field(ge=0.5, le=20, description="how far neighbours bind, in pixels; pydensecrf's Gaussian sxy")
+        float,
+        Field(
+            ge=0.5,
+            le=20,
+            description="distance over which neighboring pixels interact, in pixels; pydensecrf's Gaussian sxy",
+        ),
     ] = 1.0
     iterations: Annotated[
-        int, Field(ge=0, le=20, description="steps of the mean field, 0 for none; pydensecrf's inference(n)")
+        int, Field(ge=0, le=20, description="mean-field iterations, 0 for none; pydensecrf's inference(n)")
     ] = 5
 
     def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
@@ -53,7 +68,7 @@ class Crf(Predictor):
 
 
 class Flips(Predictor):
-    """The mean of the predictions for the image and for its mirror image, mirrored back.
+    """Averages the predictions for the image and for its mirror image, mirrored back.
 
     Source: Krizhevsky et al. 2012, https://doi.org/10.1145/3065386, section 4.1; there crops are mirrored, too.
     """
@@ -61,7 +76,8 @@ class Flips(Predictor):
     name = "flips"
     linear = True
     vertical: Annotated[
-        bool, Field(description="also turn both upside down, for pictures that have no up, such as those from above")
+        bool,
+        Field(description="also flip both vertically, for images without an up direction, such as aerial photographs"),
     ] = False
 
     def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
@@ -73,16 +89,20 @@ class Flips(Predictor):
 
 
 class Scales(Predictor):
-    """The mean of the predictions for the image at several sizes, so that near and far things are seen at their best.
+    """Averages the predictions for the image at several sizes, so that near and far objects are seen at a good size.
 
     Source: Chen et al. 2017, https://arxiv.org/abs/1706.05587, section 4.1: scales 0.5 to 1.75 at inference.
     """
 
     name = "scales"
     linear = True
-    smallest_scale: Annotated[float, Field(ge=0.25, le=1, description="the smallest size, in sizes of training")] = 0.75
-    largest_scale: Annotated[float, Field(ge=1, le=3, description="the largest size, in sizes of training")] = 1.5
-    scales: Annotated[int, Field(ge=2, le=8, description="number of sizes, evenly spread")] = 3
+    smallest_scale: Annotated[
+        float, Field(ge=0.25, le=1, description="smallest size, as a multiple of the training size")
+    ] = 0.75
+    largest_scale: Annotated[
+        float, Field(ge=1, le=3, description="largest size, as a multiple of the training size")
+    ] = 1.5
+    scales: Annotated[int, Field(ge=2, le=8, description="number of sizes, evenly spaced")] = 3
 
     def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
         zooms = np.linspace(self.smallest_scale, self.largest_scale, self.scales)
@@ -100,7 +120,9 @@ class Windows(Predictor):
     name = "windows"
     linear = True
     windows: Annotated[int, Field(ge=2, le=8, description="number of windows along the image's longer side")] = 2
-    overlap: Annotated[float, Field(ge=0, le=0.75, description="share of a window that the next one sees too")] = 0.5
+    overlap: Annotated[
+        float, Field(ge=0, le=0.75, description="fraction of a window that overlaps with the next one")
+    ] = 0.5
 
     def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
         height, width = image.shape[:2]
@@ -145,7 +167,7 @@ class Nested(Protocol):
 
 
 class Depth(Predictor):
-    """Cuts a trained U-Net++ to one of its depths, which is faster the shallower it is, or averages all of them.
+    """Prunes a trained U-Net++ to one of its depths, the faster the shallower, or averages all of them.
 
     A cut network gives exactly what the whole one's classifier at that depth gives. The average is that of the
     probabilities.
@@ -157,13 +179,13 @@ class Depth(Predictor):
     linear = True  # it changes each model's network, and nothing of what is predicted with it
     depth: Annotated[
         Literal["1", "2", "3", "4", "average"],
-        Field(description="how often the part that is kept halves the resolution, or the average of all depths"),
+        Field(description="number of times the remaining part halves the resolution, or the average of all depths"),
     ] = "average"
 
     def adapted(self, net: nn.Module) -> nn.Module:
         if not isinstance(net, Nested) or len(net.depths) < 2:
             raise SeglabError(
-                "depth: {depth} asks for a classifier at each depth, which this model does not have; allowed: a "
+                "depth: {depth} needs a classifier at each depth, which this model does not have; allowed: a "
                 "unet_plus_plus that was trained with deep_supervision",
                 depth=self.depth,
             )

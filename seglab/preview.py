@@ -31,7 +31,7 @@ def preview(config: RunConfig, count: int) -> tuple[Data, list[tuple[Sample, Sam
         known = [
             name for name, entry in Technique.entries.items() if issubclass(entry, Technique) and entry.changes_images
         ]
-        raise SeglabError("no technique that changes images is picked; these do: {names}", names=", ".join(known))
+        raise SeglabError("no technique that changes images is selected; these do: {names}", names=", ".join(known))
     data = folded(config.data.open(), config)
     data = replace(data, train=data.train.take(spread(len(data.train), MOST_IMAGES)))
     feed = Feed(config, data, forget=True, load=runs.load)

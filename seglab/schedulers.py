@@ -11,12 +11,12 @@ from torch.optim import Optimizer, lr_scheduler
 from seglab.events import Score
 from seglab.families import Scheduler
 
-Floor = Annotated[float, Field(ge=0, le=1, description="share of the learning rate that is always left")]
-Gamma = Annotated[float, Field(gt=0, le=1, description="factor of each cut")]
+Floor = Annotated[float, Field(ge=0, le=1, description="lower limit, as a fraction of the learning rate")]
+Gamma = Annotated[float, Field(gt=0, le=1, description="factor of each reduction")]
 
 
 class Constant(Scheduler):
-    """Keeps the learning rate as it is."""
+    """Keeps the learning rate constant."""
 
     name = "constant"
     every = "epoch"
@@ -33,7 +33,7 @@ class Step(Scheduler):
 
     name = "step"
     every = "epoch"
-    step_size: Annotated[int, Field(ge=1, le=1000, description="epochs between two cuts")] = 4
+    step_size: Annotated[int, Field(ge=1, le=1000, description="epochs between two reductions")] = 4
     gamma: Gamma = 0.5
 
     def build(self, optimizer: Optimizer, total: int, steps_per_epoch: int) -> lr_scheduler.LRScheduler:
@@ -41,7 +41,7 @@ class Step(Scheduler):
 
 
 class MultiStep(Scheduler):
-    """Multiplies the learning rate by a factor after each of the epochs that you name.
+    """Multiplies the learning rate by a factor after each of the given epochs.
 
     Source: torch.optim.lr_scheduler.MultiStepLR; lr(epoch) = lr * gamma^(number of milestones <= epoch).
     """
@@ -50,7 +50,11 @@ class MultiStep(Scheduler):
     every = "epoch"
     milestones: Annotated[
         tuple[Annotated[int, Field(ge=1, le=1000)], ...],
-        Field(min_length=1, max_length=20, description="the epochs after which the rate is cut, with commas between"),
+        Field(
+            min_length=1,
+            max_length=20,
+            description="epochs after which the learning rate is reduced, separated by commas",
+        ),
     ] = (3, 4)
     gamma: Gamma = 0.1
 
@@ -88,15 +92,17 @@ class Cosine(Scheduler):
 
 
 class CosineRestarts(Scheduler):
-    """Lowers the learning rate along half a cosine, jumps back to the full rate, and begins again, more slowly.
+    """Lowers the learning rate along half a cosine, restarts from the full rate, and repeats this more slowly.
 
     Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, eq. 5; `cycle` is T_0, `cycle_mult` T_mult.
     """
 
     name = "cosine_restarts"
     every = "step"
-    cycle: Annotated[int, Field(ge=1, le=1000, description="epochs of the first cycle")] = 2
-    cycle_mult: Annotated[int, Field(ge=1, le=10, description="how many times as long each next cycle is")] = 2
+    cycle: Annotated[int, Field(ge=1, le=1000, description="length of the first cycle, in epochs")] = 2
+    cycle_mult: Annotated[
+        int, Field(ge=1, le=10, description="how many times longer each cycle is than the one before")
+    ] = 2
     floor: Floor = 0.0
 
     def build(self, optimizer: Optimizer, total: int, steps_per_epoch: int) -> lr_scheduler.LRScheduler:
@@ -118,21 +124,23 @@ def half_cosine(share: float, floor: float) -> float:
 
 
 class Poly(Scheduler):
-    """Lowers the learning rate to zero along a power of the steps that are left, as the DeepLab papers do.
+    """Lowers the learning rate to zero along a power of the remaining steps, as in the DeepLab papers.
 
     Source: Chen et al. 2017, https://arxiv.org/abs/1606.00915, section 4.1.1; lr(step) = lr * (1 - step / total)^power.
     """
 
     name = "poly"
     every = "step"
-    power: Annotated[float, Field(gt=0, le=5, description="1 is a straight line; lower ones fall later")] = 0.9
+    power: Annotated[
+        float, Field(gt=0, le=5, description="exponent; 1 is a straight line, and lower values fall later")
+    ] = 0.9
 
     def build(self, optimizer: Optimizer, total: int, steps_per_epoch: int) -> lr_scheduler.LRScheduler:
         return lr_scheduler.PolynomialLR(optimizer, total, self.power)
 
 
 class OneCycle(Scheduler):
-    """Raises the learning rate to its full height in a first part of the run and lowers it to almost nothing after.
+    """Raises the learning rate to its maximum in the first part of the run, then lowers it to almost zero.
 
     It has no warm-up before its own rise.
 
@@ -144,12 +152,14 @@ class OneCycle(Scheduler):
     every = "step"
     warmup: ClassVar[float] = 0.0  # type: ignore[misc]  # so pydantic drops the option
     warmup_start: ClassVar[float] = 0.0  # type: ignore[misc]
-    pct_start: Annotated[float, Field(gt=0, lt=1, description="share of the run in which the rate rises")] = 0.3
+    pct_start: Annotated[
+        float, Field(gt=0, lt=1, description="fraction of the run in which the learning rate rises")
+    ] = 0.3
     div_factor: Annotated[
-        float, Field(ge=1, le=1e5, description="how many times smaller than the full rate it is at the start")
+        float, Field(ge=1, le=1e5, description="maximum learning rate divided by the initial one")
     ] = 25.0
     final_div_factor: Annotated[
-        float, Field(ge=1, le=1e5, description="how many times smaller than at the start it is at the end")
+        float, Field(ge=1, le=1e5, description="initial learning rate divided by the final one")
     ] = 1e4
 
     def build(self, optimizer: Optimizer, total: int, steps_per_epoch: int) -> lr_scheduler.LRScheduler:
@@ -166,7 +176,7 @@ class OneCycle(Scheduler):
 
 
 class Plateau(Scheduler):
-    """Cuts the learning rate when the validation score has not got better for some epochs.
+    """Reduces the learning rate when the validation score has not improved for some epochs.
 
     It goes by the images of `search`, as the choice of the best weights does, so that `val` stays unseen.
 
@@ -175,12 +185,10 @@ class Plateau(Scheduler):
 
     name = "plateau"
     every = "evaluation"
-    watch: Annotated[
-        Literal["loss", "miou"], Field(description="the score of the validation that has to get better")
-    ] = "loss"
-    factor: Annotated[float, Field(gt=0, lt=1, description="factor of each cut")] = 0.1
-    patience: Annotated[int, Field(ge=0, le=1000, description="epochs without a better score that are let pass")] = 2
-    threshold: Annotated[float, Field(ge=0, le=1, description="a score is better if it is so by more than this")] = 1e-4
+    watch: Annotated[Literal["loss", "miou"], Field(description="validation score that has to improve")] = "loss"
+    factor: Annotated[float, Field(gt=0, lt=1, description="factor of each reduction")] = 0.1
+    patience: Annotated[int, Field(ge=0, le=1000, description="epochs without improvement that are tolerated")] = 2
+    threshold: Annotated[float, Field(ge=0, le=1, description="an improvement has to be larger than this")] = 1e-4
     floor: Floor = 0.0
 
     def build(self, optimizer: Optimizer, total: int, steps_per_epoch: int) -> lr_scheduler.LRScheduler:

@@ -153,8 +153,8 @@ def told(**options):
 def test_the_notes_say_what_is_not_exact():
     assert told(model=PLAIN, loss="cross_entropy") == []
     assert told(model=PLAIN, techniques=["mixstyle"]) == [
-        "accumulation: dice cannot be added up over images; what counts is the mean over the parts",
-        "accumulation: the images that meet in mixstyle are those of one part",
+        "accumulation: dice cannot be summed over images; the mean over the parts is used instead",
+        "accumulation: mixstyle can only combine images of the same part",
     ]
     (note,) = told(loss="focal", model={"name": "deeplab_v2", "width": 4, "multi_scale": True})
     assert note == "accumulation: batch norm sees 2 images at a time, not 4"

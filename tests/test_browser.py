@@ -149,7 +149,7 @@ def test_a_visitor_trains_two_models_reloads_stops_and_compares(visit, served):
     pick(page, "#form-model", "encoder_decoder")
     small(page, epochs=400)
     page.click("#start")
-    expect(page.locator("#train-message")).to_contain_text("Added to the queue: 2")
+    expect(page.locator("#train-message")).to_contain_text("added to the queue: 2")
     wait_until(lambda: len(started(home)) == 2)
     first, second = started(home)
     assert [runs.config(run).model.name for run in (first, second)] == ["unet", "encoder_decoder"]
@@ -157,7 +157,7 @@ def test_a_visitor_trains_two_models_reloads_stops_and_compares(visit, served):
 
     running = page.locator(f"#jobs tr[data-run='{first.name}']")
     expect(running.locator(".state")).to_have_text("running", timeout=30_000)
-    expect(page.locator(f"#jobs tr[data-run='{second.name}']")).to_contain_text("place 1 in the queue")
+    expect(page.locator(f"#jobs tr[data-run='{second.name}']")).to_contain_text("position 1 in the queue")
     expect(running).to_contain_text("s left", timeout=30_000)
     wait_until(lambda: runs.status(first).state == "running" and (first / "samples").exists())
 
@@ -184,7 +184,7 @@ def test_a_visitor_trains_two_models_reloads_stops_and_compares(visit, served):
     board = page.locator("#compare-scores")
     expect(board).to_contain_text(first.name)
     expect(board).to_contain_text(second.name)
-    expect(board).to_contain_text("What differs")
+    expect(board).to_contain_text("Settings that differ")
     expect(page.locator("#compare-curves svg")).to_have_count(5)
 
 
@@ -205,7 +205,7 @@ def test_a_moved_crf_slider_repaints_the_mask(visit):
     expect(page.locator("#predict-slider-1 img").first).to_be_visible()
     for place in (0, 1):
         expect(page.locator(f"#predict-caption-{place}")).to_contain_text(re.compile(r"0\.\d+ → 0\.\d+"))
-        expect(page.locator(f"#predict-caption-{place}")).to_contain_text(re.compile(r"model \d+ ms · CRF \d+ ms"))
+        expect(page.locator(f"#predict-caption-{place}")).to_contain_text(re.compile(r"Model \d+ ms · CRF \d+ ms"))
     expect(page.locator("#predict-legend")).to_contain_text("building")
     before = source(page, "#predict-slider-0")
     drag(page, "#crf-theta_alpha", 0.9)
@@ -346,7 +346,7 @@ def test_a_visitor_sends_a_zip_looks_at_it_and_trains_on_it(visit, served, tmp_p
     page.click("#form-data input")
     page.get_by_role("option", name="folder").click()
     page.click("#start")
-    expect(page.locator("#train-message")).to_contain_text("Added to the queue: 1")
+    expect(page.locator("#train-message")).to_contain_text("added to the queue: 1")
     assert runs.config(started(served[1])[-1]).data.root.parent == served[1] / uploads.home().name
     page.click("#inside > button")
     page.click("#surveyed button.act")
@@ -381,7 +381,7 @@ def test_a_visitor_plans_a_cross_validation_and_its_runs_wait_for_each_other(vis
     planned.locator("button", has_text="Estimate the time").click()
     expect(planned).to_contain_text("a few steps of each kind of run", timeout=60_000)
     planned.locator("button", has_text="Start 2 runs").click()
-    expect(page.locator("#train-message")).to_contain_text("Added to the queue: 2")
+    expect(page.locator("#train-message")).to_contain_text("added to the queue: 2")
     first, second = (run for run in started(served[1]) if run not in before)
     assert runs.config(second).needs == (first,)
     expect(page.locator(f"#jobs tr[data-run='{second.name}'] .state")).to_have_text("completed", timeout=90_000)

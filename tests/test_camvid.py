@@ -111,7 +111,7 @@ def test_too_few_images_are_refused(tmp_path):
 
 def test_a_value_that_is_no_class_is_refused_with_file_and_values(tiny):
     write(tiny, "train", "a", ids=np.where(np.eye(HEIGHT, WIDTH) > 0, 30, 12))
-    with pytest.raises(SeglabError, match=r"^trainannot/a\.png: holds 12, 30; CamVid's ids are 0 to 10"):
+    with pytest.raises(SeglabError, match=r"^trainannot/a\.png: contains 12, 30; CamVid's ids are 0 to 10"):
         Camvid(root=tiny).open().train.load("a")
 
 
@@ -122,7 +122,7 @@ def test_a_value_that_is_no_class_is_refused_with_file_and_values(tiny):
             lambda root: Image.new("L", (20, 20)).save(root / "trainannot" / "a.png"),
             r"trainannot/a\.png: 20 x 20 pixels",
         ),
-        (lambda root: Image.new("RGB", (40, 32)).save(root / "trainannot" / "a.png"), r"trainannot/a\.png: .*colours"),
+        (lambda root: Image.new("RGB", (40, 32)).save(root / "trainannot" / "a.png"), r"trainannot/a\.png: .*colors"),
         (lambda root: (root / "train" / "a.jpg").write_bytes(b"\xff\xd8\xff garbage"), r"train/a\.jpg: .*damaged"),
         (lambda root: (root / "train" / "a.jpg").unlink(), r"train/a\.jpg: there is no such file"),
     ],

@@ -382,13 +382,13 @@ def test_data_names_wrong_files_one_by_one(capsys, tmp_path):
     for name in ("t1", "v2"):
         (tmp_path / "JPEGImages" / f"{name}.jpg").unlink()
     code, out, err = seglab(capsys, "data", "--data", "voc2012", "--data.root", tmp_path)
-    assert code == 2 and "wrong files: 2" in err
+    assert code == 2 and "files with problems: 2" in err
     assert out.splitlines() == [f"wrong: JPEGImages/{name}.jpg: there is no such file" for name in ("t1", "v2")]
 
 
 def test_data_downloads_only_what_has_a_public_place(capsys):
     code, _, err = seglab(capsys, "data", "--data", "kitti_road", "--download")
-    assert code == 2 and "no public place to fetch kitti_road from" in err
+    assert code == 2 and "kitti_road cannot be downloaded from a public address" in err
 
 
 def test_data_reports_a_folder_file_by_file_and_draws_a_sheet(capsys, tmp_path):
@@ -434,7 +434,7 @@ def test_data_draws_the_borders_of_the_given_loss(capsys, tmp_path):
         closeness = np.exp(-(np.arange(1, 33) ** 2) / (2 * sigma**2))  # 0 to the own half and n to the other
         np.testing.assert_allclose(red(*options), 255 * np.minimum(3 * closeness, 1), atol=1)
     for options, words in (
-        (["--loss", "dice"], "the loss dice stresses no borders"),
+        (["--loss", "dice"], "the loss dice emphasizes no borders"),
         (["--loss", "border_weighted", "--loss.sigma", "0"], "sigma"),
         (["--loss", "border_wieghted"], "border_weighted"),
     ):

@@ -126,7 +126,7 @@ def test_one_file_is_split_by_names_and_images_are_found_where_they_lie(tmp_path
     assert Coco(root=tmp_path).open().digests == data.digests
     (tmp_path / "annotations.json").rename(tmp_path / "mine.json")
     assert Coco(root=tmp_path, train_file="mine.json").open().digests == data.digests
-    with pytest.raises(SeglabError, match=r"none of the usual JSON files is there.*--data\.train_file"):
+    with pytest.raises(SeglabError, match=r"none of the usual JSON files was found.*--data\.train_file"):
         Coco(root=tmp_path).open()
 
 
@@ -150,7 +150,9 @@ def test_one_file_is_split_by_names_and_images_are_found_where_they_lie(tmp_path
     ],
 )
 def test_an_outline_that_cannot_be_drawn_is_named(tmp_path, outline):
-    with pytest.raises(SeglabError, match=r"wrong files: 1; the first: train\.json: annotation 1 has no sound outline"):
+    with pytest.raises(
+        SeglabError, match=r"files with problems: 1; the first: train\.json: annotation 1 has no valid outline"
+    ):
         opened(tmp_path, {"segmentation": SQUARE}, {"segmentation": outline})
 
 
@@ -160,8 +162,8 @@ def test_everything_that_is_wrong_is_named_one_by_one(tmp_path):
         opened(tmp_path, *({"segmentation": SQUARE} | each for each in wrong))
     reasons = [str(each) for each in caught.value.each]
     assert [reason.split(": ", 1)[1].split(" has ")[0] for reason in reasons] == [
-        "annotation 0 is of no image: 9",
-        "annotation 1 is of no category: [4]",
+        "annotation 0 refers to an unknown image: 9",
+        "annotation 1 refers to an unknown category: [4]",
         "annotation 2",
     ]
     write(tmp_path, "train", [])
@@ -212,7 +214,7 @@ def test_a_validation_file_may_be_given_alone(tmp_path):
 def test_two_files_with_different_categories_are_refused(tmp_path):
     write(tmp_path, "val", [], categories=((7, "bag"), (3, "cup")))
     write(tmp_path, "train", [])
-    with pytest.raises(SeglabError, match=r"val\.json: its categories are not those of train\.json"):
+    with pytest.raises(SeglabError, match=r"val\.json: its categories differ from those of train\.json"):
         Coco(root=tmp_path).open()
 
 

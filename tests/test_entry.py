@@ -85,7 +85,7 @@ def test_a_mistake_is_named_with_its_value_and_what_is_allowed(family, value, wo
 
 
 def test_an_entry_refuses_another_entrys_name():
-    with pytest.raises(SeglabError, match="only dice can stand"):
+    with pytest.raises(SeglabError, match="only dice is allowed here"):
         validated(Dice, {"name": "cross_entropy"})
 
 

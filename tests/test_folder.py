@@ -109,7 +109,7 @@ def test_class_names_come_from_the_option_or_the_file_or_their_ids(root):
     ("content", "reason"),
     [
         (b"sky\n\nroad\n", "the name of class 1 is empty"),
-        (b"sky\nroad\nsky\n", "sky stands there twice"),
+        (b"sky\nroad\nsky\n", "sky is listed twice"),
         (b"\xff\xfe\0s", "not UTF-8"),
         ("\n".join(map(str, range(256))).encode(), "256 were given; allowed: up to 255"),
         (b"sky\n", "give too few classes: 1; at least 2"),
@@ -166,7 +166,7 @@ def test_the_folder_comes_from_seglab_data_unless_it_is_given(root, monkeypatch)
 def test_masks_of_0_and_255_alone_are_two_classes(tmp_path):
     for name, values in {"a": (0, 255), "b": (0,), "c": (255,), "d": (0, 0, 255)}.items():
         put(tmp_path, name, *values)
-    assert "they are read as classes 0 and 1, not as void" in warnings_of(tmp_path)
+    assert "these are read as classes 0 and 1, not as void" in warnings_of(tmp_path)
     found = report(tmp_path)
     assert found.binary and found.void == 0 and found.images == (3, 3)
     data = Folder(root=tmp_path, classes=("back", "front")).open()
@@ -210,7 +210,7 @@ def test_palettes_that_disagree_are_pointed_out(tmp_path):
     for name in "abc":
         put(tmp_path, name, palette=[0, 0, 0, 128, 0, 0, 0, 128, 0])
     put(tmp_path, "d", palette=[0, 0, 0, 0, 128, 0, 128, 0, 0])
-    assert "masks/d.png: its palette is not that of other masks" in warnings_of(tmp_path)
+    assert "masks/d.png: its palette differs from that of other masks" in warnings_of(tmp_path)
     assert report(tmp_path).colors == distinct_colors(3)
 
 
@@ -297,14 +297,14 @@ SPOILED = {
     "two images": (lambda root: put_image(root, "a.png"), "images/a.png", "images/a.jpg has the same name"),
     "two masks": (lambda root: put_mask(root, "a.bmp", ids_of(1)), "masks/a.png", "masks/a.bmp has the same name"),
     "size": (spoil_size, "masks/a.png", "40 x 20 pixels, but images/a.jpg has 40 x 32"),
-    "turned": (spoil_turned, "masks/a.png", "images/a.jpg is shown turned"),
+    "turned": (spoil_turned, "masks/a.png", "images/a.jpg is rotated by its EXIF orientation"),
     "range": (
         lambda root: put(root, "a", 0, 3, 7, 255),
         "masks/a.png",
-        "holds 3, 7; the 3 classes have the ids 0 to 2",
+        "contains 3, 7; the 3 classes have the ids 0 to 2",
     ),
     "jpeg mask": (spoil_with_jpeg, "masks/a.jpg", "stored as JPEG"),
-    "rgb mask": (lambda root: Image.new("RGB", (40, 32)).save(root / "masks" / "a.png"), "masks/a.png", "colours"),
+    "rgb mask": (lambda root: Image.new("RGB", (40, 32)).save(root / "masks" / "a.png"), "masks/a.png", "colors"),
     "alpha mask": (spoil_alpha, "masks/a.png", "(RGBA)"),
     "broken image": (lambda root: (root / "images" / "a.jpg").write_bytes(b"\xff\xd8\xff"), "images/a.jpg", "damaged"),
     "cut image": (lambda root: os.truncate(root / "images" / "a.jpg", 900), "images/a.jpg", "damaged"),
@@ -321,7 +321,7 @@ def test_every_problem_is_reported_with_its_file_and_refused(root, kind):
     found = problems(root, classes=("a", "b", "c"))
     assert list(found) == [file]
     assert file in found[file] and reason in found[file]
-    with pytest.raises(SeglabError, match="mine: wrong files: 1; ") as refusal:
+    with pytest.raises(SeglabError, match="mine: files with problems: 1; ") as refusal:
         Folder(root=root, classes=("a", "b", "c")).open()
     assert reason in str(refusal.value)
     assert f"wrong: {found[file]}" in report(root, classes=("a", "b", "c")).text()
@@ -339,7 +339,7 @@ def test_many_problems_are_counted_and_the_first_are_told(root):
     for name in "abcdefgh":
         os.truncate(root / "images" / f"{name}.jpg", 0)
     os.truncate(root / "masks" / "a.png", 0)
-    with pytest.raises(SeglabError, match=r"wrong files: 9; the first: images/a\.jpg: .* empty$"):
+    with pytest.raises(SeglabError, match=r"files with problems: 9; the first: images/a\.jpg: .* empty$"):
         Folder(root=root).open()
     text = report(root).text(most=4)
     assert text.count("wrong: ") == 4 and text.endswith("problems: 9, the first 4 shown")
@@ -370,7 +370,7 @@ def test_pictures_beside_the_folders_of_a_split_are_not_passed_over_in_silence(t
     put(tmp_path, "lost")
     found = report(tmp_path)
     assert found.rows == () and len(found.train) == len(found.val) == 3
-    assert "left out: 2, among them images/lost.jpg" in str(found.warnings[0])
+    assert "left out: 2, such as images/lost.jpg" in str(found.warnings[0])
 
 
 @pytest.mark.parametrize(("missing", "place"), [("images", "images"), ("masks", "masks")])
@@ -404,7 +404,7 @@ def test_a_file_that_changes_after_opening_is_refused_when_loaded(root):
     data = Folder(root=root).open()
     name = data.train.names[0]
     put(root, name, 0, 9)
-    with pytest.raises(SeglabError, match=rf"masks/{name}\.png: holds 9; the 3 classes"):
+    with pytest.raises(SeglabError, match=rf"masks/{name}\.png: contains 9; the 3 classes"):
         data.train.load(name)
     put_mask(root, f"{name}.png", ids_of(0)[:20])
     with pytest.raises(SeglabError, match="the two must be equal"):
@@ -434,7 +434,7 @@ def test_copies_are_pointed_out_and_those_in_both_splits_twice(tmp_path):
     shutil.copy(tmp_path / "images/train/a.jpg", tmp_path / "images/val/v.jpg")
     warned = warnings_of(tmp_path)
     assert "more than once: 1, such as images/train/a.jpg, images/train/b.jpg, images/val/v.jpg" in warned
-    assert "pictures in both training and validation: 1, such as images/train/a.jpg" in warned
+    assert "images in both training and validation: 1, such as images/train/a.jpg" in warned
 
 
 def test_other_files_are_left_out_and_pointed_out(root):
@@ -443,13 +443,13 @@ def test_other_files_are_left_out_and_pointed_out(root):
     (root / "images" / ".DS_Store").write_bytes(b"x")
     (root / "images" / "._a.jpg").write_bytes(b"x")
     warned = warnings_of(root)
-    assert "images: entries that are no image files and were left out: 2, among them images/holidays.png" in warned
+    assert "images: entries that are not image files and were left out: 2, such as images/holidays.png" in warned
 
 
 def test_shades_of_grey_taken_for_ids_are_pointed_out(tmp_path):
     for name in "abc":
         put(tmp_path, name, *range(0, 200, 9))
-    assert "ids run up to 198; are these shades of grey, not ids?" in warnings_of(tmp_path)
+    assert "ids go up to 198; are these shades of gray, not ids?" in warnings_of(tmp_path)
 
 
 # --- strange folders ------------------------------------------------------------------------------------------------

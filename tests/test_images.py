@@ -73,7 +73,7 @@ def png(width: int, height: int, bits: int, kind: int, rows: bytes) -> bytes:
 
 
 def tiff(tile: int) -> bytes:
-    """An 8-bit grey TIFF of 64 x 64 pixels whose only tile has `tile` x `tile`."""
+    """An 8-bit gray TIFF of 64 x 64 pixels whose only tile has `tile` x `tile`."""
     data = zlib.compress(b"\x07" * tile * tile)
     longs = {256: 64, 257: 64, 258: 8, 259: 8, 262: 1, 277: 1, 322: tile, 323: tile, 324: 134, 325: len(data)}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in longs.items())
@@ -201,19 +201,19 @@ def test_a_palette_s_transparent_colour_shows_white():
     assert np.array_equal(np.unique(photo[IDS == 3], axis=0), [[204, 204, 244]])
 
 
-def test_a_transparent_colour_of_an_rgb_or_grey_file_shows_white():
+def test_a_transparent_colour_of_an_rgb_or_gray_file_shows_white():
     assert quarters(read_photo(encoded(corners(), "PNG", transparency=RED))) == [WHITE, GREEN, BLUE, WHITE]
-    grey = Image.fromarray(IDS * 50)
-    assert np.array_equal(read_photo(encoded(grey, "PNG", transparency=50))[..., 0], np.where(IDS == 1, 255, IDS * 50))
+    gray = Image.fromarray(IDS * 50)
+    assert np.array_equal(read_photo(encoded(gray, "PNG", transparency=50))[..., 0], np.where(IDS == 1, 255, IDS * 50))
 
 
-def test_grey_with_alpha_is_composited_on_white():
+def test_gray_with_alpha_is_composited_on_white():
     pair = np.dstack([np.full((HEIGHT, WIDTH), 90, np.uint8), np.where(IDS == 0, 0, 255).astype(np.uint8)])
     assert np.array_equal(read_photo(encoded(Image.fromarray(pair, "LA"), "PNG"))[..., 2], np.where(IDS == 0, 255, 90))
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "BMP", "GIF"])
-def test_one_bit_and_grey_photographs_become_rgb(format):
+def test_one_bit_and_gray_photographs_become_rgb(format):
     assert np.array_equal(
         read_photo(encoded(Image.fromarray(IDS > 1), format)), np.repeat(((IDS > 1) * 255)[..., None], 3, axis=2)
     )
@@ -281,7 +281,7 @@ def webp_sized(width: int, height: int) -> bytes:
 def test_what_is_no_usable_picture_is_refused_by_name_and_reason(kind, read, tmp_path):
     make, reason = REFUSED[kind]
     if read is read_mask and kind in ("float tiff", "32-bit tiff", "truncated jpeg"):
-        reason = "colours|JPEG|run from"  # these are refused as masks for another reason
+        reason = "colors|JPEG|range from"  # these are refused as masks for another reason
     path = tmp_path / "holiday.png"
     path.write_bytes(make())
     with pytest.raises(SeglabError, match=reason) as refusal:
@@ -375,9 +375,9 @@ MASKS = {
     "palette gif": lambda: encoded(palette_image(), "GIF"),
     "palette bmp": lambda: encoded(palette_image(), "BMP"),
     "palette tiff": lambda: encoded(palette_image(), "TIFF"),
-    "grey png": lambda: encoded(Image.fromarray(IDS), "PNG"),
-    "grey bmp": lambda: encoded(Image.fromarray(IDS), "BMP"),
-    "grey tiff": lambda: encoded(Image.fromarray(IDS), "TIFF"),
+    "gray png": lambda: encoded(Image.fromarray(IDS), "PNG"),
+    "gray bmp": lambda: encoded(Image.fromarray(IDS), "BMP"),
+    "gray tiff": lambda: encoded(Image.fromarray(IDS), "TIFF"),
     "lzw tiff": lambda: encoded(Image.fromarray(IDS), "TIFF", compression="tiff_lzw"),
     "16-bit png": lambda: encoded(Image.fromarray(IDS.astype(np.uint16)), "PNG"),
     "16-bit tiff": lambda: encoded(Image.fromarray(IDS.astype(np.uint16)), "TIFF"),
@@ -394,10 +394,10 @@ def test_a_mask_of_any_kind_gives_its_ids(kind, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "BMP"])
-def test_a_one_bit_mask_gives_0_and_1_and_a_grey_one_its_0_and_255(format):
+def test_a_one_bit_mask_gives_0_and_1_and_a_gray_one_its_0_and_255(format):
     assert np.array_equal(read_mask(encoded(Image.fromarray(IDS > 1), format))[0], IDS > 1)
-    grey = np.where(IDS > 1, 255, 0).astype(np.uint8)
-    assert np.array_equal(read_mask(encoded(Image.fromarray(grey), format))[0], grey)
+    gray = np.where(IDS > 1, 255, 0).astype(np.uint8)
+    assert np.array_equal(read_mask(encoded(Image.fromarray(gray), format))[0], gray)
 
 
 def test_an_exif_orientation_does_not_turn_a_mask():
@@ -408,15 +408,18 @@ BAD_MASKS = {
     "jpeg": (lambda: encoded(Image.fromarray(IDS), "JPEG"), "stored as JPEG"),
     "mpo": (lambda: encoded(corners(), "MPO", save_all=True, append_images=[corners()]), "stored as JPEG"),
     "tiff of jpegs": (lambda: encoded(Image.fromarray(IDS), "TIFF", compression="jpeg"), "stored as JPEG"),
-    "rgb": (lambda: encoded(corners(), "PNG"), r"colours or have transparency \(RGB\)"),
-    "rgba": (lambda: encoded(corners().convert("RGBA"), "PNG"), r"\(RGBA\).* allowed: class ids as grey values, or a"),
-    "grey with alpha": (lambda: encoded(corners().convert("LA"), "PNG"), r"\(LA\)"),
+    "rgb": (lambda: encoded(corners(), "PNG"), r"colors or have transparency \(RGB\)"),
+    "rgba": (lambda: encoded(corners().convert("RGBA"), "PNG"), r"\(RGBA\).* allowed: class ids as gray values, or a"),
+    "gray with alpha": (lambda: encoded(corners().convert("LA"), "PNG"), r"\(LA\)"),
     "webp": (lambda: encoded(Image.fromarray(IDS), "WEBP", lossless=True), r"\(RGB\)"),
     "float": (lambda: encoded(Image.fromarray(IDS.astype(np.float32)), "TIFF"), r"\(F\)"),
-    "large ids": (lambda: encoded(Image.fromarray(SIXTEEN), "PNG"), "values run from 0 to 64746; class ids run from 0"),
-    "negative": (lambda: encoded(Image.fromarray(IDS.astype(np.int32) - 1), "TIFF"), "values run from -1 to 2"),
-    "two-bit grey": (lambda: png(16, 16, 2, 0, (b"\0" + bytes([0b00011011] * 4)) * 16), "ids or shades"),
-    "four-bit grey": (lambda: png(16, 16, 4, 0, (b"\0" + bytes([0x12] * 8)) * 16), "ids or shades"),
+    "large ids": (
+        lambda: encoded(Image.fromarray(SIXTEEN), "PNG"),
+        "values range from 0 to 64746; class ids range from 0",
+    ),
+    "negative": (lambda: encoded(Image.fromarray(IDS.astype(np.int32) - 1), "TIFF"), "values range from -1 to 2"),
+    "two-bit gray": (lambda: png(16, 16, 2, 0, (b"\0" + bytes([0b00011011] * 4)) * 16), "ids or shades"),
+    "four-bit gray": (lambda: png(16, 16, 4, 0, (b"\0" + bytes([0x12] * 8)) * 16), "ids or shades"),
     "min is white": (lambda: encoded(Image.fromarray(IDS), "TIFF", tiffinfo={262: 0}), "ids or shades"),
 }
 
@@ -465,7 +468,9 @@ def test_a_mask_drawn_on_the_unturned_photograph_is_refused_with_the_reason(tmp_
     mask.parent.mkdir()
     image.write_bytes(turned(corners(), 6, "JPEG"))
     write_mask(mask, IDS, COLORS)
-    with pytest.raises(SeglabError, match=r"masks/a\.png: 40 x 30 .* images/a\.jpg is shown turned.* with 30 x 40"):
+    with pytest.raises(
+        SeglabError, match=r"masks/a\.png: 40 x 30 .* images/a\.jpg is rotated by its EXIF orientation to 30 x 40"
+    ):
         read_pair(image, mask, tmp_path)
     write_mask(mask, IDS.T.copy(), COLORS)
     photo, ids = read_pair(image, mask, tmp_path)

@@ -149,7 +149,7 @@ def test_runs_are_worked_on_wherever_the_program_was_started(tmp_path, runs_home
 
 def test_a_full_queue_takes_no_more_and_says_so():
     jobs.submit([tiny()] * jobs.queue.MOST_WAITING)
-    with pytest.raises(SeglabError, match="queue is full: 30 runs wait"):
+    with pytest.raises(SeglabError, match="queue is full: 30 runs are waiting"):
         jobs.submit([tiny()])
     assert len(jobs.waiting()) == jobs.queue.MOST_WAITING == len(list(runs.home().iterdir()))
 

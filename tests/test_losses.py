@@ -735,7 +735,7 @@ def test_a_rule_becomes_numbers_when_a_run_begins_and_all_are_told():
     assert started.loss["parts"][1]["loss"]["class_weights"] == pytest.approx(expected)
     assert validated(Loss, started.loss) == run.loss and run.config.loss.parts[1].loss.class_weights == "inverse_sqrt"
     (note,) = (str(note.error()) for note in started.notes)
-    assert note.startswith("focal weighs the classes: ")
+    assert note.startswith("focal, class weights: ")
     assert all(f"{name} {weight:.3g}" in note for name, weight in zip(names, expected, strict=True))
 
 

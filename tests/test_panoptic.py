@@ -458,7 +458,7 @@ def test_the_numbers_of_things_overwrite_no_other_file(trained, tmp_path, capsys
 def test_the_predict_tab_outlines_things_and_counts_them(trained, known):
     shown = tab.painted(["one"], tab.Example(0), {}, "en")
     caption, slider = shown[1], shown[1 + tab.PLACES]
-    assert re.search(r"things found, outlined in white: 2\s*<", caption)
+    assert re.search(r"Instances found, outlined in white: 2\s*<", caption)
     before, _ = slider.value if hasattr(slider, "value") else slider["value"]
     with Image.open(before if isinstance(before, str) else before["path"]) as picture:
         times = tab.LONGEST // 64  # the scene has 64 x 48 pixels

@@ -206,11 +206,11 @@ def test_a_mistake_is_named_with_its_value_and_nothing_is_made(plan, options, wo
 
 def test_a_name_that_is_taken_or_not_allowed_is_refused():
     made({"name": "seeds", "count": 2}, name="mine")
-    refused = [(name, f"a plan or a run named '{name}' is there already") for name in ("mine", "mine 1", "unet")]
+    refused = [(name, f"a plan or a run named '{name}' already exists") for name in ("mine", "mine 1", "unet")]
     for name, words in [*refused, ("a/b", "not allowed"), ("x" * 79, "x 1' is not allowed")]:
         with pytest.raises(SeglabError, match=words):
             laid_out({"name": "seeds", "count": 2}, name=name)
-    with pytest.raises(SeglabError, match="a plan or a run named 'mine' is there already"):
+    with pytest.raises(SeglabError, match="a plan or a run named 'mine' already exists"):
         runs.create(tiny(), "mine")  # `compare mine` would not find it
     assert len(list(runs.home().iterdir())) == 3  # two runs and their plan
 
@@ -219,7 +219,7 @@ def test_of_two_plans_with_one_name_at_once_one_is_made_whole():
     one, other = (validated(Plan, {"name": "seeds", "count": count}) for count in (2, 3))
     both = [(plan, *plans.laid_out(plan, [tiny()], "mine")) for plan in (one, other)]
     plans.create(*both[0])
-    with pytest.raises(SeglabError, match="'mine 1' is there already"):
+    with pytest.raises(SeglabError, match="'mine 1' already exists"):
         plans.create(*both[1])
     assert [path.name for path, _ in plans.members(plans.located("mine"))] == ["mine 1", "mine 2"]
     assert len(list(runs.home().iterdir())) == 3
@@ -321,7 +321,7 @@ def test_a_run_whose_need_is_gone_fails_and_does_not_wait_for_ever():
 def test_a_plan_that_does_not_fit_into_the_queue_makes_nothing():
     jobs.submit([tiny()] * (jobs.queue.MOST_WAITING - 2))
     plan = validated(Plan, {"name": "seeds", "count": 3})
-    with pytest.raises(SeglabError, match="28 runs wait and 3 more do not fit"):
+    with pytest.raises(SeglabError, match="28 runs are waiting and 3 more do not fit"):
         plans.submit(plan, *plans.laid_out(plan, [tiny()], "mine"))
     assert not plans.located("mine").exists() and len(jobs.waiting()) == 28
 
@@ -601,7 +601,7 @@ def test_the_runs_of_a_plan_are_listed_while_its_part_of_the_form_is_open(page):
 def test_the_time_is_estimated_before_anything_is_made(page):
     form, does = page
     shown = does["time_runs"](Request(), *sent(form, "seeds", count=2))
-    assert "a few steps" in shown and " s together" in shown and "Estimate the time" not in shown
+    assert "a few steps" in shown and " s in total" in shown and "Estimate the time" not in shown
     assert "Start 2 runs" in shown
     assert not runs.home().exists()
 
@@ -609,7 +609,7 @@ def test_the_time_is_estimated_before_anything_is_made(page):
 def test_the_runs_of_a_plan_go_into_the_queue_in_their_order(page):
     form, does = page
     _, dropdown, message = does["start_runs"](Request(), *sent(form, "folds", k=3, leak_by_mistake=True))
-    assert "Added to the queue: 3" in message and [path.name for path in jobs.waiting()] == dropdown.value
+    assert "added to the queue: 3" in message and [path.name for path in jobs.waiting()] == dropdown.value
     first, second, third = map(runs.config, jobs.waiting())
     assert (first.fold.index, second.fold.index, third.fold.index) == (0, 1, 2) and first.model.width == 4
     assert second.needs == (jobs.waiting()[0],) and jobs.next_run() == jobs.waiting()[0]
@@ -643,7 +643,7 @@ def test_a_plan_can_be_made_of_uploaded_pictures(page, tmp_path):
     given[2 + list(form.choices).index("data")] = "folder"
     reference = uploads.take(packed(tmp_path / "mine.zip", GOOD))
     given[-1]["data"]["folder"] = {"upload": reference}
-    assert "Added to the queue: 2" in does["start_runs"](Request(), *given)[-1]
+    assert "added to the queue: 2" in does["start_runs"](Request(), *given)[-1]
     assert [runs.config(directory).data.root for directory in jobs.waiting()] == [uploads.found(reference)] * 2
 
 

@@ -95,7 +95,7 @@ def test_a_shipped_run_is_half_as_large_and_predicts_almost_the_same(tmp_path):
         ours, theirs = (runs.load(folder).model(images).logits for folder in (directory, tmp_path / "shipped"))
     torch.testing.assert_close(theirs, ours, atol=0.05, rtol=0.05)
     assert runs.status(tmp_path / "shipped").finished == events[-1]
-    with pytest.raises(SeglabError, match="there already"):
+    with pytest.raises(SeglabError, match="already exists"):
         runs.ship(directory, tmp_path / "shipped")
 
 
@@ -135,7 +135,7 @@ def test_a_run_whose_data_has_changed_is_not_resumed():
 
 def test_a_name_is_taken_once():
     runs.create(tiny(), "mine")
-    with pytest.raises(SeglabError, match="'mine' is there already"):
+    with pytest.raises(SeglabError, match="'mine' already exists"):
         runs.create(tiny(), "mine")
 
 
@@ -157,7 +157,7 @@ def test_runs_cannot_be_kept_in_a_file(runs_home):
 
 
 def test_a_shipped_run_s_name_is_taken():
-    with pytest.raises(SeglabError, match="'unet' is there already"):
+    with pytest.raises(SeglabError, match="'unet' already exists"):
         runs.create(tiny(), "unet")
 
 
@@ -282,7 +282,7 @@ def test_a_run_has_one_worker_at_a_time():
 
 def test_a_run_that_is_over_cannot_be_resumed():
     directory, _ = finished(tiny(epochs=1))
-    with pytest.raises(SeglabError, match=r"is over \(completed\)"):
+    with pytest.raises(SeglabError, match=r"has ended \(completed\)"):
         list(runs.work(directory))
 
 

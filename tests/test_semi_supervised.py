@@ -527,7 +527,7 @@ def test_a_student_does_not_go_on_with_another_teacher_than_it_began_with():
     student_of(teacher).load_state_dict(state)
     shutil.rmtree(teacher)
     done(taught(None, epochs=1), "teacher")
-    with pytest.raises(SeglabError, match="the weights of teacher are not those that this run began with"):
+    with pytest.raises(SeglabError, match="the weights of teacher are not those that this run started with"):
         student_of(teacher).load_state_dict(state)
 
 
@@ -536,7 +536,7 @@ def test_a_teacher_of_other_classes_or_one_that_is_gone_is_refused_with_its_name
     description = json.loads((other / "dataset.json").read_text())
     description["classes"][0] = "heaven"
     (other / "dataset.json").write_text(json.dumps(description))
-    with pytest.raises(SeglabError, match="pseudo_labels: the classes of other are not those of the data"):
+    with pytest.raises(SeglabError, match="pseudo_labels: the classes of other differ from those of the data"):
         student_of(other)
     shutil.rmtree(other)
     student = runs.create(taught(other), "student")

@@ -362,7 +362,7 @@ def test_a_forward_hook_on_a_stage_changes_its_features(encoder, count):
 def test_what_needs_stages_refuses_an_encoder_whose_stages_are_not_known(encoder, technique):
     model = {"name": "smp", "encoder": encoder, "decoder": "unet", "width": 4}
     with pytest.raises(
-        SeglabError, match=f"{technique['name']}.*not known where the stages of this encoder of smp end"
+        SeglabError, match=f"{technique['name']}.*the stages of this encoder of smp cannot be determined"
     ):
         Run(tiny(model=model, techniques=[technique]))
     optimizer = {"name": "adamw", "lr": 1e-3, "encoder_lr": 1e-4}

@@ -92,7 +92,7 @@ def test_every_missing_file_of_voc_is_named(devkit):
     inner = devkit / "VOCdevkit" / "VOC2012"
     (inner / "JPEGImages" / "2007_1.jpg").unlink()
     (inner / "SegmentationClass" / "2007_2.png").unlink()
-    with pytest.raises(SeglabError, match=r"wrong files: 2; the first: JPEGImages/2007_1\.jpg") as caught:
+    with pytest.raises(SeglabError, match=r"files with problems: 2; the first: JPEGImages/2007_1\.jpg") as caught:
         Voc2012(root=devkit).open()
     assert [each.values["file"] for each in caught.value.each] == [
         "JPEGImages/2007_1.jpg",
@@ -106,7 +106,7 @@ def test_every_missing_file_of_voc_is_named(devkit):
 def test_a_value_that_voc_does_not_have_is_named(devkit):
     data = Voc2012(root=devkit).open()
     mask(devkit / "VOCdevkit/VOC2012/SegmentationClass/2007_1.png", [[0, 21, 30, 255]] * 3)
-    with pytest.raises(SeglabError, match=r"SegmentationClass/2007_1\.png: holds 21, 30; allowed: 0–20, 255"):
+    with pytest.raises(SeglabError, match=r"SegmentationClass/2007_1\.png: contains 21, 30; allowed: 0–20, 255"):
         data.train[0]
 
 
@@ -136,7 +136,7 @@ def test_a_trimap_is_pet_background_and_a_border_that_is_what_was_picked(tiny_pe
 def test_a_trimap_with_another_value_is_named(tiny_pets):
     data = OxfordPet(root=tiny_pets).open()
     mask(tiny_pets / "oxford-iiit-pet/annotations/trimaps/beagle_2.png", [[0, 1, 2, 3]] * 3)
-    with pytest.raises(SeglabError, match=r"annotations/trimaps/beagle_2\.png: holds 0; allowed: 1, 2, 3"):
+    with pytest.raises(SeglabError, match=r"annotations/trimaps/beagle_2\.png: contains 0; allowed: 1, 2, 3"):
         data.train.load("beagle_2")
 
 
@@ -177,7 +177,7 @@ def test_the_last_frames_of_each_category_are_held_out_in_equal_halves(roads):
 def test_photographs_without_a_mask_and_other_files_are_named_one_by_one(roads):
     (roads / "training" / "gt_image_2" / "um_road_000003.png").unlink()
     photo(roads / "training" / "image_2" / "holiday.png")
-    with pytest.raises(SeglabError, match="wrong files: 2") as caught:
+    with pytest.raises(SeglabError, match="files with problems: 2") as caught:
         KittiRoad(root=roads).open()
     assert [str(each) for each in caught.value.each] == [
         "training/image_2/holiday.png: KITTI's frames have names such as um_000000.png",
@@ -191,7 +191,7 @@ def test_another_colour_is_named_with_its_file(roads):
     pixels = np.array(Image.open(path))
     pixels[0, 0] = (255, 0, 254)
     Image.fromarray(pixels).save(path)
-    with pytest.raises(SeglabError, match=r"um_road_000000\.png: 1 pixels have colours .*KITTI road: \(255, 0, 254\)"):
+    with pytest.raises(SeglabError, match=r"um_road_000000\.png: 1 pixels have colors .*KITTI road: \(255, 0, 254\)"):
         data.train[0]
 
 
@@ -235,9 +235,9 @@ def test_unknown_colours_are_reported_file_by_file(tmp_path):
     paint(tmp_path, 2, ("sxxr", "rrvx"))
     (tmp_path / "colors.txt").write_text(TABLE)
     assert [str(problem) for _, problem in report(tmp_path).rows] == [
-        f"masks/{number}.png: 3 pixels have colours that are not in colors.txt: (128, 64, 129)" for number in (0, 1)
+        f"masks/{number}.png: 3 pixels have colors that are not in colors.txt: (128, 64, 129)" for number in (0, 1)
     ]
-    with pytest.raises(SeglabError, match="wrong files: 2"):
+    with pytest.raises(SeglabError, match="files with problems: 2"):
         Folder(root=tmp_path).open()
 
 
@@ -260,16 +260,16 @@ def test_tables_of_other_tools_are_read(tmp_path, file, text):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("sky: 1,2\n", "line 1 is no class with its colour"),
-        ("sky: 1,2,256\n", "line 1 is no class"),
-        ("sky: 1,2,3\nroad: 1,2,3\n", "line 2: road and sky have the same colour"),
-        ("sky: 1,2,3\nsky: 1,2,4\n", "sky stands there twice"),
-        ("nothing\n", "line 1 is no class"),
+        ("sky: 1,2\n", "line 1 is not a class with its color"),
+        ("sky: 1,2,256\n", "line 1 is not a class"),
+        ("sky: 1,2,3\nroad: 1,2,3\n", "line 2: road and sky have the same color"),
+        ("sky: 1,2,3\nsky: 1,2,4\n", "sky is listed twice"),
+        ("nothing\n", "line 1 is not a class"),
         ("sky: 1,2,3\n", "colors.txt: names too few classes: 1"),
         ("", "colors.txt: names too few classes: 0"),
         ("".join(f"c{n}: {n % 256},{n // 256},7\n" for n in range(256)), "256 were given; allowed: up to 255"),
-        (f"sky: {'1' * 5000},2,3\n", "line 1 is no class"),
-        (f"sky{' ' * 20_000}x\n", "line 1 is no class"),
+        (f"sky: {'1' * 5000},2,3\n", "line 1 is not a class"),
+        (f"sky{' ' * 20_000}x\n", "line 1 is not a class"),
         (f"{'s' * 101}: 1,2,3\nroad: 1,2,4\n", "sss… is too long; allowed: up to 100 characters"),
     ],
 )
@@ -394,7 +394,7 @@ def test_a_download_that_was_broken_off_goes_on_where_it_ended(ranges, server, t
     files = {f"VOCdevkit/VOC2012/{place}": content for place, content in content_of(tmp_path / "made").items()}
     offered(monkeypatch, server, "tar", files, Voc2012, ["VOCdevkit/VOC2012"])
     Server.ranges, Server.cut = ranges, 30_000
-    with pytest.raises(SeglabError, match=r"the connection ended after 30000 of .* the same command goes on where"):
+    with pytest.raises(SeglabError, match=r"the connection ended after 30000 of .* the same command continues where"):
         Voc2012(root=tmp_path / "got").download()
     assert [path.name for path in (tmp_path / "got").iterdir()] == ["0.tar.partial"]
     Voc2012(root=tmp_path / "got").download()

@@ -643,7 +643,7 @@ def test_a_preview_builds_no_network_and_needs_something_to_show(monkeypatch):
     monkeypatch.setattr("seglab.architectures.unet.UNet.build", None)
     ((_, _, stressed), *others) = preview(tiny(techniques=["flip"]), 3)[1]
     assert len(others) == 2 and stressed is None
-    with pytest.raises(SeglabError, match="no technique that changes images is picked; these do: flip"):
+    with pytest.raises(SeglabError, match="no technique that changes images is selected; these do: flip"):
         preview(tiny(techniques=["ema", "mixstyle"]), 3)
 
 

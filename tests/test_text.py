@@ -65,7 +65,7 @@ def test_the_template_holds_every_text_once_and_says_where_it_is_needed():
     template = polib.pofile(strings.template())
     held = {(entry.msgid, entry.msgctxt): [place for place, _ in entry.occurrences] for entry in template}
     assert held == NEEDED and len(template) == len(held)
-    assert held["smooth", "option"][0] == "losses.dice.smooth"
+    assert held["smoothing (smooth)", "option"][0] == "losses.dice.smooth"
     assert held["Start", None] == ["ui/train.py"] and not any(entry.msgstr for entry in template)
     assert {"X-Language-Name", "Content-Type"} <= set(template.metadata)
 
@@ -105,7 +105,7 @@ def test_what_has_no_translation_is_said_in_english(french):
         "Lancer", "Stop", "Resume", "Nobody"]  # fmt: skip
     assert text.say("epoch {done} of {all}", "fr", done=1, all=2) == "epoch 1 of 2"
     assert text.say("Start", "xx") == "Start"
-    assert text.told(SeglabError("there is no run {run}", run="a"), "fr") == "pas d'entraînement a"
+    assert text.told(SeglabError("there is no run {run}", run="a"), "fr") == "Pas d'entraînement a"
     assert text.told(SeglabError("{file}: the file is empty", file="a"), "fr") == "a: the file is empty"
 
 
@@ -115,15 +115,15 @@ def test_a_word_of_two_senses_is_told_apart_by_its_context(french, monkeypatch):
     monkeypatch.setattr(text, "_labels", set())
     one, other = text.label("rate"), text.label("rate", context="option")
     given = text.browser_texts().translations
-    assert one.key != other.key and [given["fr"][each.key] for each in (one, other)] == ["taux", "dilatation"]
-    assert [given["en"][each.key] for each in (one, other)] == ["rate", "rate"]
+    assert one.key != other.key and [given["fr"][each.key] for each in (one, other)] == ["Taux", "Dilatation"]
+    assert [given["en"][each.key] for each in (one, other)] == ["Rate", "Rate"]
 
 
 def test_the_browser_is_given_no_words_for_the_name_of_an_entry():
     build()
     names = {name for family in FAMILIES.values() for name in family.entries}
     given = text.browser_texts().translations
-    assert given["en"].keys() == given["ko"].keys() >= {"Start", "Soft voting", "latest"}
+    assert given["en"].keys() == given["ko"].keys() >= {"Start", "Soft voting", "Latest"}
     options = {english for english, context in NEEDED if context == "option"}
     assert names.isdisjoint(given["ko"]) and names & options
 

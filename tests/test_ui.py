@@ -62,8 +62,8 @@ def test_masks_of_a_run_that_comes_later_to_an_epoch_appear():
 def test_the_masks_of_an_epoch_that_was_picked_stay_while_training_goes_on():
     done("long", epochs=3)
     parts = looked(["long"], epoch=2)
-    assert "epoch 2" in parts[4] and parts[3].choices[1:] == [("1", 1), ("2", 2), ("3", 3)]
-    assert "epoch 3" in looked(["long"], epoch="../../etc")[4]
+    assert "Epoch 2" in parts[4] and parts[3].choices[1:] == [("1", 1), ("2", 2), ("3", 3)]
+    assert "Epoch 3" in looked(["long"], epoch="../../etc")[4]
 
 
 def test_without_the_crf_the_models_masks_are_shown_and_what_is_missing_is_told(monkeypatch):
@@ -95,7 +95,7 @@ def test_only_runs_on_offer_are_predicted_with(tmp_path):
     jobs.submit([tiny()])
     for name in (str(tmp_path / "elsewhere"), str(runs.CHECKPOINTS / "unet"), runs.every()[0].name, None, "../x"):
         parts = predict.painted([name], predict.Example(0), {"name": "crf"}, "en")
-        assert "there is no run" in parts[-1] and str(runs.CHECKPOINTS) not in parts[-1].replace(str(name), "")
+        assert "There is no run" in parts[-1] and str(runs.CHECKPOINTS) not in parts[-1].replace(str(name), "")
 
 
 def test_a_plan_is_picked_to_compare_and_not_to_predict():
@@ -149,7 +149,7 @@ def test_masks_stay_when_the_data_has_gone(tmp_path):
     views.originals.cache_clear()
     (tmp_path / "data").rename(tmp_path / "gone")
     left = views.samples(both, None, "en")
-    assert whole.count("sample-row") == 4 and left.count("sample-row") == 3 and ">truth<" in left
+    assert whole.count("sample-row") == 4 and left.count("sample-row") == 3 and ">Ground truth<" in left
 
 
 def test_what_a_person_named_is_escaped():
@@ -173,15 +173,15 @@ def test_masks_can_be_seen_after_any_epoch():
     directory = done("one", epochs=3)
     assert views.epochs([directory]) == [1, 2, 3]
     latest, first = (views.samples([directory], epoch, "en") for epoch in (None, 1))
-    assert "epoch 3" in latest and "epoch 1" in first and latest.count("<img") == first.count("<img")
+    assert "Epoch 3" in latest and "Epoch 1" in first and latest.count("<img") == first.count("<img")
 
 
 def test_the_terms_of_losses_with_several_are_shown_apart_raw_and_weighted():
     one = done("one", loss="cross_entropy")
-    assert "Terms of the loss" not in views.scoreboard(views.stamp([one]), "en")
+    assert "Loss terms" not in views.scoreboard(views.stamp([one]), "en")
     sum_ = done("sum", loss="cross_entropy + 3*boundary")
     board = views.scoreboard(views.stamp([one, sum_]), "en")
-    assert board.count("<svg") == 4 and board.index("cross_entropy</code> <small>training") < board.index("boundary<")
+    assert board.count("<svg") == 4 and board.index("cross_entropy</code> <small>Training") < board.index("boundary<")
     (row,) = compared([sum_]).rows
     scores = [event for event in runs.events(sum_) if event.kind == "evaluated" and event.best][-1].scores["val"]
     assert {name: value for name, (value, _) in row.terms.items()} == scores.terms
@@ -195,7 +195,7 @@ def test_the_terms_of_losses_with_several_are_shown_apart_raw_and_weighted():
 def test_the_scoreboard_shows_only_what_differs():
     runs_ = [done("one"), done("two", seed=3)]
     board = views.scoreboard(views.stamp(runs_), "en")
-    section = board[board.index("What differs") :]
+    section = board[board.index("Settings that differ") :]
     assert re.findall(r"<code>(\w+)</code>", section) == ["seed"]
     assert '<td class="n"><b>' in board and "cannot be compared" not in compare.show(["one", "two"], Request())[0]
     done("three", data={"name": "streets", "train_images": 8, "val_images": 6, "size": 64})
@@ -375,9 +375,9 @@ def test_a_network_s_card_has_its_numbers_its_source_and_its_picture():
     card = train.described({"name": "unet", "width": 8}, 100, "en", False)
     assert "486,643" in card and "for an image of 128 × 128 pixels" in card and "204 pixels" in card
     assert re.search(r"\d\.\d ms", card) and 'href="https://arxiv.org/abs/1505.04597"' in card
-    assert "<svg" in card and ">1/16<" in card and "joined by concatenation" in card and "addition" not in card
+    assert "<svg" in card and ">1/16<" in card and "Concatenation" in card and "addition" not in card
     card = train.described({"name": "deeplab_v3"}, 100, "en", False)
-    assert "the whole image" in card and "pooled from the whole map" in card
+    assert "The whole image" in card and "Global pooling" in card
 
 
 def test_what_is_wrong_with_a_network_s_options_stands_in_its_card():
@@ -397,7 +397,7 @@ def test_a_large_network_is_timed_only_when_asked(monkeypatch):
     assert "Measure here" in train.described(large, 128, "en", False)
     assert "1234.5 ms" in train.described(large, 128, "en", True)
     assert "1234.5 ms" in train.described({"name": "unet", "width": 4}, 128, "en", False)
-    assert "too large" in train.described(large, 1024, "en", True)  # seconds, and gigabytes that the page needs
+    assert "Too large" in train.described(large, 1024, "en", True)  # seconds, and gigabytes that the page needs
 
 
 def test_cards_are_made_when_they_are_opened_and_kept(monkeypatch):
@@ -436,10 +436,10 @@ def test_a_preview_is_made_when_its_button_is_pressed_and_builds_no_network(monk
     (pressed,) = [each.fn for each in page.fns.values() if each.fn]
     small = {"train_images": 8, "val_images": 4, "size": 64}
     shown = pressed(Request(), *sent(form, "data", "streets", techniques=["flip", "cutmix"], **small))
-    assert shown.count("<img") == 12 and "building" in shown and ">before<" in shown
+    assert shown.count("<img") == 12 and "building" in shown and ">Before<" in shown
     stressed = pressed(Request(), *sent(form, "data", "streets", loss=["border_weighted"], techniques=[], **small))
-    assert stressed.count("<img") == 18 and ">stressed by the loss<" in stressed
-    for techniques, words in ((["ema"], "no technique that changes images"), ([], "these do: flip"), (["x"], "no 'x'")):
+    assert stressed.count("<img") == 18 and ">Emphasized by the loss<" in stressed
+    for techniques, words in ((["ema"], "No technique that changes images"), ([], "these do: flip"), (["x"], "no 'x'")):
         assert words.replace("'", "&#39;") in pressed(Request(), *sent(form, techniques=techniques))
     alone = sent(form, "run", "run", batch_size=1, techniques=["cutmix"])
     assert "batch_size must be 2 or more" in pressed(Request(), *alone)
@@ -463,7 +463,7 @@ def test_the_schedule_is_drawn_when_its_part_of_the_form_is_opened_and_when_it_c
     handlers = {each.fn.__name__: each.fn for each in page.fns.values() if each.fn}
     assert handlers["alter"](Request(), False, *sent(form)) == gr.skip() and drawn == []
     opened, constant = handlers["unfold"](Request(), False, *sent(form))
-    assert opened and constant.count("<svg") == 1 and "learning rate" in constant and drawn == [(1e-3, 100, 5)]
+    assert opened and constant.count("<svg") == 1 and "Learning rate" in constant and drawn == [(1e-3, 100, 5)]
     changes = [
         sent(form, "scheduler", "step", step_size=1, scheduler="step"),
         sent(form, "scheduler", "step", step_size=2, scheduler="step"),
@@ -490,12 +490,12 @@ def test_what_nobody_knows_of_a_schedule_is_told_and_so_is_a_mistake(form):
     page = views.schedule(form.schedule(sent(form, scheduler="plateau")), "en")
     assert "<svg" not in page and "not known before training" in page
     known = [views.schedule(form.schedule(sent(form, budget_seconds=budget)), "en") for budget in (60, None)]
-    assert ["budget" in each for each in known] == [True, False]
+    assert ["time limit" in each for each in known] == [True, False]
     for field, entry, options, words in (
         ("scheduler", "step", {"step_size": 0}, "step_size: 0 is too small"),
         ("scheduler", "multi_step", {"milestones": "3, soon"}, "soon"),
         ("scheduler", "multi_step", {"milestones": " , "}, "milestones: 0 given; allowed: 1 or more"),
-        ("scheduler", "poly", {"warmup": 5}, "scheduler.warmup: 5 epochs are the whole run"),
+        ("scheduler", "poly", {"warmup": 5}, "scheduler.warmup: 5 epochs are as long as the whole run"),
         ("optimizer", "adamw", {"lr": None}, "lr: "),
         ("run", "run", {"epochs": 0}, "epochs: 0 is too small"),
     ):
@@ -518,8 +518,13 @@ def test_what_is_in_the_data_is_looked_at_when_its_part_is_opened_and_when_the_d
     given = sent(form, "data", "streets", **small)
     assert handlers["exchange"](Request(), False, *given) == gr.skip() and asked == []
     opened, shown = handlers["reveal"](Request(), False, *given)
-    assert opened and asked == [5] and shown.count("<img") == 5 and "5 to learn from, 2 to choose with" in shown
-    assert "64 × 48" in shown and shown.count('class="bar"') == 11 and "were looked at" not in shown
+    assert (
+        opened
+        and asked == [5]
+        and shown.count("<img") == 5
+        and "5 for training (train), 2 for model selection (search)" in shown
+    )
+    assert "64 × 48" in shown and shown.count('class="bar"') == 11 and "Based on" not in shown
     assert handlers["exchange"](Request(), True, *sent(form, "data", "streets", **small | {"train_images": 6}))
     assert asked == [5, 6]
     too_few = handlers["exchange"](Request(), True, *sent(form, "data", "streets", train_images=1))
@@ -545,7 +550,7 @@ def test_the_shares_on_the_page_are_those_of_the_masks(tmp_path):
         *("–", "–", "–"),
     ]
     assert "<b>cat" not in page and "&lt;b&gt;cat" in page and "7.5%" in page  # void: 30 of 400
-    assert "no training mask shows ghost" in page
+    assert "No training mask shows ghost" in page
     for name in ("0", "2"):
         (tmp_path / "masks" / "train" / f"{name}.png").write_bytes(b"")
     with pytest.raises(SeglabError) as caught:
@@ -568,7 +573,7 @@ def test_an_upload_is_this_page_s_folder_and_no_path_comes_from_the_page(form, t
             form.configs(sent(form, "data", "folder", upload=made_up, data="folder"))
     given = sent(form, "data", "folder", upload=reference, data="folder")
     page = train.look_inside(form, given, "en")
-    assert reference not in page and str(uploads.home()) not in page and "the folder is your zip" in page
+    assert reference not in page and str(uploads.home()) not in page and "the data source folder is your zip" in page
     assert "your zip" not in train.look_inside(form, sent(form, "data", "folder", upload=reference), "en")  # streets
 
 
@@ -585,7 +590,7 @@ def test_the_files_of_an_upload_are_called_as_in_the_zip(tmp_path):
     page = views.inside(dataset, "en")
     copies = "mine/images/train/b.png, mine/images/train/c.png, mine/images/train/d.png, mine/images/val/&lt;b&gt;.png"
     assert (
-        f"there more than once: 1, such as {copies}" in page and f"training and validation: 1, such as {copies}" in page
+        f"occur more than once: 1, such as {copies}" in page and f"training and validation: 1, such as {copies}" in page
     )
     assert page.count('title="mine/images/train/') == 4 and 'title="mine/images/train/c.png"' in page
     assert "<b>" not in page and not re.search(r'(title="|/train/|/val/)0', page)
@@ -594,8 +599,8 @@ def test_the_files_of_an_upload_are_called_as_in_the_zip(tmp_path):
     for look in (lambda: views.inside(Folder(**two), "en"), lambda: views.preview(config, "en")):
         with pytest.raises(SeglabError) as caught:
             look()
-        assert "mine/masks/train/a.png: holds 2" in views.wrong(caught.value, "en")
-        assert "mine/masks/train/a.png: holds 2" in views.refusal(caught.value, "en")
+        assert "mine/masks/train/a.png: contains 2" in views.wrong(caught.value, "en")
+        assert "mine/masks/train/a.png: contains 2" in views.refusal(caught.value, "en")
 
 
 def test_a_zip_that_is_refused_leaves_the_upload_before_it(tmp_path):
@@ -616,5 +621,5 @@ def test_a_zip_that_is_refused_leaves_the_upload_before_it(tmp_path):
     given = sent(form, "data", "folder", upload=reference)
     assert handlers["adopt"](*given) == "folder" and handlers["adopt"](*sent(form)) == gr.skip()
     wrong, *rest = handlers["accept"](Request(), str(bad), *given)
-    assert "images/z.png: its mask is missing" in wrong and "was not taken in" in wrong and str(tmp_path) not in wrong
+    assert "images/z.png: its mask is missing" in wrong and "was not accepted" in wrong and str(tmp_path) not in wrong
     assert rest == [gr.skip()] * 3

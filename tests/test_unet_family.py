@@ -443,7 +443,7 @@ def test_a_network_of_one_depth_cannot_be_cut(name, options):
 
 def test_a_network_is_cut_once():
     cut = Depth(depth="3").adapted(built("unet_plus_plus", width=4))
-    with pytest.raises(SeglabError, match="asks for a classifier at each depth"):
+    with pytest.raises(SeglabError, match="needs a classifier at each depth"):
         Depth(depth="2").adapted(cut)
 
 

@@ -226,22 +226,22 @@ def test_korean_names_without_the_mark_for_utf_8_are_understood(tmp_path, encodi
 
 def test_what_is_wrong_is_told_with_the_names_in_the_zip(tmp_path):
     files = {f"data/{name}": content for name, content in GOOD.items()}
-    files["data/masks/b.png"], files["data/images/c.png"] = IMAGE, b"no picture"
+    files["data/masks/b.png"], files["data/images/c.png"] = IMAGE, b"no image"
     del files["data/masks/d.png"]
     reasons = refused(packed(tmp_path / "mine.zip", files))
-    assert "data/masks/b.png: its pixels are colours" in reasons and "data/images/c.png: not an image" in reasons
+    assert "data/masks/b.png: its pixels are colors" in reasons and "data/images/c.png: not an image" in reasons
     assert "data/images/d.png: its mask is missing: masks/d.png" in reasons
     assert str(uploads.home()) not in reasons and "0001" not in reasons
 
 
 NAMES = {
-    "../a.png": "leads out",
-    "images/../../a.png": "leads out",
-    "/etc/passwd": "leads out",
-    "\\\\server\\a.png": "leads out",
-    "C:\\a.png": "leads out",
-    "images\\..\\a.png": "leads out",
-    "/".join("a" * 40): "lies more than 11 folders deep",
+    "../a.png": "points outside",
+    "images/../../a.png": "points outside",
+    "/etc/passwd": "points outside",
+    "\\\\server\\a.png": "points outside",
+    "C:\\a.png": "points outside",
+    "images\\..\\a.png": "points outside",
+    "/".join("a" * 40): "is more than 11 folders deep",
     "images/a\x1b.png": "characters",
     "images/A.PNG": "twice",
     "IMAGES/a.png": "twice",
@@ -304,12 +304,12 @@ def test_pictures_that_are_huge_together_are_refused_before_they_are_decoded(tmp
         for n in range(40):
             archive.writestr(f"images/{n}.png", huge)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
-    assert "640 megapixels together; allowed: 512" in refused(path)
+    assert "640 megapixels in total; allowed: 512" in refused(path)
 
 
 @pytest.mark.parametrize("names", [("images/more/e.png", "masks/more/e.png"), ("images/train/e.png",)])
 def test_pictures_that_nothing_would_read_are_named(tmp_path, names):
-    assert "is in a folder that is not looked into" in refused(
+    assert "is in a folder that is not read" in refused(
         packed(tmp_path / "mine.zip", GOOD | dict.fromkeys(names, IMAGE))
     )
     test = {f"{kind}/test/z.png": IMAGE for kind in ("images", "masks")}
@@ -326,7 +326,7 @@ def test_entries_that_lie_over_each_other_are_refused(tmp_path):
         archive.filelist.append(other)
         archive.NameToInfo[other.filename] = other
         archive._didModify = True
-    assert "lies over another entry" in refused(path)
+    assert "overlaps another entry" in refused(path)
 
 
 @pytest.mark.parametrize("place", [22, 24])  # of the sizes in the entry's central header: packed, unpacked
@@ -402,7 +402,7 @@ def test_an_upload_is_swept_a_day_after_its_last_use_unless_a_run_needs_it(tmp_p
     uploads.found(used)
     assert uploads.sweep() == 1
     assert uploads.found(used) and uploads.found(needed)
-    with pytest.raises(SeglabError, match="not there any more"):
+    with pytest.raises(SeglabError, match="have been deleted"):
         uploads.found(old)
 
 

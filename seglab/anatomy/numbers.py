@@ -25,8 +25,8 @@ class Anatomy:
     """A network in numbers, for one square image, and its blocks and links.
 
     multiply_adds: a product and the sum it enters count one. Only convolutions and matrix products are counted: no
-    biases, normalisation, activations, pooling, interpolation or sums of maps. output_stride: pixels of the image for
-    one of the coarsest maps, those pooled from the whole image aside. receptive_field: how many neighbouring pixels of
+    biases, normalization, activations, pooling, interpolation or sums of maps. output_stride: pixels of the image for
+    one of the coarsest maps, those pooled from the whole image aside. receptive_field: how many neighboring pixels of
     a row decide one pixel of the network's own logits, borders aside, at the place that sees most; group norm is taken
     for a pixel's own affair, though it looks at the whole map. Without a number, `why` tells the reason.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BLOCKS = {"image": "#E5E7EB", "encoder": "#A9CBEA", "decoder": "#F6CF9C", "output": "#A6DCC3"}  # fills, by kind
 
 Dashes = Literal["-"] | tuple[float, Sequence[float]]
-LINKS: dict[str, tuple[str, Dashes]] = {  # colour and dashes, by kind
+LINKS: dict[str, tuple[str, Dashes]] = {  # color and dashes, by kind
     "next": ("#9CA3AF", "-"),
     "stride": ("#D55E00", "-"),
     "pool": ("#D55E00", "-"),
@@ -37,15 +37,15 @@ LINKS: dict[str, tuple[str, Dashes]] = {  # colour and dashes, by kind
 MEANINGS = {  # for pictures with words of their own
     "encoder": "encoder",
     "decoder": "decoder",
-    "output": "scores of the classes",
-    "next": "next layers",
-    "pool": "pooling or stride",
-    "global": "pooled from the whole map",
+    "output": "Class scores (logits)",
+    "next": "Next layers",
+    "pool": "Pooling or stride",
+    "global": "Global pooling",
     "up": "enlarged",
-    "indices": "places of the maxima",
-    "concat": "joined by concatenation",
-    "add": "joined by addition",
-    "combine": "joined otherwise",
+    "indices": "Max-pooling indices",
+    "concat": "Concatenation",
+    "add": "Addition",
+    "combine": "Other combination, such as a product",
 }
 
 
@@ -53,7 +53,7 @@ SAME = {"stride": "pool", "unpool": "up"}  # kinds that look and are explained a
 
 
 def legend(anatomy: Anatomy) -> list[tuple[str, str, bool | None]]:
-    """What the network's picture shows: each kind of block and link, its colour, and of a link whether it is dashed."""
+    """What the network's picture shows: each kind of block and link, its color, and of a link whether it is dashed."""
     kinds = {block.kind for block in anatomy.blocks} | {SAME.get(link.kind, link.kind) for link in anatomy.links}
     blocks = [(kind, BLOCKS[kind], None) for kind in MEANINGS if kind in kinds and kind in BLOCKS]
     return blocks + [(kind, LINKS[kind][0], LINKS[kind][1] != "-") for kind in MEANINGS if kind in kinds - set(BLOCKS)]

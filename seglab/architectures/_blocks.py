@@ -102,11 +102,13 @@ Width = Annotated[
     int, Field(ge=4, le=64, description="channels of the first stage; VGG16 has 64, the last has 8 times as many")
 ]
 Normed = Annotated[
-    bool, Field(description="batch norm in the encoder; VGG16 has none, and then learns little unless it is pretrained")
+    bool,
+    Field(
+        description="batch norm in the encoder; the original VGG16 has none, and learns little without it "
+        "unless it is pretrained"
+    ),
 ]
-Dropout = Annotated[
-    float, Field(ge=0, le=0.9, description="share of the values before the classifier that training leaves out")
-]
+Dropout = Annotated[float, Field(ge=0, le=0.9, description="dropout rate before the classifier")]
 
 
 def vgg16(in_channels: int, width: int, norm: bool, dilation: int = 1) -> nn.ModuleList:

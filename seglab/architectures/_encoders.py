@@ -55,9 +55,7 @@ Halved = Annotated[
 DecoderWidth = Annotated[int, Field(ge=4, le=512, description="channels of the decoder")]
 
 
-DecoderDropout = Annotated[
-    float, Field(ge=0, le=0.9, description="share of the decoder's features that training leaves out")
-]
+DecoderDropout = Annotated[float, Field(ge=0, le=0.9, description="dropout rate of the decoder's features")]
 
 
 def digits(value: Any) -> Any:
@@ -68,7 +66,7 @@ def digits(value: Any) -> Any:
 OutputStride = Annotated[
     Literal[8, 16],
     BeforeValidator(digits),
-    Field(description="how many times smaller than the image the encoder's last features are"),
+    Field(description="how many times smaller than the image the encoder's last feature map is"),
 ]
 
 
@@ -123,7 +121,7 @@ def trained(encoder: str) -> bool:
 
 
 def normalisation(encoder: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and standard deviation of the colours that an encoder's ImageNet weights were trained with."""
+    """Mean and standard deviation of the colors that an encoder's ImageNet weights were trained with."""
     if encoder.startswith("tu-"):
         torchvision()
         import timm

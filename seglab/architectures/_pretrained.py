@@ -23,7 +23,7 @@ from seglab.errors import SeglabError
 from seglab.torchvision_guard import torchvision
 
 Pretrained = Annotated[
-    Literal["none", "imagenet"], Field(description="what the encoder starts from: random weights, or ImageNet's")
+    Literal["none", "imagenet"], Field(description="initial weights of the encoder: random, or pretrained on ImageNet")
 ]
 
 VGG16 = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)  # channels of its convolutions

@@ -14,7 +14,7 @@ DECODER = ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1), (1, 1))  # as SegNet's, in w
 
 
 class DeconvNet(Architecture):
-    """VGG16 down to its fully connected layers and the same way back, unpooling and deconvolving at each step.
+    """VGG16 down to its fully connected layers, and a mirrored decoder of unpooling and deconvolution at each step.
 
     What is most like the shape of an object is drawn first, its details on the way up. The paper's window is the whole
     map of a 224 pixel image, 7x7, which takes 205 of its 252 million weights; the small default suits images of about

@@ -24,7 +24,7 @@ SCALES = (1, 0.75, 0.5)
 
 
 class DeepLabV1(Architecture):
-    """VGG16 whose last poolings no longer shrink the map, and one atrous (dilated) 3x3 convolution that sees far.
+    """VGG16 whose last poolings keep the resolution, and a 3x3 atrous (dilated) convolution with a large field of view.
 
     The paper's images are 321 pixels wide and their maps 41, of which its rate of 12 spans 25. On a small map a rate
     beyond its side finds nothing but padding and acts as a 1x1 convolution: the default 4 spans 9 of the 17 pixels that
@@ -41,7 +41,7 @@ class DeepLabV1(Architecture):
     parameters = 20_505_429
     width: Width = 16
     rate: Annotated[
-        int, Field(ge=1, le=24, description="dilation of the last 3x3 convolution, in pixels of its map")
+        int, Field(ge=1, le=24, description="dilation of the last 3x3 convolution, in pixels of its feature map")
     ] = 4
     batch_norm: Normed = True
     dropout: Dropout = 0.0
@@ -59,7 +59,7 @@ class DeepLabV1(Architecture):
 
 
 class DeepLabV2(Architecture):
-    """Atrous (dilated) convolutions at four rates side by side, so that near and far surroundings are seen at once.
+    """Atrous (dilated) convolutions at four rates in parallel, which see near and far context at once.
 
     The scores of the four are added (atrous spatial pyramid pooling). With multi_scale the image is also seen at 3/4
     and 1/2 of its size; each pixel takes the highest score of a class, and each size has a loss of its own besides.
@@ -81,21 +81,22 @@ class DeepLabV2(Architecture):
     }  # fmt: skip
     parameters = 44_048_532
     encoder: Annotated[
-        Literal["resnet18", "resnet50", "resnet101", "vgg16"], Field(description="the network that finds features")
+        Literal["resnet18", "resnet50", "resnet101", "vgg16"],
+        Field(description="the network that extracts the features"),
     ] = "resnet18"
     width: Annotated[
         int, Field(ge=4, le=64, description="channels of the encoder's first stage; the published encoders have 64")
     ] = 16
     field_of_view: Annotated[
-        Literal["large", "small"], Field(description="the rates: 6, 12, 18, 24 are large, 2, 4, 8, 12 small")
+        Literal["large", "small"], Field(description="dilation rates: large is 6, 12, 18, 24 and small is 2, 4, 8, 12")
     ] = "small"
-    multi_scale: Annotated[bool, Field(description="see each image at three sizes and take the highest scores")] = False
+    multi_scale: Annotated[bool, Field(description="process each image at three sizes and take the highest scores")] = (
+        False
+    )
     batch_norm: Annotated[
         bool, Field(description="batch norm in vgg16, which learns little without it unless it is pretrained")
     ] = True
-    dropout: Annotated[
-        float, Field(ge=0, le=0.9, description="share of the values between vgg16 and the classifier that are left out")
-    ] = 0.0
+    dropout: Annotated[float, Field(ge=0, le=0.9, description="dropout rate between vgg16 and the classifier")] = 0.0
     pretrained: Pretrained = "none"
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
@@ -142,8 +143,8 @@ class AtrousPyramid(OverEncoder):
         Field(
             ge=64,
             le=2048,
-            description="side of the images that the atrous rates suit, or empty for the run's own; the paper's 6, 12 "
-            "and 18 suit 513 pixels, and see mostly padding on small images",
+            description="image side, in pixels, that the atrous rates are scaled to; empty: the run's own; the paper's "
+            "6, 12 and 18 suit 513 pixels, and see mostly padding on small images",
         ),
     ] = None
 
@@ -159,7 +160,7 @@ class AtrousPyramid(OverEncoder):
         return [
             SeglabError(
                 "atrous rates: {rates}, for images of {side} pixels at output stride {stride}; the paper's 6, 12 and "
-                "18 are for 513 pixels at 16, and would see mostly padding on smaller maps",
+                "18 are for 513 pixels at 16, and would see mostly padding on smaller feature maps",
                 rates=", ".join(map(str, self.rates)),
                 side=self.rates_for,
                 stride=self.output_stride,
@@ -171,7 +172,7 @@ class OverAtrousPyramid(AtrousPyramid):
     """What DeepLabV3 and its successor share, in smp's class `decoder`."""
 
     decoder: ClassVar[str]
-    encoder: Annotated[Backbone, Field(description="the network whose features are looked at")] = "mobilenet_v2_050"
+    encoder: Annotated[Backbone, Field(description="the network that extracts the features")] = "mobilenet_v2_050"
     output_stride: OutputStride
     width: DecoderWidth = 32
     dropout: DecoderDropout = 0.1
@@ -191,7 +192,7 @@ class OverAtrousPyramid(AtrousPyramid):
 
 
 class DeepLabV3(OverAtrousPyramid):
-    """Looks at the encoder's features at several atrous rates and as a whole at once, so that size matters less.
+    """Sees the encoder's features at several atrous rates and as a global average, so that object size matters less.
 
     As in smp and torchvision, a 3x3 convolution follows that the paper lacks, and the last blocks do not vary their
     rates (no multi-grid); unlike torchvision's, a dilated stage's first block is dilated like the others. Logits come
@@ -209,7 +210,7 @@ class DeepLabV3(OverAtrousPyramid):
 
 
 class DeepLabV3Plus(OverAtrousPyramid):
-    """DeepLabV3 with a small decoder that brings back the encoder's fine features, for sharper edges.
+    """DeepLabV3 with a small decoder that adds the encoder's fine features, for sharper edges.
 
     The published encoder is timm's Xception-65, which has the paper's changes: more layers, strides for poolings.
 

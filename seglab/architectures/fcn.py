@@ -15,7 +15,7 @@ CHANNELS = {8: 4, 16: 8}  # of the pooled maps that the finer networks look at, 
 
 
 class FCN(Architecture):
-    """A classifier turned into convolutions: it scores coarse maps and adds the scores of finer ones.
+    """A classifier made fully convolutional: it scores coarse feature maps and adds the scores of finer ones.
 
     FCN-32s scores the last map of VGG16 alone, FCN-16s adds scores of the map twice as fine, FCN-8s of the one above,
     too. Scores are enlarged bilinearly. The paper does that by deconvolutions which begin as bilinear and, in the
@@ -33,7 +33,7 @@ class FCN(Architecture):
     parameters = 134_362_751
     width: Width = 12
     stride: Annotated[
-        Literal["32", "16", "8"], Field(description="how many times smaller than the image the finest scores are")
+        Literal["32", "16", "8"], Field(description="how many times smaller than the image the finest score map is")
     ] = "8"
     window: Annotated[
         Literal["1", "3", "5", "7"],

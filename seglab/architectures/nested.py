@@ -1,4 +1,4 @@
-"""Networks whose skip connections are networks too: U-Net++ between neighbouring scales, U-Net 3+ between all."""
+"""Networks whose skip connections are networks too: U-Net++ between neighboring scales, U-Net 3+ between all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Width = Annotated[int, Field(ge=4, le=64, description="channels of the first lev
 
 
 class UNetPlusPlus(Architecture):
-    """U-Nets of four depths in one, joined by dense skips; once trained, it can be cut to any of them.
+    """U-Nets of four depths in one, joined by dense skip connections; once trained, it can be pruned to any of them.
 
     With deep supervision the objective is the mean over the four depths, and the predictor `depth` cuts the network or
     averages what its depths give. Dropout 0.5, after each convolution, and no batch norm are of the authors' code.
@@ -40,11 +40,9 @@ class UNetPlusPlus(Architecture):
     width: Width = 8
     batch_norm: Annotated[bool, Field(description="batch norm after every 3x3 convolution; the paper has none")] = True
     deep_supervision: Annotated[
-        bool, Field(description="one classifier per depth, all of them trained; without it, one on the deepest")
+        bool, Field(description="train one classifier per depth; otherwise a single one at the deepest")
     ] = True
-    dropout: Annotated[
-        float, Field(ge=0, le=0.9, description="share of the values that training leaves out after each convolution")
-    ] = 0.0
+    dropout: Annotated[float, Field(ge=0, le=0.9, description="dropout rate after each convolution")] = 0.0
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         widths = [self.width << level for level in range(LEVELS)]
@@ -68,9 +66,9 @@ class UNetPlusPlus(Architecture):
 
 
 class UNet3Plus(Architecture):
-    """Each decoder stage sees every scale at once, and the network tells which classes the image has at all.
+    """Each decoder stage combines the features of all scales, and the network also predicts which classes are present.
 
-    The presence of each class is learned from the classes among an image's labelled pixels. In evaluation, classes said
+    The presence of each class is learned from the classes among an image's labeled pixels. In evaluation, classes said
     to be absent (below 0.5) are left out of the probabilities; in training they stay. The paper has one organ, and its
     module two outputs, background and organ: so has guidance by object, for the first class and for all others as one.
     The objective is the mean over the side outputs.
@@ -84,14 +82,17 @@ class UNet3Plus(Architecture):
     parameters = 27_406_507
     width: Width = 8
     deep_supervision: Annotated[
-        bool, Field(description="a classifier on every decoder stage and on the bottom, all of them trained")
+        bool, Field(description="train a classifier on every decoder stage and on the deepest stage")
     ] = True
     guidance: Annotated[
         Literal["none", "classes", "object"],
-        Field(description="tell from the whole image which classes, or whether any object, it has; silence the rest"),
+        Field(
+            description="predict from the whole image which classes, or whether any object, it has, and suppress the "
+            "rest"
+        ),
     ] = "classes"
     presence_weight: Annotated[
-        float, Field(ge=0, le=10, description="weight of learning which classes an image has")
+        float, Field(ge=0, le=10, description="weight of the loss for predicting which classes an image has")
     ] = 1.0
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
@@ -250,10 +251,10 @@ class FullScaleNet(nn.Module):
 
 
 def gated(logits: Tensor, present: Tensor) -> Tensor:
-    """The log of the probabilities (B, K, H, W), renormalised over the classes that are present, bool (B, K).
+    """The log of the probabilities (B, K, H, W), renormalized over the classes that are present, bool (B, K).
 
     `present` may also be (B, 2): the first class, and all others. Where nothing is, every class counts as present. No
-    probability is below 1e-6: the loss of an absent class stays finite, and a mean over neighbouring pixels, which
+    probability is below 1e-6: the loss of an absent class stays finite, and a mean over neighboring pixels, which
     resizing takes, never prefers an absent class to the classes of those pixels, however sure the network is of them.
     """
     num_classes = logits.shape[1]
@@ -264,7 +265,7 @@ def gated(logits: Tensor, present: Tensor) -> Tensor:
 
 
 def present_classes(masks: Tensor, num_classes: int) -> Tensor:
-    """bool (B, K): which classes are among each image's labelled pixels."""
+    """bool (B, K): which classes are among each image's labeled pixels."""
     found = torch.zeros(len(masks), 256, dtype=torch.bool, device=masks.device)
     return found.scatter_(1, masks.flatten(1), True)[:, :num_classes]
 

@@ -1,4 +1,4 @@
-"""Panoptic-DeepLab: what each pixel is, where things have their centres, and which centre each pixel belongs to."""
+"""Panoptic-DeepLab: what each pixel is, where things have their centers, and which center each pixel belongs to."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from segmentation_models_pytorch.encoders._base import EncoderMixin
 
 SIDE = 1024  # the longer side, in pixels, of the images that the paper's numbers below are meant for
-SIGMA, LEAST_SIGMA = 8, 1.5  # pixels: how wide a centre is in the heatmap's truth, and at least on small images
-THRESHOLD, KERNEL, MOST = 0.1, 7, 200  # what is a centre: how high it is, among how many pixels, and how many there are
+SIGMA, LEAST_SIGMA = 8, 1.5  # pixels: how wide a center is in the heatmap's truth, and at least on small images
+THRESHOLD, KERNEL, MOST = 0.1, 7, 200  # what is a center: how high it is, among how many pixels, and how many there are
 LOOKED_AT = 500  # training images that tell which classes are things
 
 
 class PanopticDeepLab(AtrousPyramid):
-    """Labels every pixel and also tells things apart: it finds their centres and points each pixel to its own.
+    """Labels every pixel and separates instances: it predicts their centers and each pixel's offset to its own.
 
     Each of the two tasks has its own atrous pyramid and decoder on a shared encoder. The terms centre and offset are
     added to whatever loss is picked; the paper has cross-entropy on the hardest pixels, and small things weigh more.
-    Offsets are counted in pixels of an image whose longer side is 1024, and centres are as wide as on such an image but
+    Offsets are counted in pixels of an image whose longer side is 1024, and centers are as wide as on such an image but
     no narrower than 1.5 pixels, so that the two weights mean the same at any size. Which classes are things is read
     from the training images: those of whose pixels more than half belong to an instance.
 
@@ -50,21 +50,21 @@ class PanopticDeepLab(AtrousPyramid):
     output_stride: Annotated[
         Literal[16, 32],
         BeforeValidator(digits),
-        Field(description="how many times smaller than the image the encoder's last features are"),
+        Field(description="how many times smaller than the image the encoder's last feature map is"),
     ] = 16
     width: Annotated[
         int, Field(ge=4, le=512, description="channels of the classes' decoder; the instances' has half as many")
     ] = 64
     dropout: DecoderDropout = 0.1
     centre_weight: Annotated[
-        float, Field(ge=0, le=10_000, description="weight of the centres' heatmap, a mean of squared differences")
+        float, Field(ge=0, le=10_000, description="weight of the center heatmap's loss, a mean squared error")
     ] = 200.0
     offset_weight: Annotated[
         float,
         Field(
             ge=0,
             le=10,
-            description="weight of the offset loss, which counts pixels of an image 1024 long",
+            description="weight of the offset loss, in pixels of an image whose longer side is 1024",
         ),
     ] = 0.01
 
@@ -83,14 +83,14 @@ class PanopticDeepLab(AtrousPyramid):
         things = things_among([run.train[n] for n in spread(len(run.train), LOOKED_AT)], len(run.data.classes))
         if not things.any():
             raise SeglabError(
-                "panoptic_deeplab learns from things that are told apart, and the training images of {data} have none; "
-                "streets has them",
+                "panoptic_deeplab learns from instance labels, and the training images of {data} have none; streets "
+                "has them",
                 data=run.config.data.name,
             )
         run.model.net.things.copy_(torch.from_numpy(things))
 
     def targets(self, sample: Sample) -> dict[str, np.ndarray]:
-        """The heatmap of centres, the offsets, and where each counts: (H, W, 1), (H, W, 2), (H, W, 1), (H, W, 1).
+        """The heatmap of centers, the offsets, and where each counts: (H, W, 1), (H, W, 2), (H, W, 1), (H, W, 1).
 
         Without instances nothing counts.
         """
@@ -126,9 +126,9 @@ class PanopticDeepLab(AtrousPyramid):
 
 
 def centre_maps(instances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The heatmap (H, W) of instances int32 (H, W), and each pixel's way (H, W, 2), down and right, to its centre.
+    """The heatmap (H, W) of instances int32 (H, W), and each pixel's way (H, W, 2), down and right, to its center.
 
-    A centre is the mean place of an instance's pixels. The heatmap is the maximum of their Gaussians, each cut off at 3
+    A center is the mean place of an instance's pixels. The heatmap is the maximum of their Gaussians, each cut off at 3
     sigma; ways are shares of the longer side, 0 where there is no instance.
     """
     side = max(instances.shape)
@@ -169,9 +169,9 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def grouped(heatmap: np.ndarray, offset: np.ndarray, things: np.ndarray) -> np.ndarray:
-    """int32 (H, W): the pixels of things (bool) numbered by the centre nearest to where their offset (2, H, W) points.
+    """int32 (H, W): the pixels of things (bool) numbered by the center nearest to where their offset (2, H, W) points.
 
-    The higher the heatmap (H, W) at a centre, the smaller its number; those of 1 on have pixels.
+    The higher the heatmap (H, W) at a center, the smaller its number; those of 1 on have pixels.
     """
     from scipy.spatial import cKDTree
 
@@ -185,9 +185,9 @@ def grouped(heatmap: np.ndarray, offset: np.ndarray, things: np.ndarray) -> np.n
 
 
 def peaks(heatmap: np.ndarray) -> np.ndarray:
-    """The centres (N, 2) in a heatmap (H, W), the highest first: above the threshold, and nothing near is higher.
+    """The centers (N, 2) in a heatmap (H, W), the highest first: above the threshold, and nothing near is higher.
 
-    Where neighbours are equally high their middle is taken.
+    Where neighbors are equally high their middle is taken.
     """
     from scipy import ndimage
 

@@ -13,7 +13,7 @@ from seglab.families import Architecture
 
 
 class ResUNet(Architecture):
-    """A U-Net of residual units, which halves the resolution by strides, three times, and has fewer parameters.
+    """A U-Net of residual units that halves the resolution three times, by strides, and has fewer parameters.
 
     Norm and ReLU come before each convolution. Every unit has a 1x1 convolution as its shortcut, since each changes the
     number of channels; the paper does not say how it grows the maps, here each pixel is repeated.

@@ -12,7 +12,7 @@ DECODER = ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1), (1,))
 
 
 class SegNet(Architecture):
-    """A VGG16 encoder and its mirror image, which puts values back to where max-pooling took them from.
+    """A VGG16 encoder and a mirrored decoder, which puts values back to the positions that max pooling took them from.
 
     The places of the maxima cost little memory and keep edges where they were; no features are copied across.
 

@@ -26,7 +26,7 @@ from seglab.errors import SeglabError
 
 
 class MobileUNet(OverEncoder):
-    """A U-Net over MobileNetV2, whose depthwise convolutions need little memory and few operations.
+    """A U-Net with MobileNetV2 as its encoder, whose depthwise convolutions need little memory and few operations.
 
     Three networks bear this name. Like Jing's, this one is a U-Net over MobileNetV2; its decoder has plain convolutions
     where Jing's has transposed ones and inverted residuals. The others are akirasosa's, which ends at half the image's
@@ -42,7 +42,7 @@ class MobileUNet(OverEncoder):
     parameters = 6_631_845
     encoder: Annotated[
         Literal["mobilenet_v2_035", "mobilenet_v2_050", "mobilenet_v2"],
-        Field(description="MobileNetV2 with 0.35 of its channels (without ImageNet weights), 0.5, or all of them"),
+        Field(description="MobileNetV2 with 0.35 (no ImageNet weights), 0.5 or all of its channels"),
     ] = "mobilenet_v2_035"
     width: Halved = 8
 
@@ -51,7 +51,7 @@ class MobileUNet(OverEncoder):
 
 
 class EffUNet(OverEncoder):
-    """A U-Net over EfficientNet, whose depth, channels and image size grow together.
+    """A U-Net with EfficientNet as its encoder, whose depth, width and image size are scaled together.
 
     The weights of its small relative Lite0 are installed with seglab: pretrained works there without a network.
 
@@ -79,11 +79,12 @@ class EffUNet(OverEncoder):
             "efficientnetv2_m",
             "efficientnetv2_l",
         ],
-        Field(description="EfficientNet's version and size; Lite0 is B0 without its attention to channels"),
+        Field(description="version and size of EfficientNet; lite0 is b0 without its channel attention"),
     ] = "lite0"
     width: Halved = 8
     drop_path: Annotated[
-        float, Field(ge=0, le=0.8, description="chance that training skips the last block; less for those before it")
+        float,
+        Field(ge=0, le=0.8, description="probability that training skips the last block; lower for earlier blocks"),
     ] = 0.0
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
@@ -98,7 +99,7 @@ class EffUNet(OverEncoder):
 
 
 class PanopticFPN(OverEncoder):
-    """The semantic branch of Panoptic FPN: a pyramid of features, each level grown to a quarter of the image, summed.
+    """The semantic branch of Panoptic FPN: a feature pyramid whose levels are upsampled to 1/4 of the image and summed.
 
     It has no instance branch. As smp builds it, the pyramid lacks the paper's 3x3 convolution at each level (2.4
     million parameters with ResNet-50), whole maps may be dropped before the classifier, and the levels grow with
@@ -111,7 +112,7 @@ class PanopticFPN(OverEncoder):
     year = 2019
     paper = {"encoder": "resnet50", "pyramid_width": 256, "width_of_32": 4}
     parameters = 26_118_613
-    encoder: Annotated[Backbone, Field(description="the network whose features make the pyramid")] = "mobilenet_v2_050"
+    encoder: Annotated[Backbone, Field(description="the network whose features form the pyramid")] = "mobilenet_v2_050"
     pyramid_width: Annotated[int, Field(ge=4, le=512, description="channels of each level of the pyramid")] = 64
     width_of_32: Annotated[
         int,
@@ -135,12 +136,12 @@ class PanopticFPN(OverEncoder):
 
 
 class SMP(OverEncoder):
-    """Any of twelve decoders over any encoder of segmentation_models_pytorch or timm.
+    """Any of twelve decoders on any encoder of segmentation_models_pytorch or timm.
 
     As in its paper, pspnet's encoder stops at an eighth of the image's size. The atrous rates of the DeepLabs suit
     images of 128 pixels; those of the entries deeplab_v3 and deeplab_v3_plus follow a run's images. PAN halves the
     features of a sixteenth three times more, so images are padded to at least 128 pixels for it; what it pools is
-    normalised over the images of a batch, which should be large. DPT wants a vision transformer that takes images of
+    normalized over the images of a batch, which should be large. DPT wants a vision transformer that takes images of
     any size; where its position embeddings were made for another one, they are resampled.
 
     Source: https://github.com/qubvel-org/segmentation_models.pytorch, which names each decoder's paper; the published
@@ -166,13 +167,13 @@ class SMP(OverEncoder):
             "pan",
             "dpt",
         ],
-        Field(description="what turns the encoder's features into logits; dpt wants a vision transformer"),
+        Field(description="network that turns the encoder's features into logits; dpt needs a vision transformer"),
     ] = "manet"
     encoder: Annotated[
         str,
         Field(
             max_length=80,
-            description="smp's name of an encoder, such as resnet34, or timm's with tu- before it; vision transformers "
+            description="name of an smp encoder, such as resnet34, or of a timm encoder after tu-; vision transformers "
             "need the decoder dpt",
             examples=[
                 "tu-mobilenetv2_050",
@@ -191,7 +192,7 @@ class SMP(OverEncoder):
         Field(
             ge=4,
             le=64,
-            description="channels of the decoder's finest stage; smp's own is 16, and linknet follows its encoder",
+            description="channels of the decoder's finest stage; smp's default is 16, and linknet follows its encoder",
         ),
     ] = 8
 
@@ -240,7 +241,7 @@ class SMP(OverEncoder):
         except Exception as error:  # whatever an encoder that was made for something else comes to
             if self.decoder == "dpt":
                 raise SeglabError(
-                    "model: the encoder {encoder} does not work with the decoder dpt, which wants a vision transformer "
+                    "model: the encoder {encoder} does not work with the decoder dpt, which needs a vision transformer "
                     "for images of any size, with patches of 8, 16 or 32 pixels, such as {example}",
                     encoder=self.encoder,
                     example=TRANSFORMER,

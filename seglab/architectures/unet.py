@@ -14,12 +14,12 @@ from seglab.architectures._pretrained import Pretrained, imagenet_vgg16
 from seglab.families import Architecture
 
 Width = Annotated[int, Field(ge=4, le=128, description="channels of the first stage; each further stage doubles them")]
-Depth = Annotated[int, Field(ge=2, le=5, description="how often the encoder halves the resolution")]
+Depth = Annotated[int, Field(ge=2, le=5, description="number of times the encoder halves the resolution")]
 Skip = Literal["concat", "add", "none"]
 
 
 class EncoderDecoder(Architecture):
-    """Squeezes the image to a small map and grows it back, with no skip connections: thin things get lost.
+    """Downsamples the image to a small map and upsamples it again, without skip connections: thin objects get lost.
 
     Source: the U-Net (Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597) with its skip connections removed.
     """
@@ -36,11 +36,11 @@ class EncoderDecoder(Architecture):
 
 
 class UNet(Architecture):
-    """An encoder and a decoder joined by skip connections at every resolution, so that edges survive.
+    """An encoder and a decoder joined by skip connections at every resolution, which preserve edges.
 
     The padded variant has batch norm and keeps the image's size, as is usual today. The original one is the paper's:
     convolutions with a bias and no norm that shrink the map, dropout on the two deepest stages, skips cut to the
-    decoder's size; it sees more than the image, mirrored at its borders, so that all of the image is labelled. The
+    decoder's size; it sees more than the image, mirrored at its borders, so that all of the image is labeled. The
     unpadded one is between the two: the paper's convolutions with batch norm, without dropout.
     Adding skips instead of concatenating them leaves the decoder as large as without any.
 
@@ -57,11 +57,11 @@ class UNet(Architecture):
     variant: Annotated[
         Literal["padded", "unpadded", "original"],
         Field(
-            description="padded convolutions and batch norm; unpadded ones on a mirrored border; or the original of "
-            "2015, without norm"
+            description="padded convolutions with batch norm; unpadded ones on a mirrored border; or the 2015 "
+            "original, without batch norm"
         ),
     ] = "padded"
-    skip: Annotated[Skip, Field(description="how the decoder gets the encoder's features")] = "concat"
+    skip: Annotated[Skip, Field(description="how the encoder's features are passed to the decoder")] = "concat"
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         if self.variant == "original":
@@ -73,7 +73,7 @@ class UNet(Architecture):
 
 
 class UNetVGG16(Architecture):
-    """A U-Net whose encoder is VGG16; the skip at full resolution is kept.
+    """A U-Net with VGG16 as its encoder; the skip connection at full resolution is kept.
 
     The unet decoder is the U-Net's, with two convolutions between VGG16's last pooling and the decoder; the ternaus
     decoder is TernausNet-16's, with one convolution and one 4x4 transposed convolution per stage.

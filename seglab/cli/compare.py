@@ -1,4 +1,4 @@
-"""Set runs side by side."""
+"""Compare runs side by side."""
 
 from __future__ import annotations
 

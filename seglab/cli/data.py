@@ -1,4 +1,4 @@
-"""Open a data source and report what is there and what is wrong."""
+"""Open a data source and report its contents and problems."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(dotted=True)
     parser.add_argument("--data", required=True, help="the data source, such as folder; options: --data.root DIR")
     parser.add_argument(
-        "--download", action="store_true", help="fetch it first: voc2012, oxford_pet or camvid; an attempt that was "
-        "broken off goes on")  # fmt: skip
+        "--download", action="store_true", help="download it first: voc2012, oxford_pet or camvid; an interrupted "
+        "download continues")  # fmt: skip
     parser.add_argument("--sheet", type=drawing, metavar="FILE", help="draw 16 validation images with their masks; "
-        "with --techniques, 16 training images, each followed by what they make of it")  # fmt: skip
+        "with --techniques, 16 training images, each followed by its augmented version")  # fmt: skip
     parser.add_argument(
         "--border",
         type=drawing,
         metavar="FILE",
-        help="draw them with the borders that the loss border_weighted stresses",
+        help="draw them with the borders that the loss border_weighted emphasizes",
     )
     parser.add_argument("--loss", help="the loss whose borders are drawn (default: border_weighted); options: "
         "--loss.sigma 2")  # fmt: skip
@@ -62,15 +62,15 @@ def configuration(arguments: argparse.Namespace, options: dict[str, str]) -> Run
     """What is to be opened and drawn; raises SeglabError for options that would have no effect."""
     refuse_others(options, "--data.OPTION, --loss.OPTION, --techniques.NAME.OPTION", "data", "loss", "techniques")
     if not arguments.border and (arguments.loss or any(option.startswith("loss.") for option in options)):
-        raise SeglabError("--loss needs --border FILE, on which the borders it stresses are drawn")
+        raise SeglabError("--loss needs --border FILE, to which the borders it emphasizes are drawn")
     given = {"data": arguments.data, "techniques": arguments.techniques or "", "image_size": arguments.image_size}
     if arguments.border:
         given["loss"] = arguments.loss or "border_weighted"
     config = configured(given, options)
     if config.techniques and not arguments.sheet:
-        raise SeglabError("--techniques needs --sheet FILE, on which they are drawn")
+        raise SeglabError("--techniques needs --sheet FILE, to which they are drawn")
     if arguments.border and not config.loss.weight_map:
-        raise SeglabError("--border: the loss {loss} stresses no borders; border_weighted does", loss=arguments.loss)
+        raise SeglabError("--border: the loss {loss} emphasizes no borders; border_weighted does", loss=arguments.loss)
     return config
 
 
@@ -78,7 +78,7 @@ def download(config: RunConfig) -> None:
     from seglab.data.archives import Downloadable
 
     if not isinstance(config.data, Downloadable):
-        raise SeglabError("--download: there is no public place to fetch {name} from", name=config.data.name)
+        raise SeglabError("--download: {name} cannot be downloaded from a public address", name=config.data.name)
     print(f"seglab: it is in {config.data.download()}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""Show what a network is made of: its size, its cost, how far it sees, its structure."""
+"""Describe a network: its parameters, cost, receptive field and structure."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     with waiting("reading the data"):
         data = folded(trained.config.data.open(), trained.config)
     if data.classes != trained.classes:
-        raise SeglabError("the classes of {run} are not those of its data any more", run=trained.name)
+        raise SeglabError("the classes of {run} no longer match those of its data", run=trained.name)
     split = getattr(data, arguments.split)
     rest = [predictor for predictor in predictors if predictor.name != "crf"]
     pipelines = [rest, predictors] if len(rest) < len(predictors) else [predictors]

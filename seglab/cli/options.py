@@ -69,7 +69,7 @@ def suggestion(given: str, arguments: argparse.Namespace) -> SeglabError:
     """What is said of an option that a command does not know: which one of an entry was meant, or of the command."""
     if "fields" not in arguments or not given.startswith("--"):
         return SeglabError(
-            "{given} is not known here; see seglab {command} --help", given=given, command=arguments.command
+            "{given} is not recognized here; see seglab {command} --help", given=given, command=arguments.command
         )
     name = given[2:].partition("=")[0]
     own = entry_options(arguments)
@@ -162,7 +162,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         if name in OF_FAMILY:
             help += f"; one of: {', '.join(FAMILIES[OF_FAMILY[name]].entries)}"
         parser.add_argument(f"--{name}", help=help.replace("one of", "any of") if name == "techniques" else help)
-    parser.add_argument("--config", help="a config.json, or the same as YAML, to begin with; other options change it")
+    parser.add_argument("--config", help="a config.json, or the same as YAML, to start from; other options override it")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -188,7 +188,7 @@ def add_predictors(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--crf", action="store_true", help="refine with the dense CRF")
     parser.add_argument(
-        "--with", action="append", default=[], dest="others", metavar="RUN", help="a run that votes too; repeatable"
+        "--with", action="append", default=[], dest="others", metavar="RUN", help="a run that also votes; repeatable"
     )
 
 

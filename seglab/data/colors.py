@@ -1,4 +1,4 @@
-"""Colour tables: which class each colour of a mask means."""
+"""Color tables: which class each color of a mask means."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LONGEST = 1000  # characters of a line; the last pattern's time grows with their
 
 @dataclass(frozen=True)
 class Table:
-    """What the colours of masks mean: `classes` with their `colors`, and the colours of what is void."""
+    """What the colors of masks mean: `classes` with their `colors`, and the colors of what is void."""
 
     file: str
     classes: tuple[str, ...]
@@ -49,7 +49,7 @@ class Table:
         return hashlib.sha256(repr((self.colors, self.void)).encode()).digest()
 
     def ids(self, pixels: np.ndarray, file: str) -> np.ndarray:
-        """The class ids uint8 (H, W) of a mask's colours uint8 (H, W, 3); raises SeglabError for unknown ones."""
+        """The class ids uint8 (H, W) of a mask's colors uint8 (H, W, 3); raises SeglabError for unknown ones."""
         known = np.full(2**24, -1, np.int16)
         known[_codes(np.array(self.colors + self.void, np.uint8))] = [
             *range(len(self.colors)),
@@ -61,7 +61,7 @@ class Table:
             found, counts = np.unique(codes[ids < 0], return_counts=True)
             first = [(code >> 16, code >> 8 & 255, code & 255) for code in found[np.argsort(-counts)].tolist()]
             raise SeglabError(
-                "{file}: {count} pixels have colours that are not in {table}: {colors}",
+                "{file}: {count} pixels have colors that are not in {table}: {colors}",
                 file=file,
                 count=counts.sum(),
                 table=self.file,
@@ -71,7 +71,7 @@ class Table:
 
 
 def read_table(root: Path) -> Table | None:
-    """The first of the colour tables that lies in a folder; raises SeglabError where it cannot be understood."""
+    """The first of the color tables that lies in a folder; raises SeglabError where it cannot be understood."""
     file = next((name for name in TABLES if os.path.isfile(root / name)), None)
     if file is None:
         return None
@@ -84,7 +84,7 @@ def read_table(root: Path) -> Table | None:
         color = (int(match["r"]), int(match["g"]), int(match["b"])) if match else None
         if not match or not color or max(color) > 255:
             raise SeglabError(
-                "{file}: line {number} is no class with its colour; allowed: name:r,g,b or name,r,g,b or r g b name, "
+                "{file}: line {number} is not a class with its color; allowed: name:r,g,b or name,r,g,b or r g b name, "
                 "each part 0 to 255",
                 file=file,
                 number=number,
@@ -92,7 +92,7 @@ def read_table(root: Path) -> Table | None:
         name = printable(match["name"].strip())
         if color in rows:
             raise SeglabError(
-                "{file}: line {number}: {name} and {other} have the same colour",
+                "{file}: line {number}: {name} and {other} have the same color",
                 file=file,
                 number=number,
                 name=name,
@@ -115,6 +115,6 @@ def read_table(root: Path) -> Table | None:
 
 
 def _codes(pixels: np.ndarray) -> np.ndarray:
-    """Colours uint8 (..., 3) as one number each."""
+    """Colors uint8 (..., 3) as one number each."""
     red, green, blue = np.moveaxis(pixels, -1, 0)
     return red.astype(np.int32) << 16 | green.astype(np.int32) << 8 | blue

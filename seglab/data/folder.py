@@ -35,39 +35,38 @@ from seglab.families import Dataset
 
 MOST_CLASSES = 255  # ids 0 to 254
 LONGEST = 100  # characters of a class name
-MANY_CLASSES = 64  # so many classes without a name are more likely shades of grey
-CLEARLY = 24  # two colours closer than this, summed over RGB, look the same in an overlay
+MANY_CLASSES = 64  # so many classes without a name are more likely shades of gray
+CLEARLY = 24  # two colors closer than this, summed over RGB, look the same in an overlay
 
 
 Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong with it
 
 
 class Folder(Dataset):
-    """Your own pictures: a folder that holds images and masks, paired by file name.
+    """Your own data: a folder with images and masks, paired by file name.
 
-    A mask holds class ids, as grey values or palette indices, with 255 = void; PNG is best, JPEG is refused. If all
-    masks together hold nothing but 0 and 255, these are read as classes 0 and 1. Painted masks need a colour table in
+    A mask holds class ids, as gray values or palette indices, with 255 = void; PNG is best, JPEG is refused. If all
+    masks together hold nothing but 0 and 255, these are read as classes 0 and 1. Painted masks need a color table in
     the folder: `colors.txt` with lines `name:r,g,b` (or CVAT's labelmap.txt, CamVid's label_colors.txt, a
-    class_dict.csv). Then every mask is read by its colours, and what the table calls void or unlabelled is void.
+    class_dict.csv). Then every mask is read by its colors, and what the table calls void or unlabeled is void.
 
     `images/train`, `images/val`, `masks/train` and `masks/val` fix the split. Without them `val_fraction` of the pairs
     are for validation, picked by the sha256 of their names: always the same ones, and few change when files are added.
-    That puts neighbouring frames of a video on both sides, so videos need the four folders.
+    That puts neighboring frames of a video on both sides, so videos need the four folders.
     """
 
     name = "folder"
-    root: Annotated[Root | None, Field(description="folder with images and masks; without it, $SEGLAB_DATA/folder")] = (
-        None
-    )
+    root: Annotated[Root | None, Field(description="folder with images and masks; default: $SEGLAB_DATA/folder")] = None
     classes: Annotated[
         tuple[str, ...],
         Field(
             max_length=MOST_CLASSES,
-            description="class names by id; without them, a colour table's, those in classes.txt, or class 0, class 1",
+            description="class names by id; default: those of a color table, those in classes.txt, or class 0, class 1",
         ),
     ] = ()
     val_fraction: Annotated[
-        float, Field(ge=0.1, le=0.5, description="share of the pairs for validation, where no folders split them")
+        float,
+        Field(ge=0.1, le=0.5, description="fraction of the pairs used for validation, where no folders split them"),
     ] = 0.2
 
     def open(self) -> Data:
@@ -93,10 +92,10 @@ class Report:
     """What a folder holds and what is wrong with it; it can be trained on when `rows` is empty.
 
     `rows`: a file's path below the root, and its problem. `warnings`: what a person should know and may want.
-    `shares`: each class's part of the labelled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
+    `shares`: each class's part of the labeled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
     all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent first.
     `absent_train`, `absent_val`: classes that no mask there shows. `duplicates`: groups of files with the same picture.
-    `binary`: masks of 0 and 255 are read as 0 and 1. `table`: what the masks' colours mean. `keys`: what the files
+    `binary`: masks of 0 and 255 are read as 0 and 1. `table`: what the masks' colors mean. `keys`: what the files
     of the training pairs, then those of the validation pairs hold. Files that could not be read count for nothing but
     rows.
     """
@@ -159,12 +158,12 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
     binary = not table and np.flatnonzero(counts.any(axis=0)).tolist() == [0, VOID] and len(names) in (0, 2)
     if binary:
         counts[:, 1], counts[:, VOID] = counts[:, VOID].copy(), 0
-        warnings.append(SeglabError("the masks hold only 0 and 255; they are read as classes 0 and 1, not as void"))
+        warnings.append(SeglabError("the masks contain only 0 and 255; these are read as classes 0 and 1, not as void"))
     if not names:
         largest = int(max(np.flatnonzero(counts[:, :VOID].any(axis=0)), default=-1))
         names = tuple(f"class {index}" for index in range(largest + 1))
         if len(names) > MANY_CLASSES:
-            warnings.append(SeglabError("ids run up to {largest}; are these shades of grey, not ids?", largest=largest))
+            warnings.append(SeglabError("ids go up to {largest}; are these shades of gray, not ids?", largest=largest))
     rows += _label_problems(root, looks, counts, len(names))
     palette_warnings: list[SeglabError] = []
     if table and len(table.colors) == len(names):
@@ -193,7 +192,7 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
 
 
 def distinct_colors(count: int) -> tuple[tuple[int, int, int], ...]:
-    """RGB colours, neighbours far apart: hues a golden angle from each other, of changing strength and light."""
+    """RGB colors, neighbors far apart: hues a golden angle from each other, of changing strength and light."""
     colors = []
     for index in range(count):
         hue, strength, light = index * 0.618034 % 1, (0.75, 1.0, 0.5)[index % 3], (0.95, 0.6, 0.8)[index // 3 % 3]
@@ -215,7 +214,7 @@ def _listing(
         train, val = (_paired(root, part, rows, warnings) for part in ("train", "val"))
         if beside := _beside(root):
             warning = SeglabError(
-                "image files that lie in neither train nor val and were left out: {count}, among them {first}",
+                "image files that are in neither train nor val and were left out: {count}, such as {first}",
                 count=len(beside),
                 first=relative(beside[0], root),
             )
@@ -259,7 +258,7 @@ def _paired(root: Path, part: str, rows: list[Row], warnings: list[SeglabError])
             )
         if others:
             warning = SeglabError(
-                "{folder}: entries that are no image files and were left out: {count}, among them {first}",
+                "{folder}: entries that are not image files and were left out: {count}, such as {first}",
                 folder=place,
                 count=len(others),
                 first=relative(others[0], root),
@@ -287,7 +286,7 @@ def _class_names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
             "class names: {name} is too long; allowed: up to {most} characters", name=f"{longest[:20]}…", most=LONGEST
         )
     if len(set(names)) < len(names):
-        raise SeglabError("class names: {name} stands there twice", name=Counter(names).most_common(1)[0][0])
+        raise SeglabError("class names: {name} is listed twice", name=Counter(names).most_common(1)[0][0])
     if len(names) > MOST_CLASSES:
         raise SeglabError("class names: {count} were given; allowed: up to {most}", count=len(names), most=MOST_CLASSES)
     return names
@@ -368,7 +367,7 @@ def _label_problems(root: Path, looks: Sequence[_Look], counts: np.ndarray, num_
 def _beyond(values: np.ndarray, num_classes: int, file: str) -> SeglabError:
     beyond = [int(value) for value in values if value >= num_classes and value != VOID]
     return SeglabError(
-        "{file}: holds {values}; the {count} classes have the ids 0 to {largest}, and 255 is void",
+        "{file}: contains {values}; the {count} classes have the ids 0 to {largest}, and 255 is void",
         file=file,
         values=few(beyond),
         count=num_classes,
@@ -379,7 +378,7 @@ def _beyond(values: np.ndarray, num_classes: int, file: str) -> SeglabError:
 def _colors(
     root: Path, looks: Sequence[_Look], counts: np.ndarray, num_classes: int
 ) -> tuple[tuple[tuple[int, int, int], ...], list[SeglabError]]:
-    """The palette's colours where the masks share one whose colours can be told apart, else made-up ones; warnings."""
+    """The palette's colors where the masks share one whose colors can be told apart, else made-up ones; warnings."""
     palettes = [look.palette for look in looks if look.palette is not None]
     longest = max(palettes, key=len, default=np.zeros((0, 3), np.uint8))
     for look, count in zip(looks, counts, strict=True):
@@ -389,7 +388,7 @@ def _colors(
         if not np.array_equal(look.palette[shown], longest[shown]):
             # palettes made for each picture alone (by a paint program) give ids that mean nothing from file to file
             file = relative(look.pair.mask, root)
-            warning = SeglabError("{file}: its palette is not that of other masks; only ids count", file=file)
+            warning = SeglabError("{file}: its palette differs from that of other masks; only ids count", file=file)
             return distinct_colors(num_classes), [warning]
     colors = longest[:num_classes].astype(int)
     apart = np.abs(colors[:, None] - colors).sum(axis=-1) + CLEARLY * np.eye(len(colors), dtype=int)
@@ -411,7 +410,7 @@ def _copies(root: Path, looks: Sequence[_Look], trained: int) -> tuple[tuple[tup
     if duplicates:
         warnings.append(
             SeglabError(
-                "pictures that are there more than once: {count}, such as {first}",
+                "images that occur more than once: {count}, such as {first}",
                 count=len(duplicates),
                 first=few(duplicates[0]),
             )
@@ -419,7 +418,7 @@ def _copies(root: Path, looks: Sequence[_Look], trained: int) -> tuple[tuple[tup
     if leaks:
         warnings.append(
             SeglabError(
-                "pictures in both training and validation: {count}, such as {first}; scores will be too good",
+                "images in both training and validation: {count}, such as {first}; scores will be too high",
                 count=len(leaks),
                 first=few(leaks[0]),
             )

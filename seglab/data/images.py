@@ -35,7 +35,7 @@ BAND = 2**15  # pixels turned into an array at a time; keeps to the caches: 1.6 
 def read_photo(source: Path | str | bytes, name: str | None = None, most: int = MOST_MEGAPIXELS) -> np.ndarray:
     """A photograph as people see it: uint8 (H, W, 3), writable, turned upright, composited on white.
 
-    Grey, palette, one-bit, 16-bit (its upper 8 bits) and CMYK become RGB; of an animation, the first frame. `most` is
+    Gray, palette, one-bit, 16-bit (its upper 8 bits) and CMYK become RGB; of an animation, the first frame. `most` is
     how many megapixels are allowed.
     """
     name = name or _called(source)
@@ -65,7 +65,7 @@ def size_of(source: Path | str | bytes, name: str | None = None) -> tuple[int, i
 def read_mask(source: Path | str | bytes, name: str | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """A mask's class ids, uint8 (H, W), and its palette, uint8 (n, 3), or None where it has none.
 
-    Ids are the stored numbers, never converted: palette indices, grey values, or 0 and 1 of a one-bit file.
+    Ids are the stored numbers, never converted: palette indices, gray values, or 0 and 1 of a one-bit file.
     """
     name = name or _called(source)
     with _opened(source, name) as image:
@@ -74,7 +74,7 @@ def read_mask(source: Path | str | bytes, name: str | None = None) -> tuple[np.n
         colors = image.getpalette() if image.mode == "P" else None
     if ids.dtype not in (np.uint8, np.bool_) and (ids.min() < 0 or ids.max() > 255):
         raise SeglabError(
-            "{file}: its values run from {least} to {most}; class ids run from 0 to 254, and 255 is void",
+            "{file}: its values range from {least} to {most}; class ids range from 0 to 254, and 255 is void",
             file=name,
             least=int(ids.min()),
             most=int(ids.max()),
@@ -83,9 +83,9 @@ def read_mask(source: Path | str | bytes, name: str | None = None) -> tuple[np.n
 
 
 def read_colors(source: Path | str | bytes, name: str | None = None) -> np.ndarray:
-    """A mask's colours uint8 (H, W, 3) as they are stored, for masks that are painted; raises SeglabError for others.
+    """A mask's colors uint8 (H, W, 3) as they are stored, for masks that are painted; raises SeglabError for others.
 
-    A palette gives its colours, grey values are greys.
+    A palette gives its colors, gray values are grays.
     """
     name = name or _called(source)
     with _opened(source, name) as image:
@@ -93,7 +93,7 @@ def read_colors(source: Path | str | bytes, name: str | None = None) -> np.ndarr
         clear = image.has_transparency_data and np.asarray(image.convert("RGBA").getchannel("A")).min() < 255
         if clear or image.mode not in ("RGB", "RGBA", "P", "PA", "L", "LA", "1"):
             raise SeglabError(
-                "{file}: its pixels are no plain colours ({mode}); allowed: RGB, palette or grey with 8 bits, and "
+                "{file}: its pixels are not plain colors ({mode}); allowed: RGB, palette or gray with 8 bits, and "
                 "nothing transparent",
                 file=name,
                 mode=image.mode,
@@ -123,8 +123,8 @@ def refuse_other_size(photo: np.ndarray, ids: np.ndarray, image: Path, mask: Pat
     }
     if size_of(image, found["image"]) == ids.shape[::-1]:
         raise SeglabError(
-            "{file}: {width} x {height} pixels, but {image} is shown turned, as its EXIF orientation says, with "
-            "{image_width} x {image_height}; turn the mask too, or save the photograph without EXIF",
+            "{file}: {width} x {height} pixels, but {image} is rotated by its EXIF orientation to {image_width} x "
+            "{image_height}; rotate the mask too, or save the photograph without EXIF",
             **found,
         )
     raise SeglabError(
@@ -134,7 +134,7 @@ def refuse_other_size(photo: np.ndarray, ids: np.ndarray, image: Path, mask: Pat
 
 
 def write_mask(path: Path, labels: np.ndarray, colors: Sequence[tuple[int, int, int]]) -> None:
-    """Writes labels uint8 (H, W) as a palette PNG that shows the classes' colours, void black.
+    """Writes labels uint8 (H, W) as a palette PNG that shows the classes' colors, void black.
 
     The file appears whole or not at all: it is written beside its place and then renamed.
     """
@@ -170,7 +170,7 @@ def resize_image(image: np.ndarray, side: int) -> np.ndarray:
 def resize_labels(labels: np.ndarray, side: int) -> np.ndarray:
     """Masks or instances (H, W) of any integer type as `resize_image` does, each pixel from the nearest: no new labels.
 
-    Samples at pixel centres, as `resize_image` does; OpenCV's INTER_NEAREST would shift by up to half a pixel.
+    Samples at pixel centers, as `resize_image` does; OpenCV's INTER_NEAREST would shift by up to half a pixel.
     """
     return labels_at(labels, *fitted(labels.shape[0], labels.shape[1], side))
 
@@ -320,15 +320,15 @@ def _refuse_unless_ids(image: ImageFile, name: str) -> None:
     _refuse_jpeg(image, name)
     if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
         raise SeglabError(
-            "{file}: its pixels are colours or have transparency ({mode}), and which class each means is not known; "
-            "allowed: class ids as grey values, or a palette, without alpha",
+            "{file}: its pixels are colors or have transparency ({mode}), so their classes are not known; allowed: "
+            "class ids as gray values, or a palette, without alpha",
             file=name,
             mode=image.mode,
         )
     if isinstance(stored, str) and stored.startswith("L;") and stored != "L;R":
-        # Pillow would turn the ids 0 1 2 3 of a two-bit grey file into 0 85 170 255, and reverse a min-is-white TIFF
+        # Pillow would turn the ids 0 1 2 3 of a two-bit gray file into 0 85 170 255, and reverse a min-is-white TIFF
         raise SeglabError(
-            "{file}: grey values of 2 or 4 bits, or counted from white; whether they are ids or shades is not known; "
+            "{file}: gray values with 2 or 4 bits, or with 0 as white; whether they are ids or shades is not known; "
             "save the mask with 8 bits",
             file=name,
         )

@@ -22,12 +22,12 @@ FRAME = re.compile(r"(?P<category>[a-z]+)_(?P<number>\d+)")
 
 
 class KittiRoad(Dataset):
-    """KITTI road: photographs from a car in Karlsruhe, road against everything else.
+    """KITTI road: photographs from a car in Karlsruhe, road versus everything else.
 
     The files are those of data_road.zip: photographs `training/image_2/um_000000.png` and masks
     `training/gt_image_2/um_road_000000.png`, in which magenta is road, red is not, and black is void; the masks of
     lanes stay out. There are no public masks for validation: the last part of each of the three categories is held out,
-    since neighbouring frames of a drive are alike. Licence CC BY-NC-SA 3.0, for which KITTI wants an e-mail address, so
+    since neighboring frames of a drive are alike. License CC BY-NC-SA 3.0, for which KITTI wants an e-mail address, so
     seglab does not download it.
 
     Source: Fritsch, Kuehnl and Geiger 2013, "A new performance measure and evaluation benchmark for road detection
@@ -37,15 +37,15 @@ class KittiRoad(Dataset):
     name = "kitti_road"
     root: Annotated[
         Root | None,
-        Field(description="folder with training/image_2 and gt_image_2; without it, $SEGLAB_DATA/kitti_road"),
+        Field(description="folder with training/image_2 and gt_image_2; default: $SEGLAB_DATA/kitti_road"),
     ] = None
     val_fraction: Annotated[
         float,
-        Field(ge=0.1, le=0.5, description="share of each category that is held out for validation, its last frames"),
+        Field(ge=0.1, le=0.5, description="fraction of each category held out for validation: its last frames"),
     ] = 0.2
 
     def open(self) -> Data:
-        """Pairs and hashes the files; a mask's colours are checked when it is loaded."""
+        """Pairs and hashes the files; a mask's colors are checked when it is loaded."""
         root = located(self.root, self.name)
         train: list[Pair] = []  # and two halves of validation, each with every category
         first: list[Pair] = []
@@ -59,7 +59,7 @@ class KittiRoad(Dataset):
             second += pairs[middle:]
         if len(train) < 2 or not first or not second:
             raise SeglabError(
-                "{folder}: too few frames are there: {count}; each category needs about ten",
+                "{folder}: too few frames: {count}; each category needs about ten",
                 folder=printable(str(root)),
                 count=len(train) + len(first) + len(second),
             )

@@ -130,7 +130,7 @@ def refuse_wrong(root: Path, wrong: Sequence[SeglabError]) -> None:
     """Raises one SeglabError if anything is wrong; its `each` has them all."""
     if wrong:
         error = SeglabError(
-            "{folder}: wrong files: {count}; the first: {first}",
+            "{folder}: files with problems: {count}; the first: {first}",
             folder=printable(str(root)),
             count=len({error.values.get("file", str(error)) for error in wrong}),
             first=wrong[0],
@@ -198,7 +198,7 @@ def read_ids(pair: Pair, root: Path, known: Iterable[int], allowed: str) -> tupl
     image, ids = read_pair(pair.image, pair.mask, root)
     if beyond := sorted(set(np.flatnonzero(np.bincount(ids.ravel())).tolist()) - set(known)):
         raise SeglabError(
-            "{file}: holds {values}; allowed: {allowed}",
+            "{file}: contains {values}; allowed: {allowed}",
             file=relative(pair.mask, root),
             values=few(beyond),
             allowed=allowed,
@@ -213,7 +213,7 @@ def absences(train: Sequence[str], val: Sequence[str]) -> list[SeglabError]:
         found.append(SeglabError("no training mask shows {classes}", classes=few(train)))
     if val:
         found.append(
-            SeglabError("no validation mask shows {classes}; the mean IoU leaves absent classes out", classes=few(val))
+            SeglabError("no validation mask shows {classes}; the mean IoU leaves out absent classes", classes=few(val))
         )
     return found
 

@@ -24,7 +24,7 @@ SPECIES = {"1": "cat", "2": "dog"}
 
 
 class OxfordPet(Downloadable):
-    """Oxford-IIIT Pet: cats and dogs of 37 breeds, each to be cut out of its photograph.
+    """Oxford-IIIT Pet: cats and dogs of 37 breeds, to be separated from the background.
 
     Trained on the 3,680 images of annotations/trainval.txt and validated on the 3,669 of test.txt, as published. The
     trimaps hold pet, background and the narrow border between them, which can be a class, void, or pet. The domain is
@@ -37,7 +37,7 @@ class OxfordPet(Downloadable):
     licence: ClassVar[str] = "CC BY-SA 4.0, https://creativecommons.org/licenses/by-sa/4.0/"
     size: ClassVar[str] = "0.8 GB"
     root: Annotated[
-        Root | None, Field(description="folder with images and annotations; without it, $SEGLAB_DATA/oxford_pet")
+        Root | None, Field(description="folder with images and annotations; default: $SEGLAB_DATA/oxford_pet")
     ] = None
     border: Annotated[Border, Field(description="what the border between pet and background counts as")] = "class"
 

@@ -19,7 +19,7 @@ LeftOut = Literal["none", "day", "dusk", "fog", "rain"]
 
 
 class Streets(Dataset):
-    """Street scenes drawn from a seed, in four weathers and with nothing to download.
+    """Synthetic street scenes generated from a seed, in four kinds of weather; nothing to download.
 
     A scene follows from its name and the options alone. Its street does not depend on the weather or the size, so that
     the same streets can be had in any weather. Instances are the cars and people; the domain is the weather. With a
@@ -28,15 +28,21 @@ class Streets(Dataset):
 
     name = "streets"
 
-    train_images: Annotated[int, Field(ge=2, le=5000, description="How many scenes to learn from.")] = 400
+    train_images: Annotated[int, Field(ge=2, le=5000, description="number of training scenes")] = 400
     val_images: Annotated[
-        int, Field(ge=2, le=5000, description="How many scenes to validate on: one half chooses, the other reports.")
+        int,
+        Field(
+            ge=2,
+            le=5000,
+            description="number of validation scenes; one half selects the best weights, the "
+            "other gives the reported scores",
+        ),
     ] = 100
-    weather: Annotated[Weather, Field(description="The weather of all scenes; mixed gives all four in turn.")] = "mixed"
+    weather: Annotated[Weather, Field(description="weather of all scenes; mixed uses all four in turn")] = "mixed"
     left_out: Annotated[
-        LeftOut, Field(description="A weather that is not learned from: the scores reported are of it alone.")
+        LeftOut, Field(description="weather that is left out of training; the reported scores are for it alone")
     ] = "none"
-    size: Annotated[int, Field(ge=64, le=1024, description="Width in pixels; the height is 3/4 of it.")] = 128
+    size: Annotated[int, Field(ge=64, le=1024, description="width in pixels; the height is 3/4 of it")] = 128
 
     def open(self) -> Data:
         if self.left_out == self.weather:

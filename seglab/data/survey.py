@@ -17,7 +17,7 @@ from seglab.errors import SeglabError
 class Survey:
     """What looking at images gave; those that are wrong count for nothing but `wrong`.
 
-    `shares`: by split, each class's part of the labelled pixels, 0 to 1. `images`: by class, how many masks show it.
+    `shares`: by split, each class's part of the labeled pixels, 0 to 1. `images`: by class, how many masks show it.
     `void`: the part of all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent
     first. `looked`: how many images of `total` were looked at.
     """

@@ -41,7 +41,7 @@ CLASSES = {
 
 
 class Voc2012(Downloadable):
-    """PASCAL VOC 2012: photographs of everyday things, 20 classes and background, in the customary split.
+    """PASCAL VOC 2012: photographs of everyday objects, 20 classes and background, in the usual split.
 
     1,464 training and 1,449 validation images of ImageSets/Segmentation; the borders around things are void. Where
     SegmentationObject is there, it tells things apart. Nothing is downloaded until
@@ -56,7 +56,7 @@ class Voc2012(Downloadable):
     size: ClassVar[str] = "2 GB"
     root: Annotated[
         Root | None,
-        Field(description="folder with JPEGImages, SegmentationClass and ImageSets; without it, $SEGLAB_DATA/voc2012"),
+        Field(description="folder with JPEGImages, SegmentationClass and ImageSets; default: $SEGLAB_DATA/voc2012"),
     ] = None
 
     def archives(self) -> list[Archive]:

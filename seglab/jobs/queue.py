@@ -27,7 +27,7 @@ def refuse_too_many(new: int) -> None:
     count = len(waiting())
     if count + new > MOST_WAITING:
         raise SeglabError(
-            "the queue is full: {waiting} runs wait and {new} more do not fit; allowed: {most}",
+            "the queue is full: {waiting} runs are waiting and {new} more do not fit; allowed: {most}",
             waiting=count,
             new=new,
             most=MOST_WAITING,

@@ -1,7 +1,7 @@
 """The losses, one file per kind; `seglab.config` finds them.
 
 The convention, for all of them. A loss takes logits and softmaxes them itself. Void pixels are out of every sum. A loss
-of pixels is a sum over the labelled pixels of the whole batch divided by their number (cross_entropy with weights: by
+of pixels is a sum over the labeled pixels of the whole batch divided by their number (cross_entropy with weights: by
 the sum of their weights). A loss of regions sums over the whole batch for each class, and averages over the classes in
 the batch's truth: absent ones are left out, not scored. A batch that is all void costs zero, with a graph.
 

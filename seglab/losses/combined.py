@@ -25,12 +25,12 @@ T = TypeVar("T")
 class Part(Options):
     """One loss of a sum, with its weight."""
 
-    weight: Annotated[float, Field(gt=0, le=1000, description="factor of this loss in the sum")] = 1.0
+    weight: Annotated[float, Field(gt=0, le=1000, description="weight of this loss in the sum")] = 1.0
     loss: Loss
 
 
 class Sum(Loss):
-    """Adds several losses with weights, and records each by name."""
+    """A weighted sum of several losses, each recorded by name."""
 
     name = "sum"
     parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=8, description="the losses and their weights")]
@@ -74,7 +74,7 @@ def joined(groups: Iterable[dict[str, T]]) -> dict[str, T]:
 
 
 class UNet3PlusHybrid(Loss):
-    """U-Net 3+'s own loss, for pixels, shapes and regions at once: focal, MS-SSIM and IoU, each recorded by name.
+    """The loss of U-Net 3+, for pixels, structure and regions at once: focal, MS-SSIM and IoU, each recorded by name.
 
     Source: Huang et al. 2020, https://arxiv.org/abs/2004.08790, section 2.2: their sum, without weights.
     """

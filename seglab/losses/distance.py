@@ -36,9 +36,9 @@ class Mapped(Loss):
 
 
 class Boundary(Mapped):
-    """Charges each wrong pixel by how far it is from where its class should end; add it to a loss of regions.
+    """Penalizes each wrong pixel by its distance to the true border of its class; use it together with a region loss.
 
-    The mean of p times the signed distance to the class, in pixels, over labelled pixels and all classes: positive
+    The mean of p times the signed distance to the class, in pixels, over labeled pixels and all classes: positive
     outside the class, 0 at its outermost pixels, negative within, so that the loss can be negative. A class that is
     nowhere, or everywhere, in an image has no border and counts 0 there. Void is no border.
 
@@ -48,8 +48,8 @@ class Boundary(Mapped):
     """
 
     name = "boundary"
-    alpha_start: Annotated[float, Field(ge=0, le=10, description="factor of this loss when training begins")] = 0.01
-    alpha_end: Annotated[float, Field(ge=0, le=10, description="factor of this loss when training ends")] = 1.0
+    alpha_start: Annotated[float, Field(ge=0, le=10, description="weight of this loss at the start of training")] = 0.01
+    alpha_end: Annotated[float, Field(ge=0, le=10, description="weight of this loss at the end of training")] = 1.0
 
     def targets(self, sample: Sample) -> dict[str, np.ndarray]:
         return {"distance": signed_distances(sample.mask)}
@@ -66,21 +66,19 @@ class Boundary(Mapped):
 
 
 class BorderWeighted(Mapped, ClassWeighted):
-    """Cross-entropy that counts narrow gaps between things most, so that they are kept apart.
+    """Cross-entropy that gives narrow gaps between objects the most weight, so that they are kept apart.
 
     A pixel weighs w(its class) + w0 exp(-(d1 + d2)^2 / (2 sigma^2)), where d1 and d2 are its distances to the nearest
     and the second nearest thing; as in the paper, pixels of things have no second part. Where the data has no things
     told apart, the connected regions of each class are the things, and as they fill the image all pixels have it, which
-    stresses every border. The weighted sum is divided by the number of labelled pixels.
+    stresses every border. The weighted sum is divided by the number of labeled pixels.
 
     Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, eq. 2.
     """
 
     name = "border_weighted"
-    w0: Annotated[float, Field(ge=0, le=100, description="weight that a pixel between two touching things gains")] = (
-        10.0
-    )
-    sigma: Annotated[float, Field(ge=0.5, le=50, description="how wide the weighted borders are, in pixels")] = 5.0
+    w0: Annotated[float, Field(ge=0, le=100, description="weight added to a pixel between two touching objects")] = 10.0
+    sigma: Annotated[float, Field(ge=0.5, le=50, description="width of the weighted borders, in pixels")] = 5.0
 
     def targets(self, sample: Sample) -> dict[str, np.ndarray]:
         if sample.instances is None:

@@ -12,18 +12,18 @@ from seglab.losses.weights import ClassWeighted, labelled, per
 
 
 class CrossEntropy(ClassWeighted):
-    """Scores every pixel by the probability of its true class, so frequent classes weigh most.
+    """The negative log-probability of every pixel's true class, so frequent classes weigh most.
 
     With weights of the classes, sum(w -log p) is divided by sum(w), so that they shift the balance and not the size of
     the loss. Smoothing by e has 1 - e + e / K of the truth learned in place of 1, and e / K in place of 0.
 
     Source: Long et al. 2015, https://arxiv.org/abs/1411.4038, section 4: the mean of -log p(truth) over
-    labelled pixels. Smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567, section 7.
+    labeled pixels. Smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567, section 7.
     """
 
     name = "cross_entropy"
     label_smoothing: Annotated[
-        float, Field(ge=0, le=0.5, description="share of the truth that is spread over all classes")
+        float, Field(ge=0, le=0.5, description="fraction of the target probability that is spread over all classes")
     ] = 0.0
 
     def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
@@ -45,10 +45,10 @@ class CrossEntropy(ClassWeighted):
 
 
 class Focal(ClassWeighted):
-    """Cross-entropy that fades pixels already classified well, so that the hard ones are learned from.
+    """Cross-entropy that down-weights well-classified pixels, so that training focuses on the hard ones.
 
     p is the softmax's, and alpha, the weight of each class, is `class_weights`: the mean of alpha (1 - p)^gamma -log p
-    over labelled pixels. Weights change the size of this loss, as in the paper.
+    over labeled pixels. Weights change the size of this loss, as in the paper.
 
     Source: Lin et al. 2017, https://arxiv.org/abs/1708.02002, eq. 5.
     """

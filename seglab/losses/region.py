@@ -12,7 +12,7 @@ from seglab.data.base import VOID
 from seglab.families import Loss
 
 Smooth = Annotated[
-    float, Field(ge=0, le=100, description="added above and below the fraction; softens the score of tiny regions")
+    float, Field(ge=0, le=100, description="added to numerator and denominator; softens the score of tiny regions")
 ]
 TINY = 1e-7  # below this a fraction's denominator, or what is raised to a power, counts as this
 
@@ -31,7 +31,7 @@ class Region(Loss):
 
 
 class Dice(Region):
-    """Scores how well each class's region overlaps the truth, so a rare class counts as much as a frequent one.
+    """Measures how well each class's region overlaps the ground truth, so rare classes count as much as frequent ones.
 
     Source: Milletari et al. 2016, https://arxiv.org/abs/1606.04797, section 3; with plain instead of squared sums:
     1 - (2 sum(p g) + s) / (sum(p) + sum(g) + s).
@@ -45,7 +45,7 @@ class Dice(Region):
 
 
 class Jaccard(Region):
-    """Scores each class by a soft IoU, the very thing that mIoU measures; stricter than Dice on poor overlaps.
+    """A soft IoU of each class, the quantity that mIoU measures; stricter than Dice on poor overlaps.
 
     Source: Rahman & Wang 2016, https://doi.org/10.1007/978-3-319-50835-1_22, section 3:
     1 - (sum(p g) + s) / (sum(p) + sum(g) - sum(p g) + s).
@@ -59,7 +59,7 @@ class Jaccard(Region):
 
 
 class Tversky(Region):
-    """Overlap in which false alarms and misses weigh differently: more weight on misses finds more of small things.
+    """Overlap with separate weights for false positives and false negatives: more on the latter finds small objects.
 
     With both weights at 0.5 it is Dice, at 1 it is Jaccard.
 
@@ -68,10 +68,12 @@ class Tversky(Region):
     """
 
     name = "tversky"
-    alpha: Annotated[float, Field(ge=0, le=1, description="weight of false alarms: pixels wrongly given the class")] = (
-        0.3
-    )
-    beta: Annotated[float, Field(ge=0, le=1, description="weight of misses: pixels of the class not found")] = 0.7
+    alpha: Annotated[
+        float, Field(ge=0, le=1, description="weight of false positives: pixels wrongly given the class")
+    ] = 0.3
+    beta: Annotated[
+        float, Field(ge=0, le=1, description="weight of false negatives: pixels of the class that were missed")
+    ] = 0.7
     smooth: Smooth = 1.0
 
     def costs(self, overlap: Tensor, predicted: Tensor, truth: Tensor) -> Tensor:
@@ -80,7 +82,7 @@ class Tversky(Region):
 
 
 class FocalTversky(Tversky):
-    """Tversky with each class's cost raised to a power, which shifts the effort between poor and good classes.
+    """Tversky loss of each class raised to a power, which shifts the focus between poorly and well segmented classes.
 
     The power is taken class by class. A power below 1, as in the paper, keeps pushing on classes that are nearly right.
 
@@ -90,7 +92,12 @@ class FocalTversky(Tversky):
 
     name = "focal_tversky"
     gamma: Annotated[
-        float, Field(ge=0.25, le=4, description="power of each class's cost; above 1, poor classes get the effort")
+        float,
+        Field(
+            ge=0.25,
+            le=4,
+            description="exponent of each class's loss; above 1, training focuses on poorly segmented classes",
+        ),
     ] = 0.75
 
     def costs(self, overlap: Tensor, predicted: Tensor, truth: Tensor) -> Tensor:
@@ -98,7 +105,7 @@ class FocalTversky(Tversky):
 
 
 class GeneralisedDice(Loss):
-    """One Dice score over all classes, each divided by its squared size, so that small ones are not drowned.
+    """One Dice score over all classes, each divided by its squared size, so that small classes are not drowned out.
 
     Classes that the batch's truth does not have, whose weight would be infinite, are left out.
 
@@ -118,7 +125,7 @@ class GeneralisedDice(Loss):
 
 
 class Lovasz(Loss):
-    """Scores the IoU itself, made continuous: the worst pixels count by how much IoU they cost.
+    """A continuous extension of the IoU itself: the worst pixels count by how much IoU they cost.
 
     The softmax form; the errors of a class are sorted over the whole batch.
 
@@ -153,7 +160,7 @@ def lovasz(errors: Tensor, truth: Tensor) -> Tensor:
 
 
 def class_sums(probabilities: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For each class (K,): sum(p g), sum(p) and sum(g) over the labelled pixels of the batch."""
+    """For each class (K,): sum(p g), sum(p) and sum(g) over the labeled pixels of the batch."""
     batch, num_classes = probabilities.shape[:2]
     valid = (masks != VOID).flatten(1).float()
     kinds = masks.clamp(max=num_classes - 1)

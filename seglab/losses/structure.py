@@ -1,4 +1,4 @@
-"""Losses that compare the structure of neighbourhoods."""
+"""Losses that compare the structure of neighborhoods."""
 
 from functools import reduce
 from operator import mul
@@ -17,11 +17,11 @@ LEAST = 1e-4  # a similarity below this counts as this: a negative one has no po
 
 
 class MsSsim(Loss):
-    """Compares the shapes of prediction and truth from fine to coarse, as an eye would see two pictures of them.
+    """Compares the structure of prediction and ground truth at scales from fine to coarse, as if they were two images.
 
     1 - MS-SSIM of the probabilities and the truth of each class, averaged over the images that have the class, then
     over classes. There are as many scales, up to five, as leave the window within the smallest one: three at 64 pixels,
-    four at 128, five from 176 on; their weights are scaled to the sum of all five's. A window counts by its labelled
+    four at 128, five from 176 on; their weights are scaled to the sum of all five's. A window counts by its labeled
     share.
 
     Where prediction and truth are opposed the similarity is cut off and has no slope, so that this loss needs another

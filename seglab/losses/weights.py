@@ -25,7 +25,7 @@ _numbers: TypeAdapter[Numbers] = TypeAdapter(Numbers)
 def class_weights(rule: str, statistics: Statistics) -> tuple[float, ...]:
     """The weight of each class by a rule, kept within LEAST and MOST; 0 for a class that no sample has.
 
-    With n the pixels of a class: median_frequency is median(f) / f, where f is n by the labelled pixels of the images
+    With n the pixels of a class: median_frequency is median(f) / f, where f is n by the labeled pixels of the images
     that have the class (Eigen & Fergus 2015, https://arxiv.org/abs/1411.4734, section on semantic labels). The others
     are scaled to a median of 1: inverse_sqrt is 1 / sqrt(n), effective_number (1 - b) / (1 - b^n) with b = (N - 1) / N
     (Cui et al. 2019, https://arxiv.org/abs/1901.05555, proposition 1); N, which the paper leaves to be chosen, is the
@@ -60,7 +60,7 @@ class ClassWeighted(Loss):
     class_weights: Annotated[
         Rule | Numbers,
         WrapValidator(rule_or_numbers),
-        Field(description="how much more rare classes count, by a rule; or a number for each class, with commas"),
+        Field(description="rule that gives rare classes more weight; or one number per class, separated by commas"),
     ] = "none"
 
     def resolved(self, statistics: Statistics) -> Loss:
@@ -81,7 +81,7 @@ class ClassWeighted(Loss):
         if isinstance(self.class_weights, str):
             return []
         weights = ", ".join(f"{name} {weight:.3g}" for name, weight in zip(classes, self.class_weights, strict=True))
-        return [SeglabError("{loss} weighs the classes: {weights}", loss=self.name, weights=weights)]
+        return [SeglabError("{loss}, class weights: {weights}", loss=self.name, weights=weights)]
 
     def weights(self, device: torch.device) -> Tensor | None:
         """The weights float32 (K,), or None where all classes weigh the same."""

@@ -20,10 +20,10 @@ MOST_RUNS = 100
 
 
 class Seeds(Plan):
-    """The same run with several seeds, so that a difference between models can be told from luck."""
+    """The same run with several seeds, so that a difference between models can be told from chance."""
 
     name = "seeds"
-    count: Annotated[int, Field(ge=2, le=20, description="how many runs; each has the next seed")] = 3
+    count: Annotated[int, Field(ge=2, le=20, description="number of runs; each has the next seed")] = 3
 
     def steps(self, config: RunConfig, place: Callable[[int], Path]) -> list[tuple[str, RunConfig]]:
         seeds = range(config.seed, config.seed + self.count)
@@ -31,7 +31,7 @@ class Seeds(Plan):
 
 
 class Folds(Plan):
-    """K-fold cross-validation: every training image is held out once, by a run that has never seen it.
+    """K-fold cross-validation: every training image is held out once, and scored by a run that has never seen it.
 
     Each run begins from scratch and is validated on a part of its own; the mean over all parts is the result.
 
@@ -40,12 +40,12 @@ class Folds(Plan):
     """
 
     name = "folds"
-    k: Annotated[int, Field(ge=2, le=20, description="how many equal parts, and runs")] = 5
+    k: Annotated[int, Field(ge=2, le=20, description="number of folds of equal size, and of runs")] = 5
     leak_by_mistake: Annotated[
         bool,
         Field(
-            description="a mistake, to be seen once: weights are carried on from fold to fold, so later folds are "
-            "validated on images they were trained on, and score too high"
+            description="a deliberate mistake, to see its effect: weights are carried over from fold to fold, so later "
+            "folds are validated on images they were trained on, and score too high"
         ),
     ] = False
 
@@ -60,7 +60,7 @@ class Folds(Plan):
 
 
 class Sweep(Plan):
-    """A run for every value of an option, or for all pairs of values of two, everything else the same.
+    """A run for every value of an option, or for all pairs of values of two options, with everything else the same.
 
     Options are named as on the command line, and values are checked as there. Of an entry that takes another's place,
     options that were set stay where both have them. Several techniques are one value with + between; none is an empty
@@ -87,7 +87,7 @@ class Sweep(Plan):
 
 
 class NoisyStudent(Plan):
-    """A teacher learns from a few masks, then a student from these and from its labels for all other images.
+    """A teacher learns from a few masks, then a student from these and from the teacher's labels for all other images.
 
     Both see the same masks; what noise there is comes from the run's techniques and dropout. Students may differ from
     the teacher, as by a wider network or by more noise. Of several students each is taught by the one before it.
@@ -98,16 +98,16 @@ class NoisyStudent(Plan):
 
     name = "noisy_student"
     labelled: Annotated[
-        float, Field(gt=0, lt=1, description="share of the training images whose masks are used, drawn by the seed")
+        float, Field(gt=0, lt=1, description="fraction of the training images whose masks are used, drawn by the seed")
     ] = 0.125
     confidence: Confidence = 0.5
-    rounds: Annotated[int, Field(ge=1, le=5, description="how many students, each taught by the one before")] = 1
+    rounds: Annotated[int, Field(ge=1, le=5, description="number of students, each taught by the one before")] = 1
     student: Annotated[
         tuple[Annotated[str, Field(max_length=500)], ...],
         Field(
             max_length=4,
-            description="how students differ from the teacher, such as model.width=32 or techniques=flip+color; "
-            "empty: in nothing but the labels",
+            description="how students differ from the teacher, such as model.width=32 or techniques=flip+color; empty: "
+            "only in the labels",
         ),
     ] = ()
 
@@ -115,7 +115,7 @@ class NoisyStudent(Plan):
         apart = dict(assignment("student", "model.width=32", each) for each in self.student)
         for option in apart:
             if option.partition(".")[0] in ("data", "seed", "fold"):
-                raise SeglabError("student: {option} is the teacher's too, so that both see the same", option=option)
+                raise SeglabError("student: {option} cannot change; both have to see the same data", option=option)
         student, own = varied(config, apart), [f"{option} {value or '-'}" for option, value in apart.items()]
         found = [("teacher", self.with_labels(config, None))]
         for n in range(self.rounds):

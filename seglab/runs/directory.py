@@ -70,7 +70,7 @@ def taken(name: str) -> bool:
 
 def refused(name: str) -> SeglabError:
     """What is told of a name that is taken."""
-    return SeglabError("a plan or a run named {name} is there already; give another name", name=repr(name))
+    return SeglabError("a plan or a run named {name} already exists; give another name", name=repr(name))
 
 
 def checked(name: str) -> str:

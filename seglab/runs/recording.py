@@ -66,13 +66,13 @@ def work(
         ended = last_word(directory)
         if ended and ended.reason in ("completed", "budget", "diverged"):
             raise SeglabError(
-                "{run} is over ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
+                "{run} has ended ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
             )
         stopping = directory / "stop"
         if unstop:
             stopping.unlink(missing_ok=True)
         if stopping.exists():
-            raise SeglabError("{run} was stopped; resume it to go on", run=directory.name)
+            raise SeglabError("{run} was stopped; resume it to continue", run=directory.name)
         (directory / "queued").unlink(missing_ok=True)
         for place in (directory, directory / "samples"):  # what a killed process was writing
             for leftover in place.glob(".*.????????"):
@@ -224,7 +224,7 @@ def restore(run: training.Run, directory: Path) -> None:
     if not (directory / "last").exists():
         return
     if description(directory)["digests"] != run.data.digests:
-        raise SeglabError("{run} cannot be resumed: its data has changed since it began", run=directory.name)
+        raise SeglabError("{run} cannot be resumed: its data has changed since it started", run=directory.name)
     try:
         pointer = json.loads((directory / "last").read_bytes())
         content = (directory / pointer["folder"] / "state.pt").read_bytes()

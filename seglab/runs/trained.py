@@ -91,7 +91,7 @@ def weights(directory: Path) -> dict[str, torch.Tensor]:
     try:
         content = (directory / "weights.safetensors").read_bytes()
     except FileNotFoundError:
-        raise SeglabError("{run} has no weights yet: it was not evaluated so far", run=directory.name) from None
+        raise SeglabError("{run} has no weights yet: it has not been evaluated so far", run=directory.name) from None
     announced = {event.weights_sha256 for event in all_events(directory) if isinstance(event, Evaluated)}
     if hashlib.sha256(content).hexdigest() not in announced:
         raise SeglabError("the weights of {run} are damaged: their sha256 is not the one recorded", run=directory.name)
@@ -106,7 +106,7 @@ def ship(directory: Path, target: Path) -> None:
     try:
         shutil.copytree(directory, target, ignore=ignored)
     except FileExistsError:
-        raise SeglabError("{target} is there already", target=str(target)) from None
+        raise SeglabError("{target} already exists", target=str(target)) from None
     write(target / "weights.safetensors", content)
     sha = hashlib.sha256(content).hexdigest()
     for event in events(directory):

@@ -15,17 +15,17 @@ from seglab.loader import batches
 
 
 class Accumulation(Technique):
-    """Adds up the gradients of a batch's parts, to save memory: exact for losses of pixels where no batch norm is.
+    """Accumulates gradients over the parts of a batch to save memory; exact for pixel losses without batch norm.
 
     Everything else counts whole batches: steps, schedules, averages, clipping. For losses of pixels the step is that of
-    the whole batch, since each part counts by its share of the labelled pixels, or of their weights. Losses of regions
+    the whole batch, since each part counts by its share of the labeled pixels, or of their weights. Losses of regions
     do not add up over images: each is the mean over the parts. Batch norm sees one part at a time, and dropout draws
     anew for each. The notes of a run say which of its terms are not exact.
     """
 
     name = "accumulation"
     at_once: Annotated[
-        int, Field(ge=1, le=127, description="images that go through the network together; less than batch_size")
+        int, Field(ge=1, le=127, description="images that go through the network at once; fewer than batch_size")
     ] = 2
 
     def refuses(self, config: RunConfig) -> SeglabError | None:
@@ -60,7 +60,7 @@ class Accumulating(StepHooks):
         if terms:
             told.append(
                 SeglabError(
-                    "accumulation: {terms} cannot be added up over images; what counts is the mean over the parts",
+                    "accumulation: {terms} cannot be summed over images; the mean over the parts is used instead",
                     terms=", ".join(terms),
                 )
             )
@@ -75,7 +75,7 @@ class Accumulating(StepHooks):
         if mixing:
             told.append(
                 SeglabError(
-                    "accumulation: the images that meet in {techniques} are those of one part",
+                    "accumulation: {techniques} can only combine images of the same part",
                     techniques=", ".join(mixing),
                 )
             )

@@ -20,7 +20,7 @@ class Augmentation(Technique):
     """Changes a share of the training samples at random, image, mask and instances alike."""
 
     changes_images = True
-    p: Annotated[float, Field(ge=0, le=1, description="share of the samples that are changed")] = 0.5
+    p: Annotated[float, Field(ge=0, le=1, description="probability that a sample is changed")] = 0.5
 
     def transform(self, height: int, width: int) -> Any:
         """The albumentations transform for samples of this size; it fills what it uncovers in masks with void."""
@@ -54,7 +54,7 @@ class Augmenting(DataHooks):
 
 
 class Flip(Augmentation):
-    """Mirrors the picture left to right.
+    """Mirrors the image left to right.
 
     Source: albumentations.HorizontalFlip.
     """
@@ -68,7 +68,7 @@ class Flip(Augmentation):
 
 
 class Rotate(Augmentation):
-    """Turns the picture by a small angle; the corners become void, or mirror what is beside them.
+    """Rotates the image by a small angle; the corners become void, or are filled by reflection.
 
     A thing and its mirror image in a corner count as one instance.
 
@@ -76,9 +76,9 @@ class Rotate(Augmentation):
     """
 
     name = "rotate"
-    degrees: Annotated[float, Field(ge=0, le=180, description="largest angle, to either side")] = 10.0
+    degrees: Annotated[float, Field(ge=0, le=180, description="largest angle in either direction")] = 10.0
     fill: Annotated[
-        Literal["void", "reflect"], Field(description="what fills the corners: void, or the picture mirrored")
+        Literal["void", "reflect"], Field(description="what fills the corners: void, or a reflection of the image")
     ] = "void"
 
     def transform(self, height: int, width: int) -> Any:
@@ -90,13 +90,15 @@ class Rotate(Augmentation):
 
 
 class Crop(Augmentation):
-    """Cuts out a part and enlarges it, so that things appear at other sizes.
+    """Crops a part of the image and enlarges it, so that objects appear at other sizes.
 
     Source: Szegedy et al. 2015, https://arxiv.org/abs/1409.4842, section 6; albumentations.RandomResizedCrop.
     """
 
     name = "crop"
-    smallest: Annotated[float, Field(gt=0, le=1, description="smallest share of the picture's area that is kept")] = 0.4
+    smallest: Annotated[float, Field(gt=0, le=1, description="smallest fraction of the image's area that is kept")] = (
+        0.4
+    )
 
     def transform(self, height: int, width: int) -> Any:
         import albumentations as A
@@ -119,13 +121,13 @@ class Color(Augmentation):
     """
 
     name = "color"
-    brightness: Annotated[float, Field(ge=0, le=1, description="largest change of brightness")] = 0.2
-    contrast: Annotated[float, Field(ge=0, le=1, description="largest change of contrast")] = 0.2
-    saturation: Annotated[float, Field(ge=0, le=1, description="largest change of saturation")] = 0.2
-    hue: Annotated[float, Field(ge=0, le=0.5, description="largest change of hue, as a share of the colour circle")] = (
-        0.02
-    )
-    p: Annotated[float, Field(ge=0, le=1, description="share of the samples that are changed")] = 0.8
+    brightness: Annotated[float, Field(ge=0, le=1, description="largest change in brightness")] = 0.2
+    contrast: Annotated[float, Field(ge=0, le=1, description="largest change in contrast")] = 0.2
+    saturation: Annotated[float, Field(ge=0, le=1, description="largest change in saturation")] = 0.2
+    hue: Annotated[
+        float, Field(ge=0, le=0.5, description="largest change in hue, as a fraction of the color circle")
+    ] = 0.02
+    p: Annotated[float, Field(ge=0, le=1, description="probability that a sample is changed")] = 0.8
 
     def transform(self, height: int, width: int) -> Any:
         import albumentations as A
@@ -140,13 +142,13 @@ class Color(Augmentation):
 
 
 class Contrast(Augmentation):
-    """Makes light and dark differ more or less, around the picture's mean.
+    """Raises or lowers the contrast around the image's mean.
 
     Source: albumentations.ColorJitter; its contrast alone.
     """
 
     name = "contrast"
-    contrast: Annotated[float, Field(ge=0, le=1, description="largest change of contrast")] = 0.4
+    contrast: Annotated[float, Field(ge=0, le=1, description="largest change in contrast")] = 0.4
 
     def transform(self, height: int, width: int) -> Any:
         import albumentations as A
@@ -157,7 +159,7 @@ class Contrast(Augmentation):
 
 
 class Invert(Augmentation):
-    """Turns the picture into its negative: dark becomes light, and each colour its opposite.
+    """Turns the image into its negative: dark becomes light, and each color its opposite.
 
     Source: albumentations.InvertImg.
     """
@@ -171,14 +173,14 @@ class Invert(Augmentation):
 
 
 class Sharpness(Augmentation):
-    """Makes edges and grain stand out, as an over-sharpened photograph does; brightness stays.
+    """Sharpens edges and grain, as in an over-sharpened photograph; brightness stays the same.
 
     Source: albumentations.Sharpen; with the kernel's sum kept at 1.
     """
 
     name = "sharpness"
     amount: Annotated[
-        float, Field(ge=0, le=1, description="largest share of the edges that is added; 0.125 is Pillow's filter")
+        float, Field(ge=0, le=1, description="largest fraction of the edges that is added; 0.125 is Pillow's filter")
     ] = 0.25
 
     def transform(self, height: int, width: int) -> Any:
@@ -188,7 +190,7 @@ class Sharpness(Augmentation):
 
 
 class Blur(Augmentation):
-    """Blurs the picture, as a lens out of focus does; the mask stays sharp.
+    """Blurs the image, as a lens out of focus does; the mask stays sharp.
 
     Source: albumentations.GaussianBlur.
     """
@@ -206,14 +208,14 @@ class Blur(Augmentation):
 
 
 class Noise(Augmentation):
-    """Adds noise to each pixel and colour, as a sensor does in the dark.
+    """Adds noise to each pixel and color channel, as a camera sensor does in the dark.
 
     Source: albumentations.GaussNoise.
     """
 
     name = "noise"
     std: Annotated[
-        float, Field(ge=0, le=0.5, description="largest standard deviation of the noise, as a share of white")
+        float, Field(ge=0, le=0.5, description="largest standard deviation of the noise, as a fraction of white")
     ] = 0.08
 
     def transform(self, height: int, width: int) -> Any:
@@ -223,7 +225,7 @@ class Noise(Augmentation):
 
 
 class Elastic(Augmentation):
-    """Bends the picture like rubber, smoothly and by a few pixels; it can be aimed at the images with rare classes.
+    """Deforms the image like rubber, smoothly and by a few pixels; it can be limited to images with rare classes.
 
     Aimed, it bends only images that show a rare class, so that what there is little of comes in more shapes.
 
@@ -233,15 +235,16 @@ class Elastic(Augmentation):
 
     name = "elastic"
     displacement: Annotated[
-        float, Field(ge=0, le=0.1, description="standard deviation of the displacements, as a share of the longer side")
+        float,
+        Field(ge=0, le=0.1, description="standard deviation of the displacements, as a fraction of the longer side"),
     ] = 0.0175
-    grid: Annotated[int, Field(ge=2, le=10, description="cells to a side of the grid; more bend smaller parts")] = 3
+    grid: Annotated[int, Field(ge=2, le=10, description="grid cells per side; more cells deform smaller parts")] = 3
     rarer_than: Annotated[
         float | None,
         Field(
             gt=0,
             le=1,
-            description="bend only images that show a class with less than this share of the pixels; empty: all",
+            description="deform only images that show a class with less than this fraction of the pixels; empty: all",
         ),
     ] = None
 

@@ -12,14 +12,14 @@ from seglab.families import Run, StepHooks, Technique
 
 
 class EMA(Technique):
-    """Evaluates and keeps a running average of the weights, which is steadier than the weights themselves.
+    """Evaluates and saves a moving average of the weights, which is steadier than the weights themselves.
 
     Source: Polyak and Juditsky 1992, https://doi.org/10.1137/0330046; exponential form as in Tarvainen and Valpola
     2017, https://arxiv.org/abs/1703.01780, eq. 1.
     """
 
     name = "ema"
-    decay: Annotated[float, Field(ge=0.5, lt=1, description="share of the old average kept at each step")] = 0.98
+    decay: Annotated[float, Field(ge=0.5, lt=1, description="fraction of the old average kept at each step")] = 0.98
 
     def step_hooks(self, run: Run) -> StepHooks:
         return Averaging(run.model, self.decay)

@@ -14,7 +14,7 @@ from seglab.families import Run, StepHooks, Technique, Term
 
 
 class Freeze(Technique):
-    """Keeps the encoder's first stages as they are, for a while or for good, so that what they know is not lost.
+    """Freezes the encoder's first stages, for some epochs or for the whole run, so that what they learned is not lost.
 
     Frozen stages do not learn, and work as in evaluation: batch norm keeps its statistics, dropout drops nothing. They
     thaw all at once after `until` epochs, or one by one from the deepest, whose features are the least general, to the
@@ -25,7 +25,9 @@ class Freeze(Technique):
     """
 
     name = "freeze"
-    stages: Annotated[int, Field(ge=1, le=8, description="how many stages are frozen, counted from the image")] = 1
+    stages: Annotated[
+        int, Field(ge=1, le=8, description="number of stages that are frozen, counted from the input")
+    ] = 1
     until: Annotated[
         int | None, Field(ge=1, le=1000, description="number of epochs for which they stay frozen; empty: to the end")
     ] = None
@@ -34,7 +36,8 @@ class Freeze(Technique):
         Field(
             ge=1,
             le=1000,
-            description="epochs after which one more stage thaws, the deepest first, from until on; empty: all at once",
+            description="epochs after which one more stage is unfrozen, the deepest first, from until on; empty: all "
+            "at once",
         ),
     ] = None
 
@@ -54,7 +57,7 @@ def first_stages(run: Run, count: int, option: str) -> list[nn.Module]:
     stages = run.model.net.stages()
     if len(stages) == 1:  # every encoder has several
         raise SeglabError(
-            "{option}: it is not known where the stages of this encoder of {model} end; choose another encoder",
+            "{option}: the stages of this encoder of {model} cannot be determined; choose another encoder",
             option=option,
             model=run.config.model.name,
         )

@@ -13,7 +13,7 @@ from seglab.model import MULTIPLE, SMALLEST
 
 
 class ProgressiveSize(Technique):
-    """Trains on small images first, with little augmentation and dropout, and on larger ones with more as it goes on.
+    """Trains on small images with little augmentation and dropout first, and increases all three during training.
 
     Both grow from their start to the whole in equal steps, as often as there are sizes. Sides below the whole are
     multiples of 32 pixels and at least 64, as images are padded to that in any case. Where the paper makes each
@@ -25,12 +25,13 @@ class ProgressiveSize(Technique):
 
     name = "progressive_size"
     changes_images = True
-    sizes: Annotated[int, Field(ge=2, le=10, description="how many image sizes there are, the whole one included")] = 4
-    start_size: Annotated[float, Field(gt=0, le=1, description="image size at the start, as a share of the whole")] = (
-        0.5
-    )
+    sizes: Annotated[int, Field(ge=2, le=10, description="number of image sizes, the full one included")] = 4
+    start_size: Annotated[
+        float, Field(gt=0, le=1, description="image size at the start, as a fraction of the full size")
+    ] = 0.5
     start_strength: Annotated[
-        float, Field(ge=0, le=1, description="augmentation and dropout at the start, as a share of the whole")
+        float,
+        Field(ge=0, le=1, description="augmentation and dropout at the start, as a fraction of their full strength"),
     ] = 0.3
 
     def refuses(self, config: RunConfig) -> SeglabError | None:

@@ -30,7 +30,7 @@ class Mixing(Technique):
 
 
 class CutMix(Mixing):
-    """Pastes a box from another image of the batch, with its mask, so that things appear in other surroundings.
+    """Pastes a box from another image of the batch, with its mask, so that objects appear in other contexts.
 
     Every image that is changed gets a box of its own, anywhere, with a share 1 - l of the area less what lies outside,
     and l from Beta(alpha, alpha).
@@ -40,9 +40,15 @@ class CutMix(Mixing):
 
     name = "cutmix"
     changes_images = True
-    p: Annotated[float, Field(ge=0, le=1, description="share of the samples that are changed")] = 0.5
+    p: Annotated[float, Field(ge=0, le=1, description="probability that a sample is changed")] = 0.5
     alpha: Annotated[
-        float, Field(gt=0, le=10, description="1: boxes of any area alike; less: mostly tiny or huge; more: about half")
+        float,
+        Field(
+            gt=0,
+            le=10,
+            description="distribution of the box area; 1: uniform; less: mostly tiny or huge; "
+            "more: about half the image",
+        ),
     ] = 1.0
 
     def data_hooks(self, feed: Feed) -> DataHooks:
@@ -97,7 +103,7 @@ def box(size: Sequence[int], share: float, rng: np.random.Generator) -> Box:
 
 
 class MixStyle(Mixing):
-    """Mixes the styles of images, the means and deviations of shallow features, so that less comes to hang on them.
+    """Mixes the styles of images, the means and deviations of shallow features, so that training relies less on style.
 
     Where skip connections take a stage's features to the decoder, they take the mixed ones. The paper mixes after the
     second and third stage of a ResNet, as stages are counted here.
@@ -108,14 +114,21 @@ class MixStyle(Mixing):
 
     name = "mixstyle"
     p: Annotated[
-        float, Field(ge=0, le=1, description="chance that a stage's features are mixed, drawn at every step")
+        float, Field(ge=0, le=1, description="probability that a stage's features are mixed, drawn at every step")
     ] = 0.5
     alpha: Annotated[
         float,
-        Field(gt=0, le=10, description="of Beta(alpha, alpha): small values leave one of the two styles nearly alone"),
+        Field(
+            gt=0,
+            le=10,
+            description="parameter of Beta(alpha, alpha), the mixing ratio; small values nearly keep "
+            "one of the two styles",
+        ),
     ] = 0.1
-    first: Annotated[int, Field(ge=1, le=8, description="first stage that is mixed, counted from the image")] = 1
-    last: Annotated[int, Field(ge=1, le=8, description="last stage that is mixed; the paper advises shallow ones")] = 2
+    first: Annotated[int, Field(ge=1, le=8, description="first stage that is mixed, counted from the input")] = 1
+    last: Annotated[
+        int, Field(ge=1, le=8, description="last stage that is mixed; the paper recommends shallow ones")
+    ] = 2
     across_domains: Annotated[
         bool,
         Field(description="mix only with images of another domain, where the data has domains"),
@@ -124,7 +137,9 @@ class MixStyle(Mixing):
     def refuses(self, config: RunConfig) -> SeglabError | None:
         if self.first > self.last:
             return SeglabError(
-                "first is {first} and last {last}; first can be at most last", first=self.first, last=self.last
+                "first is {first} and last is {last}; first cannot be larger than last",
+                first=self.first,
+                last=self.last,
             )
         return super().refuses(config)
 

@@ -16,7 +16,7 @@ How = Literal["both", "oversample", "undersample"]
 
 
 class ClassBalanced(Technique):
-    """Shows images with rare classes more often and the others less, while an epoch stays as long as it is.
+    """Shows images with rare classes more often and the others less often; an epoch stays as long as it was.
 
     An image is drawn in proportion to 1/f of the classes it shows, f being a class's share of all training pixels.
 
@@ -24,7 +24,7 @@ class ClassBalanced(Technique):
     are. Where an image's 1/f is r times the average, a pass shows it max(1, r) times in the one case: every image
     comes, and a pass lasts up to two epochs. In the other it is shown min(1, r) times: no image comes twice, a pass is
     over before an epoch is, and each leaves out other images. Fractions are chances of being shown once more. Images
-    without any labelled pixel count as average there.
+    without any labeled pixel count as average there.
 
     Source: Gupta et al. 2019, https://arxiv.org/abs/1908.03195 (repeat factor sampling, by an image's rarest class);
     there f is the share of images that show a class, which in scenes is much the same for all, and an image comes
@@ -35,13 +35,24 @@ class ClassBalanced(Technique):
     changes_images = True
     p: Annotated[
         float,
-        Field(ge=0, le=1, description="share of an epoch's images drawn by their classes; the others as they come"),
+        Field(
+            ge=0,
+            le=1,
+            description="fraction of an epoch's images that is drawn by class; the others come in their usual order",
+        ),
     ] = 1.0
     by: Annotated[
-        By, Field(description="1/f of the rarest class in an image, the mean over its classes, or over its pixels")
+        By,
+        Field(
+            description="weight of an image, where classes have frequency f: 1/f of its rarest class, or its "
+            "mean over classes or pixels"
+        ),
     ] = "mean"
     how: Annotated[
-        How, Field(description="repeat images with rare classes, leave out some with frequent ones, or both at once")
+        How,
+        Field(
+            description="oversample images with rare classes, undersample images with frequent ones, or both at once"
+        ),
     ] = "both"
 
     def data_hooks(self, feed: Feed) -> DataHooks:
@@ -105,7 +116,7 @@ def chances(counts: np.ndarray, by: By) -> np.ndarray:
 def rarities(counts: np.ndarray, by: By) -> np.ndarray:
     """float64 (N,): 1/f of the classes of each image, given how many pixels (N, K) of each class it has.
 
-    An image without any labelled pixel counts as one of a class that has all pixels.
+    An image without any labeled pixel counts as one of a class that has all pixels.
     """
     pixels = counts.sum(0)
     rarity = np.where(pixels > 0, pixels.sum() / np.maximum(pixels, 1), 0.0)

@@ -24,7 +24,7 @@ from seglab.techniques.augmentation import Blur, Color
 from seglab.techniques.mixing import boxes
 
 Confidence = Annotated[
-    float, Field(ge=0, le=1, description="least probability of a class that makes it a label; void below it")
+    float, Field(ge=0, le=1, description="minimum probability at which a class becomes a label; void below it")
 ]
 Objective = Callable[[Batch], dict[str, Term]]
 
@@ -33,14 +33,14 @@ class FewMasks(Technique):
     """Uses the masks of a part of the training images, the same for every technique, and of the others the images.
 
     The others' masks are hidden from the whole run: from losses, weights of classes and all techniques. An epoch has as
-    many images as before; where it `shows_others`, up to half of each batch are unlabelled, and labelled ones come as
+    many images as before; where it `shows_others`, up to half of each batch are unlabeled, and labeled ones come as
     often as it takes to fill the rest.
     """
 
     changes_images = True
     comes_last = True
     labelled: Annotated[
-        float, Field(gt=0, le=1, description="share of the training images whose masks are used, drawn by the seed")
+        float, Field(gt=0, le=1, description="fraction of the training images whose masks are used, drawn by the seed")
     ] = 0.125
 
     @property
@@ -59,11 +59,11 @@ class FewMasks(Technique):
 
 
 class SemiSupervised(FewMasks):
-    """Gives the objective a term to which the unlabelled images contribute; with a weight of 0 none is shown."""
+    """Gives the objective a term to which the unlabeled images contribute; with a weight of 0 none is shown."""
 
     weight: Annotated[
         float,
-        Field(ge=0, le=100, description="weight of what is learned without masks; 0: from the labelled images alone"),
+        Field(ge=0, le=100, description="weight of the loss without masks; 0: learn from the labeled images alone"),
     ] = 1.0
 
     @property
@@ -72,12 +72,12 @@ class SemiSupervised(FewMasks):
 
     def refuses(self, config: RunConfig) -> SeglabError | None:
         if config.batch_size == 1:
-            return SeglabError("a batch has labelled and unlabelled images; batch_size must be 2 or more")
+            return SeglabError("a batch has labeled and unlabeled images; batch_size must be 2 or more")
         return super().refuses(config)
 
 
 class WithoutMasks(DataHooks):
-    """The labelled and the unlabelled images of one run."""
+    """The labeled and the unlabeled images of one run."""
 
     def __init__(self, options: FewMasks, feed: Feed):
         self.options, self.feed, self.hidden = options, feed, feed.train.hidden
@@ -90,14 +90,14 @@ class WithoutMasks(DataHooks):
             )
 
     def on_order(self, epoch: int, order: list[int], rng: np.random.Generator) -> list[int]:
-        """Labelled and unlabelled images in turn, each kind in the order that it came in; then labelled ones again."""
+        """Labeled and unlabeled images in turn, each kind in the order that it came in; then labeled ones again."""
         unlabelled = [n for n in order if n in self.hidden] if self.options.shows_others else []
-        # another technique may have drawn none that is labelled
+        # another technique may have drawn none that is labeled
         known = [n for n in order if n not in self.hidden] or sorted({*range(len(self.feed.train))} - self.hidden)
         count, labelled = min(len(unlabelled), len(order) // 2), list(known)
         while len(labelled) < len(order) - count:
             labelled += rng.permutation(known).tolist()
-        # of n places, the unlabelled images take those at which k * count / n reaches the next whole number
+        # of n places, the unlabeled images take those at which k * count / n reaches the next whole number
         takes = [(k + 1) * count // len(order) > k * count // len(order) for k in range(len(order))]
         sources = {True: iter(unlabelled), False: iter(labelled)}
         return [next(sources[taken]) for taken in takes]
@@ -115,11 +115,11 @@ class WithoutMasks(DataHooks):
 
 
 class Consistency(SemiSupervised):
-    """Learns from unlabelled images, too: what the network is sure of, it must see in a changed picture as well.
+    """Also learns from unlabeled images: a confident prediction has to stay the same when the image is changed.
 
     The weak view is the image as all other techniques leave it. Where the network gives a class a probability of at
-    least `confidence`, that class is the truth for the strong view, which has other colours, may be blurred, and may
-    get a box of another unlabelled image. The loss is cross-entropy, divided by all pixels of these images, also those
+    least `confidence`, that class is the truth for the strong view, which has other colors, may be blurred, and may
+    get a box of another unlabeled image. The loss is cross-entropy, divided by all pixels of these images, also those
     that the network is not sure of; padding and what turning uncovers are none of them.
 
     Source: Sohn et al. 2020, https://arxiv.org/abs/2001.07685, eq. 4; for pixels as in Yang et al. 2023,
@@ -129,14 +129,15 @@ class Consistency(SemiSupervised):
 
     name = "consistency"
     confidence: Annotated[
-        float, Field(ge=0, le=1, description="least probability of a class that makes it the truth for the strong view")
+        float,
+        Field(ge=0, le=1, description="minimum probability at which a class becomes the target for the strong view"),
     ] = 0.95
     color: Annotated[
-        float, Field(ge=0, le=1, description="largest change of the strong view's colours; hues change half as much")
+        float, Field(ge=0, le=1, description="largest change in the strong view's colors; hues change half as much")
     ] = 0.5
-    blur: Annotated[float, Field(ge=0, le=1, description="share of the strong views that are blurred")] = 0.5
+    blur: Annotated[float, Field(ge=0, le=1, description="fraction of the strong views that are blurred")] = 0.5
     cutmix: Annotated[
-        float, Field(ge=0, le=1, description="share of the strong views that get a box of another image")
+        float, Field(ge=0, le=1, description="fraction of the strong views that get a box from another image")
     ] = 0.5
 
     def data_hooks(self, feed: Feed) -> DataHooks:
@@ -202,11 +203,11 @@ class Consistent(StepHooks):
 
 
 class CPS(SemiSupervised):
-    """Two networks that began with other weights teach each other, each by the labels that it gives all pixels.
+    """Two networks with different initial weights teach each other with the labels that they predict for all pixels.
 
     The second has the same architecture and random weights of its own, with the pretrained ones that the options ask
     for, also where init_from gives the first's; a run saves, scores and shows the first alone. Both learn from the
-    masks there are. What they teach each other is cross-entropy over all pixels, of labelled and unlabelled images
+    masks there are. What they teach each other is cross-entropy over all pixels, of labeled and unlabeled images
     alike, with nothing left out but void, padding and what turning uncovers. Techniques that change a network, such as
     freeze, mixstyle or ema, change the first.
 
@@ -261,13 +262,13 @@ class Pair(StepHooks):
 
 
 class PseudoLabels(FewMasks):
-    """Learns from the labels that a finished run, the teacher, gives the images whose masks are not used.
+    """Learns from the labels that a finished run, the teacher, predicts for the images whose masks are not used.
 
     When a run begins, the teacher labels each of these images as it is stored, at this run's size; where it gives no
     class a probability of at least `confidence`, the label is void. From then on these labels are what masks are:
     techniques change them with their images, and the loss counts them alike. What depends on how often classes occur,
     as class_weights and class_balanced, goes by the masks alone, and so do things that are told apart. Without a
-    teacher a run learns from the labelled images alone, as one that is to be a teacher has to.
+    teacher a run learns from the labeled images alone, as one that is to be a teacher has to.
 
     Source: Xie et al. 2020, https://arxiv.org/abs/1911.04252, algorithm 1; with hard labels; there, images are left
     out whose label has a probability of 0.3 or less (section 3.1).
@@ -310,7 +311,7 @@ class Taught(WithoutMasks):
     def ask(self, teacher: Trained) -> None:
         feed, who = self.feed, {"technique": self.options.name, "run": teacher.name}
         if teacher.classes != feed.data.classes:
-            raise SeglabError("{technique}: the classes of {run} are not those of the data", **who)
+            raise SeglabError("{technique}: the classes of {run} differ from those of the data", **who)
         weights = [value.cpu().numpy().tobytes() for value in teacher.model.state_dict().values()]
         self.teacher = sha256(b"".join(weights)).hexdigest()
         shares = []
@@ -334,7 +335,7 @@ class Taught(WithoutMasks):
         if state["teacher"] != self.teacher:
             assert self.options.teacher  # or neither run had one
             raise SeglabError(
-                "{technique}: the weights of {run} are not those that this run began with",
+                "{technique}: the weights of {run} are not those that this run started with",
                 technique=self.options.name,
                 run=self.options.teacher.name,
             )
@@ -360,7 +361,7 @@ def with_logits(model: Segmenter, batch: Batch, inner: Objective) -> tuple[dict[
 
 
 def unlabelled(batch: Batch) -> Tensor:
-    """bool (B, H, W): the pixels of unlabelled images, without what is padded or was uncovered."""
+    """bool (B, H, W): the pixels of unlabeled images, without what is padded or was uncovered."""
     return batch.targets["unlabelled"][:, 0] > 0 if "unlabelled" in batch.targets else torch.zeros_like(batch.masks) > 0
 
 

@@ -15,8 +15,8 @@ from seglab.errors import SeglabError
 from seglab.ui import views
 from seglab.ui.text import language, say
 
-DIFFERENT = "These runs were scored on different images: their scores cannot be compared."
-LEAKING = "Some runs build on weights trained on the images they are validated on: their scores are too high."
+DIFFERENT = "These runs were evaluated on different images: their scores cannot be compared."
+LEAKING = "Some runs start from weights trained on the images they are validated on: their scores are too high."
 
 
 def build(tab: gr.Tab) -> None:

@@ -25,8 +25,80 @@ from seglab.ui.text import label, language
 
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
 FEW = 4  # texts of a list for which the page has a line each
-PLURALS = {"model": "models", "loss": "losses"}
 OPTION = "option"  # the context of options' titles: a title that comes from a name may be any word
+TITLES = {  # of options whose names say too little
+    "model": "models",
+    "loss": "loss functions",
+    "scheduler": "learning-rate schedule",
+    "techniques": "augmentation and techniques",
+    "budget_seconds": "time limit in seconds (budget_seconds)",
+    "lr": "learning rate (lr)",
+    "encoder_lr": "encoder learning rate (encoder_lr)",
+    "decay_norms": "weight decay of norm layers (decay_norms)",
+    "clip": "gradient clipping (clip)",
+    "floor": "minimum rate (floor)",
+    "cycle": "first cycle (cycle)",
+    "cycle_mult": "cycle multiplier (cycle_mult)",
+    "pct_start": "rising part (pct_start)",
+    "div_factor": "initial divisor (div_factor)",
+    "final_div_factor": "final divisor (final_div_factor)",
+    "watch": "monitored score (watch)",
+    "pretrained": "pretrained weights (pretrained)",
+    "rate": "dilation rate (rate)",
+    "rates_for": "image size for the rates (rates_for)",
+    "width_of_32": "branch width / 32 (width_of_32)",
+    "window": "window size (window)",
+    "stride": "output stride (stride)",
+    "skip": "skip connections (skip)",
+    "centre_weight": "center weight (centre_weight)",
+    "parts": "losses (parts)",
+    "smooth": "smoothing (smooth)",
+    "alpha_start": "initial weight (alpha_start)",
+    "alpha_end": "final weight (alpha_end)",
+    "w0": "border weight (w0)",
+    "p": "probability (p)",
+    "fill": "corner fill (fill)",
+    "smallest": "smallest area (smallest)",
+    "std": "standard deviation (std)",
+    "grid": "grid cells (grid)",
+    "rarer_than": "rarity limit (rarer_than)",
+    "stages": "frozen stages (stages)",
+    "until": "frozen epochs (until)",
+    "thaw_every": "unfreezing interval (thaw_every)",
+    "sizes": "number of sizes (sizes)",
+    "first": "first stage (first)",
+    "last": "last stage (last)",
+    "by": "image weight (by)",
+    "how": "resampling (how)",
+    "at_once": "images at once (at_once)",
+    "labelled": "labeled fraction (labelled)",
+    "w1": "appearance weight (w1)",
+    "theta_alpha": "appearance range (theta_alpha)",
+    "theta_beta": "color range (theta_beta)",
+    "w2": "smoothness weight (w2)",
+    "theta_gamma": "smoothness range (theta_gamma)",
+    "vertical": "vertical flip (vertical)",
+    "scales": "number of sizes (scales)",
+    "windows": "number of windows (windows)",
+    "count": "number of runs (count)",
+    "k": "number of folds (k)",
+    "over": "options and values (over)",
+    "rounds": "number of students (rounds)",
+    "student": "student settings (student)",
+    "root": "folder (root)",
+    "classes": "class names (classes)",
+    "val_fraction": "validation fraction (val_fraction)",
+    "train_file": "training file (train_file)",
+    "val_file": "validation file (val_file)",
+    "train_images": "training images (train_images)",
+    "val_images": "validation images (val_images)",
+    "left_out": "weather left out (left_out)",
+    "size": "image width (size)",
+}
+HINTS = {  # of lists to pick from, where the field's description says too little
+    "loss": "function that training minimizes; several are added up",
+    "techniques": "data augmentation and other methods used in training",
+}
 TELL_CARD = """element.addEventListener('click', event => {
   const button = event.target.closest('button.measure');
   if (button) { button.disabled = true; trigger('click', {model: button.dataset.model}); return; }
@@ -69,7 +141,7 @@ def fill(panels: Sequence[gr.HTML], html: Callable[[str], list[str]]) -> None:
 
 def option_title(name: str) -> str:
     """What the page calls an option."""
-    return name.replace("_", " ")
+    return TITLES.get(name, name.replace("_", " "))
 
 
 def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = False) -> dict[str, Any] | None:
@@ -228,8 +300,8 @@ class Form:
                 kind = family_of(field)
                 assert kind  # the field takes an entry
                 family = kind.family
-            name = label(PLURALS.get(field, option_title(field)), context=OPTION)
-            info = label(fields[field].description or "")
+            name = label(option_title(field), context=OPTION)
+            info = label(HINTS.get(field, fields[field].description or ""))
             self.choices[field] = Choice(family, field, name, info, picked, **options)
             return self.choices[field]
 
@@ -241,7 +313,7 @@ class Form:
             self.data = choice("data", [default.data])
             self.uploaded = gr.HTML(apply_default_css=False, elem_id="uploaded")
             with gr.Accordion(
-                label("What is in this data; upload your own"), open=False, elem_id="inside"
+                label("Inspect this data, or upload your own"), open=False, elem_id="inside"
             ) as self.inside:
                 self.upload = gr.UploadButton(
                     label("Upload a zip with images/ and masks/"), file_types=[".zip"], size="sm", elem_id="zip"
@@ -249,7 +321,9 @@ class Form:
                 self.surveyed = gr.HTML(apply_default_css=False, elem_id="surveyed", js_on_load=TELL_FORGET)
         with gr.Group(elem_classes="section"):
             self.panel = panel("form-run")
-        with gr.Accordion(label("Loss, schedule, optimizer, techniques"), open=False, elem_id="form-more") as self.more:
+        with gr.Accordion(
+            label("Loss, schedule, optimizer, augmentation"), open=False, elem_id="form-more"
+        ) as self.more:
             assert isinstance(default.loss, Sum)
             losses = [part.loss for part in default.loss.parts]
             self.loss = choice("loss", losses, several=True, weighted=True, without=("sum",))
@@ -259,9 +333,9 @@ class Form:
             self.techniques = choice("techniques", [], "techniques", several=True)
             self.preview = gr.Button(label("Preview the training images"), size="sm", elem_id="preview")
             self.previewed = gr.HTML(apply_default_css=False, elem_id="previewed")
-        with gr.Accordion(label("A plan of several runs"), open=False, elem_id="planning") as self.planning:
-            info = label("what is varied over several runs, everything else as above")
-            self.plan = Choice("plans", "plan", label("plan"), info, [plans.Seeds()], folded=False)
+        with gr.Accordion(label("Plan several runs"), open=False, elem_id="planning") as self.planning:
+            info = label("what varies between the runs; everything else is as above")
+            self.plan = Choice("plans", "plan", label("Plan"), info, [plans.Seeds()], folded=False)
             self.planned = gr.HTML(apply_default_css=False, elem_id="planned", js_on_load=TELL_PLAN)
         scalars = {name: schemas[name] for name in schemas if name not in (*self.choices, *NOT_ON_PAGE)}
         self.run = Options("run", "run", scalars, dict(default))
@@ -319,7 +393,7 @@ class Form:
             for option, value in flat(step.config.model_dump()).items():
                 if isinstance(value, Path) and value not in allowed:
                     raise SeglabError(
-                        "{option}: {value} is a path, and none is taken from a page", option=option, value=value
+                        "{option}: {value} is a path, and the page accepts no paths", option=option, value=value
                     )
         return plan, title, steps
 
@@ -333,7 +407,7 @@ class Form:
             raise SeglabError("pick at least one model")
         parts = read["loss"]
         if not parts:
-            raise SeglabError("pick at least one loss")
+            raise SeglabError("pick at least one loss function")
         alone = len(parts) == 1 and parts[0]["weight"] == 1
         shared = {
             name: found if self.choices[name].several else next(iter(found), None) for name, found in read.items()

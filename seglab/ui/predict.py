@@ -28,7 +28,7 @@ from seglab.ui.text import label, language, say
 MODELS = 4  # side by side
 PLACES = MODELS + 1  # the last one is for their vote
 EXAMPLES = 8
-LONGEST = 480  # pixels of a picture's longer side; larger ones are shrunk before they are labelled
+LONGEST = 480  # pixels of a picture's longer side; larger ones are shrunk before they are labeled
 DEADLINE = 10.0  # seconds for one CRF
 
 SESSION = Session()  # all visitors share what models gave for the examples
@@ -70,16 +70,16 @@ def build(tab: gr.Tab) -> None:
             models = views.run_picker("Models", "predict-models", MODELS)
             vote = gr.Checkbox(
                 label=label("Soft voting"),
-                info=label("also show the mean of their probabilities"),
+                info=label("Also show the prediction from the mean of their class probabilities"),
                 elem_id="predict-vote",
             )
             gr.HTML(f"<p class='hint'>{label('Examples: validation images of the first model')}</p>", padding=True)
             gallery = gr.HTML(apply_default_css=False, elem_id="predict-examples", js_on_load=TELL_EXAMPLE)
-            upload = gr.UploadButton(label("Upload a photograph"), file_types=["image"], elem_id="predict-upload")
+            upload = gr.UploadButton(label("Upload a photo"), file_types=["image"], elem_id="predict-upload")
             with gr.Group(elem_classes="section"):
-                info = label("what else is done in prediction, in this order, before the CRF")
+                info = label("Steps applied at prediction time, in this order, before the CRF")
                 predictors = Choice(
-                    "predictors", "predictors", label("predictors"), info, [], several=True, without=("crf",)
+                    "predictors", "predictors", label("Prediction steps"), info, [], several=True, without=("crf",)
                 )
         with gr.Column(scale=5, min_width=480):
             refused = gr.HTML(apply_default_css=False, elem_id="predict-refused")  # until the next picture
@@ -296,7 +296,7 @@ def before_after(result: Result) -> tuple[Prediction, Prediction]:
 
 
 def overlay(image: np.ndarray, prediction: Prediction, colors: draw.Colors) -> np.ndarray:
-    """The image under its classes' colours. Where the model tells things apart they are outlined, and a small picture
+    """The image under its classes' colors. Where the model tells things apart they are outlined, and a small picture
     is enlarged, so that the lines are finer than its pixels."""
     if prediction.instances is None:
         return draw.overlay(image, prediction.labels, colors)

@@ -18,10 +18,10 @@ from seglab.config import Fold, RunConfig
 from seglab.entry import FAMILIES, REASONS, Entry
 from seglab.losses.combined import Part
 from seglab.ui import compare
-from seglab.ui.form import OPTION, PLURALS, option_title
+from seglab.ui.form import HINTS, OPTION, option_title
+from seglab.ui.text import STATES
 
 PACKAGE = Path(seglab.__file__).parent
-STATES = ("queued", "running", "stopping", "interrupted", "completed", "budget", "stopped", "diverged", "failed")
 ERRORS, TRANSLATING = ("SeglabError",), ("label", "say", "run_picker")  # calls whose first argument is such a text
 
 
@@ -123,7 +123,7 @@ def of_templates() -> Iterator[String]:
 def of_tables() -> Iterator[String]:
     """What is translated where it is shown, and said elsewhere: in tables, and in the core, which knows no page."""
     yield from (String(text, None, "reasons") for text in REASONS.values())
-    yield from (String(text, None, "states") for text in STATES)
+    yield from (String(text, None, "states") for text in STATES.values())
     yield from (String(text, None, "families") for text in FAMILIES)
     yield from (String(text, None, "curves") for text in draw.CURVES.values())
     yield String(metrics.DEFINITION, None, "scores")
@@ -132,7 +132,7 @@ def of_tables() -> Iterator[String]:
 
 def of_options() -> Iterator[String]:
     """The names and descriptions of a run's own options, and of the weight of each loss in a sum."""
-    yield from (String(text, OPTION, "run") for text in PLURALS.values())
+    yield from (String(text, None, f"run.{name}") for name, text in HINTS.items())
     yield from described(RunConfig, "run")
     yield from (each for each in described(Fold, "run.fold") if each.context is None)  # the page has no fold
     yield from described(Part, "losses.sum")

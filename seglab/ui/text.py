@@ -23,6 +23,17 @@ from seglab.errors import SeglabError
 
 FOLDER = Path(__file__).parent / "languages"
 ENGLISH = "en"
+STATES = {  # of a run, as a person reads them
+    "queued": "queued",
+    "running": "running",
+    "stopping": "stopping",
+    "interrupted": "interrupted",
+    "completed": "completed",
+    "budget": "time limit reached",
+    "stopped": "stopped",
+    "diverged": "diverged",
+    "failed": "failed",
+}
 _labels: set[tuple[str, str | None]] = set()
 
 
@@ -63,7 +74,7 @@ def browser_texts() -> gr.I18n:
     option's words in place of an entry of the same name, too."""
     return gr.I18n(
         **{
-            lang: {key(*each): translation(each[0], lang, each[1]) or each[0] for each in _labels}
+            lang: {key(*each): sentence(translation(each[0], lang, each[1]) or each[0]) for each in _labels}
             for lang in languages()
         }
     )
@@ -95,15 +106,30 @@ def say(text: str, lang: str, context: str | None = None, **values: Any) -> str:
     return (translation(text, lang, context) or text).format(**values)
 
 
+def sentence(text: str) -> str:
+    """The text with a capital letter where it begins with an ordinary word, not with an option's or an entry's name."""
+    return text[:1].upper() + text[1:] if re.match(r"[a-z][a-z-]*[ ,;]|[a-z-]+$", text) else text
+
+
+def state_text(name: str, lang: str) -> str:
+    """A run's state in a language."""
+    return say(STATES.get(name, name), lang)
+
+
 def told(error: SeglabError, lang: str) -> str:
-    """An error's sentence in a language; sentences and known words among its values included, the machine's folders
-    not."""
+    """An error in a language, as a sentence of its own."""
+    return sentence(inner(error, lang))
+
+
+def inner(error: SeglabError, lang: str) -> str:
+    """An error in a language, as a part of another one; errors and known words among its values are told in it too,
+    the machine's folders are not."""
 
     def word(value: Any) -> Any:
         if isinstance(value, SeglabError):
-            return told(value, lang)
-        if isinstance(value, str) and translation(value, lang):
-            return say(value, lang)
+            return inner(value, lang)
+        if isinstance(value, str) and (value in STATES or translation(value, lang)):
+            return state_text(value, lang)
         return unplaced(str(value)) if isinstance(value, str | Path | Exception) else value
 
     return say(error.template, lang, **{name: word(value) for name, value in error.values.items()})

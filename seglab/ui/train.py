@@ -35,11 +35,11 @@ def build() -> None:
                 message = gr.HTML(apply_default_css=False, elem_id="train-message")
                 start = gr.Button(label("Start"), variant="primary", elem_id="start", size="lg")
         with gr.Column(scale=5, min_width=480):
-            shown = views.run_picker("Runs on this page", "train-shown")
+            shown = views.run_picker("Runs shown here", "train-shown")
             table = gr.HTML(apply_default_css=False, elem_id="jobs", js_on_load=TELL_ROW)
             curves = gr.HTML(apply_default_css=False, elem_id="train-curves")
             epoch = gr.Dropdown(
-                [(label("latest"), LATEST)],
+                [(label("Latest"), LATEST)],
                 value=LATEST,
                 label=label("Masks after epoch"),
                 elem_id="train-epoch",
@@ -86,7 +86,9 @@ def begun(submitted: Callable[[], list[Path]], lang: str) -> list[Any]:
         return [gr.skip(), views.refusal(error, lang)]
     except SeglabError as error:
         return [gr.skip(), views.refusal(error, lang)]
-    text = say("Added to the queue: {count}. Runs go on when this page is closed.", lang, count=len(directories))
+    text = say(
+        "Runs added to the queue: {count}. They continue when you close this page.", lang, count=len(directories)
+    )
     names = [directory.name for directory in directories]
     return [showing(names), views.render("message.html", lang, text=text, kind="right")]
 
@@ -324,7 +326,7 @@ def look(names: list[str] | None, epoch: float | str | None, seen: dict[str, Any
         "samples": (wanted, list(zip(map(str, directories), own_epochs, strict=True))),
     }
     old = {part for part in now if now[part] == seen.get(part)}
-    epochs = [(label("latest"), LATEST), *((f"{reached_epoch:g}", reached_epoch) for reached_epoch in reached)]
+    epochs = [(label("Latest"), LATEST), *((f"{reached_epoch:g}", reached_epoch) for reached_epoch in reached)]
     return [
         gr.skip() if "choices" in old else gr.Dropdown(choices=views.named(reversed(known.values()))),
         gr.skip() if "table" in old else now["table"],

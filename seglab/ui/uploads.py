@@ -92,10 +92,10 @@ def take(file: Path | str) -> str:
 def found(reference: object) -> Path:
     """The folder of an upload; raises SeglabError where there is none."""
     if not isinstance(reference, str) or not re.fullmatch("[0-9a-f]{32}", reference):
-        raise SeglabError("these uploaded pictures are not known here; upload them again")
+        raise SeglabError("these uploaded images are not known here; upload them again")
     folder = folder_of(reference)
     if not folder.is_dir():
-        raise SeglabError("the uploaded pictures are not there any more; upload them again")
+        raise SeglabError("the uploaded images have been deleted; upload them again")
     os.utime(folder)
     return folder
 
@@ -196,7 +196,7 @@ def refuse_huge(folder: Path) -> None:
                 total += math.prod(size_of(path))
     if total > MOST_MEGAPIXELS * 2**20:
         raise SeglabError(
-            "the pictures of the zip have {size} megapixels together; allowed: {most}",
+            "the images of the zip have {size} megapixels in total; allowed: {most}",
             size=total // 2**20,
             most=MOST_MEGAPIXELS,
         )
@@ -217,7 +217,7 @@ def accepted(files: Sequence[zipfile.ZipInfo]) -> list[tuple[str, zipfile.ZipInf
     for name, entry in sorted(named, key=lambda each: each[1].header_offset):
         name = printable(name)[:200]
         if entry.header_offset < end:
-            raise SeglabError("{file}: lies over another entry of the zip", file=name)
+            raise SeglabError("{file}: overlaps another entry of the zip", file=name)
         end = entry.header_offset + 30 + entry.compress_size  # a header has at least 30 bytes
         if entry.flag_bits & 1:
             raise SeglabError("{file}: is encrypted; pack the zip without a password", file=name)
@@ -228,7 +228,7 @@ def accepted(files: Sequence[zipfile.ZipInfo]) -> list[tuple[str, zipfile.ZipInf
             raise SeglabError("{file}: is a link or a device, not a file", file=name)
         if entry.file_size > MOST_RATIO * max(1, entry.compress_size) + 4096:
             raise SeglabError(
-                "{file}: grows more than {most} times when unpacked; no picture does", file=name, most=MOST_RATIO
+                "{file}: grows more than {most} times when unpacked; no image does", file=name, most=MOST_RATIO
             )
     return [(name, entry) for name, entry in named if not PASSED_OVER.search(name)]
 
@@ -249,11 +249,11 @@ def name_of(entry: zipfile.ZipInfo) -> str:
     name = unicodedata.normalize("NFC", name.replace("\\", "/"))
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
-        raise SeglabError("{file}: leads out of the zip's folder", file=printable(name)[:200])
+        raise SeglabError("{file}: points outside the zip's folder", file=printable(name)[:200])
     if len(parts) > MOST_DEPTH:
-        raise SeglabError("{file}: lies more than {most} folders deep", file=printable(name)[:200], most=MOST_DEPTH - 1)
+        raise SeglabError("{file}: is more than {most} folders deep", file=printable(name)[:200], most=MOST_DEPTH - 1)
     if not name.strip() or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise SeglabError("{file}: its name has characters that no name has", file=printable(name)[:200])
+        raise SeglabError("{file}: its name has characters that are not allowed", file=printable(name)[:200])
     return "/".join(part for part in parts if part not in ("", "."))
 
 
@@ -262,12 +262,12 @@ def refuse_twice(names: Sequence[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name.casefold() in seen:
-            raise SeglabError("{file}: stands in the zip twice", file=printable(name)[:200])
+            raise SeglabError("{file}: is in the zip twice", file=printable(name)[:200])
         seen.add(name.casefold())
     for name in names:
         for folder in PurePosixPath(name.casefold()).parents:
             if str(folder) in seen:
-                raise SeglabError("{file}: stands in the zip twice", file=printable(str(folder))[:200])
+                raise SeglabError("{file}: is in the zip twice", file=printable(str(folder))[:200])
 
 
 def placed(names: Sequence[str]) -> dict[str, str]:
@@ -293,7 +293,7 @@ def placed(names: Sequence[str]) -> dict[str, str]:
     for name, (_, key, _) in pictures.items():
         if key[:-1] not in read:
             raise SeglabError(
-                "{file}: is in a folder that is not looked into; pictures are in images and masks, or all in their "
+                "{file}: is in a folder that is not read; put images in images and masks, or all of them in their "
                 "folders train and val",
                 file=printable(name)[:200],
             )
@@ -311,7 +311,7 @@ def write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, name: 
         while chunk := source.read(CHUNK):
             written += len(chunk)
             if written > entry.file_size:
-                raise SeglabError("{file}: has more in it than the zip says", file=printable(name)[:200])
+                raise SeglabError("{file}: contains more than the zip says", file=printable(name)[:200])
             file.write(chunk)
 
 
@@ -340,7 +340,7 @@ def write_anew(found: Report, room: int) -> dict[str, str]:
 
 
 def mask_of(path: Path, table: Table | None) -> Image:
-    """A mask as it is read: its colours where a table says what they mean, else its ids and palette."""
+    """A mask as it is read: its colors where a table says what they mean, else its ids and palette."""
     from PIL import Image
 
     if table:

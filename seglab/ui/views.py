@@ -29,7 +29,7 @@ from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
 from seglab.training import folded
 from seglab.ui import uploads
-from seglab.ui.text import label, say, told
+from seglab.ui.text import label, say, sentence, state_text, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
 BACKGROUNDS = {  # by the dashes of a line
@@ -45,11 +45,13 @@ _templates = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.filters["sentence"] = sentence
 
 
 def render(template: str, lang: str, **values: Any) -> str:
-    """A template in a language; `t` translates inside it."""
-    return _templates.get_template(template).render(t=partial(say, lang=lang), lang=lang, **values)
+    """A template in a language; `t` translates inside it, and `state` says what state a run is in."""
+    translating = {"t": partial(say, lang=lang), "state": partial(state_text, lang=lang), "lang": lang}
+    return _templates.get_template(template).render(translating | values)
 
 
 def refusal(error: SeglabError, lang: str) -> str:
@@ -133,7 +135,7 @@ def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
         known = progress(stamped)
         texts = [told(error, lang) for error in known["said"]]
         if not known["begun"] and stamped[2] == "running" and (fetched := last_shown(directory / "log.txt")):
-            texts.append(say("weights from {host}: {percent} %", lang, host=fetched[0], percent=fetched[1]))
+            texts.append(say("Downloading weights from {host}: {percent}%", lang, host=fetched[0], percent=fetched[1]))
         stopping = stamped[2] == "running" and (directory / "stop").exists()
         state = "stopping" if stopping else stamped[2]
         title = titles.get(directory, known["model"])
@@ -198,7 +200,7 @@ def epochs(directories: Sequence[Path]) -> list[float]:
 
 
 def samples(directories: Sequence[Path], epoch: float | None, lang: str) -> str:
-    """The same validation images labelled by every run after an epoch, below the images and their truth.
+    """The same validation images labeled by every run after an epoch, below the images and their truth.
 
     A run that has not come so far shows its latest evaluation before it.
     """
@@ -221,7 +223,7 @@ def samples(directories: Sequence[Path], epoch: float | None, lang: str) -> str:
             continue
         pictures = [picture(draw.painted(mask, dataset["colors"])) for mask in masks]
         legends[legend(dataset["classes"], dataset["colors"], lang)] = None
-        rows.append({"title": name, "note": say("epoch {epoch}", lang, epoch=f"{reached[-1]:g}"), "pictures": pictures})
+        rows.append({"title": name, "note": say("Epoch {epoch}", lang, epoch=f"{reached[-1]:g}"), "pictures": pictures})
     return render("samples.html", lang, rows=rows, legends=[Markup(each) for each in legends])
 
 
@@ -236,8 +238,8 @@ def originals(directory: str, digest: str, lang: str) -> list[dict[str, Any]]:
         images = []
     evidence = runs.Evidence(Path(directory))
     masks = [picture(draw.painted(evidence.truth(n), dataset["colors"])) for n in evidence.samples]
-    rows = [{"title": say("image", lang), "note": config.data.name, "pictures": images}] if images else []
-    return [*rows, {"title": say("truth", lang), "note": "", "pictures": masks}]
+    rows = [{"title": say("Image", lang), "note": config.data.name, "pictures": images}] if images else []
+    return [*rows, {"title": say("Ground truth", lang), "note": "", "pictures": masks}]
 
 
 PREVIEWED = 6  # training images
@@ -309,12 +311,12 @@ def picture(image: np.ndarray, longest: int = 320) -> str:
 
 
 def legend(classes: Sequence[str], colors: Sequence[Sequence[int]], lang: str) -> str:
-    """The classes with their colours."""
+    """The classes with their colors."""
     return render("legend.html", lang, entries=list(zip(map(hexadecimal, colors), classes, strict=True)))
 
 
 def hexadecimal(color: Sequence[int]) -> str:
-    """A colour as CSS wants it."""
+    """A color as CSS wants it."""
     return "#" + "".join(f"{part:02x}" for part in color)
 
 

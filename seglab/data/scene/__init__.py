@@ -1,7 +1,7 @@
 """A drawn street: what stands where (plan), in which light (air), and how it becomes pixels (canvas and the rest).
 
-Lengths are metres. x runs to the right from the middle of the road, y up from it, z along it away from the camera.
-Colours are RGB from 0 to 255. This file loads nothing; the others load OpenCV.
+Lengths are meters. x runs to the right from the middle of the road, y up from it, z along it away from the camera.
+Colors are RGB from 0 to 255. This file loads nothing; the others load OpenCV.
 """
 
 CLASSES = {

@@ -11,13 +11,13 @@ Color = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Air:
-    """Light and weather. `light` and `shade` multiply colours in the sun and out of it; `sun` points towards it."""
+    """Light and weather. `light` and `shade` multiply colors in the sun and out of it; `sun` points toward it."""
 
     weather: str
     sky_top: Color
     sky_low: Color
     haze: Color
-    visibility: float  # metres over which 63 % of a colour turns to haze
+    visibility: float  # meters over which 63 % of a color turns to haze
     light: Color
     shade: Color
     sun: tuple[float, float, float]
@@ -30,7 +30,7 @@ class Air:
     noise: float  # standard deviation of the sensor noise
 
     def color(self, color: Color, depth: float, lit: float = 1.0) -> Color:
-        """The colour as seen from `depth` metres away; `lit` is the share of the sun that reaches it."""
+        """The color as seen from `depth` meters away; `lit` is the share of the sun that reaches it."""
         clear = exp(-depth / self.visibility)
         veil = 1 - clear
         (r, g, b), (lr, lg, lb), (sr, sg, sb), (hr, hg, hb) = color, self.light, self.shade, self.haze
@@ -42,7 +42,7 @@ class Air:
 
 
 def toned(color: Color, by: float) -> Color:
-    """The colour made brighter or darker."""
+    """The color made brighter or darker."""
     return color[0] * by, color[1] * by, color[2] * by
 
 
@@ -52,7 +52,7 @@ def lifted(color: Color, by: float, more: float) -> Color:
 
 
 def between(rng: Random, low: Color, high: Color) -> Color:
-    """A colour somewhere on the line from `low` to `high`."""
+    """A color somewhere on the line from `low` to `high`."""
     t = rng.random()
     (r, g, b), (to_r, to_g, to_b) = low, high
     return r + (to_r - r) * t, g + (to_g - g) * t, b + (to_b - b) * t

@@ -20,7 +20,7 @@ def chances() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Wall:
-    """An upright plane from (x, z) along the ground direction (dx, dz), `length` metres; `lit` is its share of sun."""
+    """An upright plane from (x, z) along the ground direction (dx, dz), `length` meters; `lit` is its share of sun."""
 
     x: float
     z: float
@@ -30,7 +30,7 @@ class Wall:
     lit: float
 
     def rectangle(self, left: float, right: float, low: float, high: float) -> list[tuple[float, float, float]]:
-        """One rectangle on the wall, in metres along it and up it."""
+        """One rectangle on the wall, in meters along it and up it."""
         x, next_x = self.x + self.dx * left, self.x + self.dx * right
         z, next_z = self.z + self.dz * left, self.z + self.dz * right
         return [(x, low, z), (next_x, low, next_z), (next_x, high, next_z), (x, high, z)]
@@ -70,11 +70,11 @@ class Building(Thing):
     shop: bool
     glassy: bool  # windows from edge to edge
     balconies: bool
-    free: bool  # whether the wall towards the camera has windows, as nothing is built against it
+    free: bool  # whether the wall toward the camera has windows, as nothing is built against it
     seed: int
 
     def walls(self, sun: tuple[float, float, float]) -> list[Wall]:
-        """The walls that can be seen: the gable towards the camera, and the street front."""
+        """The walls that can be seen: the gable toward the camera, and the street front."""
         overcast = sun[1] == 1
         ahead = 0.7 if overcast else min(1.0, max(0.0, 0.15 - 1.2 * sun[2]))
         if not self.side:
@@ -180,7 +180,7 @@ class Building(Thing):
             canvas.fill(wall.rectangle(door, door + 1.1, 0, 2.2), canvas.ink(self.accent, BUILDING, depth, wall.lit))
 
     def draw_shop(self, canvas: Canvas, wall: Wall, left: float, right: float, depth: float) -> None:
-        """Display windows under a coloured board, which is part of the house; some have an awning."""
+        """Display windows under a colored board, which is part of the house; some have an awning."""
         air, top = canvas.air, self.floor * 0.82
         panes = np.arange(left + 0.3, right - 1.5, 2.6)
         open_late = air.lamps and self.seed % 3
@@ -196,7 +196,7 @@ class Building(Thing):
             canvas.fill(hang, ink)
 
     def draw_roof(self, canvas: Canvas) -> None:
-        """A ridge along the street: the slope towards it, the gable that faces the camera, and a chimney."""
+        """A ridge along the street: the slope toward it, the gable that faces the camera, and a chimney."""
         depth, sun = max(NEAR, (self.near + self.far) / 2), canvas.air.sun
         if not self.side:
             left, right, ridge = self.x - 0.3, self.x + self.deep + 0.3, self.height + 3.0

@@ -1,4 +1,4 @@
-"""The camera and the canvas: polygons in the street become pixels with a colour and a label in one stroke."""
+"""The camera and the canvas: polygons in the street become pixels with a color and a label in one stroke."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIRST_INSTANCE = 16  # labels from here on are single cars and people
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera over the road; all but `x`, `y` (metres) and `curve` (of the road, 1 / metres) is in pixels."""
+    """A pinhole camera over the road; all but `x`, `y` (meters) and `curve` (of the road, 1 / meters) is in pixels."""
 
     width: int
     height: int
@@ -38,7 +38,7 @@ class Camera:
         return pixels
 
     def spot(self, x: float, y: float, z: float) -> tuple[float, float, float]:
-        """The pixel (u, v) of one point, and how many pixels a metre has there."""
+        """The pixel (u, v) of one point, and how many pixels a meter has there."""
         z = max(z, NEAR)
         scale = self.focal / z
         return (
@@ -78,7 +78,7 @@ class Canvas:
         return len(self.classes) - 1
 
     def ink(self, color: Color, label: int, depth: float, lit: float = 1.0) -> tuple[float, float, float, int]:
-        """What a stroke leaves behind: the colour in this air, and the label."""
+        """What a stroke leaves behind: the color in this air, and the label."""
         return (*self.air.color(color, depth, lit), label)
 
     def fill(self, points: Sequence | np.ndarray, ink: tuple) -> None:
@@ -109,13 +109,13 @@ class Canvas:
             strokes.clear()
 
     def glow(self, x: float, y: float, z: float, size: float, color: Color, label: int) -> None:
-        """Notes a light of `size` metres, to shine over the finished picture if its lamp, of this label, is seen."""
+        """Notes a light of `size` meters, to shine over the finished picture if its lamp, of this label, is seen."""
         u, v, scale = self.camera.spot(x, y, z)
         if -0.2 < u / self.camera.width < 1.2 and -0.2 < v / self.camera.height < 1.2:
             self.glows.append((u, v, size * scale, color, label))
 
     def sees(self, x: float, z: float, margin: float) -> bool:
-        """Whether something that reaches `margin` metres to the left and right of a place can be in the picture."""
+        """Whether something that reaches `margin` meters to the left and right of a place can be in the picture."""
         u, _, scale = self.camera.spot(x, 0, z)
         return -margin * scale < u < self.camera.width + margin * scale
 

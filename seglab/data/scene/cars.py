@@ -17,7 +17,7 @@ PAINT, GLASS, DARK, HUB, FRONT_LIGHT, REAR_LIGHT, PLATE = range(7)  # what a fac
 
 
 class Shape(NamedTuple):
-    """A kind of car in metres; its cabin begins and ends at `waistline` and, above, at `roofline`."""
+    """A kind of car in meters; its cabin begins and ends at `waistline` and, above, at `roofline`."""
 
     length: float
     width: float
@@ -215,7 +215,7 @@ class Car(Standing):
             self.shine(canvas, label)
 
     def inks(self, air) -> list[Color]:
-        """The colour of each kind of stuff."""
+        """The color of each kind of stuff."""
         glass = tuple(0.22 * s + 16 for s in air.sky_low)
         bright = 1 / max(0.3, air.shade[1])
         on = air.lamps and not self.parked

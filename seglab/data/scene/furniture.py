@@ -19,7 +19,7 @@ LETTER_P = np.array(
 )  # fmt: skip
 STRIPE = np.array([(-0.3, -0.07), (0.3, -0.07), (0.3, 0.07), (-0.3, 0.07)])
 BOARD = np.array([(-0.75, -0.22), (0.75, -0.22), (0.75, 0.22), (-0.75, 0.22)])
-# a sign's plate: outer shape, its colour, inner shape, its colour
+# a sign's plate: outer shape, its color, inner shape, its color
 SIGNS = {
     "warning": (ring(3, 0.56, np.pi / 2), (195, 30, 35), ring(3, 0.34, np.pi / 2), (240, 238, 225)),
     "limit": (ring(16, 0.42), (200, 28, 35), ring(16, 0.29), (240, 240, 238)),

@@ -135,7 +135,7 @@ def rectangles(left, right, near, far, y: float = 0.0) -> np.ndarray:
 
 
 def paint_ground(canvas: Canvas, street: Street) -> None:
-    """Lays road, pavements and yards below the horizon, in flat colours; `shade_ground` gives them depth."""
+    """Lays road, pavements and yards below the horizon, in flat colors; `shade_ground` gives them depth."""
     rng = Random(street.seed)
     plain = canvas.pixels[int(canvas.camera.horizon) :]
     plain[:] = (*street.yard, VEGETATION if street.yard[1] > street.yard[0] else PAVEMENT)

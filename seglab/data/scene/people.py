@@ -48,7 +48,7 @@ class Person(Standing):
         canvas.shadow(np.array([spot]), 0.7)
 
     def parts(self, fine: bool) -> list[tuple[list, Color, float]]:
-        """Polygons in shares of the height, from back to front, each with its colour and the sun it gets."""
+        """Polygons in shares of the height, from back to front, each with its color and the sun it gets."""
         w, shoulder, hem = self.width, 0.125 * self.width, 0.32 if self.coat else 0.47
         left, right = self.leg(-self.step), self.leg(self.step)
         torso = [(-shoulder, 0.78), (-0.05, 0.835), (0.05, 0.835), (shoulder, 0.78)]

@@ -86,7 +86,7 @@ def roughness(width: int, height: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def vignette(width: int, height: int) -> np.ndarray:
-    """How much darker a lens is towards the corners, (H, W), 0 in the middle and 1 in the corners."""
+    """How much darker a lens is toward the corners, (H, W), 0 in the middle and 1 in the corners."""
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
     return ((x * x + y * y) / 2).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""What stands where: a street made up by chance, in metres, before anything is drawn."""
+"""What stands where: a street made up by chance, in meters, before anything is drawn."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def facing(x: float, z: float, flat, up: float = 0.0) -> np.ndarray:
 
 
 def bar(x: float, z: float, high: float, foot: float, tip: float) -> np.ndarray:
-    """An upright bar that narrows from `foot` to `tip` metres."""
+    """An upright bar that narrows from `foot` to `tip` meters."""
     return facing(x, z, [(-foot / 2, 0), (foot / 2, 0), (tip / 2, high), (-tip / 2, high)])
 
 

@@ -15,9 +15,8 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
         return found
     if isinstance(value, list | tuple):
         names = [inner["name"] if isinstance(inner, dict) and "name" in inner else n for n, inner in enumerate(value)]
-        found = (
-            {place: ", ".join(map(str, names))} if names and isinstance(names[0], str) else {}
-        )  # their order matters too
+        named = bool(names) and isinstance(names[0], str)
+        found = {place: ", ".join(map(str, names))} if named else {}  # their order matters too
         for name, inner in zip(names, value, strict=True):
             found |= flat(inner, f"{place}.{name}")
         return found

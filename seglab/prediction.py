@@ -112,9 +112,10 @@ class Result:
     """What one model, or the vote of several, gives for an image, before the dense CRF and after it.
 
     `milliseconds` are those of the one run that gave `before`, with all its predictors: shrinking the image, the
-    network, and what is done with its probabilities. A vote's are those of all its voters and of their mean. A model's
-    first run for a size includes preparing the convolutions for that size: 8 ms more, or 26 %, is the median over 42
-    sizes of a U-Net of width 16 on one core.
+    network, and what is done with its probabilities. It is the processor's time of the thread that asked: waiting for
+    others, as on a busy page, is no part of it (with two threads at work beside it, a U-Net's 12 ms are 12 to 14 so,
+    and 38 to 116 by the clock). A vote's are those of all its voters and of their mean. A model's first run for a size
+    includes preparing the convolutions for that size: 8 ms more, or 26 %, is the median over 42 sizes of a U-Net.
     """
 
     names: tuple[str, ...]  # the models', several for a vote
@@ -123,7 +124,7 @@ class Result:
     before: Prediction
     milliseconds: float
     after: Prediction | None = None  # None without a CRF, and where it failed
-    crf_milliseconds: float | None = None  # the CRF alone, also until it failed
+    crf_milliseconds: float | None = None  # of the CRF alone, by the clock: it runs in a process of its own
     crf_error: SeglabError | None = None  # why it failed
 
     def refined(self, image: np.ndarray, crf: dense.Kernels, deadline: float = 20.0) -> Result:
@@ -133,7 +134,7 @@ class Result:
             after = self.before.refined(dense.refine(self.before.probabilities, image, crf, deadline))
         except SeglabError as why:
             error = why
-        return replace(self, after=after, crf_milliseconds=since(began), crf_error=error)
+        return replace(self, after=after, crf_milliseconds=(time.perf_counter() - began) * 1e3, crf_error=error)
 
 
 class Session:
@@ -191,7 +192,7 @@ def side_by_side(
 
 def one(trained: Trained, image: np.ndarray, predictors: Sequence[Predictor] = ()) -> Result:
     """What a model gives for an image uint8 (H, W, 3), in one run, with the time that it took."""
-    began = time.perf_counter()
+    began = time.thread_time()
     found = predict(trained, image, predictors)
     return Result((trained.name,), trained.classes, trained.colors, found, since(began))
 
@@ -204,18 +205,18 @@ def voted(
     first, *others = alone
     for other in others:
         can_vote(first.names[0], first.classes, other.names[0], other.classes)
-    began, spent = time.perf_counter(), 0.0
+    began, spent = time.thread_time(), 0.0
     if all(predictor.linear for predictor in predictors):
         spent = sum(each.milliseconds for each in alone)
         found = first.before.refined(sum(each.before.probabilities for each in alone) / len(alone))
     else:
         trained, *rest = models
-        began = time.perf_counter()  # loading is not predicting
+        began = time.thread_time()  # loading is not predicting
         found = predict(trained, image, predictors, rest)
     names = tuple(each.names[0] for each in alone)
     return Result(names, first.classes, first.colors, found, spent + since(began))
 
 
 def since(began: float) -> float:
-    """The milliseconds since a reading of `time.perf_counter`."""
-    return (time.perf_counter() - began) * 1e3
+    """The milliseconds of this thread since a reading of `time.thread_time`."""
+    return (time.thread_time() - began) * 1e3

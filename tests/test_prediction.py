@@ -1,5 +1,6 @@
 """Several models side by side, and their vote: each is asked once, and what it gave is kept."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -123,6 +124,12 @@ def test_times_are_those_of_the_runs_and_a_vote_takes_as_long_as_its_voters(thre
     *alone, vote = side_by_side(three, IMAGE, vote=True)
     assert all(each.milliseconds > 0 for each in alone)
     assert vote.milliseconds > sum(each.milliseconds for each in alone)
+
+
+def test_waiting_for_other_threads_is_no_part_of_a_model_s_time(three, monkeypatch):
+    plain = prediction.forward
+    monkeypatch.setattr(prediction, "forward", lambda *given: time.sleep(0.3) or plain(*given))
+    assert all(each.milliseconds < 300 for each in side_by_side(three[:1], IMAGE))
 
 
 @NEEDS_CRF

@@ -318,18 +318,14 @@ def test_the_child_gives_the_same_bits(classes, height, width):
 @needs_pydensecrf
 def test_the_child_is_killed_at_the_deadline_and_the_next_call_works():
     process = crf._child.process
-    began = time.monotonic()
-    with pytest.raises(SeglabError, match=r"stopped after 0\.8 s"):
+    with pytest.raises(SeglabError, match=r"stopped after 0\.8 s"):  # one that ended by itself would have answered
         crf.refine(*slow_example(), options(iterations=20), deadline=0.8)
-    assert time.monotonic() - began < 2
     assert crf._child.process is None and (process is None or process.returncode is not None)
 
     probabilities, image = example()
-    began = time.monotonic()
     np.testing.assert_array_equal(
         crf.refine(probabilities, image, options()), crf.refine_here(probabilities, image, options())
     )
-    assert time.monotonic() - began < 3
 
 
 def idle_process(seconds):
@@ -340,11 +336,11 @@ def idle_process(seconds):
 @needs_pydensecrf
 def test_a_child_that_never_takes_the_job_is_killed_at_the_deadline(monkeypatch):
     crf._child.stop()
-    monkeypatch.setattr(crf, "_started", lambda: idle_process(60))
-    began = time.monotonic()
+    started = []
+    monkeypatch.setattr(crf, "_started", lambda: started.append(idle_process(3600)) or started[-1])  # not for an hour
     with pytest.raises(SeglabError, match=r"stopped after 0\.5 s"):
         crf.refine(*slow_example(200), options(), deadline=0.5)
-    assert time.monotonic() - began < 2
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 @needs_pydensecrf

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
 from seglab import runs
@@ -277,37 +277,34 @@ def test_links_and_devices_are_refused(tmp_path, kind):
     assert "images/link.png: is a link or a device" in refused(path)
 
 
-def test_bombs_are_refused_before_they_are_unpacked(tmp_path):
-    began = time.monotonic()
+def test_bombs_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda *given: pytest.fail("it was unpacked"))
     assert "grows more than 200 times" in refused(packed(tmp_path / "a.zip", GOOD | {"images/z.png": bytes(10**8)}))
     many = {f"images/{n}.png": os.urandom(1000) + bytes(170_000) for n in range(2000 - len(GOOD))}
     assert "allowed: 300 MB" in refused(packed(tmp_path / "b.zip", GOOD | many))
     assert "2001 entries; allowed: 2000" in refused(
         packed(tmp_path / "c.zip", {f"images/{n}.png": b"" for n in range(2001)})
     )
-    assert time.monotonic() - began < 10
 
 
-def test_more_entries_than_allowed_are_refused_before_python_reads_them(tmp_path):
+def test_more_entries_than_allowed_are_refused_before_python_reads_them(tmp_path, monkeypatch):
     entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, *[0] * 6) + b"a"
     content = entry * 500_000  # 22 MB
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(content), 0, 0)
     (tmp_path / "mine.zip").write_bytes(content + end)
-    began = time.monotonic()
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *given, **named: pytest.fail("Python read them"))
     assert "500000 entries; allowed: 2000" in refused(tmp_path / "mine.zip")
-    assert time.monotonic() - began < 2
 
 
-def test_pictures_that_are_huge_together_are_refused_before_they_are_decoded(tmp_path):
+def test_pictures_that_are_huge_together_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     huge = png(np.zeros((4096, 4096), np.uint8))
     assert len(huge) < 20_000
     path = tmp_path / "mine.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for n in range(40):
             archive.writestr(f"images/{n}.png", huge)
-    began = time.monotonic()
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
     assert "640 megapixels together; allowed: 512" in refused(path)
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("names", [("images/more/e.png", "masks/more/e.png"), ("images/train/e.png",)])

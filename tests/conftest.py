@@ -1,4 +1,6 @@
+import hashlib
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -8,7 +10,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 import torch
 
+from seglab import runs
 from seglab.config import RunConfig, configured
+
+KEPT: list[Path] = []  # where this session keeps one finished run of each configuration
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +21,13 @@ def runs_home(tmp_path, monkeypatch):
     """Every test has a place of its own for runs."""
     monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_runs(tmp_path_factory):
+    KEPT.append(tmp_path_factory.mktemp("kept"))
+    yield
+    KEPT.clear()
 
 
 @pytest.fixture
@@ -46,3 +58,19 @@ def tiny(**options) -> RunConfig:
         "epochs": 2,
     }
     return configured(defaults | options)
+
+
+def finish(directory: Path) -> Path:
+    """Completes a run that has not begun: trained once a session for each configuration, then copied.
+
+    A test that changes how runs are trained, or looks at the training itself, works on its run by `runs.work`.
+    """
+    config = (directory / "config.json").read_bytes()
+    kept = KEPT[0] / hashlib.sha256(config).hexdigest()
+    if kept.exists():
+        shutil.copytree(kept, directory, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        return directory
+    list(runs.work(directory))
+    if not runs.config(directory).needs:  # another run, of this test alone
+        shutil.copytree(directory, kept)
+    return directory

@@ -15,7 +15,7 @@ from seglab import cli, runs
 from seglab.config import RunConfig, configured
 from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
-from tests.conftest import tiny
+from tests.conftest import finish, tiny
 
 SMALL = shlex.split("""
 --data streets --data.train_images 8 --data.val_images 4 --data.size 64 --model unet --model.width 4 --model.depth 2
@@ -33,9 +33,7 @@ def seglab(capsys, *arguments):
 
 @pytest.fixture
 def run(runs_home):
-    directory = runs.create(tiny(epochs=6, optimizer={"name": "adamw", "lr": 1e-2}), "finished")
-    list(runs.work(directory))
-    return directory
+    return finish(runs.create(tiny(epochs=6, optimizer={"name": "adamw", "lr": 1e-2}), "finished"))
 
 
 def test_list_shows_every_entry_of_every_family(capsys):
@@ -279,7 +277,7 @@ def test_compare_shows_curves_scores_and_only_what_differs(capsys, run, tmp_path
         ),
         "other",
     )
-    list(runs.work(other))
+    finish(other)
     code, out, err = seglab(capsys, "compare", run, other, "--json", "--png", tmp_path / "curves.png")
     assert code == 0, err
     found = json.loads(out)
@@ -304,7 +302,7 @@ def test_scores_are_comparable_where_the_same_images_were_scored_whatever_was_le
             "fold": {"of": 2, "index": 1},
         },
     }.items():
-        list(runs.work(runs.create(tiny(**options, epochs=1), name)))
+        finish(runs.create(tiny(**options, epochs=1), name))
 
     def same(*names):
         return json.loads(seglab(capsys, "compare", *names, "--json")[1])["same_data"]
@@ -334,14 +332,14 @@ def test_warnings_about_the_data_are_told(capsys, tmp_path):
 
 def test_the_order_of_techniques_is_a_difference(capsys):
     for name, order in (("one", ("flip", "color")), ("two", ("color", "flip"))):
-        list(runs.work(runs.create(tiny(techniques=order, epochs=1), name)))
+        finish(runs.create(tiny(techniques=order, epochs=1), name))
     found = json.loads(seglab(capsys, "compare", "one", "two", "--json")[1])
     assert found["differences"] == {"techniques": ["flip, color", "color, flip"]}
 
 
 def test_runs_of_one_configuration_are_told_apart_by_their_whole_names(capsys):
     for name in ("alpha-first", "omega-first"):
-        list(runs.work(runs.create(tiny(epochs=1), name)))
+        finish(runs.create(tiny(epochs=1), name))
     found = json.loads(seglab(capsys, "compare", "alpha-first", "omega-first", "--json")[1])
     assert [row["label"] for row in found["runs"]] == ["alpha-first", "omega-first"]
 

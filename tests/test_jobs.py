@@ -12,7 +12,7 @@ import pytest
 
 from seglab import jobs, runs
 from seglab.errors import SeglabError
-from tests.conftest import tiny
+from tests.conftest import finish, tiny
 
 
 def wait_until(condition, seconds=60):
@@ -155,8 +155,7 @@ def test_a_full_queue_takes_no_more_and_says_so():
 
 
 def test_a_completed_run_cannot_be_put_back_in_the_queue():
-    directory = runs.create(tiny(epochs=1))
-    list(runs.work(directory))
+    directory = finish(runs.create(tiny(epochs=1)))
     with pytest.raises(SeglabError, match="it is completed"):
         jobs.resubmit(directory)
 

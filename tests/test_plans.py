@@ -19,7 +19,7 @@ from seglab.errors import SeglabError
 from seglab.families import Plan
 from seglab.metrics import DEFINITION
 from seglab.training import folded
-from tests.conftest import tiny
+from tests.conftest import finish, tiny
 from tests.test_cli import SMALL, seglab
 from tests.test_jobs import state, wait_until, worker  # noqa: F401 - a fixture
 
@@ -38,10 +38,7 @@ def made(plan, *configs, name="mine"):
 
 
 def done(plan, *configs, name="mine"):
-    directories = made(plan, *configs, name=name)
-    for directory in directories:
-        list(runs.work(directory))
-    return directories
+    return [finish(directory) for directory in made(plan, *configs, name=name)]
 
 
 # --- what runs a plan makes
@@ -69,7 +66,9 @@ def test_the_mistake_carries_weights_into_folds_that_are_scored_on_what_these_ha
     given = []
     whole = runs.training.Run
     monkeypatch.setattr(runs.training, "Run", lambda *a, **more: given.append(a[3]) or whole(*a, **more))
-    honest, leaking = done(FOLDS[0], name="honest"), done(FOLDS[1], name="leaking")
+    honest, leaking = made(FOLDS[0], name="honest"), made(FOLDS[1], name="leaking")
+    for directory in (*honest, *leaking):
+        list(runs.work(directory))
     assert given[:5] == [None] * 5  # the first fold has nowhere to get weights from
     for before, weights in zip(leaking[:3], given[5:], strict=True):
         best = runs.weights(before)
@@ -300,7 +299,7 @@ def test_a_needed_run_that_was_interrupted_comes_back_into_the_queue():
 
 def test_a_run_that_has_begun_goes_on_without_the_one_that_it_took_its_weights_from():
     first, second = made({"name": "folds", "k": 2, "leak_by_mistake": True}, tiny(epochs=2))
-    list(runs.work(first))
+    finish(first)
     stream = runs.work(second)
     while not (second / "last").exists():
         next(stream)
@@ -379,7 +378,7 @@ def test_a_dry_run_shows_the_runs_and_how_long_they_take_and_makes_nothing(capsy
     assert not runs.home().exists()
     assert "fold.index 0" in lines[0] and lines[1].endswith("after run 1")
     assert lines[2].startswith("2 runs, about ") and lines[2].endswith("a few steps of each kind of run, just now")
-    list(runs.work(runs.create(tiny(epochs=1, seed=3, fold={"index": 1, "of": 2}), "alike")))
+    finish(runs.create(tiny(epochs=1, seed=3, fold={"index": 1, "of": 2}), "alike"))
     assert seglab(capsys, *arguments)[1].splitlines()[2].endswith("finished runs with the same settings")
     code, out, err = seglab(capsys, *arguments[:-1], "--name", "mine")  # which tells the same before it begins
     assert code == 0 and out == f"{runs.home() / 'mine.plan.json'}\n", err
@@ -446,7 +445,7 @@ def test_teachers_and_students_are_named_so_where_they_are_compared():
 
 def test_a_student_whose_teacher_was_trained_on_what_it_is_validated_on_is_told_of():
     teacher = runs.create(tiny(epochs=1), "teacher")
-    list(runs.work(teacher))
+    finish(teacher)
     for fold, leak in ((None, False), ({"index": 0, "of": 2}, True)):
         technique = {"name": "pseudo_labels", "labelled": 0.5, "teacher": teacher}
         student = runs.create(tiny(epochs=1, techniques=[technique], fold=fold))
@@ -472,7 +471,7 @@ def test_a_teacher_is_given_by_its_name_on_the_command_line(capsys):
     assert "there is no run 'nobody'" in seglab(capsys, "train", *SMALL, *technique, "nobody")[2]
     teacher = runs.create(tiny(epochs=1), "teacher")
     assert "teacher has no weights yet" in seglab(capsys, "train", *SMALL, *technique, "teacher")[2]
-    list(runs.work(teacher))
+    finish(teacher)
     code, _, err = seglab(capsys, "train", *SMALL, *technique, "teacher", "--name", "student")
     assert code == 0 and runs.config(runs.home() / "student").needs == (teacher,), err
 
@@ -481,8 +480,8 @@ def test_runs_that_a_plan_names_are_found_from_everywhere(capsys, monkeypatch, t
     monkeypatch.chdir(tmp_path)  # where a run of that name lies, too
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("SEGLAB_HOME", str(tmp_path))
-        list(runs.work(runs.create(tiny(epochs=1), "big")))
-    list(runs.work(runs.create(tiny(epochs=1, seed=1), "large")))
+        finish(runs.create(tiny(epochs=1), "big"))
+    finish(runs.create(tiny(epochs=1, seed=1), "large"))
     for named in (
         ["sweep", "--over", "init_from=big,large"],
         ["sweep", "--over", "techniques.pseudo_labels.teacher=big,large"],
@@ -497,7 +496,7 @@ def test_runs_that_a_plan_names_are_found_from_everywhere(capsys, monkeypatch, t
 def test_a_run_that_has_no_score_yet_is_left_out_of_the_mean():
     directories = made({"name": "seeds", "count": 3})
     assert [(group.count, group.mean) for group in compare(directories).groups] == [(0, None)]
-    list(runs.work(directories[1]))
+    finish(directories[1])
     (group,) = compare(directories).groups
     assert (group.count, group.deviation) == (1, None) and group.mean == runs.status(directories[1]).finished.val_miou
 

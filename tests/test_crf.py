@@ -415,7 +415,7 @@ def run_script(code):
     return subprocess.run([sys.executable, "-c", start + code], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
-def gone(pid, within=5.0):
+def gone(pid, within=60.0):
     ends = time.monotonic() + within
     while time.monotonic() < ends:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:

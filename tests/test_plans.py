@@ -348,7 +348,7 @@ def test_a_plan_that_was_interrupted_goes_on_where_it_was(capsys, number):
     first, second, third = (runs.home() / f"mine {n}" for n in (1, 2, 3))
     wait_until((second / "weights.safetensors").exists)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=240)
     assert out == f"{plans.located('mine')}\n"
     assert state(second) == {signal.SIGKILL: "interrupted", signal.SIGINT: "stopped"}[number]
     assert ("plan resume mine" in err) == (number == signal.SIGINT)

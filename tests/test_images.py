@@ -514,7 +514,7 @@ def test_labels_are_sampled_where_opencv_samples_images_exactly():
         assert np.array_equal(resize_labels(labels, width), expected)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, database=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 150))
 def test_nearest_never_invents_labels_and_moves_masks_and_instances_alike(height, width, side):
     places = np.arange(height * width, dtype=np.int32).reshape(height, width) + 2**24  # beyond what float32 can hold
@@ -542,13 +542,13 @@ def reads_or_refuses(data: bytes) -> None:
             assert pixels.dtype == np.uint8 and pixels.ndim == (3 if read is read_photo else 2)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, database=None)
 @given(st.sampled_from([b"", *STARTS]), st.binary(max_size=400))
 def test_random_bytes_give_a_picture_or_a_reason(start, data):
     reads_or_refuses(start + data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, database=None)
 @given(
     st.sampled_from(SEEDS), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8), st.data()
 )

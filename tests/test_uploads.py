@@ -368,7 +368,7 @@ def test_what_is_no_zip_is_refused(tmp_path):
     assert "there is no such folder" in refused(packed(tmp_path / "mine.zip", {}))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 5000), st.binary(min_size=1, max_size=8))
 def test_a_zip_with_any_bytes_changed_is_taken_or_refused_with_a_reason(tmp_path, place, change):
     content = bytearray(packed(tmp_path / "good.zip", GOOD).read_bytes())

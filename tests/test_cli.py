@@ -53,6 +53,7 @@ def test_list_of_one_family_keeps_its_outer_key(capsys):
     assert code == 0 and "dice" in out and ".smooth" in out and "flips" not in out
 
 
+@pytest.mark.slow
 def test_train_prints_the_run_s_directory_and_nothing_else():
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "seglab", "train", *SMALL, "--name", "mine"]
@@ -239,7 +240,10 @@ def test_predict_says_what_is_wrong_with_an_image(capsys, run, tmp_path):
     assert code == 2 and "text.jpg" in err and len(err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 200), (5000, 3400), (20000, 20)], ids=str)
+LARGE = pytest.param((5000, 3400), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), LARGE, (20000, 20)], ids=str)
 def test_predict_takes_a_photograph_of_any_size(capsys, run, tmp_path, size):
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (min(size[1], 340), min(size[0], 500), 3), dtype=np.uint8))

@@ -40,6 +40,7 @@ def worker(runs_home, monkeypatch):
     started.join(30)
 
 
+@pytest.mark.slow
 def test_runs_are_worked_on_one_at_a_time_in_the_order_of_the_queue(worker):
     first, second = jobs.submit([tiny(epochs=3), tiny(epochs=1, seed=1)])
     wait_until(lambda: state(first) == "running")
@@ -50,6 +51,7 @@ def test_runs_are_worked_on_one_at_a_time_in_the_order_of_the_queue(worker):
     assert ended[0] < ended[1]
 
 
+@pytest.mark.slow
 def test_a_run_at_work_stops_when_it_is_told_to_and_can_be_resumed(worker):
     (directory,) = jobs.submit([tiny(epochs=400)])
     wait_until(lambda: state(directory) == "running" and runs.size_of(directory / "events.jsonl"))
@@ -83,6 +85,7 @@ def test_a_waiting_run_leaves_the_queue_when_it_is_stopped():
     assert jobs.queue() == [second] and state(first) == "stopped" and state(second) == "queued"
 
 
+@pytest.mark.slow
 def test_a_child_that_dies_without_a_word_is_recorded_as_failed_and_the_queue_goes_on(worker):
     first, second = jobs.submit([tiny(epochs=400), tiny(epochs=1)])
     wait_until(lambda: state(first) == "running" and runs.size_of(first / "events.jsonl"))
@@ -100,6 +103,7 @@ def test_a_mistake_found_in_the_child_is_told_by_the_run(worker, tmp_path):
     assert "gone" in runs.status(directory).finished.text
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_started_waits_and_is_tried_again(worker, monkeypatch):
     monkeypatch.setattr(jobs, "RETRY", 0.1)
     real, count = subprocess.Popen, iter(range(100))
@@ -114,6 +118,7 @@ def test_a_run_that_cannot_be_started_waits_and_is_tried_again(worker, monkeypat
     wait_until(lambda: state(directory) == "completed")
 
 
+@pytest.mark.slow
 def test_the_queue_goes_on_after_any_trouble_with_its_folder(runs_home, monkeypatch):
     monkeypatch.setattr(jobs, "RETRY", 0.1)
     runs_home.write_text("a file, not a folder")
@@ -131,6 +136,7 @@ def test_the_queue_goes_on_after_any_trouble_with_its_folder(runs_home, monkeypa
     worker.join(10)
 
 
+@pytest.mark.slow
 def test_runs_are_worked_on_wherever_the_program_was_started(tmp_path, runs_home):
     (directory,) = jobs.submit([tiny(epochs=1)])
     program = "import sys, time; sys.path.insert(0, sys.argv[1]); from seglab import jobs; jobs.Worker().run()"
@@ -160,6 +166,7 @@ def test_a_completed_run_cannot_be_put_back_in_the_queue():
         jobs.resubmit(directory)
 
 
+@pytest.mark.slow
 def test_no_run_outlives_the_program_that_started_it(runs_home):
     (directory,) = jobs.submit([tiny(epochs=400)])
     program = "import time; from seglab import jobs; jobs.Worker().start(); time.sleep(600)"
@@ -171,6 +178,7 @@ def test_no_run_outlives_the_program_that_started_it(runs_home):
     wait_until(lambda: not child.is_running() and state(directory) == "interrupted")
 
 
+@pytest.mark.slow
 def test_a_second_program_leaves_the_queue_to_the_first_until_that_ends(worker, monkeypatch):
     (first,) = jobs.submit([tiny(epochs=400)])
     wait_until(lambda: state(first) == "running" and runs.size_of(first / "events.jsonl"))

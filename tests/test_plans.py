@@ -243,6 +243,7 @@ def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch, fits):
 # --- the queue
 
 
+@pytest.mark.slow
 def test_a_run_waits_until_the_one_that_it_needs_is_finished(worker):  # noqa: F811
     (first, second), other = (
         made({"name": "folds", "k": 2, "leak_by_mistake": True}, tiny(epochs=2)),
@@ -257,6 +258,7 @@ def test_a_run_waits_until_the_one_that_it_needs_is_finished(worker):  # noqa: F
     assert ends == sorted(ends) and runs.status(first).state == "completed"
 
 
+@pytest.mark.slow
 def test_a_run_fails_with_the_one_that_it_needs_and_says_why_and_the_others_go_on(worker, tmp_path):  # noqa: F811
     plan = validated(Plan, {"name": "folds", "k": 3, "leak_by_mistake": True})
     gone = tiny(data={"name": "camvid", "root": str(tmp_path / "gone")})
@@ -270,6 +272,7 @@ def test_a_run_fails_with_the_one_that_it_needs_and_says_why_and_the_others_go_o
     assert jobs.queue() == []
 
 
+@pytest.mark.slow
 def test_a_run_whose_need_was_stopped_fails_and_both_can_be_resumed(worker):  # noqa: F811
     first, second = made({"name": "folds", "k": 2, "leak_by_mistake": True})
     jobs.stop(first)
@@ -325,6 +328,7 @@ def test_a_plan_that_does_not_fit_into_the_queue_makes_nothing():
     assert not plans.located("mine").exists() and len(jobs.queue()) == 28
 
 
+@pytest.mark.slow
 def test_a_student_is_worked_on_when_its_teacher_is_finished(worker):  # noqa: F811
     plan = validated(Plan, STUDENT | {"rounds": 2})
     directories = plans.submit(plan, *plans.laid_out(plan, [tiny(epochs=1)], "mine"))
@@ -339,6 +343,7 @@ def test_a_student_is_worked_on_when_its_teacher_is_finished(worker):  # noqa: F
 # --- the command line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_plan_that_was_interrupted_goes_on_where_it_was(capsys, number):
     options = [*SMALL, "--over", "epochs=1,40,2", "--name", "mine"]
@@ -406,6 +411,7 @@ def test_the_time_is_that_of_finished_runs_alike_or_what_was_measured_and_no_mor
     assert plans.estimate(configs[:2]) == plans.Estimate((7, 14), timed=False)
 
 
+@pytest.mark.slow
 def test_a_timed_epoch_takes_as_long_as_one_that_is_trained():
     config = tiny(epochs=6, data={"name": "streets", "train_images": 40, "val_images": 8, "size": 96}, image_size=96)
     once, epoch = plans.timed(config, "cpu", 1)
@@ -597,6 +603,7 @@ def test_the_runs_of_a_plan_are_listed_while_its_part_of_the_form_is_open(page):
     assert "wrong" in wrong and "widht" in wrong and not runs.home().exists()
 
 
+@pytest.mark.slow
 def test_the_time_is_estimated_before_anything_is_made(page):
     form, does = page
     shown = does["time_runs"](Request(), *sent(form, "seeds", count=2))

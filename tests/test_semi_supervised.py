@@ -97,9 +97,9 @@ CURIOUS = ["rotate", {"name": "elastic", "rarer_than": 0.2}, "cutmix", "class_ba
     "options",
     [
         {"loss": {"name": "cross_entropy", "class_weights": "median_frequency"}},
-        {"loss": "dice + boundary + border_weighted + ms_ssim"},
-        {"model": {"name": "unet_3_plus", "width": 4}},
-        {"model": {"name": "panoptic_deeplab", "width": 4}},
+        pytest.param({"loss": "dice + boundary + border_weighted + ms_ssim"}, marks=pytest.mark.slow),
+        pytest.param({"model": {"name": "unet_3_plus", "width": 4}}, marks=pytest.mark.slow),
+        pytest.param({"model": {"name": "panoptic_deeplab", "width": 4}}, marks=pytest.mark.slow),
     ],
     ids=str,
 )

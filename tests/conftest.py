@@ -1,4 +1,6 @@
+import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +14,21 @@ import torch
 from seglab import runs
 from seglab.config import RunConfig, configured
 
+KEPT: list[Path] = []  # where this session keeps one finished run of each configuration
+
 
 @pytest.fixture(autouse=True)
 def runs_home(tmp_path, monkeypatch):
     """Every test has a place of its own for runs."""
     monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_runs(tmp_path_factory):
+    KEPT.append(tmp_path_factory.mktemp("kept"))
+    yield
+    KEPT.clear()
 
 
 @pytest.fixture
@@ -54,3 +65,19 @@ def writing(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> 
     """Every file of a run is written by `write`."""
     for module in (runs, runs.directory, runs.recording, runs.trained):
         patch.setattr(module, "write", write)
+
+
+def finish(directory: Path) -> Path:
+    """Completes a run that has not begun: trained once a session for each configuration, then copied.
+
+    A test that changes how runs are trained, or looks at the training itself, works on its run by `runs.work`.
+    """
+    config = (directory / "config.json").read_bytes()
+    kept = KEPT[0] / hashlib.sha256(config).hexdigest()
+    if kept.exists():
+        shutil.copytree(kept, directory, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        return directory
+    list(runs.work(directory))
+    if not runs.config(directory).needs:  # another run, of this test alone
+        shutil.copytree(directory, kept)
+    return directory

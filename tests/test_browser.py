@@ -224,7 +224,8 @@ def test_a_visitor_s_photograph_is_labelled_and_a_bad_one_is_told(visit, tmp_pat
     upload(page, tmp_path / "photo.png")
     message = page.locator("#predict-refused .message.wrong")
     expect(message).to_contain_text("photo.png")
-    page.wait_for_timeout(1500)  # and it stays
+    for _ in range(2):  # and it stays while the page asks for news again and again
+        page.wait_for_event("request", lambda request: "queue/join" in request.url)
     assert re.search("[가-힣]", message.inner_text())
     assert source(page, "#predict-slider-0") == before  # nothing is lost
     rng = np.random.default_rng(0)
@@ -279,9 +280,10 @@ def test_the_korean_page_has_no_english_but_names(visit):
     page = visit("?lang=ko")
     page.click("#form-more button")
     expect(page.locator("#jobs")).to_contain_text("완료")
-    for place in range(3):
+    for place, last in enumerate(("#train-samples img", "#predict-slider-0 img", "#compare-curves svg")):
         tab(page, place)
-        page.wait_for_timeout(2500)
+        expect(page.locator(last).first).to_be_visible(timeout=30_000)
+        expect(page.locator(".message.wrong")).to_have_count(0)
         said = page.locator(
             "button, label, p:not(.source), th, figcaption, .state, small, .caption span, h4"
         ).all_inner_texts()
@@ -308,7 +310,7 @@ def test_the_page_answers_while_a_run_trains(visit, served):
         expect(board).to_contain_text("done unet", timeout=30_000)
         page.click("#compare-runs .token:has-text('done unet') .token-remove")
         expect(board).not_to_contain_text("done unet", timeout=30_000)
-    assert runs.status(run).state == "running"
+    assert runs.status(run).state == "running"  # an answer that waited for the run's end would find it completed
     tab(page, 0)
     page.click(f"#jobs tr[data-run='{run.name}'] button[data-action=stop]")
     expect(page.locator(f"#jobs tr[data-run='{run.name}'] .state")).to_have_text("stopped", timeout=60_000)

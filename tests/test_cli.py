@@ -16,7 +16,7 @@ from seglab.cli.options import OF_FAMILY
 from seglab.config import RunConfig, configured
 from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
-from tests.conftest import tiny
+from tests.conftest import finish, tiny
 
 SMALL = shlex.split("""
 --data streets --data.train_images 8 --data.val_images 4 --data.size 64 --model unet --model.width 4 --model.depth 2
@@ -34,9 +34,7 @@ def seglab(capsys, *arguments):
 
 @pytest.fixture
 def run(runs_home):
-    directory = runs.create(tiny(epochs=6, optimizer={"name": "adamw", "lr": 1e-2}), "finished")
-    list(runs.work(directory))
-    return directory
+    return finish(runs.create(tiny(epochs=6, optimizer={"name": "adamw", "lr": 1e-2}), "finished"))
 
 
 def test_list_shows_every_entry_of_every_family(capsys):
@@ -56,6 +54,7 @@ def test_list_of_one_family_keeps_its_outer_key(capsys):
     assert code == 0 and "dice" in out and ".smooth" in out and "flips" not in out
 
 
+@pytest.mark.slow
 def test_train_prints_the_run_s_directory_and_nothing_else():
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "seglab", "train", *SMALL, "--name", "mine"]
@@ -247,7 +246,10 @@ def test_predict_says_what_is_wrong_with_an_image(capsys, run, tmp_path):
     assert code == 2 and "text.jpg" in err and len(err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 200), (5000, 3400), (20000, 20)], ids=str)
+LARGE = pytest.param((5000, 3400), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), LARGE, (20000, 20)], ids=str)
 def test_predict_takes_a_photograph_of_any_size(capsys, run, tmp_path, size):
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (min(size[1], 340), min(size[0], 500), 3), dtype=np.uint8))
@@ -285,7 +287,7 @@ def test_compare_shows_curves_scores_and_only_what_differs(capsys, run, tmp_path
         ),
         "other",
     )
-    list(runs.work(other))
+    finish(other)
     code, out, err = seglab(capsys, "compare", run, other, "--json", "--png", tmp_path / "curves.png")
     assert code == 0, err
     found = json.loads(out)
@@ -310,7 +312,7 @@ def test_scores_are_comparable_where_the_same_images_were_scored_whatever_was_le
             "fold": {"of": 2, "index": 1},
         },
     }.items():
-        list(runs.work(runs.create(tiny(**options, epochs=1), name)))
+        finish(runs.create(tiny(**options, epochs=1), name))
 
     def same(*names):
         return json.loads(seglab(capsys, "compare", *names, "--json")[1])["same_data"]
@@ -340,14 +342,14 @@ def test_warnings_about_the_data_are_told(capsys, tmp_path):
 
 def test_the_order_of_techniques_is_a_difference(capsys):
     for name, order in (("one", ("flip", "color")), ("two", ("color", "flip"))):
-        list(runs.work(runs.create(tiny(techniques=order, epochs=1), name)))
+        finish(runs.create(tiny(techniques=order, epochs=1), name))
     found = json.loads(seglab(capsys, "compare", "one", "two", "--json")[1])
     assert found["differences"] == {"techniques": ["flip, color", "color, flip"]}
 
 
 def test_runs_of_one_configuration_are_told_apart_by_their_whole_names(capsys):
     for name in ("alpha-first", "omega-first"):
-        list(runs.work(runs.create(tiny(epochs=1), name)))
+        finish(runs.create(tiny(epochs=1), name))
     found = json.loads(seglab(capsys, "compare", "alpha-first", "omega-first", "--json")[1])
     assert [row["label"] for row in found["runs"]] == ["alpha-first", "omega-first"]
 

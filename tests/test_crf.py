@@ -318,7 +318,7 @@ def test_the_child_gives_the_same_bits(classes, height, width):
 @needs_pydensecrf
 def test_the_child_is_killed_at_the_deadline_and_the_next_call_works():
     process = crf._child.process
-    with pytest.raises(SeglabError, match=r"stopped after 0\.8 s"):
+    with pytest.raises(SeglabError, match=r"stopped after 0\.8 s"):  # one that ended by itself would have answered
         crf.refine(*slow_example(), options(iterations=20), deadline=0.8)
     assert crf._child.process is None and (process is None or process.returncode is not None)
 
@@ -336,11 +336,11 @@ def idle_process(seconds):
 @needs_pydensecrf
 def test_a_child_that_never_takes_the_job_is_killed_at_the_deadline(monkeypatch):
     crf._child.stop()
-    idle = idle_process(600)
-    monkeypatch.setattr(crf, "_started", lambda: idle)
+    started = []
+    monkeypatch.setattr(crf, "_started", lambda: started.append(idle_process(3600)) or started[-1])  # not for an hour
     with pytest.raises(SeglabError, match=r"stopped after 0\.5 s"):
         crf.refine(*slow_example(200), options(), deadline=0.5)
-    assert idle.wait(60) < 0  # killed, and not at its end
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 @needs_pydensecrf
@@ -415,7 +415,7 @@ def run_script(code):
     return subprocess.run([sys.executable, "-c", start + code], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
-def gone(pid, within=5.0):
+def gone(pid, within=60.0):
     ends = time.monotonic() + within
     while time.monotonic() < ends:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:

@@ -498,7 +498,7 @@ GOOD = png_bytes(ids_of(0, 1)), png_bytes(ids_of(0, 255)), png_bytes(ids_of(0, 1
 NAMES = st.sampled_from(["a.png", "b.png", "c.PNG", "d.jpg", "a.bmp", "e.txt", ".f.png", "g", "train", "val"])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(NAMES, st.sampled_from(GOOD), max_size=8),
     st.dictionaries(NAMES, st.sampled_from(GOOD), max_size=8),

@@ -85,6 +85,7 @@ def test_the_broom_sweeps_what_is_old_and_what_is_too_much(tmp_path, monkeypatch
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["big-2", "new"]
 
 
+@pytest.mark.slow
 def test_the_page_and_its_modules_load_without_the_heavy_packages():
     heavy = ["segmentation_models_pytorch", "timm", "torchvision", "albumentations", "cv2", "matplotlib", "pydensecrf"]
     code = f"import sys, app; print([name for name in {heavy} if name in sys.modules])"

@@ -12,10 +12,10 @@ import pytest
 
 from seglab import jobs, runs
 from seglab.errors import SeglabError
-from tests.conftest import tiny
+from tests.conftest import finish, tiny
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=240):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "waited too long"
@@ -40,6 +40,7 @@ def worker(runs_home, monkeypatch):
     started.join(30)
 
 
+@pytest.mark.slow
 def test_runs_are_worked_on_one_at_a_time_in_the_order_of_the_queue(worker):
     first, second = jobs.submit([tiny(epochs=3), tiny(epochs=1, seed=1)])
     wait_until(lambda: state(first) == "running")
@@ -50,16 +51,17 @@ def test_runs_are_worked_on_one_at_a_time_in_the_order_of_the_queue(worker):
     assert ended[0] < ended[1]
 
 
+@pytest.mark.slow
 def test_a_run_at_work_stops_when_it_is_told_to_and_can_be_resumed(worker):
     (directory,) = jobs.submit([tiny(epochs=400)])
     wait_until(lambda: state(directory) == "running" and (directory / "events.jsonl").exists())
     jobs.stop(directory)
-    wait_until(lambda: state(directory) == "stopped", 10)
+    wait_until(lambda: state(directory) == "stopped")
     step = runs.status(directory).finished.step
     jobs.resubmit(directory)
     wait_until(lambda: state(directory) == "running" and runs.events(directory)[-1].step > step)
     jobs.stop(directory)
-    wait_until(lambda: state(directory) == "stopped", 10)
+    wait_until(lambda: state(directory) == "stopped")
 
 
 def test_a_resumed_run_that_is_stopped_while_it_waits_stays_stopped(worker):
@@ -83,13 +85,14 @@ def test_a_waiting_run_leaves_the_queue_when_it_is_stopped():
     assert jobs.waiting() == [second] and state(first) == "stopped" and state(second) == "queued"
 
 
+@pytest.mark.slow
 def test_a_child_that_dies_without_a_word_is_recorded_as_failed_and_the_queue_goes_on(worker):
     first, second = jobs.submit([tiny(epochs=400), tiny(epochs=1)])
     wait_until(lambda: state(first) == "running" and (first / "events.jsonl").exists())
     (child,) = [p for p in psutil.Process().children() if "seglab.jobs" in " ".join(p.cmdline())]
     assert child.nice() >= 10
     child.kill()
-    wait_until(lambda: state(first) == "failed", 10)
+    wait_until(lambda: state(first) == "failed")
     assert runs.status(first).finished.text == "the run's process was ended by signal 9"
     wait_until(lambda: state(second) == "completed")
 
@@ -100,6 +103,7 @@ def test_a_mistake_found_in_the_child_is_told_by_the_run(worker, tmp_path):
     assert "gone" in runs.status(directory).finished.text
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_started_waits_and_is_tried_again(worker, monkeypatch):
     monkeypatch.setattr(jobs.worker, "RETRY", 0.1)
     real, count = subprocess.Popen, iter(range(100))
@@ -114,6 +118,7 @@ def test_a_run_that_cannot_be_started_waits_and_is_tried_again(worker, monkeypat
     wait_until(lambda: state(directory) == "completed")
 
 
+@pytest.mark.slow
 def test_the_queue_goes_on_after_any_trouble_with_its_folder(runs_home, monkeypatch):
     monkeypatch.setattr(jobs.worker, "RETRY", 0.1)
     runs_home.write_text("a file, not a folder")
@@ -131,6 +136,7 @@ def test_the_queue_goes_on_after_any_trouble_with_its_folder(runs_home, monkeypa
     worker.join(10)
 
 
+@pytest.mark.slow
 def test_runs_are_worked_on_wherever_the_program_was_started(tmp_path, runs_home):
     (directory,) = jobs.submit([tiny(epochs=1)])
     program = "import sys, time; sys.path.insert(0, sys.argv[1]); from seglab import jobs; jobs.Worker().run()"
@@ -155,12 +161,12 @@ def test_a_full_queue_takes_no_more_and_says_so():
 
 
 def test_a_completed_run_cannot_be_put_back_in_the_queue():
-    directory = runs.create(tiny(epochs=1))
-    list(runs.work(directory))
+    directory = finish(runs.create(tiny(epochs=1)))
     with pytest.raises(SeglabError, match="it is completed"):
         jobs.resubmit(directory)
 
 
+@pytest.mark.slow
 def test_no_run_outlives_the_program_that_started_it(runs_home):
     (directory,) = jobs.submit([tiny(epochs=400)])
     program = "import time; from seglab import jobs; jobs.Worker().start(); time.sleep(600)"
@@ -169,9 +175,10 @@ def test_no_run_outlives_the_program_that_started_it(runs_home):
     (child,) = psutil.Process(parent.pid).children()
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    wait_until(lambda: not child.is_running() and state(directory) == "interrupted", 5)
+    wait_until(lambda: not child.is_running() and state(directory) == "interrupted")
 
 
+@pytest.mark.slow
 def test_a_second_program_leaves_the_queue_to_the_first_until_that_ends(worker, monkeypatch):
     (first,) = jobs.submit([tiny(epochs=400)])
     wait_until(lambda: state(first) == "running" and (first / "events.jsonl").exists())
@@ -190,5 +197,5 @@ def test_a_second_program_leaves_the_queue_to_the_first_until_that_ends(worker, 
         assert taken == [second] and state(first) == "stopped"
     finally:
         other.ended.set()
-    other.join(10)
+    other.join(60)
     assert not other.is_alive()

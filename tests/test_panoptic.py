@@ -26,7 +26,7 @@ from seglab.model import Segmenter, resized
 from seglab.techniques.augmentation import Augmenting, Flip
 from seglab.training import Run, train
 from seglab.ui import predict as tab
-from tests.conftest import tiny
+from tests.conftest import finish, tiny
 
 SMALL = {"name": "panoptic_deeplab", "encoder": "mobilenet_v2_035", "width": 16}
 PAIRS = [(200, 0.01), (10, 0.01), (400, 0.01), (200, 0.001), (200, 0.1)]  # the weights that the sources tried
@@ -270,8 +270,7 @@ def test_things_are_the_classes_of_whose_pixels_most_belong_to_an_instance():
 def test_a_run_knows_its_things_from_its_first_step_and_keeps_them_with_its_weights():
     run = Run(tiny(model=SMALL, epochs=1, techniques=["ema"]))
     assert run.model.net.things.nonzero().flatten().tolist() == [CAR, PERSON]
-    directory = runs.create(run.config, "told apart")
-    list(runs.work(directory))
+    directory = finish(runs.create(run.config, "told apart"))
     assert runs.load(directory).model.net.things.nonzero().flatten().tolist() == [CAR, PERSON]
 
 
@@ -376,9 +375,7 @@ def test_the_things_of_two_images_learned_by_heart_are_found():
 
 @pytest.fixture
 def trained():
-    directory = runs.create(tiny(model=SMALL, epochs=1), "one")
-    list(runs.work(directory))
-    return runs.load(directory)
+    return runs.load(finish(runs.create(tiny(model=SMALL, epochs=1), "one")))
 
 
 @pytest.fixture
@@ -407,8 +404,7 @@ def test_other_probabilities_have_their_things_grouped_anew(trained, monkeypatch
 
 
 def test_a_model_that_tells_nothing_apart_has_no_instances():
-    directory = runs.create(tiny(epochs=1), "plain")
-    list(runs.work(directory))
+    directory = finish(runs.create(tiny(epochs=1), "plain"))
     found = prediction.predict(runs.load(directory), np.zeros((50, 70, 3), np.uint8))
     assert found.instances is None and found.refined(found.probabilities).instances is None
 

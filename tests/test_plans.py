@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -19,7 +20,7 @@ from seglab.errors import SeglabError
 from seglab.families import Plan
 from seglab.metrics import DEFINITION
 from seglab.training import folded
-from tests.conftest import tiny, writing
+from tests.conftest import finish, tiny, writing
 from tests.test_cli import SMALL, seglab
 from tests.test_jobs import state, wait_until, worker  # noqa: F401 - a fixture
 
@@ -38,10 +39,7 @@ def made(plan, *configs, name="mine"):
 
 
 def done(plan, *configs, name="mine"):
-    directories = made(plan, *configs, name=name)
-    for directory in directories:
-        list(runs.work(directory))
-    return directories
+    return [finish(directory) for directory in made(plan, *configs, name=name)]
 
 
 # --- what runs a plan makes
@@ -69,7 +67,9 @@ def test_the_mistake_carries_weights_into_folds_that_are_scored_on_what_these_ha
     given = []
     whole = training.Run
     monkeypatch.setattr(training, "Run", lambda *a, **more: given.append(a[3]) or whole(*a, **more))
-    honest, leaking = done(FOLDS[0], name="honest"), done(FOLDS[1], name="leaking")
+    honest, leaking = made(FOLDS[0], name="honest"), made(FOLDS[1], name="leaking")
+    for directory in (*honest, *leaking):
+        list(runs.work(directory))
     assert given[:5] == [None] * 5  # the first fold has nowhere to get weights from
     for before, weights in zip(leaking[:3], given[5:], strict=True):
         best = runs.weights(before)
@@ -244,6 +244,7 @@ def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch, fits):
 # --- the queue
 
 
+@pytest.mark.slow
 def test_a_run_waits_until_the_one_that_it_needs_is_finished(worker):  # noqa: F811
     (first, second), other = (
         made({"name": "folds", "k": 2, "leak_by_mistake": True}, tiny(epochs=2)),
@@ -258,6 +259,7 @@ def test_a_run_waits_until_the_one_that_it_needs_is_finished(worker):  # noqa: F
     assert ends == sorted(ends) and runs.status(first).state == "completed"
 
 
+@pytest.mark.slow
 def test_a_run_fails_with_the_one_that_it_needs_and_says_why_and_the_others_go_on(worker, tmp_path):  # noqa: F811
     plan = validated(Plan, {"name": "folds", "k": 3, "leak_by_mistake": True})
     gone = tiny(data={"name": "camvid", "root": str(tmp_path / "gone")})
@@ -271,6 +273,7 @@ def test_a_run_fails_with_the_one_that_it_needs_and_says_why_and_the_others_go_o
     assert jobs.waiting() == []
 
 
+@pytest.mark.slow
 def test_a_run_whose_need_was_stopped_fails_and_both_can_be_resumed(worker):  # noqa: F811
     first, second = made({"name": "folds", "k": 2, "leak_by_mistake": True})
     jobs.stop(first)
@@ -300,7 +303,7 @@ def test_a_needed_run_that_was_interrupted_comes_back_into_the_queue():
 
 def test_a_run_that_has_begun_goes_on_without_the_one_that_it_took_its_weights_from():
     first, second = made({"name": "folds", "k": 2, "leak_by_mistake": True}, tiny(epochs=2))
-    list(runs.work(first))
+    finish(first)
     stream = runs.work(second)
     while not (second / "last").exists():
         next(stream)
@@ -326,6 +329,7 @@ def test_a_plan_that_does_not_fit_into_the_queue_makes_nothing():
     assert not plans.located("mine").exists() and len(jobs.waiting()) == 28
 
 
+@pytest.mark.slow
 def test_a_student_is_worked_on_when_its_teacher_is_finished(worker):  # noqa: F811
     plan = validated(Plan, STUDENT | {"rounds": 2})
     directories = plans.submit(plan, *plans.laid_out(plan, [tiny(epochs=1)], "mine"))
@@ -340,6 +344,7 @@ def test_a_student_is_worked_on_when_its_teacher_is_finished(worker):  # noqa: F
 # --- the command line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_plan_that_was_interrupted_goes_on_where_it_was(capsys, number):
     options = [*SMALL, "--over", "epochs=1,40,2", "--name", "mine"]
@@ -349,7 +354,7 @@ def test_a_plan_that_was_interrupted_goes_on_where_it_was(capsys, number):
     first, second, third = (runs.home() / f"mine {n}" for n in (1, 2, 3))
     wait_until((second / "weights.safetensors").exists)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=240)
     assert out == f"{plans.located('mine')}\n"
     assert state(second) == {signal.SIGKILL: "interrupted", signal.SIGINT: "stopped"}[number]
     assert ("plan resume mine" in err) == (number == signal.SIGINT)
@@ -379,7 +384,7 @@ def test_a_dry_run_shows_the_runs_and_how_long_they_take_and_makes_nothing(capsy
     assert not runs.home().exists()
     assert "fold.index 0" in lines[0] and lines[1].endswith("after run 1")
     assert lines[2].startswith("2 runs, about ") and lines[2].endswith("a few steps of each kind of run, just now")
-    list(runs.work(runs.create(tiny(epochs=1, seed=3, fold={"index": 1, "of": 2}), "alike")))
+    finish(runs.create(tiny(epochs=1, seed=3, fold={"index": 1, "of": 2}), "alike"))
     assert seglab(capsys, *arguments)[1].splitlines()[2].endswith("finished runs with the same settings")
     code, out, err = seglab(capsys, *arguments[:-1], "--name", "mine")  # which tells the same before it begins
     assert code == 0 and out == f"{runs.home() / 'mine.plan.json'}\n", err
@@ -407,13 +412,15 @@ def test_the_time_is_that_of_finished_runs_alike_or_what_was_measured_and_no_mor
     assert plans.estimate(configs[:2]) == plans.Estimate((7, 14), timed=False)
 
 
-def test_a_timed_epoch_takes_as_long_as_one_that_is_trained():
+@pytest.mark.slow
+def test_a_timed_epoch_takes_as_long_as_one_that_is_trained(monkeypatch):
+    monkeypatch.setattr(time, "monotonic", time.process_time)  # the processor's time, which other work leaves alone
     config = tiny(epochs=6, data={"name": "streets", "train_images": 40, "val_images": 8, "size": 96}, image_size=96)
     once, epoch = plans.timed(config, "cpu", 1)
-    assert plans.timed_apart([config])[0][1] < 5 * epoch
+    assert 0 < plans.timed_apart([config])[0][1] < 50 * epoch  # by the clock
     directory = runs.create(config)
     list(runs.work(directory))
-    assert 0.2 < (once + 6 * epoch) / runs.status(directory).finished.seconds < 5  # other work may disturb either
+    assert 0.2 < (once + 6 * epoch) / runs.status(directory).finished.seconds < 5
 
 
 def test_a_plan_s_name_stands_for_its_runs_where_runs_are_compared(capsys):
@@ -446,7 +453,7 @@ def test_teachers_and_students_are_named_so_where_they_are_compared():
 
 def test_a_student_whose_teacher_was_trained_on_what_it_is_validated_on_is_told_of():
     teacher = runs.create(tiny(epochs=1), "teacher")
-    list(runs.work(teacher))
+    finish(teacher)
     for fold, leak in ((None, False), ({"index": 0, "of": 2}, True)):
         technique = {"name": "pseudo_labels", "labelled": 0.5, "teacher": teacher}
         student = runs.create(tiny(epochs=1, techniques=[technique], fold=fold))
@@ -472,7 +479,7 @@ def test_a_teacher_is_given_by_its_name_on_the_command_line(capsys):
     assert "there is no run 'nobody'" in seglab(capsys, "train", *SMALL, *technique, "nobody")[2]
     teacher = runs.create(tiny(epochs=1), "teacher")
     assert "teacher has no weights yet" in seglab(capsys, "train", *SMALL, *technique, "teacher")[2]
-    list(runs.work(teacher))
+    finish(teacher)
     code, _, err = seglab(capsys, "train", *SMALL, *technique, "teacher", "--name", "student")
     assert code == 0 and runs.config(runs.home() / "student").needs == (teacher,), err
 
@@ -481,8 +488,8 @@ def test_runs_that_a_plan_names_are_found_from_everywhere(capsys, monkeypatch, t
     monkeypatch.chdir(tmp_path)  # where a run of that name lies, too
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("SEGLAB_HOME", str(tmp_path))
-        list(runs.work(runs.create(tiny(epochs=1), "big")))
-    list(runs.work(runs.create(tiny(epochs=1, seed=1), "large")))
+        finish(runs.create(tiny(epochs=1), "big"))
+    finish(runs.create(tiny(epochs=1, seed=1), "large"))
     for named in (
         ["sweep", "--over", "init_from=big,large"],
         ["sweep", "--over", "techniques.pseudo_labels.teacher=big,large"],
@@ -497,7 +504,7 @@ def test_runs_that_a_plan_names_are_found_from_everywhere(capsys, monkeypatch, t
 def test_a_run_that_has_no_score_yet_is_left_out_of_the_mean():
     directories = made({"name": "seeds", "count": 3})
     assert [(group.count, group.mean) for group in compare(directories).groups] == [(0, None)]
-    list(runs.work(directories[1]))
+    finish(directories[1])
     (group,) = compare(directories).groups
     assert (group.count, group.deviation) == (1, None) and group.mean == runs.status(directories[1]).finished.val_miou
 
@@ -598,6 +605,7 @@ def test_the_runs_of_a_plan_are_listed_while_its_part_of_the_form_is_open(page):
     assert "wrong" in wrong and "widht" in wrong and not runs.home().exists()
 
 
+@pytest.mark.slow
 def test_the_time_is_estimated_before_anything_is_made(page):
     form, does = page
     shown = does["time_runs"](Request(), *sent(form, "seeds", count=2))

@@ -99,11 +99,8 @@ def warmed(scheduler: Scheduler, start: float = 0.25):
         )
 
 
-cases = pytest.mark.parametrize(
-    ("scheduler", "closed"),
-    [(w, closed) for each, closed in CLOSED.items() for w in warmed(each)],
-    ids=lambda value: repr(value) if isinstance(value, Scheduler) else "",
-)
+CASES = [(w, closed) for each, closed in CLOSED.items() for w in warmed(each)]
+cases = pytest.mark.parametrize(("scheduler", "closed"), CASES, ids=[repr(scheduler) for scheduler, _ in CASES])
 each = pytest.mark.parametrize("name", ENTRIES)
 
 

@@ -17,7 +17,7 @@ from seglab.families import Outputs
 from seglab.loader import collated
 from seglab.preview import preview
 from seglab.techniques.semi_supervised import covered, labelled_by, mean_cost, pseudo_labels, unlabelled
-from tests.conftest import tiny
+from tests.conftest import finish, tiny
 
 NAMES = ["consistency", "cps"]
 FEW_MASKS = [*NAMES, "pseudo_labels"]
@@ -97,9 +97,9 @@ CURIOUS = ["rotate", {"name": "elastic", "rarer_than": 0.2}, "cutmix", "class_ba
     "options",
     [
         {"loss": {"name": "cross_entropy", "class_weights": "median_frequency"}},
-        {"loss": "dice + boundary + border_weighted + ms_ssim"},
-        {"model": {"name": "unet_3_plus", "width": 4}},
-        {"model": {"name": "panoptic_deeplab", "width": 4}},
+        pytest.param({"loss": "dice + boundary + border_weighted + ms_ssim"}, marks=pytest.mark.slow),
+        pytest.param({"model": {"name": "unet_3_plus", "width": 4}}, marks=pytest.mark.slow),
+        pytest.param({"model": {"name": "panoptic_deeplab", "width": 4}}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -414,9 +414,7 @@ def taught(teacher, also=(), labelled=0.5, confidence=0.0, **options):
 
 
 def done(config, name):
-    directory = runs.create(config, name)
-    list(runs.work(directory))
-    return directory
+    return finish(runs.create(config, name))
 
 
 def student_of(teacher, also=(), **options):

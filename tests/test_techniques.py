@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from seglab.config import RunConfig
 from seglab.data.base import VOID, Sample, label_counts
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
+from seglab.families import Technique
 from seglab.loader import Cached, batches, collated, random
 from seglab.preview import preview
 from seglab.techniques.augmentation import (
@@ -691,14 +693,29 @@ def allowed(*names):
     return True
 
 
-def neighbours():
-    """Each technique with the next one by name that may stand beside it, after the last the first."""
-    names = sorted(TECHNIQUES)
-    for n, name in enumerate(names):
-        yield [name, next(other for other in names[n + 1 :] + names[:n] if allowed(name, other))]
+def together():
+    """Every technique, in as few runs as can be: each with all that may stand beside those before them."""
+    left = sorted(TECHNIQUES)
+    while left:
+        names = [left[0]]
+        for name in sorted(TECHNIQUES, key=lambda name: (name not in left, name)):
+            if name not in names and allowed(*names, name):
+                names.append(name)
+        yield names
+        left = [name for name in left if name not in names]
 
 
-@pytest.mark.parametrize("names", list(neighbours()), ids="+".join)
+TOGETHER = list(together())
+# Those that do more than change samples are resumed alone, too, where no other can hide what they forget.
+ALONE = [[name] for name, entry in TECHNIQUES.items() if entry.step_hooks is not Technique.step_hooks]
+
+
+def test_each_two_techniques_that_may_stand_together_do_in_a_run_that_is_resumed():
+    pairs = {pair for pair in combinations(sorted(TECHNIQUES), 2) if allowed(*pair)}
+    assert pairs == {pair for names in TOGETHER for pair in combinations(sorted(names), 2)}
+
+
+@pytest.mark.parametrize("names", [*TOGETHER, *ALONE], ids=lambda names: f"{names[0]} and {len(names) - 1}")
 def test_a_run_stopped_within_an_epoch_or_after_one_goes_on_to_the_same_weights(names):
     config = tiny(techniques=names, image_size=96 if "progressive_size" in names else 64)
     whole = training.Run(config)

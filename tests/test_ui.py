@@ -14,7 +14,7 @@ from seglab.errors import SeglabError
 from seglab.families import Plan
 from seglab.ui import compare, predict, train, views
 from seglab.ui.form import Form
-from tests.conftest import tiny
+from tests.conftest import finish, tiny
 
 
 class Request:
@@ -27,9 +27,7 @@ class Pressed:
 
 
 def done(name, **options):
-    directory = runs.create(tiny(**options), name)
-    list(runs.work(directory))
-    return directory
+    return finish(runs.create(tiny(**options), name))
 
 
 def looked(names, seen=None, epoch=train.LATEST):

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class Crf(Predictor):
     """A dense CRF, which aligns the borders of the prediction with the edges in the image.
 
-    Mean-field marginals of E(x) = sum_i -log P(x_i) + sum_{i<j} [x_i != x_j] (w1 exp(-|p_i - p_j|^2 / 2 theta_alpha^2
-    - |I_i - I_j|^2 / 2 theta_beta^2) + w2 exp(-|p_i - p_j|^2 / 2 theta_gamma^2)), with positions p in pixels of the
-    image and colors I in gray levels; each kernel is normalized symmetrically.
+    Mean-field marginals of E(x) = sum_i -log P(x_i) + sum_{i<j} [x_i != x_j] (w1 exp(-|p_i - p_j|^2 / 2 theta_alpha^2 -
+    |I_i - I_j|^2 / 2 theta_beta^2) + w2 exp(-|p_i - p_j|^2 / 2 theta_gamma^2)), with positions p in pixels of the image
+    and colors I in gray levels; each kernel is normalized symmetrically.
 
-    The defaults were chosen on the `search` halves of streets and CamVid, among 32 settings, with four trained U-Nets.
+    The defaults were chosen from 32 settings on the `search` halves of streets and CamVid, with four trained U-Nets.
 
     Source: Krähenbühl and Koltun 2011, https://arxiv.org/abs/1210.5644, eq. 1 and 3.
     """
@@ -112,7 +112,7 @@ class Scales(Predictor):
 class Windows(Predictor):
     """Slides a window over a large image, so that the network sees each part enlarged, and blends the predictions.
 
-    The windows are square, their weights fall from the middle to the borders, and each is seen at the size of training.
+    The windows are square and weighted more in the middle than at the borders; each is seen at the training size.
 
     Source: Isensee et al. 2021, https://doi.org/10.1038/s41592-020-01008-z; inference with Gaussian weights.
     """
@@ -169,7 +169,7 @@ class Nested(Protocol):
 class Depth(Predictor):
     """Prunes a trained U-Net++ to one of its depths, the faster the shallower, or averages all of them.
 
-    A cut network gives exactly what the whole one's classifier at that depth gives. The average is that of the
+    A pruned network gives exactly what the classifier at that depth gives in the whole one. The average is that of the
     probabilities.
 
     Source: Zhou et al. 2018, https://arxiv.org/abs/1807.10165, section 3.2: the fast mode and the accurate mode.

@@ -178,7 +178,7 @@ class OneCycle(Scheduler):
 class Plateau(Scheduler):
     """Reduces the learning rate when the validation score has not improved for some epochs.
 
-    It goes by the images of `search`, as the choice of the best weights does, so that `val` stays unseen.
+    The score is that of the `search` images, which also select the best weights, so that `val` stays unseen.
 
     Source: torch.optim.lr_scheduler.ReduceLROnPlateau; the cut comes with bad evaluation number patience + 1 in a row.
     """

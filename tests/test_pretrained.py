@@ -334,7 +334,7 @@ def test_the_page_tells_how_far_the_weights_of_a_run_have_come(server, tmp_path)
     (stamped,) = views.stamp([directory])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(views, "stamp", lambda directories: ((stamped[0], stamped[1], "running"),) * len(directories))
-        assert f"weights from {host}: 100 %" in views.table([directory], "en")
+        assert f"weights from {host}: 100%" in views.table([directory], "en")
         (directory / "log.txt").write_text("something else\n")
         assert "weights from" not in views.table([directory], "en")
     assert download.last_shown(tmp_path / "gone") is None

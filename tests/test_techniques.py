@@ -654,7 +654,7 @@ def test_a_preview_builds_no_network_and_needs_something_to_show(monkeypatch):
     [
         ({"techniques": ["cutmix"], "batch_size": 1}, "cutmix cannot be used here: it mixes the images of a batch"),
         ({"techniques": ["mixstyle"], "batch_size": 1}, "mixstyle cannot be used here: it mixes the images of a batch"),
-        ({"techniques": [{"name": "mixstyle", "first": 3}]}, "first is 3 and last 2"),
+        ({"techniques": [{"name": "mixstyle", "first": 3}]}, "first is 3 and last is 2"),
         ({"techniques": ["progressive_size"], "epochs": 1}, "epochs must be 2 or more"),
     ],
 )

@@ -437,7 +437,7 @@ def test_a_photograph_is_labelled_at_the_depth_asked_for(tmp_path):
 def test_a_network_of_one_depth_cannot_be_cut(name, options):
     net = built(name, width=4, **options)
     for depth in ("1", "4", "average"):
-        with pytest.raises(SeglabError, match=rf"depth: {depth} asks .*allowed: a unet_plus_plus"):
+        with pytest.raises(SeglabError, match=rf"depth: {depth} needs .*allowed: a unet_plus_plus"):
             Depth(depth=depth).adapted(net)
 
 

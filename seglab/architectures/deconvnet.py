@@ -16,10 +16,10 @@ DECODER = ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1), (1, 1))  # as SegNet's, in w
 class DeconvNet(Architecture):
     """VGG16 down to its fully connected layers, and a mirrored decoder of unpooling and deconvolution at each step.
 
-    What is most like the shape of an object is drawn first, its details on the way up. The paper's window is the whole
-    map of a 224 pixel image, 7x7, which takes 205 of its 252 million weights; the small default suits images of about
-    128 pixels. A map smaller than the window is padded for it. The paper trains in two stages and joins the predictions
-    for many proposals of objects; here the network sees whole images.
+    Draws the coarse shape of an object first and its details on the way up. The paper's window is the whole map of a
+    224-pixel image, 7x7, which takes 205 of its 252 million weights; the small default suits images of about 128
+    pixels. A map smaller than the window is padded. The paper trains in two stages and combines the predictions for
+    many object proposals; here the network sees whole images.
 
     Source: Noh et al. 2015, https://arxiv.org/abs/1505.04366, section 3, fig. 2; batch norm and ReLU after every
     convolution and deconvolution, as in the authors' release.

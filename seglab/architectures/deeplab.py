@@ -26,10 +26,11 @@ SCALES = (1, 0.75, 0.5)
 class DeepLabV1(Architecture):
     """VGG16 whose last poolings keep the resolution, and a 3x3 atrous (dilated) convolution with a large field of view.
 
-    The paper's images are 321 pixels wide and their maps 41, of which its rate of 12 spans 25. On a small map a rate
-    beyond its side finds nothing but padding and acts as a 1x1 convolution: the default 4 spans 9 of the 17 pixels that
-    an image of 128 has. The paper shrinks the truth to the map's size for its loss; here scores are enlarged to the
-    truth's. The paper drops half of the values before the classifier, the small default none.
+    The paper's images are 321 pixels wide and their feature maps 41, of which its rate of 12 spans 25. On a small map,
+    a rate beyond its side sees nothing but padding and acts as a 1x1 convolution: the default 4 spans 9 of the 17
+    pixels of the map of a 128-pixel image. The paper downsamples the truth to the map's size for its loss; here the
+    scores are upsampled to the truth's size. The paper uses dropout of 0.5 before the classifier, the small default
+    none.
 
     Source: Chen et al. 2015, https://arxiv.org/abs/1412.7062, section 3 and table 2, DeepLab-LargeFOV; the averaging
     before the head as in the authors' release.
@@ -61,13 +62,13 @@ class DeepLabV1(Architecture):
 class DeepLabV2(Architecture):
     """Atrous (dilated) convolutions at four rates in parallel, which see near and far context at once.
 
-    The scores of the four are added (atrous spatial pyramid pooling). With multi_scale the image is also seen at 3/4
-    and 1/2 of its size; each pixel takes the highest score of a class, and each size has a loss of its own besides.
-    Large rates on small maps find nothing but padding and act as 1x1 convolutions: an image of 128 pixels has a map of
+    The scores of the four are added (atrous spatial pyramid pooling). With multi_scale the image is also processed at
+    3/4 and 1/2 of its size; each pixel takes the highest score of a class, and each size also has a loss of its own.
+    Large rates on small maps see nothing but padding and act as 1x1 convolutions: an image of 128 pixels has a map of
     17, which the small field of view spans as the large one spans the 41 of the paper's images.
 
     The paper's ResNet has its strides in other convolutions of the blocks than torchvision's, whose weights are used
-    here; and its loss sees the truth shrunk to the map's size, here scores are enlarged to the truth's.
+    here; and its loss downsamples the truth to the map's size, where here the scores are upsampled to the truth's.
 
     Source: Chen et al. 2018, https://arxiv.org/abs/1606.00915, section 3, fig. 7 and tables 3 and 4; the VGG16 is its
     DeepLab-ASPP, of 37,877,652 parameters.
@@ -194,9 +195,9 @@ class OverAtrousPyramid(AtrousPyramid):
 class DeepLabV3(OverAtrousPyramid):
     """Sees the encoder's features at several atrous rates and as a global average, so that object size matters less.
 
-    As in smp and torchvision, a 3x3 convolution follows that the paper lacks, and the last blocks do not vary their
-    rates (no multi-grid); unlike torchvision's, a dilated stage's first block is dilated like the others. Logits come
-    at the encoder's last resolution.
+    As in smp and torchvision, there is a 3x3 convolution after the pyramid that the paper lacks, and the last blocks do
+    not vary their rates (no multi-grid); unlike in torchvision, a dilated stage's first block is dilated like the
+    others. The logits have the encoder's last resolution.
 
     Source: Chen et al. 2017, https://arxiv.org/abs/1706.05587, figure 5.
     """
@@ -212,7 +213,8 @@ class DeepLabV3(OverAtrousPyramid):
 class DeepLabV3Plus(OverAtrousPyramid):
     """DeepLabV3 with a small decoder that adds the encoder's fine features, for sharper edges.
 
-    The published encoder is timm's Xception-65, which has the paper's changes: more layers, strides for poolings.
+    The published encoder is timm's Xception-65, which has the paper's changes: more layers, and strides in place of
+    pooling.
 
     Source: Chen et al. 2018, https://arxiv.org/abs/1802.02611, figure 2.
     """

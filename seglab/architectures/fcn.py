@@ -17,11 +17,11 @@ CHANNELS = {8: 4, 16: 8}  # of the pooled maps that the finer networks look at, 
 class FCN(Architecture):
     """A classifier made fully convolutional: it scores coarse feature maps and adds the scores of finer ones.
 
-    FCN-32s scores the last map of VGG16 alone, FCN-16s adds scores of the map twice as fine, FCN-8s of the one above,
-    too. Scores are enlarged bilinearly. The paper does that by deconvolutions which begin as bilinear and, in the
-    authors' release, stay so; what never learns is no parameter here (with them, FCN-8s has 134,489,759). The release
-    also pads images by 100 pixels; here the head's first layer pads its map. The paper drops half of the values before
-    the classifier, the small default none.
+    FCN-32s scores only the last map of VGG16, FCN-16s adds the scores of the map twice as fine, and FCN-8s also those
+    of the next finer one. Scores are upsampled bilinearly. The paper does that by deconvolutions that are initialized
+    as bilinear and, in the authors' release, stay fixed; what never learns is not counted as a parameter here (with
+    them, FCN-8s has 134,489,759). The release also pads images by 100 pixels; here the head's first layer pads its map.
+    The paper uses dropout of 0.5 before the classifier, the small default none.
 
     Source: Long et al. 2015, https://arxiv.org/abs/1411.4038, section 4, fig. 3; Shelhamer et al. 2017,
     https://arxiv.org/abs/1605.06211.

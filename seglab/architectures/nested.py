@@ -26,8 +26,9 @@ Width = Annotated[int, Field(ge=4, le=64, description="channels of the first lev
 class UNetPlusPlus(Architecture):
     """U-Nets of four depths in one, joined by dense skip connections; once trained, it can be pruned to any of them.
 
-    With deep supervision the objective is the mean over the four depths, and the predictor `depth` cuts the network or
-    averages what its depths give. Dropout 0.5, after each convolution, and no batch norm are of the authors' code.
+    With deep supervision the objective is the mean over the four depths, and the predictor `depth` prunes the network
+    or averages the predictions of its depths. The authors' code has dropout of 0.5 after each convolution, and no batch
+    norm.
 
     Source: Zhou et al. 2018, https://arxiv.org/abs/1807.10165, fig. 1 and section 3; cutting also in Zhou et al. 2020,
     https://arxiv.org/abs/1912.05074.
@@ -68,10 +69,10 @@ class UNetPlusPlus(Architecture):
 class UNet3Plus(Architecture):
     """Each decoder stage combines the features of all scales, and the network also predicts which classes are present.
 
-    The presence of each class is learned from the classes among an image's labeled pixels. In evaluation, classes said
-    to be absent (below 0.5) are left out of the probabilities; in training they stay. The paper has one organ, and its
-    module two outputs, background and organ: so has guidance by object, for the first class and for all others as one.
-    The objective is the mean over the side outputs.
+    The presence of each class is learned from the classes among an image's labeled pixels. In evaluation, classes
+    predicted to be absent (below 0.5) are removed from the probabilities; in training they stay. The paper has one
+    organ, and its module two outputs, background and organ; guidance by object does the same, with one output for the
+    first class and one for all others. The objective is the mean over the side outputs.
 
     Source: Huang et al. 2020, https://arxiv.org/abs/2004.08790, fig. 1 to 3 and section 2.
     """

@@ -31,10 +31,10 @@ class PanopticDeepLab(AtrousPyramid):
     """Labels every pixel and separates instances: it predicts their centers and each pixel's offset to its own.
 
     Each of the two tasks has its own atrous pyramid and decoder on a shared encoder. The terms centre and offset are
-    added to whatever loss is picked; the paper has cross-entropy on the hardest pixels, and small things weigh more.
-    Offsets are counted in pixels of an image whose longer side is 1024, and centers are as wide as on such an image but
-    no narrower than 1.5 pixels, so that the two weights mean the same at any size. Which classes are things is read
-    from the training images: those of whose pixels more than half belong to an instance.
+    added to whatever loss is selected; the paper uses cross-entropy on the hardest pixels and gives small instances
+    more weight. Offsets are measured in pixels of an image whose longer side is 1024, and centers are as wide as on
+    such an image but no narrower than 1.5 pixels, so that the two weights mean the same at any size. Which classes are
+    things is read from the training images: those with more than half of their pixels in an instance.
 
     Source: Cheng et al. 2020, https://arxiv.org/abs/1911.10194, section 3 and figure 2; channels, rates and the third
     skip at output stride 32 as in the authors' PyTorch release.

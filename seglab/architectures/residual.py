@@ -15,8 +15,8 @@ from seglab.families import Architecture
 class ResUNet(Architecture):
     """A U-Net of residual units that halves the resolution three times, by strides, and has fewer parameters.
 
-    Norm and ReLU come before each convolution. Every unit has a 1x1 convolution as its shortcut, since each changes the
-    number of channels; the paper does not say how it grows the maps, here each pixel is repeated.
+    Norm and ReLU precede each convolution. Every unit has a 1x1 convolution as its shortcut, since each changes the
+    number of channels. The paper does not say how it upsamples the maps; here each pixel is repeated.
 
     Source: Zhang et al. 2018, https://arxiv.org/abs/1711.10684, fig. 1 and 2 and table 1.
     """

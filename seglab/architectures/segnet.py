@@ -14,7 +14,7 @@ DECODER = ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1), (1,))
 class SegNet(Architecture):
     """A VGG16 encoder and a mirrored decoder, which puts values back to the positions that max pooling took them from.
 
-    The places of the maxima cost little memory and keep edges where they were; no features are copied across.
+    The max-pooling indices cost little memory and keep edges where they were; no features are copied from the encoder.
 
     Source: Badrinarayanan et al. 2017, https://arxiv.org/abs/1511.00561, section 3, fig. 2; the channels and the 3x3
     classifier as in the authors' release.

@@ -28,9 +28,9 @@ from seglab.errors import SeglabError
 class MobileUNet(OverEncoder):
     """A U-Net with MobileNetV2 as its encoder, whose depthwise convolutions need little memory and few operations.
 
-    Three networks bear this name. Like Jing's, this one is a U-Net over MobileNetV2; its decoder has plain convolutions
-    where Jing's has transposed ones and inverted residuals. The others are akirasosa's, which ends at half the image's
-    size, and GeorgeSeif's, a VGG of depthwise convolutions.
+    Three networks bear this name. Like Jing's, this one is a U-Net with MobileNetV2 as its encoder; its decoder has
+    plain convolutions where Jing's has transposed ones and inverted residuals. The others are akirasosa's, which ends
+    at half the image's size, and GeorgeSeif's, a VGG of depthwise convolutions.
 
     Source: Jing et al. 2022, https://doi.org/10.1177/0040517520928604; encoder: Sandler et al. 2018,
     https://arxiv.org/abs/1801.04381, table 2.
@@ -53,7 +53,8 @@ class MobileUNet(OverEncoder):
 class EffUNet(OverEncoder):
     """A U-Net with EfficientNet as its encoder, whose depth, width and image size are scaled together.
 
-    The weights of its small relative Lite0 are installed with seglab: pretrained works there without a network.
+    The weights of its small relative lite0 are installed with seglab, so its pretrained option works without a network
+    connection.
 
     Source: Baheti et al. 2020, https://doi.org/10.1109/CVPRW50498.2020.00187, figure 1; encoder: Tan and Le 2019,
     https://arxiv.org/abs/1905.11946, table 1; its second version: Tan and Le 2021, https://arxiv.org/abs/2104.00298,
@@ -101,9 +102,9 @@ class EffUNet(OverEncoder):
 class PanopticFPN(OverEncoder):
     """The semantic branch of Panoptic FPN: a feature pyramid whose levels are upsampled to 1/4 of the image and summed.
 
-    It has no instance branch. As smp builds it, the pyramid lacks the paper's 3x3 convolution at each level (2.4
-    million parameters with ResNet-50), whole maps may be dropped before the classifier, and the levels grow with
-    corners aligned (align_corners=True), which they do not in detectron2.
+    There is no instance branch. As smp builds it, the pyramid lacks the paper's 3x3 convolution at each level (2.4
+    million parameters with ResNet-50), dropout before the classifier drops whole maps, and the levels are upsampled
+    with corners aligned (align_corners=True), which they are not in detectron2.
 
     Source: Kirillov et al. 2019, https://arxiv.org/abs/1901.02446, figure 3.
     """
@@ -140,9 +141,9 @@ class SMP(OverEncoder):
 
     As in its paper, pspnet's encoder stops at an eighth of the image's size. The atrous rates of the DeepLabs suit
     images of 128 pixels; those of the entries deeplab_v3 and deeplab_v3_plus follow a run's images. PAN halves the
-    features of a sixteenth three times more, so images are padded to at least 128 pixels for it; what it pools is
-    normalized over the images of a batch, which should be large. DPT wants a vision transformer that takes images of
-    any size; where its position embeddings were made for another one, they are resampled.
+    features of a sixteenth three more times, so images are padded to at least 128 pixels for it; its pooled features
+    are normalized over the images of a batch, which should be large. DPT needs a vision transformer that takes images
+    of any size; position embeddings made for another size are resampled.
 
     Source: https://github.com/qubvel-org/segmentation_models.pytorch, which names each decoder's paper; the published
     setting is LinkNet's, Chaurasia and Culurciello 2017, https://arxiv.org/abs/1707.03718, figure 1.

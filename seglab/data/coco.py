@@ -39,13 +39,13 @@ MOST_PARTS = 2**26  # of them at a time
 class Coco(Dataset):
     """Images with objects outlined in COCO's JSON format, such as a course's trash data or an export from CVAT.
 
-    Class 0 is `background`, which covers what nothing outlines; the others are the categories in the order of their
-    ids. Outlines are polygons or run lengths, compressed or not; where they overlap, the smaller thing lies on top. A
-    crowd has its class and counts as no single thing. Images are looked for below the root, beside the JSON file and
-    in `images`.
+    Class 0 is `background`, which covers everything without an outline; the others are the categories in the order of
+    their ids. Outlines are polygons or run lengths, compressed or not; where they overlap, the smaller object is on
+    top. A crowd has its class but is not an instance. Images are looked for in the root, beside the JSON file and in
+    `images`.
 
-    The two JSON files are train.json and val.json, or named as COCO itself or CVAT does; from a single one
-    `val_fraction` of the images are for validation, picked by the sha256 of their names.
+    The two JSON files are train.json and val.json, or named as by COCO itself or CVAT; from a single one `val_fraction`
+    of the images are used for validation, chosen by the sha256 of their names.
 
     Source: Lin et al. 2014, https://arxiv.org/abs/1405.0312; format: https://cocodataset.org/#format-data
     """

@@ -45,14 +45,14 @@ Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong
 class Folder(Dataset):
     """Your own data: a folder with images and masks, paired by file name.
 
-    A mask holds class ids, as gray values or palette indices, with 255 = void; PNG is best, JPEG is refused. If all
-    masks together hold nothing but 0 and 255, these are read as classes 0 and 1. Painted masks need a color table in
-    the folder: `colors.txt` with lines `name:r,g,b` (or CVAT's labelmap.txt, CamVid's label_colors.txt, a
-    class_dict.csv). Then every mask is read by its colors, and what the table calls void or unlabeled is void.
+    A mask holds class ids, as gray values or palette indices, with 255 = void; PNG is best, and JPEG is refused. If all
+    masks together contain only 0 and 255, these are read as classes 0 and 1. Painted masks need a color table in the
+    folder: `colors.txt` with lines `name:r,g,b` (or CVAT's labelmap.txt, CamVid's label_colors.txt, a class_dict.csv).
+    Then every mask is read by its colors, and what the table calls void or unlabeled is void.
 
     `images/train`, `images/val`, `masks/train` and `masks/val` fix the split. Without them `val_fraction` of the pairs
-    are for validation, picked by the sha256 of their names: always the same ones, and few change when files are added.
-    That puts neighboring frames of a video on both sides, so videos need the four folders.
+    are used for validation, chosen by the sha256 of their names: always the same ones, and few change when files are
+    added. That puts neighboring frames of a video on both sides, so videos need the four folders.
     """
 
     name = "folder"

@@ -26,9 +26,9 @@ class KittiRoad(Dataset):
 
     The files are those of data_road.zip: photographs `training/image_2/um_000000.png` and masks
     `training/gt_image_2/um_road_000000.png`, in which magenta is road, red is not, and black is void; the masks of
-    lanes stay out. There are no public masks for validation: the last part of each of the three categories is held out,
-    since neighboring frames of a drive are alike. License CC BY-NC-SA 3.0, for which KITTI wants an e-mail address, so
-    seglab does not download it.
+    lanes are not used. There are no public masks for validation: the last part of each of the three categories is held
+    out, since neighboring frames of a drive are alike. The license is CC BY-NC-SA 3.0, and KITTI asks for an e-mail
+    address, so seglab does not download it.
 
     Source: Fritsch, Kuehnl and Geiger 2013, "A new performance measure and evaluation benchmark for road detection
     algorithms", https://www.cvlibs.net/datasets/kitti/eval_road.php

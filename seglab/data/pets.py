@@ -27,7 +27,7 @@ class OxfordPet(Downloadable):
     """Oxford-IIIT Pet: cats and dogs of 37 breeds, to be separated from the background.
 
     Trained on the 3,680 images of annotations/trainval.txt and validated on the 3,669 of test.txt, as published. The
-    trimaps hold pet, background and the narrow border between them, which can be a class, void, or pet. The domain is
+    trimaps have pet, background and the narrow border between them, which can be a class, void, or pet. The domain is
     cat or dog. Nothing is downloaded until `python -m seglab data --data oxford_pet --download` asks for it.
 
     Source: Parkhi, Vedaldi, Zisserman and Jawahar 2012, "Cats and dogs", https://www.robots.ox.ac.uk/~vgg/data/pets/

@@ -21,9 +21,9 @@ LeftOut = Literal["none", "day", "dusk", "fog", "rain"]
 class Streets(Dataset):
     """Synthetic street scenes generated from a seed, in four kinds of weather; nothing to download.
 
-    A scene follows from its name and the options alone. Its street does not depend on the weather or the size, so that
-    the same streets can be had in any weather. Instances are the cars and people; the domain is the weather. With a
-    weather left out, the best epoch is still chosen in the others, as whoever trains knows no more.
+    A scene is determined by its name and the options alone. Its street does not depend on the weather or the size, so
+    the same streets are available in any weather. Instances are the cars and people; the domain is the weather. With a
+    weather left out, the best epoch is still selected on the others, since training must not know the one left out.
     """
 
     name = "streets"

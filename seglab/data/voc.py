@@ -43,9 +43,9 @@ CLASSES = {
 class Voc2012(Downloadable):
     """PASCAL VOC 2012: photographs of everyday objects, 20 classes and background, in the usual split.
 
-    1,464 training and 1,449 validation images of ImageSets/Segmentation; the borders around things are void. Where
-    SegmentationObject is there, it tells things apart. Nothing is downloaded until
-    `python -m seglab data --data voc2012 --download` asks for it.
+    1,464 training and 1,449 validation images of ImageSets/Segmentation; the borders around objects are void.
+    SegmentationObject, where it is present, gives the instances. Nothing is downloaded until `python -m seglab data
+    --data voc2012 --download` asks for it.
 
     Source: Everingham et al. 2010, "The PASCAL visual object classes (VOC) challenge",
     http://host.robots.ox.ac.uk/pascal/VOC/voc2012/

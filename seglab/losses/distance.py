@@ -39,10 +39,10 @@ class Boundary(Mapped):
     """Penalizes each wrong pixel by its distance to the true border of its class; use it together with a region loss.
 
     The mean of p times the signed distance to the class, in pixels, over labeled pixels and all classes: positive
-    outside the class, 0 at its outermost pixels, negative within, so that the loss can be negative. A class that is
-    nowhere, or everywhere, in an image has no border and counts 0 there. Void is no border.
+    outside the class, 0 at its outermost pixels, negative inside, so the loss can be negative. A class that is absent
+    from an image, or fills it, has no border and counts 0 there. Void is not a border.
 
-    The loss counts by alpha, which grows evenly over the run, as the paper advises.
+    The loss is weighted by alpha, which increases linearly over the run, as the paper recommends.
 
     Source: Kervadec et al. 2019, https://arxiv.org/abs/1812.07032, section 2, eq. 5.
     """
@@ -69,9 +69,9 @@ class BorderWeighted(Mapped, ClassWeighted):
     """Cross-entropy that gives narrow gaps between objects the most weight, so that they are kept apart.
 
     A pixel weighs w(its class) + w0 exp(-(d1 + d2)^2 / (2 sigma^2)), where d1 and d2 are its distances to the nearest
-    and the second nearest thing; as in the paper, pixels of things have no second part. Where the data has no things
-    told apart, the connected regions of each class are the things, and as they fill the image all pixels have it, which
-    stresses every border. The weighted sum is divided by the number of labeled pixels.
+    and the second nearest instance; as in the paper, pixels of instances lack the second term. Where the data has no
+    instances, the connected regions of each class take their place, and as they fill the image all pixels have the
+    second term, which emphasizes every border. The weighted sum is divided by the number of labeled pixels.
 
     Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, eq. 2.
     """

@@ -14,8 +14,8 @@ from seglab.losses.weights import ClassWeighted, labelled, per
 class CrossEntropy(ClassWeighted):
     """The negative log-probability of every pixel's true class, so frequent classes weigh most.
 
-    With weights of the classes, sum(w -log p) is divided by sum(w), so that they shift the balance and not the size of
-    the loss. Smoothing by e has 1 - e + e / K of the truth learned in place of 1, and e / K in place of 0.
+    With class weights, sum(w -log p) is divided by sum(w), so that they shift the balance and not the size of the loss.
+    Label smoothing by e replaces the target 1 by 1 - e + e / K, and 0 by e / K.
 
     Source: Long et al. 2015, https://arxiv.org/abs/1411.4038, section 4: the mean of -log p(truth) over
     labeled pixels. Smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567, section 7.
@@ -47,8 +47,8 @@ class CrossEntropy(ClassWeighted):
 class Focal(ClassWeighted):
     """Cross-entropy that down-weights well-classified pixels, so that training focuses on the hard ones.
 
-    p is the softmax's, and alpha, the weight of each class, is `class_weights`: the mean of alpha (1 - p)^gamma -log p
-    over labeled pixels. Weights change the size of this loss, as in the paper.
+    p is the softmax probability, and alpha, the weight of each class, is `class_weights`: the loss is the mean of alpha
+    (1 - p)^gamma -log p over labeled pixels. Weights change the size of this loss, as in the paper.
 
     Source: Lin et al. 2017, https://arxiv.org/abs/1708.02002, eq. 5.
     """

@@ -61,7 +61,7 @@ class Jaccard(Region):
 class Tversky(Region):
     """Overlap with separate weights for false positives and false negatives: more on the latter finds small objects.
 
-    With both weights at 0.5 it is Dice, at 1 it is Jaccard.
+    With both weights at 0.5 it is Dice; with both at 1 it is Jaccard.
 
     Source: Salehi et al. 2017, https://arxiv.org/abs/1706.05721, section 2:
     1 - (TP + s) / (TP + alpha FP + beta FN + s).
@@ -84,7 +84,8 @@ class Tversky(Region):
 class FocalTversky(Tversky):
     """Tversky loss of each class raised to a power, which shifts the focus between poorly and well segmented classes.
 
-    The power is taken class by class. A power below 1, as in the paper, keeps pushing on classes that are nearly right.
+    The exponent applies to each class. An exponent below 1, as in the paper, keeps pushing on classes that are nearly
+    right.
 
     Source: Abraham & Khan 2018, https://arxiv.org/abs/1810.07842, section 2; there the power is 1 / gamma with gamma
     4/3.
@@ -107,7 +108,7 @@ class FocalTversky(Tversky):
 class GeneralisedDice(Loss):
     """One Dice score over all classes, each divided by its squared size, so that small classes are not drowned out.
 
-    Classes that the batch's truth does not have, whose weight would be infinite, are left out.
+    Classes that are absent from the batch's truth, whose weight would be infinite, are left out.
 
     Source: Sudre et al. 2017, https://arxiv.org/abs/1707.03237, section 2.1: 1 - 2 sum(w I) / sum(w (P + G)) with
     w = 1 / G^2, where I = sum(p g), P = sum(p) and G = sum(g) of a class.
@@ -127,7 +128,7 @@ class GeneralisedDice(Loss):
 class Lovasz(Loss):
     """A continuous extension of the IoU itself: the worst pixels count by how much IoU they cost.
 
-    The softmax form; the errors of a class are sorted over the whole batch.
+    This is the softmax form; the errors of a class are sorted over the whole batch.
 
     Source: Berman et al. 2018, https://arxiv.org/abs/1705.08790, section 3.2, classes present.
     """

@@ -20,12 +20,12 @@ class MsSsim(Loss):
     """Compares the structure of prediction and ground truth at scales from fine to coarse, as if they were two images.
 
     1 - MS-SSIM of the probabilities and the truth of each class, averaged over the images that have the class, then
-    over classes. There are as many scales, up to five, as leave the window within the smallest one: three at 64 pixels,
+    over classes. There are up to five scales, as many as keep the window within the smallest one: three at 64 pixels,
     four at 128, five from 176 on; their weights are scaled to the sum of all five's. A window counts by its labeled
-    share.
+    fraction.
 
-    Where prediction and truth are opposed the similarity is cut off and has no slope, so that this loss needs another
-    beside it.
+    Where prediction and truth are opposed, the similarity is cut off and has no gradient, so this loss needs another
+    one beside it.
 
     Source: Wang et al. 2003, https://doi.org/10.1109/ACSSC.2003.1292216, eq. 7.
     """

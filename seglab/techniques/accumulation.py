@@ -17,10 +17,10 @@ from seglab.loader import batches
 class Accumulation(Technique):
     """Accumulates gradients over the parts of a batch to save memory; exact for pixel losses without batch norm.
 
-    Everything else counts whole batches: steps, schedules, averages, clipping. For losses of pixels the step is that of
-    the whole batch, since each part counts by its share of the labeled pixels, or of their weights. Losses of regions
-    do not add up over images: each is the mean over the parts. Batch norm sees one part at a time, and dropout draws
-    anew for each. The notes of a run say which of its terms are not exact.
+    Everything else counts whole batches: steps, schedules, averages, clipping. For pixel losses the step is that of the
+    whole batch, since each part is weighted by its fraction of the labeled pixels, or of their weights. Region losses
+    do not add up over images: each is the mean over the parts. Batch norm sees one part at a time, and dropout draws a
+    new mask for each. The notes of a run say which of its terms are not exact.
     """
 
     name = "accumulation"

@@ -70,7 +70,7 @@ class Flip(Augmentation):
 class Rotate(Augmentation):
     """Rotates the image by a small angle; the corners become void, or are filled by reflection.
 
-    A thing and its mirror image in a corner count as one instance.
+    An object and its mirror image in a corner count as one instance.
 
     Source: albumentations.Rotate.
     """
@@ -227,7 +227,8 @@ class Noise(Augmentation):
 class Elastic(Augmentation):
     """Deforms the image like rubber, smoothly and by a few pixels; it can be limited to images with rare classes.
 
-    Aimed, it bends only images that show a rare class, so that what there is little of comes in more shapes.
+    With `rarer_than` it deforms only images that show a rare class, so that the little there is of it appears in more
+    shapes.
 
     Source: Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, section 3.1: random displacements on a 3 x 3
     grid, with a standard deviation of 10 pixels in an image 572 wide, interpolated bicubically.

@@ -16,9 +16,9 @@ from seglab.families import Run, StepHooks, Technique, Term
 class Freeze(Technique):
     """Freezes the encoder's first stages, for some epochs or for the whole run, so that what they learned is not lost.
 
-    Frozen stages do not learn, and work as in evaluation: batch norm keeps its statistics, dropout drops nothing. They
-    thaw all at once after `until` epochs, or one by one from the deepest, whose features are the least general, to the
-    one at the image: the first after `until` epochs or, where that is empty, after `thaw_every`.
+    Frozen stages do not learn and work as in evaluation: batch norm keeps its statistics, and dropout is off. They are
+    unfrozen all at once after `until` epochs, or one by one from the deepest, whose features are the least general, to
+    the one nearest the input: the first after `until` epochs or, where that is empty, after `thaw_every`.
 
     Source: Yosinski et al. 2014, https://arxiv.org/abs/1411.1792, section 4; one by one: Howard and Ruder 2018,
     https://arxiv.org/abs/1801.06146, section 3.3.

@@ -15,10 +15,10 @@ from seglab.model import MULTIPLE, SMALLEST
 class ProgressiveSize(Technique):
     """Trains on small images with little augmentation and dropout first, and increases all three during training.
 
-    Both grow from their start to the whole in equal steps, as often as there are sizes. Sides below the whole are
-    multiples of 32 pixels and at least 64, as images are padded to that in any case. Where the paper makes each
-    augmentation stronger, here it is made more often: the other techniques change a growing share of what they would
-    change.
+    Size and strength grow from their start to their full value in equal steps, as many as there are sizes. Sides below
+    the full one are multiples of 32 pixels and at least 64, as images are padded to that in any case. Where the paper
+    makes each augmentation stronger, here it is applied more often: the other techniques change a growing fraction of
+    what they would change.
 
     Source: Tan and Le 2021, https://arxiv.org/abs/2104.00298, algorithm 1 and table 6.
     """

@@ -32,8 +32,8 @@ class Mixing(Technique):
 class CutMix(Mixing):
     """Pastes a box from another image of the batch, with its mask, so that objects appear in other contexts.
 
-    Every image that is changed gets a box of its own, anywhere, with a share 1 - l of the area less what lies outside,
-    and l from Beta(alpha, alpha).
+    Every image that is changed gets a box of its own, at any position, with a fraction 1 - l of the area minus what
+    lies outside the image, and l from Beta(alpha, alpha).
 
     Source: Yun et al. 2019, https://arxiv.org/abs/1905.04899, eq. 1 and 2; masks are cut as the images are.
     """
@@ -105,7 +105,7 @@ def box(size: Sequence[int], share: float, rng: np.random.Generator) -> Box:
 class MixStyle(Mixing):
     """Mixes the styles of images, the means and deviations of shallow features, so that training relies less on style.
 
-    Where skip connections take a stage's features to the decoder, they take the mixed ones. The paper mixes after the
+    Where skip connections pass a stage's features to the decoder, they pass the mixed ones. The paper mixes after the
     second and third stage of a ResNet, as stages are counted here.
 
     Source: Zhou et al. 2021, https://arxiv.org/abs/2104.02008: (x - m) / s (l s + (1 - l) s') + l m + (1 - l) m', with

@@ -18,13 +18,13 @@ How = Literal["both", "oversample", "undersample"]
 class ClassBalanced(Technique):
     """Shows images with rare classes more often and the others less often; an epoch stays as long as it was.
 
-    An image is drawn in proportion to 1/f of the classes it shows, f being a class's share of all training pixels.
+    An image is drawn in proportion to 1/f of the classes it shows, f being a class's fraction of all training pixels.
 
-    To `oversample` or to `undersample` alone, images come in passes, through which epochs cut that stay as long as they
-    are. Where an image's 1/f is r times the average, a pass shows it max(1, r) times in the one case: every image
-    comes, and a pass lasts up to two epochs. In the other it is shown min(1, r) times: no image comes twice, a pass is
-    over before an epoch is, and each leaves out other images. Fractions are chances of being shown once more. Images
-    without any labeled pixel count as average there.
+    With `oversample` or `undersample` alone, images come in passes; an epoch keeps its length, wherever it cuts a pass.
+    Let an image's 1/f be r times the average. Oversampling shows it max(1, r) times in a pass: every image comes, and a
+    pass lasts up to two epochs. Undersampling shows it min(1, r) times: no image comes twice, a pass is shorter than an
+    epoch, and each pass leaves out other images. Fractions are probabilities of being shown once more. Images without
+    any labeled pixel count as average there.
 
     Source: Gupta et al. 2019, https://arxiv.org/abs/1908.03195 (repeat factor sampling, by an image's rarest class);
     there f is the share of images that show a class, which in scenes is much the same for all, and an image comes

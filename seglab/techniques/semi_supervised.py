@@ -118,9 +118,9 @@ class Consistency(SemiSupervised):
     """Also learns from unlabeled images: a confident prediction has to stay the same when the image is changed.
 
     The weak view is the image as all other techniques leave it. Where the network gives a class a probability of at
-    least `confidence`, that class is the truth for the strong view, which has other colors, may be blurred, and may
-    get a box of another unlabeled image. The loss is cross-entropy, divided by all pixels of these images, also those
-    that the network is not sure of; padding and what turning uncovers are none of them.
+    least `confidence`, that class is the target for the strong view, which has changed colors and may be blurred or get
+    a box from another unlabeled image. The loss is cross-entropy divided by the number of all pixels of these images,
+    including those without a confident prediction; padding and the areas that rotation uncovers are excluded.
 
     Source: Sohn et al. 2020, https://arxiv.org/abs/2001.07685, eq. 4; for pixels as in Yang et al. 2023,
     https://arxiv.org/abs/2208.09910, section 3.1, where the boxes are as in French et al. 2020,
@@ -205,10 +205,10 @@ class Consistent(StepHooks):
 class CPS(SemiSupervised):
     """Two networks with different initial weights teach each other with the labels that they predict for all pixels.
 
-    The second has the same architecture and random weights of its own, with the pretrained ones that the options ask
-    for, also where init_from gives the first's; a run saves, scores and shows the first alone. Both learn from the
-    masks there are. What they teach each other is cross-entropy over all pixels, of labeled and unlabeled images
-    alike, with nothing left out but void, padding and what turning uncovers. Techniques that change a network, such as
+    The second network has the same architecture and its own random weights, with the pretrained ones that the
+    options ask for, even where init_from gives the weights of the first; a run saves, scores and shows only the first.
+    Both learn from the masks there are. They teach each other by cross-entropy over all pixels of labeled and unlabeled
+    images alike, except void, padding and the areas that rotation uncovers. Techniques that change a network, such as
     freeze, mixstyle or ema, change the first.
 
     Source: Chen et al. 2021, https://arxiv.org/abs/2106.01226, section 3; the weight there is 1.5 for VOC and 6 for
@@ -264,11 +264,11 @@ class Pair(StepHooks):
 class PseudoLabels(FewMasks):
     """Learns from the labels that a finished run, the teacher, predicts for the images whose masks are not used.
 
-    When a run begins, the teacher labels each of these images as it is stored, at this run's size; where it gives no
-    class a probability of at least `confidence`, the label is void. From then on these labels are what masks are:
-    techniques change them with their images, and the loss counts them alike. What depends on how often classes occur,
-    as class_weights and class_balanced, goes by the masks alone, and so do things that are told apart. Without a
-    teacher a run learns from the labeled images alone, as one that is to be a teacher has to.
+    When a run begins, the teacher labels each of these images as it is stored, at this run's size; where no class has a
+    probability of at least `confidence`, the label is void. From then on these labels are used like masks: techniques
+    change them with their images, and the loss counts them the same. What depends on class frequencies, such as
+    class_weights and class_balanced, uses the masks alone, and so do instances. Without a teacher, a run learns from
+    the labeled images alone, which is how a teacher is trained.
 
     Source: Xie et al. 2020, https://arxiv.org/abs/1911.04252, algorithm 1; with hard labels; there, images are left
     out whose label has a probability of 0.3 or less (section 3.1).

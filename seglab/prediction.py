@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def predict(
         outputs = [forward(model, view, max(1, round(zoom * side))) for model, side in voters]
         if view is image and zoom == 1:
             seen.append(outputs[0])
-        return sum(each.logits[0].softmax(0) for each in outputs).div(len(outputs)).cpu().numpy()
+        return reduce(add, (each.logits[0].softmax(0) for each in outputs)).div(len(outputs)).cpu().numpy()
 
     prediction = Prediction(reduce(wrapped, predictors, plain)(image))
     if type(trained.config.model).instances is Architecture.instances:
@@ -157,7 +158,7 @@ class Session:
 
         A result comes when it is there: those of the first models are good where a later one raises SeglabError.
         """
-        seen = hashlib.sha256(np.ascontiguousarray(image)).digest(), image.shape, tuple(predictors)
+        seen = hashlib.sha256(image.tobytes()).digest(), image.shape, tuple(predictors)
 
         def asked(key: Hashable, make: Callable[[], Result]) -> Result:
             result = self.kept.get((key, *seen), make)
@@ -165,7 +166,7 @@ class Session:
 
         alone = []
         for key, load in models.items():
-            alone.append(asked(key, lambda load=load: one(load(), image, predictors)))
+            alone.append(asked(key, lambda load=load: one(load(), image, predictors)))  # type: ignore[misc]  # a default
             yield alone[-1]
         if vote and len(models) > 1:
             loads = models.values()
@@ -186,7 +187,9 @@ def side_by_side(
     model is asked once, also for the vote, unless a predictor is not linear. Raises SeglabError for predictors that
     cannot change a model, and for a vote of models of different classes.
     """
-    given = {n: partial(lambda model: model, model) for n, model in enumerate(models)}
+    given: dict[Hashable, Callable[[], Trained]] = {
+        n: partial(lambda each: each, each) for n, each in enumerate(models)
+    }
     return list(Session().side_by_side(given, image, predictors, crf, vote, deadline))
 
 
@@ -208,7 +211,7 @@ def voted(
     began, spent = time.thread_time(), 0.0
     if all(predictor.linear for predictor in predictors):
         spent = sum(each.milliseconds for each in alone)
-        found = first.before.refined(sum(each.before.probabilities for each in alone) / len(alone))
+        found = first.before.refined(reduce(add, (each.before.probabilities for each in alone)) / len(alone))
     else:
         trained, *rest = models
         began = time.thread_time()  # loading is not predicting

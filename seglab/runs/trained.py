@@ -16,7 +16,7 @@ from seglab.cache import Cache
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.events import Evaluated
-from seglab.model import SMALLEST, Segmenter, Trained, bytes_of
+from seglab.model import SMALLEST, Segmenter, Trained, bytes_of, placed
 from seglab.runs.directory import all_events, append, config, description, events, find, write
 
 
@@ -51,7 +51,7 @@ def load(run: str | Path, device: str = "cpu") -> Trained:
     if not all(bool(torch.isfinite(value).all()) for value in state.values()):
         raise SeglabError("the weights of {run} are damaged: some are not finite", run=directory.name)
     model.load_state_dict(state)
-    model.to(device, memory_format=torch.channels_last).eval()
+    placed(model, device).eval()
     colors = tuple(tuple(color) for color in dataset["colors"])
     return Trained(directory, settings, tuple(dataset["classes"]), colors, model)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
 from seglab.metrics import picture_miou
+from seglab.model import Trained
 from seglab.prediction import Prediction, Result, Session
 from seglab.predictors import Crf
 from seglab.training import folded
@@ -265,7 +266,9 @@ def predicted(
     predictors = [validated(Predictor, each) for each in chain]
     directories = [found(name) for name in names]
     if directories:
-        models = {(each, runs.weights_version(each)): partial(runs.loaded, each) for each in directories}
+        models: dict[Hashable, Callable[[], Trained]] = {
+            (each, runs.weights_version(each)): partial(runs.loaded, each) for each in directories
+        }
         shown = picture(names, source)
         for result in SESSION.side_by_side(models, shown.image, predictors, crf, voting, DEADLINE):
             yield shown, result
@@ -274,20 +277,22 @@ def predicted(
 def caption(result: Result, shown: Picture, lang: str) -> str:
     """Whose result it is, its scores where the truth is known in the model's own classes, its things and its times."""
     both = before_after(result)
-    known = shown.truth is not None and shown.classes == result.classes
+    truth = shown.truth if shown.classes == result.classes else None
+    things = [each.instances.max() for each in both if each.instances is not None]
     return views.render(
         "caption.html",
         lang,
         name=runs.short_name(Path(result.names[0])) if len(result.names) == 1 else say("Soft voting", lang),
-        scores=[picture_miou(each.labels, shown.truth, len(result.classes)) for each in both] if known else None,
-        things=None if result.before.instances is None else [each.instances.max() for each in both],
+        scores=None if truth is None else [picture_miou(each.labels, truth, len(result.classes)) for each in both],
+        things=things or None,
         ms=result.milliseconds,
         crf_ms=result.crf_milliseconds,
     )
 
 
 def slider(result: Result, shown: Picture) -> gr.ImageSlider:
-    return gr.ImageSlider([overlay(shown.image, each, result.colors) for each in before_after(result)], visible=True)
+    before, after = (overlay(shown.image, each, result.colors) for each in before_after(result))
+    return gr.ImageSlider((before, after), visible=True)
 
 
 def before_after(result: Result) -> tuple[Prediction, Prediction]:

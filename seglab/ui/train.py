@@ -326,7 +326,8 @@ def look(names: list[str] | None, epoch: float | str | None, seen: dict[str, Any
         "samples": (wanted, list(zip(map(str, directories), own_epochs, strict=True))),
     }
     old = {part for part in now if now[part] == seen.get(part)}
-    epochs = [(label("Latest"), LATEST), *((f"{reached_epoch:g}", reached_epoch) for reached_epoch in reached)]
+    epochs: list[tuple[Any, str | float]] = [(label("Latest"), LATEST)]
+    epochs += [(f"{each:g}", each) for each in reached]
     return [
         gr.skip() if "choices" in old else gr.Dropdown(choices=views.named(reversed(known.values()))),
         gr.skip() if "table" in old else now["table"],

@@ -50,7 +50,7 @@ LOSSES = (
     "loss=cross_entropy loss.class_weights=effective_number",
     "loss=focal",
     "loss=dice",
-    "loss=generalised_dice",
+    "loss=generalized_dice",
     "loss=jaccard",
     "loss=tversky",
     "loss=focal_tversky",

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 from seglab import architectures, data, losses, optimizers, predictors, schedulers, techniques
-from seglab.entry import FAMILIES, Entry, discover, refusal_of, shown, validated
+from seglab.entry import FAMILIES, Entry, discover, refusal_of, shown, spelled, validated
 from seglab.errors import SeglabError
 from seglab.families import Default, Fold, RunConfig, Technique
 
@@ -86,8 +86,8 @@ def several(names: Any, family: str) -> Any:
     """`flip,color` as a list of names, so that a near miss is told; anything else as it is."""
     if not isinstance(names, str):
         return names
-    found = [name.strip() for name in names.split(",") if name.strip()]
     known = FAMILIES[family].entries
+    found = [spelled(name.strip(), known) for name in names.split(",") if name.strip()]
     for name in found:
         if name not in known:
             raise refusal_of("entry", name, known, thing=family, family=family)
@@ -125,6 +125,7 @@ def assign(
 ) -> None:
     """Sets `color.p` in the entry named color; text with commas becomes a list where the option is one."""
     name, *rest = path
+    name = spelled(name, [entry["name"] for entry in entries])
     entry = next((entry for entry in entries if entry["name"] == name), None)
     if entry is None or len(rest) != 1:
         raise SeglabError(
@@ -133,9 +134,10 @@ def assign(
             names=", ".join(str(entry["name"]) for entry in entries) or "-",
         )
     fields = family.entries[name].model_fields if name in family.entries else {}
-    kinds = kinds_of(fields[rest[0]].annotation) if rest[0] in fields else []
+    name = spelled(rest[0], fields)
+    kinds = kinds_of(fields[name].annotation) if name in fields else []
     listed = kinds and (all(kind is tuple for kind in kinds) or (tuple in kinds and "," in value))
-    entry[rest[0]] = value.split(",") if listed else value
+    entry[name] = value.split(",") if listed else value
 
 
 def kinds_of(annotation: Any) -> list[Any]:

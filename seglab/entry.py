@@ -6,7 +6,7 @@ import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_
 from pydantic_core import PydanticCustomError, core_schema
 
 from seglab.errors import SeglabError
+from seglab.spelling import american
 
 
 class Options(BaseModel):
@@ -24,6 +25,8 @@ class Options(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_options(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            value = {spelled(option, cls.model_fields): given for option, given in value.items()}
         for option, given in value.items() if isinstance(value, Mapping) else ():
             if option not in cls.model_fields:
                 raise refusal("option", option, cls.model_fields, owner=getattr(cls, "name", cls.__name__))
@@ -87,9 +90,10 @@ class Entry(Options):
         name = value.get("name") if isinstance(value, Mapping) else None
         if not isinstance(name, str):
             raise PydanticCustomError("no_name", "", {"family": cls.family, "allowed": ", ".join(cls.entries)})
-        if name not in cls.entries:
+        known = spelled(name, cls.entries)
+        if known not in cls.entries:
             raise refusal("entry", name, cls.entries, family=cls.family)
-        return cls.entries[name].model_validate(value)
+        return cls.entries[known].model_validate({**value, "name": known})
 
     @model_validator(mode="before")
     @classmethod
@@ -132,6 +136,11 @@ def discover(package: ModuleType) -> None:
     for module in pkgutil.iter_modules(package.__path__):
         if not module.name.startswith("_"):
             importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def spelled(name: Any, known: Container[str]) -> Any:
+    """The name as it is known, where another spelling of it was given."""
+    return american(name) if isinstance(name, str) and name not in known and american(name) in known else name
 
 
 def refusal(what: str, given: Any, known: Any, **context: str) -> PydanticCustomError:

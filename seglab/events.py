@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from seglab.errors import SeglabError
+from seglab.spelling import american
 
 Reason = Literal["completed", "budget", "stopped", "diverged", "failed"]  # why a run ended
 LONGEST = 1_000  # characters of a value in a sentence
@@ -30,6 +31,14 @@ class Sentence(BaseModel):
     def error(self) -> SeglabError:
         values = {name: v.error() if isinstance(v, Sentence) else v for name, v in self.values.items()}
         return SeglabError(self.template, **values)
+
+
+def spelled(values: Any) -> Any:
+    """Terms by their names as they are spelled now: older runs have some in the other spelling."""
+    return {american(name): value for name, value in values.items()} if isinstance(values, dict) else values
+
+
+Terms = Annotated[dict[str, float], BeforeValidator(spelled)]
 
 
 class Event(BaseModel):
@@ -71,8 +80,8 @@ class Stepped(Event):
     kind: Literal["stepped"] = "stepped"
     epoch: float
     loss: float
-    terms: dict[str, float]
-    term_weights: dict[str, float] = {}  # older runs have none
+    terms: Terms
+    term_weights: Terms = {}  # older runs have none
     lr: float
     images_per_second: float
     seconds_left: float
@@ -84,8 +93,8 @@ class Score(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     loss: float
-    terms: dict[str, float]
-    term_weights: dict[str, float] = {}
+    terms: Terms
+    term_weights: Terms = {}
     miou: float | None
     iou: list[float | None]
     pixel_accuracy: float | None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 
-from seglab.data.base import UNLABELLED, VOID, Batch, Data, Sample, Split
+from seglab.data.base import UNLABELED, VOID, Batch, Data, Sample, Split
 from seglab.data.images import resize_image, resize_labels
 from seglab.families import DataHooks, RunConfig, Technique
 from seglab.model import Trained
@@ -34,8 +34,8 @@ class Cached:
     """A split at a training size, each sample decoded and resized when first asked for and then kept.
 
     With `keep_truth` only the images are resized, not their masks and instances; with `forget` no sample is kept. The
-    masks of those at the places in `hidden` are UNLABELLED everywhere, and they have no instances, until they are
-    labelled anew.
+    masks of those at the places in `hidden` are UNLABELED everywhere, and they have no instances, until they are
+    labeled anew.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Cached:
                 found = replace(found, mask=self.labels[index], instances=None)
             elif index in self.hidden:
                 instances = None if found.instances is None else np.zeros_like(found.instances)
-                found = replace(found, mask=np.full_like(found.mask, UNLABELLED), instances=instances)
+                found = replace(found, mask=np.full_like(found.mask, UNLABELED), instances=instances)
             self.samples[index] = None if self.forget else found
         return found
 
@@ -131,7 +131,7 @@ class Feed:
     def batch(self, epoch: int, places: list[int]) -> Batch:
         """The samples at these places as the techniques make them in this epoch.
 
-        Where some are hidden, the target "unlabelled" is 1 where their images are, and their masks are void.
+        Where some are hidden, the target "unlabeled" is 1 where their images are, and their masks are void.
         """
         side, strength = self.config.image_size, 1.0
         for hooks in self.data_hooks.values():
@@ -154,8 +154,8 @@ class Feed:
                 samples = hooks.on_samples(samples, random(self.config.seed, epoch, places[0], name, "batch"))
         batch = collated([self.shown(sample) for sample in samples], index, self.targets)
         if self.train.hidden:
-            unlabelled = stacked([sample.mask == UNLABELLED for sample in samples], False)
-            batch.targets["unlabelled"] = torch.from_numpy(unlabelled).unsqueeze(1).float()
+            unlabeled = stacked([sample.mask == UNLABELED for sample in samples], False)
+            batch.targets["unlabeled"] = torch.from_numpy(unlabeled).unsqueeze(1).float()
         for name, hooks in self.data_hooks.items():
             if not spared(places[0], name, "batch"):
                 batch = hooks.on_batch(batch, random(self.config.seed, epoch, places[0], name, "batch"))
@@ -165,7 +165,7 @@ class Feed:
         """The sample as losses may see it: void where its label is hidden."""
         if not self.train.hidden:
             return sample
-        return replace(sample, mask=np.where(sample.mask == UNLABELLED, np.uint8(VOID), sample.mask))
+        return replace(sample, mask=np.where(sample.mask == UNLABELED, np.uint8(VOID), sample.mask))
 
     def targets(self, sample: Sample) -> dict[str, np.ndarray]:
         """What the objective needs of a sample besides its mask."""

@@ -10,6 +10,7 @@ import seglab.plans  # noqa: F401 - the plans are entries too
 from seglab.config import RunConfig, configured
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
+from seglab.events import from_line
 from seglab.families import Architecture, Loss, Technique
 from seglab.losses.combined import Sum
 from seglab.losses.region import Dice
@@ -132,3 +133,32 @@ def test_an_error_reaches_another_process_with_all_it_stands_for():
     error.each = (SeglabError("{file}: missing", file="b"),)
     (inner,) = pickle.loads(pickle.dumps(error)).each
     assert str(inner) == "b: missing" and inner.values == {"file": "b"}
+
+
+def test_the_other_spelling_of_a_name_is_accepted_and_american_kept():
+    found = configured(
+        {
+            "model": {"name": "panoptic_deeplab", "centre_weight": 10},
+            "loss": "dice + generalised_dice",
+            "batch_size": 4,
+        },
+        {"model.centre_weight": "20"},
+    )
+    assert found.model.center_weight == 20 and found.loss.parts[1].loss.name == "generalized_dice"
+    older = {"techniques": [{"name": "consistency", "labelled": 0.5}], "loss": {"name": "generalised_dice"}}
+    found = configured(older)
+    assert found.techniques[0].labeled == 0.5 and found.loss.name == "generalized_dice"
+    assert "labelled" not in found.model_dump_json() and "generalised" not in found.model_dump_json()
+    found = configured({"techniques": "colour,flip"}, {"techniques.colour.p": "0.3"})
+    assert [(each.name, each.p) for each in found.techniques] == [("color", 0.3), ("flip", 0.5)]
+    with pytest.raises(SeglabError, match="no option 'centre_wait'"):
+        configured({"model": {"name": "panoptic_deeplab", "centre_wait": 1}})
+
+
+def test_terms_of_older_runs_have_the_names_of_newer_ones():
+    line = (
+        b'{"kind":"stepped","step":1,"seconds":1,"epoch":1,"loss":1,"terms":{"dice":1,"centre":2},'
+        b'"term_weights":{"dice":1,"centre":200},"lr":1,"images_per_second":1,"seconds_left":1}'
+    )
+    event = from_line(line)
+    assert event.terms == {"dice": 1, "center": 2} and event.term_weights == {"dice": 1, "center": 200}

@@ -19,7 +19,7 @@ from seglab.families import Loss, Outputs
 from seglab.loader import collated
 from seglab.losses.distance import BorderWeighted, Boundary, closeness, regions, signed_distances
 from seglab.losses.pixel import CrossEntropy, Focal
-from seglab.losses.region import Dice, FocalTversky, GeneralisedDice, Jaccard, Lovasz, Tversky, lovasz
+from seglab.losses.region import Dice, FocalTversky, GeneralizedDice, Jaccard, Lovasz, Tversky, lovasz
 from seglab.losses.structure import MsSsim, ms_ssim
 from seglab.losses.weights import class_weights
 from seglab.torchvision_guard import torchvision
@@ -326,7 +326,7 @@ SAME = {  # of one image where kornia averages over the images
     "tversky, MONAI": (3, Tversky(smooth=3), monais("TverskyLoss", alpha=0.3, beta=0.7, **smoothed(3))),
     "tversky, kornia": (1, Tversky(smooth=0), kornias("tversky_loss", alpha=0.3, beta=0.7)),
     "focal_tversky, MONAI": (3, FocalTversky(smooth=3), focal_tversky),
-    "generalised_dice, MONAI": (3, GeneralisedDice(), monais("GeneralizedDiceLoss", **smoothed(0))),
+    "generalized_dice, MONAI": (3, GeneralizedDice(), monais("GeneralizedDiceLoss", **smoothed(0))),
     "lovasz, kornia": (1, Lovasz(), kornias("lovasz_softmax_loss")),
     "focal, MONAI": (3, Focal(gamma=1.5), monais("FocalLoss", 4, use_softmax=True, gamma=1.5)),
     "focal, kornia": (3, Focal(gamma=1.5), kornias("focal_loss", 4, alpha=None, gamma=1.5, reduction="mean")),
@@ -419,7 +419,7 @@ def test_the_regions_worked_by_hand():
         Jaccard(smooth=0): [1 - 0.75 / 1.5, 1 - 0.5 / 1.25],
         Tversky(smooth=0): [1 - 0.75 / (0.75 + 0.3 * 0.5 + 0.7 * 0.25), 1 - 0.5 / (0.5 + 0.3 * 0.25 + 0.7 * 0.5)],
         FocalTversky(smooth=0, alpha=0.5, beta=0.5, gamma=0.75): [(1 - 1.5 / 2.25) ** 0.75, (1 - 1 / 1.75) ** 0.75],
-        GeneralisedDice(): [1 - 2 * 1.25 / 4],
+        GeneralizedDice(): [1 - 2 * 1.25 / 4],
     }
     for loss, costs in expected.items():
         assert loss(logits, masks).item() == pytest.approx(sum(costs) / len(costs)), loss.name
@@ -429,7 +429,7 @@ def test_generalised_dice_weighs_by_the_squared_size_of_a_class():
     # p = .5 everywhere, three pixels of class 0 and one of class 1: I = (1.5, .5), P = (2, 2), w = (1/9, 1)
     logits, masks = torch.zeros(1, 2, 1, 4), torch.tensor([[[0, 0, 0, 1]]])
     expected = 1 - 2 * (1.5 / 9 + 0.5) / (5 / 9 + 3)
-    assert GeneralisedDice()(logits, masks).item() == pytest.approx(expected)
+    assert GeneralizedDice()(logits, masks).item() == pytest.approx(expected)
 
 
 def test_dice_worked_by_hand():

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from seglab import cli, draw, prediction, runs
-from seglab.architectures.panoptic import PanopticDeepLab, centre_maps, grouped, peaks, things_among
+from seglab.architectures.panoptic import PanopticDeepLab, center_maps, grouped, peaks, things_among
 from seglab.config import RunConfig
 from seglab.data.base import VOID, Sample
 from seglab.data.scene import CAR, PERSON
@@ -41,14 +41,14 @@ def sample(instances, mask=None):
 
 def outputs(batch, shift=0.0, things=(1,), num_classes=2):
     """What perfect heads give, and `shift` more; the logits are zero."""
-    maps = {name: batch.targets[name] + shift for name in ("centre", "offset")}
+    maps = {name: batch.targets[name] + shift for name in ("center", "offset")}
     logits = torch.zeros(len(batch.masks), num_classes, *batch.masks.shape[-2:])
     return Outputs(logits, maps | {"things": torch.tensor([number in things for number in range(num_classes)])})
 
 
 def gradients(found, batch):
     """The objective's value for these outputs, and its gradient in each of their maps."""
-    maps = [found.logits, found.extras["centre"], found.extras["offset"]]
+    maps = [found.logits, found.extras["center"], found.extras["offset"]]
     for each in maps:
         each.requires_grad_()
     total = sum(term.value for term in PanopticDeepLab().terms(found, batch, CrossEntropy(), 0.0).values())
@@ -84,7 +84,7 @@ def same_things(found, truth):
 
 def test_the_heatmap_and_the_offsets_of_a_tiny_map_are_those_worked_by_hand():
     instances = np.array([[5, 5, 0, 0, 0, 0], [5, 5, 0, 0, 0, 0], [0] * 6, [0, 0, 0, 0, 0, 9]], np.int32)
-    heatmap, offset = centre_maps(instances)
+    heatmap, offset = center_maps(instances)
     assert heatmap.dtype == offset.dtype == np.float32 and offset.shape == (4, 6, 2)
     # centres (0.5, 0.5) and (3, 5); sigma is 1.5, so 2 sigma^2 is 4.5
     assert heatmap[0, 0] == pytest.approx(math.exp(-0.5 / 4.5))
@@ -98,21 +98,21 @@ def test_the_heatmap_and_the_offsets_of_a_tiny_map_are_those_worked_by_hand():
 def test_a_centre_is_8_pixels_wide_on_an_image_of_1024_and_ends_at_3_sigma():
     instances = np.zeros((16, 1024), np.int32)
     instances[8, 500] = 3
-    row = centre_maps(instances)[0][8]
+    row = center_maps(instances)[0][8]
     assert row[508] == pytest.approx(math.exp(-0.5)) and row[524] == pytest.approx(math.exp(-4.5)) and row[525] == 0
-    small = centre_maps(instances[:, 450:578])[0][8]  # 128 pixels: 1 would be too narrow
+    small = center_maps(instances[:, 450:578])[0][8]  # 128 pixels: 1 would be too narrow
     assert small[52] == pytest.approx(math.exp(-4 / 4.5)) and small[55] == 0
 
 
 def test_centres_count_where_there_are_labels_and_offsets_where_there_are_things():
     targets = PanopticDeepLab().targets(sample([[1, 1, 0, 2]], [[1, VOID, VOID, 1]]))
-    assert targets["centre_weight"][..., 0].tolist() == [[1, 0, 0, 1]]
+    assert targets["center_weight"][..., 0].tolist() == [[1, 0, 0, 1]]
     assert targets["offset_weight"][..., 0].tolist() == [[1, 0, 0, 1]]
     assert PanopticDeepLab().targets(sample([[1, 0]]))["offset_weight"][..., 0].tolist() == [[1, 0]]
     unknown = PanopticDeepLab().targets(replace(sample([[1, 0]]), instances=None))
     assert not any(target.any() for target in unknown.values())
     assert {name: target.shape for name, target in unknown.items()} == {
-        "centre": (1, 2, 1), "offset": (1, 2, 2), "centre_weight": (1, 2, 1), "offset_weight": (1, 2, 1)
+        "center": (1, 2, 1), "offset": (1, 2, 2), "center_weight": (1, 2, 1), "offset_weight": (1, 2, 1)
     }  # fmt: skip
 
 
@@ -132,20 +132,20 @@ def test_a_flipped_sample_has_flipped_targets():
 def test_the_terms_are_those_of_the_loss_and_two_more_raw_with_their_weights():
     batch = collated([sample(crowd())], [0], PanopticDeepLab().targets)
     found = PanopticDeepLab().terms(outputs(batch, 0.03), batch, Sum(parts=[{"loss": "cross_entropy"}]), 0.5)
-    assert list(found) == ["cross_entropy", "centre", "offset"]
+    assert list(found) == ["cross_entropy", "center", "offset"]
     assert float(found["cross_entropy"].value) == pytest.approx(math.log(2))
-    assert float(found["centre"].value) == pytest.approx(0.03**2, rel=1e-4)
+    assert float(found["center"].value) == pytest.approx(0.03**2, rel=1e-4)
     assert float(found["offset"].value) == pytest.approx(0.03 * 1024, rel=1e-4)  # pixels of an image 1024 wide
     assert [term.weight for term in found.values()] == [1, 200, 0.01]
 
 
-@pytest.mark.parametrize(("centre", "offset"), PAIRS)
-def test_the_weights_that_the_sources_tried_can_be_given(centre, offset):
-    entry = PanopticDeepLab(centre_weight=centre, offset_weight=offset)
+@pytest.mark.parametrize(("center", "offset"), PAIRS)
+def test_the_weights_that_the_sources_tried_can_be_given(center, offset):
+    entry = PanopticDeepLab(center_weight=center, offset_weight=offset)
     batch = collated([sample(crowd())], [0], entry.targets)
     found = entry.terms(outputs(batch, 0.03), batch, CrossEntropy(), 0.0)
     total = sum(term.weight * float(term.value) for term in found.values())
-    assert total == pytest.approx(math.log(2) + centre * 0.0009 + offset * 30.72, rel=1e-4)
+    assert total == pytest.approx(math.log(2) + center * 0.0009 + offset * 30.72, rel=1e-4)
 
 
 @pytest.mark.parametrize("times", [2, 4])
@@ -155,7 +155,7 @@ def test_an_offset_is_as_wrong_on_a_larger_image(times):
     offsets = []
     for each in (small, large):
         batch = collated([each], [0], PanopticDeepLab().targets)
-        nothing = {"centre": torch.zeros(()), "offset": torch.zeros(())}
+        nothing = {"center": torch.zeros(()), "offset": torch.zeros(())}
         terms = PanopticDeepLab().terms(Outputs(outputs(batch).logits, nothing), batch, CrossEntropy(), 0.0)
         offsets.append(float(terms["offset"].value))
     assert offsets[1] == pytest.approx(offsets[0], rel=0.01) and offsets[0] > 10
@@ -205,7 +205,7 @@ def test_perfect_heads_give_back_the_cars_and_people_of_streets():
 def test_things_survive_maps_at_another_size(size):
     truth = crowd()
     batch = collated([sample(truth)], [0], PanopticDeepLab().targets)
-    quarter = [resized(batch.targets[name], (24, 32)) for name in ("centre", "offset")]  # as the network gives them
+    quarter = [resized(batch.targets[name], (24, 32)) for name in ("center", "offset")]  # as the network gives them
     centre, offset = (resized(resized(maps, (96, 128)), size)[0].numpy() for maps in quarter)
     times = size[0] // 96
     large = truth.repeat(times, 0).repeat(times, 1)
@@ -310,7 +310,7 @@ def test_maps_come_at_a_quarter_of_the_size_and_have_one_and_two_channels():
         network = PanopticDeepLab(encoder="mobilenet_v2_035", width=8, output_stride=stride).build(5)
         found = network(torch.rand(2, 3, 64, 96))
         assert found.logits.shape == (2, 5, 16, 24)
-        assert found.extras["centre"].shape == (2, 1, 16, 24) and found.extras["offset"].shape == (2, 2, 16, 24)
+        assert found.extras["center"].shape == (2, 1, 16, 24) and found.extras["offset"].shape == (2, 2, 16, 24)
 
 
 def test_the_command_line_gives_the_output_stride_as_a_word():
@@ -318,14 +318,14 @@ def test_the_command_line_gives_the_output_stride_as_a_word():
 
 
 def test_raw_terms_and_their_weights_are_reported_apart():
-    events = list(train(Run(tiny(model={**SMALL, "centre_weight": 10, "offset_weight": 0.1}, loss="dice", epochs=1))))
+    events = list(train(Run(tiny(model={**SMALL, "center_weight": 10, "offset_weight": 0.1}, loss="dice", epochs=1))))
     scores = [score for event in events if isinstance(event, Evaluated) for score in event.scores.values()]
     steps = [event for event in events if isinstance(event, Stepped)]
     assert steps and len(scores) == 3
     for each in [*scores, *steps]:
-        assert each.term_weights == {"dice": 1, "centre": 10, "offset": 0.1}
+        assert each.term_weights == {"dice": 1, "center": 10, "offset": 0.1}
         assert each.loss == pytest.approx(sum(each.terms[name] * each.term_weights[name] for name in each.terms))
-        assert 0.2 < each.terms["dice"] < 1 and each.terms["centre"] < 0.1 and 5 < each.terms["offset"] < 200
+        assert 0.2 < each.terms["dice"] < 1 and each.terms["center"] < 0.1 and 5 < each.terms["offset"] < 200
 
 
 def learned(entry, batch, steps):
@@ -383,7 +383,7 @@ def known(monkeypatch):
     """Whatever a network says, its instances are two halves of the image, but for its first row."""
 
     def halves(self, outputs, labels):
-        assert outputs.extras["centre"].shape[-2:] == labels.shape and labels.dtype == np.uint8
+        assert outputs.extras["center"].shape[-2:] == labels.shape and labels.dtype == np.uint8
         instances = np.ones(labels.shape, np.int32)
         instances[:, labels.shape[1] // 2 :] = 2
         instances[0] = 0

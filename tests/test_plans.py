@@ -141,7 +141,7 @@ def test_a_plan_of_several_models_makes_its_runs_for_each_of_them():
     assert [match[1] for match in short] == ["1", "2", "3", "4"]
 
 
-STUDENT = {"name": "noisy_student", "labelled": 0.5}
+STUDENT = {"name": "noisy_student", "labeled": 0.5}
 
 
 def test_a_student_waits_for_its_teacher_and_each_sees_the_same_masks():
@@ -178,7 +178,7 @@ def test_a_student_waits_for_its_teacher_and_each_sees_the_same_masks():
         ({"name": "sweep", "over": ["techniques=flip,colr"]}, {}, ["'colr'", "'color'"]),
         ({"name": "sweep", "over": ["techniques.color.p=0,1"]}, {}, ["techniques.color.p"]),
         ({"name": "sweep", "over": ["model.width"]}, {}, ["over", "'model.width'", "model.width=8,16"]),
-        (STUDENT | {"labelled": 1}, {}, ["labelled", "1", "less than 1"]),
+        (STUDENT | {"labeled": 1}, {}, ["labeled", "1", "less than 1"]),
         (STUDENT | {"student": ["model.width"]}, {}, ["student", "'model.width'", "model.width=32"]),
         (STUDENT | {"student": ["model.width=1"]}, {}, ["model.width", "'1'", "4 or more"]),
         (STUDENT | {"student": ["seed=1"]}, {}, ["student", "seed"]),
@@ -455,14 +455,14 @@ def test_a_student_whose_teacher_was_trained_on_what_it_is_validated_on_is_told_
     teacher = runs.create(tiny(epochs=1), "teacher")
     finish(teacher)
     for fold, leak in ((None, False), ({"index": 0, "of": 2}, True)):
-        technique = {"name": "pseudo_labels", "labelled": 0.5, "teacher": teacher}
+        technique = {"name": "pseudo_labels", "labeled": 0.5, "teacher": teacher}
         student = runs.create(tiny(epochs=1, techniques=[technique], fold=fold))
         list(runs.work(student))
         assert [row.leak for row in compare([teacher, student]).rows] == [False, leak]
 
 
 def test_the_time_of_a_student_is_known_before_there_is_a_teacher(capsys):
-    arguments = ["plan", "noisy_student", "--labelled", "0.5", *SMALL, "--student", "model.width=8", "--dry-run"]
+    arguments = ["plan", "noisy_student", "--labeled", "0.5", *SMALL, "--student", "model.width=8", "--dry-run"]
     code, out, err = seglab(capsys, *arguments)
     assert code == 0, err
     first, second, _ = out.splitlines()

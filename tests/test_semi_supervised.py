@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from seglab import runs, training
-from seglab.data.base import UNLABELLED, VOID, Sample
+from seglab.data.base import UNLABELED, VOID, Sample
 from seglab.data.streets import Streets
 from seglab.errors import SeglabError
 from seglab.families import Outputs
 from seglab.loader import collated
 from seglab.preview import preview
-from seglab.techniques.semi_supervised import covered, labelled_by, mean_cost, pseudo_labels, unlabelled
+from seglab.techniques.semi_supervised import covered, labelled_by, mean_cost, pseudo_labels, unlabeled
 from tests.conftest import finish, tiny
 
 NAMES = ["consistency", "cps"]
@@ -26,7 +26,7 @@ PLAIN = {"name": "unet_vgg16", "width": 4, "batch_norm": False}
 
 
 def run_of(name, also=(), **options):
-    own = {key: options.pop(key) for key in ("labelled", "weight", "confidence", "cutmix") if key in options}
+    own = {key: options.pop(key) for key in ("labeled", "weight", "confidence", "cutmix") if key in options}
     return training.Run(tiny(techniques=[*also, {"name": name, **own}], **options))
 
 
@@ -47,31 +47,31 @@ def equal(one, other):
 def test_the_labelled_images_are_drawn_by_the_seed_and_the_same_for_every_technique():
     found = {}
     for name in FEW_MASKS:
-        for labelled in (0.125, 0.25, 0.5, 1):
-            hidden = run_of(name, labelled=labelled).train.hidden
-            assert len(hidden) == 8 - 8 * labelled
-            assert found.setdefault(labelled, hidden) == hidden
+        for labeled in (0.125, 0.25, 0.5, 1):
+            hidden = run_of(name, labeled=labeled).train.hidden
+            assert len(hidden) == 8 - 8 * labeled
+            assert found.setdefault(labeled, hidden) == hidden
     assert found[0.125] > found[0.25] > found[0.5] > found[1]  # more labels are the fewer and others
     assert len({run_of("cps", seed=seed).train.hidden for seed in range(8)}) > 1
-    assert len(run_of("cps", labelled=1e-6).train.hidden) == 7
+    assert len(run_of("cps", labeled=1e-6).train.hidden) == 7
 
 
 @each
-@pytest.mark.parametrize("options", [{}, {"weight": 0}, {"labelled": 0.75}, {"labelled": 0.175}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"weight": 0}, {"labeled": 0.75}, {"labeled": 0.175}], ids=str)
 def test_up_to_half_of_a_batch_is_unlabelled_and_all_others_have_their_turn(name, options):
     data = {"name": "streets", "train_images": 40, "val_images": 4, "size": 64}
     run = run_of(name, data=data, batch_size=8, **options)
-    shown, labelled = set(), {*range(40)} - run.train.hidden
+    shown, labeled = set(), {*range(40)} - run.train.hidden
     for epoch in range(20):
         order = [place % 40 for place in run.order(epoch)]
         assert len(order) == 40
         for start in range(0, 40, 8):
             count = sum(n in run.train.hidden for n in order[start : start + 8])
-            assert count == (0 if "weight" in options else 2 if options.get("labelled") == 0.75 else 4)
-        for n in labelled:
-            assert abs(order.count(n) - (40 - 5 * count) / len(labelled)) < 1
+            assert count == (0 if "weight" in options else 2 if options.get("labeled") == 0.75 else 4)
+        for n in labeled:
+            assert abs(order.count(n) - (40 - 5 * count) / len(labeled)) < 1
         shown |= set(order)
-    assert shown == ({*range(40)} if options.get("weight", 1) else labelled)
+    assert shown == ({*range(40)} if options.get("weight", 1) else labeled)
 
 
 def altered(monkeypatch, names):
@@ -104,7 +104,7 @@ CURIOUS = ["rotate", {"name": "elastic", "rarer_than": 0.2}, "cutmix", "class_ba
     ids=str,
 )
 def test_the_mask_of_an_unlabelled_image_has_no_influence_at_all(name, options, monkeypatch):
-    options = options | {"labelled": 0.5, "confidence": 0.1} if name == "consistency" else options | {"labelled": 0.5}
+    options = options | {"labeled": 0.5, "confidence": 0.1} if name == "consistency" else options | {"labeled": 0.5}
     first = run_of(name, CURIOUS, **options)
     expected, names = trained(first), first.data.train.names
     altered(monkeypatch, {names[n] for n in first.train.hidden})
@@ -115,7 +115,7 @@ def test_the_mask_of_an_unlabelled_image_has_no_influence_at_all(name, options, 
 
 @each
 def test_with_all_masks_and_no_weight_training_is_the_plain_one(name):
-    run, plain = run_of(name, ["flip"], labelled=1, weight=0), training.Run(tiny(techniques=["flip"]))
+    run, plain = run_of(name, ["flip"], labeled=1, weight=0), training.Run(tiny(techniques=["flip"]))
     assert equal(trained(plain), trained(run))
     batch = plain.batch(0, [0, 1, 2, 3])
     assert run.advance(batch) == plain.advance(batch)
@@ -123,7 +123,7 @@ def test_with_all_masks_and_no_weight_training_is_the_plain_one(name):
 
 @each
 def test_without_weight_a_run_learns_from_the_labelled_images_alone(name, monkeypatch):
-    run = run_of(name, labelled=0.5, weight=0)
+    run = run_of(name, labeled=0.5, weight=0)
     seen, terms = [], run.terms
     monkeypatch.setattr(run, "terms", lambda outputs, batch: seen.append(batch) or terms(outputs, batch))
     for places in (run.order(0)[:4], run.order(0)[4:]):
@@ -134,16 +134,16 @@ def test_without_weight_a_run_learns_from_the_labelled_images_alone(name, monkey
 
 @each
 def test_pixels_that_are_padded_or_uncovered_are_not_there_and_void_is_not_either(name):
-    run = run_of(name, [{"name": "rotate", "p": 1, "degrees": 45}], labelled=0.5)
+    run = run_of(name, [{"name": "rotate", "p": 1, "degrees": 45}], labeled=0.5)
     hidden, known = (sorted(group)[0] for group in (run.train.hidden, {*range(8)} - run.train.hidden))
     for n in (hidden, known):
         sample = run.train[n]
         mask = sample.mask[:40].copy()
-        mask[20:24, 30:34] = VOID if n == known else UNLABELLED
+        mask[20:24, 30:34] = VOID if n == known else UNLABELED
         run.train.samples[n] = replace(sample, image=sample.image[:40], mask=mask, instances=sample.instances[:40])
     batch = run.batch(0, [hidden, known, *sorted(run.train.hidden)[1:2]])
     assert batch.masks.shape[1] == 48 and (batch.masks[0] == VOID).all()
-    there = unlabelled(batch)
+    there = unlabeled(batch)
     assert not there[1].any() and not there[0, 40:].any() and not there[0, 0, 0]
     assert there[0, 15:25, 25:40].all() and there[2].float().mean() > 0.5
     assert torch.equal(covered(batch)[1], batch.masks[1] != VOID) and (batch.masks[1, 15:30, 25:40] == VOID).any()
@@ -152,13 +152,13 @@ def test_pixels_that_are_padded_or_uncovered_are_not_there_and_void_is_not_eithe
 
 
 def test_cutmix_takes_what_is_unlabelled_along():
-    run = run_of("cps", [{"name": "cutmix", "p": 1}], labelled=0.5)
+    run = run_of("cps", [{"name": "cutmix", "p": 1}], labeled=0.5)
     places = run.order(0)  # of both kinds, in turn
     plain = training.Run(tiny()).batch(0, places)
     mixed = 0
     for epoch in range(10):
         batch = run.batch(epoch, places)
-        there = unlabelled(batch)
+        there = unlabeled(batch)
         assert torch.equal(there, batch.masks == VOID)
         for n, place in enumerate(places):
             own = (batch.images[n] == plain.images[n]).all(0)
@@ -170,12 +170,12 @@ def test_cutmix_takes_what_is_unlabelled_along():
 
 @pytest.mark.parametrize("name", FEW_MASKS)
 def test_a_preview_shows_hidden_masks_as_void(name):
-    config = tiny(techniques=[{"name": name, "labelled": 0.5}])
+    config = tiny(techniques=[{"name": name, "labeled": 0.5}])
     hidden = training.Run(config).train.hidden
     pairs = preview(config, 8)[1]
     for place, (*pair, _) in zip(training.Run(config).order(0), pairs, strict=True):
         for sample in pair:
-            assert (sample.mask == VOID).all() == (place % 8 in hidden) and not (sample.mask == UNLABELLED).any()
+            assert (sample.mask == VOID).all() == (place % 8 in hidden) and not (sample.mask == UNLABELED).any()
 
 
 # --- what is learned from them
@@ -199,7 +199,7 @@ def test_the_cost_is_divided_by_all_pixels_that_are_there():
 
 
 def test_pseudo_labels_below_the_confidence_count_for_nothing():
-    options = {"model": PLAIN, "labelled": 0.5, "optimizer": {"name": "sgd", "lr": 0.1}}
+    options = {"model": PLAIN, "labeled": 0.5, "optimizer": {"name": "sgd", "lr": 0.1}}
 
     def after(**more):
         run = run_of("consistency", **options, **more)
@@ -213,7 +213,7 @@ def test_pseudo_labels_below_the_confidence_count_for_nothing():
 
 
 def test_the_weak_view_gets_no_gradient_and_the_strong_one_does():
-    run = run_of("consistency", labelled=0.5, confidence=0)
+    run = run_of("consistency", labeled=0.5, confidence=0)
     batch = run.batch(0, run.order(0)[:4])
     weak = torch.randn(4, 11, 48, 64, requires_grad=True)
     value = run.step_hooks["consistency"].difference(batch, weak)
@@ -223,9 +223,9 @@ def test_the_weak_view_gets_no_gradient_and_the_strong_one_does():
 
 
 def test_strong_views_differ_in_colours_alone_and_keep_labelled_images_out():
-    run = run_of("consistency", labelled=0.5)
+    run = run_of("consistency", labeled=0.5)
     batch = run.batch(0, run.order(0))
-    strong, there = batch.targets["strong"], unlabelled(batch)
+    strong, there = batch.targets["strong"], unlabeled(batch)
     for n, place in enumerate(batch.index.tolist()):
         if place not in run.train.hidden:
             assert torch.equal(strong[n], batch.images[n])
@@ -239,12 +239,12 @@ def test_strong_views_differ_in_colours_alone_and_keep_labelled_images_out():
 
 def test_boxes_bring_their_pseudo_labels_along(monkeypatch):
     """Each image has one colour and one pseudo-label; where the strong view has another's colour, it has its label."""
-    run = run_of("consistency", labelled=0.125, cutmix=1, confidence=0.5)
+    run = run_of("consistency", labeled=0.125, cutmix=1, confidence=0.5)
     samples = [Sample(np.full((48, 64, 3), 40 * n, np.uint8), np.zeros((48, 64), np.uint8)) for n in range(5)]
     batch = collated(samples, range(5))
-    batch.targets["unlabelled"] = torch.ones(5, 1, 48, 64)
-    batch.targets["unlabelled"][4] = 0  # which is labelled
-    batch.targets["unlabelled"][2, :, 40:] = 0  # padded
+    batch.targets["unlabeled"] = torch.ones(5, 1, 48, 64)
+    batch.targets["unlabeled"][4] = 0  # which is labeled
+    batch.targets["unlabeled"][2, :, 40:] = 0  # padded
     weak = torch.zeros(5, 11, 48, 64)
     for n in range(5):
         weak[n, n] = 9 if n != 3 else 0  # of the fourth it knows nothing
@@ -271,7 +271,7 @@ def test_boxes_bring_their_pseudo_labels_along(monkeypatch):
 
 
 def test_a_batch_without_unlabelled_images_has_the_term_at_zero():
-    run = run_of("consistency", labelled=0.5)
+    run = run_of("consistency", labeled=0.5)
     known = sorted({*range(8)} - run.train.hidden)
     _, values, weights = run.advance(run.batch(0, known))
     assert values["consistency"] == 0 and weights["consistency"] == 1
@@ -283,7 +283,7 @@ def test_a_batch_without_unlabelled_images_has_the_term_at_zero():
 
 
 def test_two_networks_begin_with_other_weights_and_both_learn_while_the_first_is_kept():
-    run = run_of("cps", labelled=0.5)
+    run = run_of("cps", labeled=0.5)
     second = run.step_hooks["cps"].second
     one, two = (torch.cat([p.detach().flatten() for p in model.parameters()]) for model in (run.model, second))
     assert one.shape == two.shape and (one - two).abs().mean() > 0.01
@@ -300,7 +300,7 @@ def test_two_networks_begin_with_other_weights_and_both_learn_while_the_first_is
 
 
 def test_each_network_learns_the_labels_of_the_other():
-    run = run_of("cps", labelled=0.5, weight=2)
+    run = run_of("cps", labeled=0.5, weight=2)
     hooks, batch = run.step_hooks["cps"], run.batch(0, run.order(0)[:4])
     batch.masks[0, :10] = VOID
     run.model.eval()
@@ -309,7 +309,7 @@ def test_each_network_learns_the_labels_of_the_other():
     assert set(terms) == {"cross_entropy", "dice", "cross_entropy, second", "dice, second", hooks.term}
     assert terms[hooks.term].weight == 2 and terms["dice, second"].weight == 1
     first, second = (model(batch.images).logits.detach() for model in (run.model, hooks.second))
-    there, expected = unlabelled(batch) | (batch.masks != VOID), 0.0
+    there, expected = unlabeled(batch) | (batch.masks != VOID), 0.0
     assert not there.all()
     for learner, teacher in ((first, second), (second, first)):
         costs = torch.nn.functional.cross_entropy(learner, teacher.argmax(1), reduction="none")
@@ -328,7 +328,7 @@ def test_the_encoder_of_the_second_network_has_the_encoders_learning_rate():
 
 
 def test_cps_in_parts_is_cps_on_the_whole_batch(double):
-    options = {"model": PLAIN, "loss": "cross_entropy", "labelled": 0.5, "optimizer": {"name": "sgd", "lr": 0.1}}
+    options = {"model": PLAIN, "loss": "cross_entropy", "labeled": 0.5, "optimizer": {"name": "sgd", "lr": 0.1}}
     whole, parts = run_of("cps", **options), run_of("cps", [{"name": "accumulation", "at_once": 1}], **options)
     before = {name: value.clone() for name, value in whole.model.state_dict().items()}
     for run in (whole, parts):
@@ -401,15 +401,15 @@ def test_a_class_whose_id_marks_hidden_masks_is_refused(monkeypatch):
     monkeypatch.setattr(Streets, "open", lambda self: many)
     with pytest.raises(SeglabError, match="cps: the data has 255 classes; allowed: 254 or fewer"):
         run_of("cps")
-    assert run_of("cps", labelled=1).train.hidden == frozenset()
+    assert run_of("cps", labeled=1).train.hidden == frozenset()
 
 
 # --- a teacher and its student
 
 
-def taught(teacher, also=(), labelled=0.5, confidence=0.0, **options):
+def taught(teacher, also=(), labeled=0.5, confidence=0.0, **options):
     """The configuration of a run that learns the labels of a teacher; without one, that of a teacher."""
-    own = {"name": "pseudo_labels", "labelled": labelled, "confidence": confidence, "teacher": teacher}
+    own = {"name": "pseudo_labels", "labeled": labeled, "confidence": confidence, "teacher": teacher}
     return tiny(techniques=[*also, own], **options)
 
 
@@ -472,7 +472,7 @@ def test_a_teacher_s_labels_move_with_their_images_and_the_loss_counts_them():
     places = sorted(run.train.hidden)
     flipped, batch = run.batch(0, places), still.batch(0, places)
     assert torch.equal(flipped.masks, batch.masks.flip(2)) and torch.equal(flipped.images, batch.images.flip(3))
-    assert not unlabelled(batch).any() and not (batch.masks == VOID).any()
+    assert not unlabeled(batch).any() and not (batch.masks == VOID).any()
     _, values, _ = still.advance(batch)
     assert values["cross_entropy"] > 0
 
@@ -495,7 +495,7 @@ def test_hidden_masks_have_no_influence_on_a_teacher_and_its_student(also, monke
 
 def test_with_no_masks_hidden_a_student_learns_as_if_it_had_no_teacher():
     teacher = done(tiny(epochs=1), "teacher")
-    assert equal(trained(training.Run(tiny())), trained(student_of(teacher, labelled=1)))
+    assert equal(trained(training.Run(tiny())), trained(student_of(teacher, labeled=1)))
 
 
 def test_panoptic_deeplab_learns_centres_from_masks_alone():
@@ -503,7 +503,7 @@ def test_panoptic_deeplab_learns_centres_from_masks_alone():
     run = student_of(done(taught(None, epochs=1, model=model), "teacher"), model=model)
     batch = run.batch(0, run.order(0))
     for n, place in enumerate(batch.index.tolist()):
-        assert (batch.targets["centre_weight"][n].sum() > 0) == (place not in run.train.hidden)
+        assert (batch.targets["center_weight"][n].sum() > 0) == (place not in run.train.hidden)
         assert (batch.masks[n] != VOID).any()
 
 
@@ -547,8 +547,8 @@ def test_a_teacher_of_other_classes_or_one_that_is_gone_is_refused_with_its_name
     ("config", "told"),
     [
         (taught(None, epochs=1), False),
-        (taught(None, labelled=0.25, epochs=1), False),
-        (taught(None, labelled=0.75, epochs=1), True),
+        (taught(None, labeled=0.25, epochs=1), False),
+        (taught(None, labeled=0.75, epochs=1), True),
         (taught(None, seed=1, epochs=1), True),
         (taught(None, fold={"index": 0, "of": 2}, epochs=1), True),
         (tiny(epochs=1), True),

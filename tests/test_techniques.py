@@ -443,7 +443,7 @@ def test_class_balanced_shows_the_rare_images_more_often(tmp_path):
 
 
 def test_a_pass_repeats_the_rare_images_or_leaves_out_the_others():
-    """1/f is 5/3, 10/3 and 10 as above; the average of the three labelled images is 5, or (5/3 + 5/2 + 20/3) / 3 =
+    """1/f is 5/3, 10/3 and 10 as above; the average of the three labeled images is 5, or (5/3 + 5/2 + 20/3) / 3 =
     65/18."""
     counts = np.array([[4, 0, 0], [2, 2, 0], [0, 1, 1], [0, 0, 0]])
     for by, times in (

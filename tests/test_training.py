@@ -145,8 +145,8 @@ def test_validation_is_scored_at_the_stored_size_of_the_masks():
     assert run.train[0].mask.shape[1] == 64 and run.scored["val"][0].mask.shape[1] == 96
     found = evaluate(run.model, run.scored["val"], run.terms, keep=[1])
     assert set(found.probabilities) == {1} and (found.probabilities[1].argmax(0) == found.labels[1]).all()
-    labelled = sum((run.data.val[n].mask != VOID).sum() for n in range(2))
-    assert found.labels[0].shape == run.data.val[0].mask.shape and found.confusions.sum() == labelled
+    labeled = sum((run.data.val[n].mask != VOID).sum() for n in range(2))
+    assert found.labels[0].shape == run.data.val[0].mask.shape and found.confusions.sum() == labeled
     matrix = metrics.confusion(found.labels[1], run.data.val[1].mask, len(run.data.classes))
     assert np.array_equal(matrix, found.confusions[1])
 

@@ -559,7 +559,7 @@ def test_the_classes_among_the_labelled_pixels_are_present():
 def test_the_presence_loss_is_binary_cross_entropy_over_images_with_labels():
     presence = torch.tensor([[0.0, 0.0], [50.0, 50.0], [math.log(3), -math.log(3)]], requires_grad=True)
     present = torch.tensor([[True, False], [False, False], [True, False]])
-    # odds of 3 to 1 for what is so: -log(3/4); nothing is labelled in the second image
+    # odds of 3 to 1 for what is so: -log(3/4); nothing is labeled in the second image
     assert presence_loss(presence, present).item() == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
     nothing = presence_loss(presence, torch.zeros(3, 2, dtype=torch.bool))
     nothing.backward()

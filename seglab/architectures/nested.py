@@ -273,6 +273,6 @@ def present_classes(masks: Tensor, num_classes: int) -> Tensor:
 
 def presence_loss(presence: Tensor, present: Tensor) -> Tensor:
     """The binary cross-entropy of logits (B, N) against bool (B, N), averaged over the images that have any label."""
-    labelled = present.any(1)
+    labeled = present.any(1)
     each = F.binary_cross_entropy_with_logits(presence.float(), present.float(), reduction="none").mean(1)
-    return (each * labelled).sum() / labelled.sum().clamp(min=1)
+    return (each * labeled).sum() / labeled.sum().clamp(min=1)

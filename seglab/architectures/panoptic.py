@@ -56,7 +56,7 @@ class PanopticDeepLab(AtrousPyramid):
         int, Field(ge=4, le=512, description="channels of the classes' decoder; the instances' has half as many")
     ] = 64
     dropout: DecoderDropout = 0.1
-    centre_weight: Annotated[
+    center_weight: Annotated[
         float, Field(ge=0, le=10_000, description="weight of the center heatmap's loss, a mean squared error")
     ] = 200.0
     offset_weight: Annotated[
@@ -95,37 +95,37 @@ class PanopticDeepLab(AtrousPyramid):
         Without instances nothing counts.
         """
         instances = np.zeros(sample.mask.shape, np.int32) if sample.instances is None else sample.instances
-        labelled = (sample.mask != VOID) & (sample.instances is not None)
-        centre, offset = centre_maps(instances)
+        labeled = (sample.mask != VOID) & (sample.instances is not None)
+        centre, offset = center_maps(instances)
         return {
-            "centre": centre[..., None],
+            "center": centre[..., None],
             "offset": offset,
-            "centre_weight": labelled[..., None].astype(np.float32),
-            "offset_weight": (labelled & (instances > 0))[..., None].astype(np.float32),
+            "center_weight": labeled[..., None].astype(np.float32),
+            "offset_weight": (labeled & (instances > 0))[..., None].astype(np.float32),
         }
 
     def terms(self, outputs: Outputs, batch: Batch, loss: Loss, progress: float) -> dict[str, Term]:
         """The loss's own terms; the mean squared difference of the heatmap; the mean difference of the offsets."""
         truth = batch.targets
-        centre = (outputs.extras["centre"] - truth["centre"]).square()
+        centre = (outputs.extras["center"] - truth["center"]).square()
         offset = (outputs.extras["offset"] - truth["offset"]).abs() * SIDE
         return loss.terms(outputs, batch, progress) | {
-            "centre": Term(weighted_mean(centre, truth["centre_weight"]), self.centre_weight),
+            "center": Term(weighted_mean(centre, truth["center_weight"]), self.center_weight),
             "offset": Term(weighted_mean(offset, truth["offset_weight"]), self.offset_weight),
         }
 
     def norms(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
-        return loss.norms(batch) | {name: batch.targets[f"{name}_weight"].sum() for name in ("centre", "offset")}
+        return loss.norms(batch) | {name: batch.targets[f"{name}_weight"].sum() for name in ("center", "offset")}
 
     def instances(self, outputs: Outputs, labels: np.ndarray) -> np.ndarray:
-        centre, offset = (outputs.extras[name][0].cpu().numpy() for name in ("centre", "offset"))
+        centre, offset = (outputs.extras[name][0].cpu().numpy() for name in ("center", "offset"))
         return grouped(centre[0], offset, outputs.extras["things"].cpu().numpy()[labels])
 
 
 # --- what is learned --------------------------------------------------------------------------------------------------
 
 
-def centre_maps(instances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def center_maps(instances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The heatmap (H, W) of instances int32 (H, W), and each pixel's way (H, W, 2), down and right, to its center.
 
     A center is the mean place of an instance's pixels. The heatmap is the maximum of their Gaussians, each cut off at 3
@@ -246,7 +246,7 @@ class TwoTasks(nn.Module):
         features = self.encoder(images)
         skips = [features[level] for level in self.levels]
         instance = self.instance(features[-1], skips)
-        extras = {"centre": self.centre(instance), "offset": self.offset(instance), "things": self.things}
+        extras = {"center": self.centre(instance), "offset": self.offset(instance), "things": self.things}
         return Outputs(self.classifier(self.semantic(features[-1], skips)), extras)
 
 

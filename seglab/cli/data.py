@@ -143,9 +143,7 @@ def surveyed(classes: Sequence[str], seen: Survey) -> str:
     sizes = [f"{width} x {height} ({count} images)" for (width, height), count in seen.sizes[:5]]
     lines = ["sizes: " + ", ".join(sizes) + ", …" * (len(seen.sizes) > 5), f"void: {seen.void:.1%} of all pixels"]
     wide = max(map(len, classes))
-    lines.append(
-        f"{'labelled pixels':>{wide + 5}}{''.join(f'{part:>9}' for part in seen.shares)}    masks that show it"
-    )
+    lines.append(f"{'labeled pixels':>{wide + 5}}{''.join(f'{part:>9}' for part in seen.shares)}    masks that show it")
     for index, (name, images) in enumerate(zip(classes, seen.images, strict=True)):
         shares = "".join(f"{shares[index]:>9.1%}" for shares in seen.shares.values())
         lines.append(f"{index:>4} {name:<{wide}}{shares} {images:>8}")

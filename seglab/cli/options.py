@@ -14,6 +14,7 @@ from seglab.config import RunConfig, chain, family_of, loss, several, text_of
 from seglab.entry import FAMILIES, Entry, refusal_of
 from seglab.errors import SeglabError
 from seglab.families import Predictor
+from seglab.spelling import american
 
 DRAWINGS = (".png", ".jpg", ".jpeg", ".webp", ".pdf")  # that pixels are written to
 FIGURES = (*DRAWINGS, ".svg")
@@ -95,7 +96,8 @@ def entry_options(arguments: argparse.Namespace) -> dict[str, str]:
 def dotted(tokens: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """`--loss.gamma 3` and `--loss.gamma=3`, wherever they stand, as {"loss.gamma": "3"}; and the other words.
 
-    Hyphens in an option's name count as underscores; a call for help comes last, so that it knows what was named.
+    Hyphens in an option's name count as underscores, and either spelling of it will do. A call for help comes last, so
+    that it knows what was named.
     """
     options: dict[str, str] = {}
     others: list[str] = []
@@ -108,7 +110,7 @@ def dotted(tokens: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         if not token.startswith("--") or token.startswith("--print-completion"):
             others.append(token)
             continue
-        name = name[2:].replace("-", "_")
+        name = american(name[2:].replace("-", "_"))
         if "." not in name:
             others.append(f"--{name}{equals}{value}")
             continue

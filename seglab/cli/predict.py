@@ -12,8 +12,8 @@ from seglab.cli.options import add_predictors, output_folder, pipeline
 from seglab.cli.show import bar
 from seglab.errors import SeglabError
 
-MOST_MEGAPIXELS = 128  # of a photograph that is labelled
-PREDICTED = 2**23  # pixels; a larger photograph is labelled at this size, its label map enlarged again
+MOST_MEGAPIXELS = 128  # of a photograph that is labeled
+PREDICTED = 2**23  # pixels; a larger photograph is labeled at this size, its label map enlarged again
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -34,7 +34,7 @@ def roles(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[str
     return found
 
 
-def labelled(
+def labeled(
     models: Sequence[str], differences: dict[str, list[Any]], directories: Sequence[Path], roles: Sequence[str]
 ) -> tuple[str, ...]:
     """A short unique name for each run: the one that a person gave it, or else its model, with what differs from other

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seglab import runs
-from seglab.comparison.labels import labelled, roles, told_apart
+from seglab.comparison.labels import labeled, roles, told_apart
 from seglab.comparison.settings import differing
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
@@ -124,7 +124,7 @@ def compare(directories: Sequence[Path]) -> Comparison:
     terms = terms_of(evaluations)
     scored = [{start.dataset["val"] for n in places if (start := starts[n])} for places in alike]
     return Comparison(
-        labels=labelled(
+        labels=labeled(
             [config.model.name for config in configs], differences, directories, roles(configs, directories)
         ),
         rows=rows,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 VOID = 255  # the label of pixels that count for nothing
-UNLABELLED = 254  # of pixels whose label a run must not see, until they are in a batch; void there
+UNLABELED = 254  # of pixels whose label a run must not see, until they are in a batch; void there
 PARTS = ("train", "search", "val")  # the splits, by name
 
 

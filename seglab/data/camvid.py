@@ -26,7 +26,7 @@ CLASSES = {
     "Pedestrian": (64, 64, 0),
     "Bicyclist": (0, 128, 192),
 }
-UNLABELLED = 11
+UNLABELED = 11
 
 
 class Camvid(Downloadable):
@@ -82,11 +82,11 @@ def _paired(root: Path, part: str) -> list[Pair]:
 
 def _read(pair: Pair, root: Path) -> Sample:
     image, ids = read_pair(pair.image, pair.mask, root)
-    if ids.max() > UNLABELLED:
+    if ids.max() > UNLABELED:
         raise SeglabError(
             "{file}: contains {values}; CamVid's ids are 0 to 10, and 11 is unlabeled",
             file=relative(pair.mask, root),
-            values=few(sorted(set(ids[ids > UNLABELLED].tolist()))),
+            values=few(sorted(set(ids[ids > UNLABELED].tolist()))),
         )
-    ids[ids == UNLABELLED] = VOID
+    ids[ids == UNLABELED] = VOID
     return Sample(image, ids, name=pair.name)

@@ -377,11 +377,11 @@ def _load(name: str, pictures: dict[str, Picture], root: Path) -> Sample:
             json_width=picture.width,
             json_height=picture.height,
         )
-    mask, instances = labelled(picture)
+    mask, instances = labeled(picture)
     return Sample(image, mask, instances, name=name)
 
 
-def labelled(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
+def labeled(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
     """An image's classes uint8 (H, W) and its things int32 (H, W), numbered from 1; smaller things lie on top."""
     mask = np.zeros((picture.height, picture.width), np.uint8)
     instances = np.zeros((picture.height, picture.width), np.int32)

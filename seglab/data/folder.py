@@ -130,7 +130,7 @@ class Report:
         ]
         wide = max(map(len, self.classes), default=0)
         for index, (name, share, images) in enumerate(zip(self.classes, self.shares, self.images, strict=True)):
-            lines.append(f"{index:>4} {name:<{wide}} {share:>6.1%} of labelled pixels, in {images} masks")
+            lines.append(f"{index:>4} {name:<{wide}} {share:>6.1%} of labeled pixels, in {images} masks")
         lines += [f"warning: {warning}" for warning in self.warnings]
         lines += [f"wrong: {problem}" for _, problem in self.rows[:most]]
         lines.append(f"problems: {len(self.rows)}" + f", the first {most} shown" * (len(self.rows) > most))

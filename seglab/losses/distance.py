@@ -13,7 +13,7 @@ from torch import Tensor
 from seglab.data.base import VOID, Batch, Sample
 from seglab.families import Loss, Outputs, Term
 from seglab.loader import collated
-from seglab.losses.weights import ClassWeighted, labelled, per
+from seglab.losses.weights import ClassWeighted, labeled, per
 
 
 class Mapped(Loss):
@@ -32,7 +32,7 @@ class Mapped(Loss):
         return {self.name: Term(self.value(outputs.logits, batch.masks, batch.targets))}
 
     def norms(self, batch: Batch) -> dict[str, Tensor]:
-        return {self.name: labelled(batch.masks)}
+        return {self.name: labeled(batch.masks)}
 
 
 class Boundary(Mapped):
@@ -58,7 +58,7 @@ class Boundary(Mapped):
         distances = targets["distance"]  # of the classes up to the highest in the batch; all others have none
         probabilities = logits.float().softmax(1)[:, : distances.shape[1]]
         total = (probabilities * (distances * (masks != VOID).unsqueeze(1))).sum()
-        return per(total, labelled(masks)) / logits.shape[1]
+        return per(total, labeled(masks)) / logits.shape[1]
 
     def terms(self, outputs: Outputs, batch: Batch, progress: float) -> dict[str, Term]:
         alpha = self.alpha_start + (self.alpha_end - self.alpha_start) * progress
@@ -94,7 +94,7 @@ class BorderWeighted(Mapped, ClassWeighted):
     def value(self, logits: Tensor, masks: Tensor, targets: dict[str, Tensor]) -> Tensor:
         costs = F.cross_entropy(logits.float(), masks, ignore_index=VOID, reduction="none")
         weights = self.pixel_weights(masks) + self.w0 * targets[self.weight_map][:, 0]
-        return per((costs * weights).sum(), labelled(masks))
+        return per((costs * weights).sum(), labeled(masks))
 
 
 def signed_distances(mask: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from seglab.data.base import VOID, Batch
-from seglab.losses.weights import ClassWeighted, labelled, per
+from seglab.losses.weights import ClassWeighted, labeled, per
 
 
 class CrossEntropy(ClassWeighted):
@@ -38,7 +38,7 @@ class CrossEntropy(ClassWeighted):
         return per(total, self.norm(masks))
 
     def norm(self, masks: Tensor) -> Tensor:
-        return labelled(masks) if self.class_weights == "none" else self.pixel_weights(masks).sum()
+        return labeled(masks) if self.class_weights == "none" else self.pixel_weights(masks).sum()
 
     def norms(self, batch: Batch) -> dict[str, Tensor]:
         return {self.name: self.norm(batch.masks)}
@@ -62,7 +62,7 @@ class Focal(ClassWeighted):
         costs = costs * wrong.clamp(min=1e-7) ** self.gamma
         if self.class_weights != "none":
             costs = costs * self.pixel_weights(masks)
-        return per(costs.sum(), labelled(masks))
+        return per(costs.sum(), labeled(masks))
 
     def norms(self, batch: Batch) -> dict[str, Tensor]:
-        return {self.name: labelled(batch.masks)}
+        return {self.name: labeled(batch.masks)}

@@ -105,7 +105,7 @@ class FocalTversky(Tversky):
         return super().costs(overlap, predicted, truth).clamp(min=TINY) ** self.gamma
 
 
-class GeneralisedDice(Loss):
+class GeneralizedDice(Loss):
     """One Dice score over all classes, each divided by its squared size, so that small classes are not drowned out.
 
     Classes that are absent from the batch's truth, whose weight would be infinite, are left out.
@@ -114,7 +114,7 @@ class GeneralisedDice(Loss):
     w = 1 / G^2, where I = sum(p g), P = sum(p) and G = sum(g) of a class.
     """
 
-    name = "generalised_dice"
+    name = "generalized_dice"
 
     def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
         overlap, predicted, truth = class_sums(logits.float().softmax(1), masks)

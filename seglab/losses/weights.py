@@ -97,7 +97,7 @@ class ClassWeighted(Loss):
         return valid.float() if weights is None else weights[masks.where(valid, 0)] * valid
 
 
-def labelled(masks: Tensor) -> Tensor:
+def labeled(masks: Tensor) -> Tensor:
     """How many pixels are not void, as a float."""
     return (masks != VOID).sum().float()
 

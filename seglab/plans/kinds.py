@@ -97,7 +97,7 @@ class NoisyStudent(Plan):
     """
 
     name = "noisy_student"
-    labelled: Annotated[
+    labeled: Annotated[
         float, Field(gt=0, lt=1, description="fraction of the training images whose masks are used, drawn by the seed")
     ] = 0.125
     confidence: Confidence = 0.5
@@ -129,7 +129,7 @@ class NoisyStudent(Plan):
             raise SeglabError(
                 "techniques: {name} is given; leave it out, since the plan sets it", name=PseudoLabels.name
             )
-        added = PseudoLabels(labelled=self.labelled, confidence=self.confidence, teacher=teacher)
+        added = PseudoLabels(labeled=self.labeled, confidence=self.confidence, teacher=teacher)
         return changed(config, techniques=[*config.techniques, added])
 
 

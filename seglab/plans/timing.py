@@ -128,8 +128,8 @@ def timed(config: RunConfig, device: str, threads: int) -> Pace:
         with run.autocast:
             evaluate(run.evaluated_model(), few, run.terms, None, run.targets)
         image = (time.monotonic() - began) / len(few)
-    labelled = len(run.train.hidden) if any(technique.needs for technique in config.techniques) else 0  # by a teacher
-    return once + labelled * image, run.steps_per_epoch * step + scored * image
+    labeled = len(run.train.hidden) if any(technique.needs for technique in config.techniques) else 0  # by a teacher
+    return once + labeled * image, run.steps_per_epoch * step + scored * image
 
 
 def timed_apart(configs: Sequence[RunConfig]) -> list[Pace]:

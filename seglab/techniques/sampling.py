@@ -101,9 +101,9 @@ def repeats(counts: np.ndarray, by: By, how: How) -> np.ndarray:
 
     Over all images, the numbers of the two ways add up to 2 N.
     """
-    weights, labelled = rarities(counts, by), counts.any(1)
-    average = weights[labelled].mean() if labelled.any() else 1.0
-    times = np.where(labelled, weights / average, 1.0)
+    weights, labeled = rarities(counts, by), counts.any(1)
+    average = weights[labeled].mean() if labeled.any() else 1.0
+    times = np.where(labeled, weights / average, 1.0)
     return np.maximum(times, 1) if how == "oversample" else np.minimum(times, 1)
 
 

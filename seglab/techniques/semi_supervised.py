@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from seglab.data.base import UNLABELLED, VOID, Batch, photograph
+from seglab.data.base import UNLABELED, VOID, Batch, photograph
 from seglab.errors import SeglabError
 from seglab.families import DataHooks, Feed, Run, RunConfig, StepHooks, Technique, Term
 from seglab.loader import collated, hidden_by, random
@@ -39,7 +39,7 @@ class FewMasks(Technique):
 
     changes_images = True
     comes_last = True
-    labelled: Annotated[
+    labeled: Annotated[
         float, Field(gt=0, le=1, description="fraction of the training images whose masks are used, drawn by the seed")
     ] = 0.125
 
@@ -48,8 +48,8 @@ class FewMasks(Technique):
         raise NotImplementedError
 
     def hidden(self, count: int, seed: int) -> frozenset[int]:
-        labelled = max(1, round(self.labelled * count))
-        return frozenset(random(seed, "labelled").permutation(count)[labelled:].tolist())
+        labeled = max(1, round(self.labeled * count))
+        return frozenset(random(seed, "labelled").permutation(count)[labeled:].tolist())
 
     def refuses(self, config: RunConfig) -> SeglabError | None:
         others = [each.name for each in config.techniques if isinstance(each, FewMasks) and each is not self]
@@ -81,34 +81,34 @@ class WithoutMasks(DataHooks):
 
     def __init__(self, options: FewMasks, feed: Feed):
         self.options, self.feed, self.hidden = options, feed, feed.train.hidden
-        if self.hidden and len(feed.data.classes) > UNLABELLED:
+        if self.hidden and len(feed.data.classes) > UNLABELED:
             raise SeglabError(
                 "{technique}: the data has {count} classes; allowed: {most} or fewer",
                 technique=options.name,
                 count=len(feed.data.classes),
-                most=UNLABELLED,
+                most=UNLABELED,
             )
 
     def on_order(self, epoch: int, order: list[int], rng: np.random.Generator) -> list[int]:
         """Labeled and unlabeled images in turn, each kind in the order that it came in; then labeled ones again."""
-        unlabelled = [n for n in order if n in self.hidden] if self.options.shows_others else []
+        unlabeled = [n for n in order if n in self.hidden] if self.options.shows_others else []
         # another technique may have drawn none that is labeled
         known = [n for n in order if n not in self.hidden] or sorted({*range(len(self.feed.train))} - self.hidden)
-        count, labelled = min(len(unlabelled), len(order) // 2), list(known)
-        while len(labelled) < len(order) - count:
-            labelled += rng.permutation(known).tolist()
+        count, labeled = min(len(unlabeled), len(order) // 2), list(known)
+        while len(labeled) < len(order) - count:
+            labeled += rng.permutation(known).tolist()
         # of n places, the unlabeled images take those at which k * count / n reaches the next whole number
         takes = [(k + 1) * count // len(order) > k * count // len(order) for k in range(len(order))]
-        sources = {True: iter(unlabelled), False: iter(labelled)}
+        sources = {True: iter(unlabeled), False: iter(labeled)}
         return [next(sources[taken]) for taken in takes]
 
     def notes(self) -> list[SeglabError]:
         count = len(self.feed.train)
         return [
             SeglabError(
-                "{technique} uses the masks of {labelled} of the {count} training images",
+                "{technique} uses the masks of {labeled} of the {count} training images",
                 technique=self.options.name,
-                labelled=count - len(self.hidden),
+                labeled=count - len(self.hidden),
                 count=count,
             )
         ]
@@ -148,7 +148,7 @@ class Consistency(SemiSupervised):
 
 
 class StrongViews(WithoutMasks):
-    """The strong views of a run's unlabelled images."""
+    """The strong views of a run's unlabeled images."""
 
     def __init__(self, options: Consistency, feed: Feed):
         super().__init__(options, feed)
@@ -158,10 +158,10 @@ class StrongViews(WithoutMasks):
 
     def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
         """Adds the strong views, without their boxes; the images of a batch may reach the objective in parts."""
-        if not self.options.shows_others or "unlabelled" not in batch.targets:
+        if not self.options.shows_others or "unlabeled" not in batch.targets:
             return batch
         strong = batch.images.clone()
-        for n in batch.targets["unlabelled"].flatten(1).any(1).nonzero()[:, 0].tolist():
+        for n in batch.targets["unlabeled"].flatten(1).any(1).nonzero()[:, 0].tolist():
             image = (batch.images[n] * 255).round().byte().permute(1, 2, 0).numpy()
             sample = photograph(image)
             for change in self.changes:
@@ -171,7 +171,7 @@ class StrongViews(WithoutMasks):
 
 
 class Consistent(StepHooks):
-    """What one run learns from the strong views of its unlabelled images."""
+    """What one run learns from the strong views of its unlabeled images."""
 
     mixes_images = True
 
@@ -184,7 +184,7 @@ class Consistent(StepHooks):
 
     def difference(self, batch: Batch, weak: Tensor) -> Tensor:
         """How far what the network sees in the strong views is from what it is sure to see in the weak ones."""
-        there = unlabelled(batch)
+        there = unlabeled(batch)
         places = there.flatten(1).any(1).nonzero()[:, 0]
         if not len(places):
             return (weak * 0).sum()
@@ -360,14 +360,14 @@ def with_logits(model: Segmenter, batch: Batch, inner: Objective) -> tuple[dict[
         handle.remove()
 
 
-def unlabelled(batch: Batch) -> Tensor:
+def unlabeled(batch: Batch) -> Tensor:
     """bool (B, H, W): the pixels of unlabeled images, without what is padded or was uncovered."""
-    return batch.targets["unlabelled"][:, 0] > 0 if "unlabelled" in batch.targets else torch.zeros_like(batch.masks) > 0
+    return batch.targets["unlabeled"][:, 0] > 0 if "unlabeled" in batch.targets else torch.zeros_like(batch.masks) > 0
 
 
 def covered(batch: Batch) -> Tensor:
     """bool (B, H, W): the pixels that have a label or are without one because it is hidden."""
-    return (batch.masks != VOID) | unlabelled(batch)
+    return (batch.masks != VOID) | unlabeled(batch)
 
 
 def pseudo_labels(logits: Tensor, there: Tensor, threshold: float = 0.0) -> Tensor:

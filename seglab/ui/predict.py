@@ -56,7 +56,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Picture:
-    """What is to be labelled: image uint8 (H, W, 3); where it is known, its truth uint8 at its stored size, with the
+    """What is to be labeled: image uint8 (H, W, 3); where it is known, its truth uint8 at its stored size, with the
     names of its classes."""
 
     image: np.ndarray
@@ -86,21 +86,7 @@ def build(tab: gr.Tab) -> None:
             refused = gr.HTML(apply_default_css=False, elem_id="predict-refused")  # until the next picture
             message = gr.HTML(apply_default_css=False, elem_id="predict-message")
             legend = gr.HTML(apply_default_css=False, elem_id="predict-legend")
-            sliders, captions = [], []
-            for first_place in range(0, PLACES, 2):
-                with gr.Row(elem_classes="pictures"):
-                    for place in range(first_place, min(first_place + 2, PLACES)):
-                        with gr.Column(min_width=240, visible=True):
-                            captions.append(gr.HTML(apply_default_css=False, elem_id=f"predict-caption-{place}"))
-                            sliders.append(
-                                gr.ImageSlider(
-                                    show_label=False,
-                                    visible=False,
-                                    buttons=["fullscreen"],
-                                    elem_id=f"predict-slider-{place}",
-                                    max_height=520,
-                                )
-                            )
+            captions, sliders = places()
             controls = panel("crf-options")
     chosen = gr.State(Example(0))  # or an Upload
     crf_options = of_entry("predictors", Crf, sliders=True)
@@ -135,6 +121,26 @@ def build(tab: gr.Tab) -> None:
     gr.on(changed, paint, arguments, shown, trigger_mode="always_last", **painting)
     fill([controls, predictors.panel], lambda lang: [drawn([crf_options], lang), predictors.html(lang)])
     views.opening(first, None, models)
+
+
+def places() -> tuple[list[gr.HTML], list[gr.ImageSlider]]:
+    """Room for each model and for the vote, two in a row: a caption, and the picture before and after the CRF."""
+    captions, sliders = [], []
+    for first_place in range(0, PLACES, 2):
+        with gr.Row(elem_classes="pictures"):
+            for place in range(first_place, min(first_place + 2, PLACES)):
+                with gr.Column(min_width=240, visible=True):
+                    captions.append(gr.HTML(apply_default_css=False, elem_id=f"predict-caption-{place}"))
+                    sliders.append(
+                        gr.ImageSlider(
+                            show_label=False,
+                            visible=False,
+                            buttons=["fullscreen"],
+                            elem_id=f"predict-slider-{place}",
+                            max_height=520,
+                        )
+                    )
+    return captions, sliders
 
 
 def offered() -> Any:

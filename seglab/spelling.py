@@ -1,0 +1,20 @@
+"""One spelling of names, the American one; the other is accepted wherever a name is given."""
+
+from __future__ import annotations
+
+OTHERS = {
+    "centre": "center",
+    "colour": "color",
+    "generalised": "generalized",
+    "grey": "gray",
+    "labelled": "labeled",
+    "neighbour": "neighbor",
+    "normalis": "normaliz",
+}
+
+
+def american(name: str) -> str:
+    """The name of an entry or an option as seglab spells it: `center_weight` for `centre_weight`."""
+    for other, ours in OTHERS.items():
+        name = name.replace(other, ours)
+    return name

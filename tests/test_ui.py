@@ -110,7 +110,7 @@ def test_a_plan_is_picked_to_compare_and_not_to_predict():
 
 def test_no_two_of_many_runs_are_drawn_alike():
     for n in range(10):
-        done(f"run {n}", seed=n)
+        done(f"run {n}")
     stamped = views.stamp([runs.home() / f"run {n}" for n in range(10)])
     board, legend = views.scoreboard(stamped, "en"), views.curves(stamped, "en")
     for shown in (board, legend):

@@ -22,83 +22,10 @@ from seglab.families import Dataset, Plan
 from seglab.losses.combined import Part, Sum
 from seglab.ui import uploads, views
 from seglab.ui.text import label, language
+from seglab.ui.titles import HINTS, OPTION, option_title
 
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
 FEW = 4  # texts of a list for which the page has a line each
-OPTION = "option"  # the context of options' titles: a title that comes from a name may be any word
-TITLES = {  # of options whose names say too little
-    "model": "models",
-    "loss": "loss functions",
-    "scheduler": "learning-rate schedule",
-    "techniques": "augmentation and techniques",
-    "budget_seconds": "time limit in seconds (budget_seconds)",
-    "lr": "learning rate (lr)",
-    "encoder_lr": "encoder learning rate (encoder_lr)",
-    "decay_norms": "weight decay of norm layers (decay_norms)",
-    "clip": "gradient clipping (clip)",
-    "floor": "minimum rate (floor)",
-    "cycle": "first cycle (cycle)",
-    "cycle_mult": "cycle multiplier (cycle_mult)",
-    "pct_start": "rising part (pct_start)",
-    "div_factor": "initial divisor (div_factor)",
-    "final_div_factor": "final divisor (final_div_factor)",
-    "watch": "monitored score (watch)",
-    "pretrained": "pretrained weights (pretrained)",
-    "rate": "dilation rate (rate)",
-    "rates_for": "image size for the rates (rates_for)",
-    "width_of_32": "branch width / 32 (width_of_32)",
-    "window": "window size (window)",
-    "stride": "output stride (stride)",
-    "skip": "skip connections (skip)",
-    "center_weight": "center weight (center_weight)",
-    "parts": "losses (parts)",
-    "smooth": "smoothing (smooth)",
-    "alpha_start": "initial weight (alpha_start)",
-    "alpha_end": "final weight (alpha_end)",
-    "w0": "border weight (w0)",
-    "p": "probability (p)",
-    "fill": "corner fill (fill)",
-    "smallest": "smallest area (smallest)",
-    "std": "standard deviation (std)",
-    "grid": "grid cells (grid)",
-    "rarer_than": "rarity limit (rarer_than)",
-    "stages": "frozen stages (stages)",
-    "until": "frozen epochs (until)",
-    "thaw_every": "unfreezing interval (thaw_every)",
-    "sizes": "number of sizes (sizes)",
-    "first": "first stage (first)",
-    "last": "last stage (last)",
-    "by": "image weight (by)",
-    "how": "resampling (how)",
-    "at_once": "images at once (at_once)",
-    "labeled": "labeled fraction (labeled)",
-    "w1": "appearance weight (w1)",
-    "theta_alpha": "appearance range (theta_alpha)",
-    "theta_beta": "color range (theta_beta)",
-    "w2": "smoothness weight (w2)",
-    "theta_gamma": "smoothness range (theta_gamma)",
-    "vertical": "vertical flip (vertical)",
-    "scales": "number of sizes (scales)",
-    "windows": "number of windows (windows)",
-    "count": "number of runs (count)",
-    "k": "number of folds (k)",
-    "over": "options and values (over)",
-    "rounds": "number of students (rounds)",
-    "student": "student settings (student)",
-    "root": "folder (root)",
-    "classes": "class names (classes)",
-    "val_fraction": "validation fraction (val_fraction)",
-    "train_file": "training file (train_file)",
-    "val_file": "validation file (val_file)",
-    "train_images": "training images (train_images)",
-    "val_images": "validation images (val_images)",
-    "left_out": "weather left out (left_out)",
-    "size": "image width (size)",
-}
-HINTS = {  # of lists to pick from, where the field's description says too little
-    "loss": "function that training minimizes; several are added up",
-    "techniques": "data augmentation and other methods used in training",
-}
 TELL_CARD = """element.addEventListener('click', event => {
   const button = event.target.closest('button.measure');
   if (button) { button.disabled = true; trigger('click', {model: button.dataset.model}); return; }
@@ -137,11 +64,6 @@ def fill(panels: Sequence[gr.HTML], html: Callable[[str], list[str]]) -> None:
         return [gr.skip()] * len(panels) if lang == "en" else html(lang)
 
     views.opening(translate, None, list(panels))
-
-
-def option_title(name: str) -> str:
-    """What the page calls an option."""
-    return TITLES.get(name, name.replace("_", " "))
 
 
 def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = False) -> dict[str, Any] | None:

@@ -18,8 +18,8 @@ from seglab.config import Fold, RunConfig
 from seglab.entry import FAMILIES, REASONS, Entry
 from seglab.losses.combined import Part
 from seglab.ui import compare
-from seglab.ui.form import HINTS, OPTION, option_title
 from seglab.ui.text import STATES
+from seglab.ui.titles import HINTS, OPTION, option_title
 
 PACKAGE = Path(seglab.__file__).parent
 ERRORS, TRANSLATING = ("SeglabError",), ("label", "say", "run_picker")  # calls whose first argument is such a text

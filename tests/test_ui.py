@@ -349,7 +349,7 @@ def test_the_page_asks_each_model_once_and_a_moved_slider_none(monkeypatch):
     first = captions(["one", "two", "three"])
     assert len(asked) == len(set(map(id, asked))) == 3 and "Soft voting" in first[3]
     moved = captions(["one", "two", "three"], w1=20.0)
-    times = [re.findall(r"model (\d+) ms", caption) for caption in (*first, *moved)]
+    times = [re.findall(r"Model (\d+) ms", caption) for caption in (*first, *moved)]
     assert len(asked) == 3 and times[:4] == times[5:9] and all(times[:4])
     assert "Soft voting" in captions(["three", "one"])[2] and len(asked) == 3  # another vote, of what is known
 

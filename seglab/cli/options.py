@@ -57,13 +57,9 @@ def entries_named(field: str, arguments: argparse.Namespace) -> list[type[Entry]
     if not isinstance(text, str) or text in ("", "none"):
         return []
     family = OF_FAMILY[field]
-    found = loss(text) if field == "loss" else text
-    names = [part["loss"] for part in found["parts"]] if isinstance(found, dict) else several(text, family)
-    known = FAMILIES[family].entries
-    for name in names:
-        if name not in known:
-            raise refusal_of("entry", name, known, thing=field, family=family)
-    return [known[name] for name in names]
+    read = loss(text) if field == "loss" else text
+    names = ",".join(part["loss"] for part in read["parts"]) if isinstance(read, dict) else read
+    return [FAMILIES[family].entries[name] for name in several(names, family)]
 
 
 def suggestion(given: str, arguments: argparse.Namespace) -> SeglabError:

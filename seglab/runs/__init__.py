@@ -15,8 +15,6 @@ from seglab.runs.directory import (
     every,
     find,
     home,
-    is_locked,
-    last_word,
     listed,
     locked,
     made_now,
@@ -29,13 +27,12 @@ from seglab.runs.directory import (
     write,
 )
 from seglab.runs.evidence import Evidence
-from seglab.runs.recording import ending, record, refuse_removal, remove, restore, snapshot, stop, work
+from seglab.runs.recording import ending, record, refuse_removal, remove, stop, work
 from seglab.runs.trained import MOST_KEPT, load, loaded, settled, ship, weights, weights_version
 
 __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Evidence", "Status", "all_events", "append", "checked", "config",
-    "create", "description", "ending", "events", "every", "find", "home", "is_locked", "last_word", "listed", "load",
-    "loaded", "locked", "made_now", "record", "refuse_removal", "refused", "remove", "restore", "settled", "ship",
-    "short_name", "size_of", "snapshot", "status", "stop", "taken", "uses", "weights", "weights_version", "work",
-    "write",
+    "create", "description", "ending", "events", "every", "find", "home", "listed", "load", "loaded", "locked",
+    "made_now", "record", "refuse_removal", "refused", "remove", "settled", "ship", "short_name", "size_of", "status",
+    "stop", "taken", "uses", "weights", "weights_version", "work", "write",
 ]  # fmt: skip

@@ -196,10 +196,10 @@ def test_two_images_with_one_id_are_refused(tmp_path):
 
 
 def test_pictures_in_both_files_are_warned_of(tmp_path):
-    assert opened(tmp_path, {"segmentation": SQUARE}).notes == ()
+    assert len(opened(tmp_path, {"segmentation": SQUARE}).warnings) == 0
     (tmp_path / "val_2.png").write_bytes((tmp_path / "train_0.png").read_bytes())
-    (note,) = Coco(root=tmp_path).open().notes
-    assert "both training and validation: 1, such as val_2.png" in str(note)
+    (note,) = Coco(root=tmp_path).open().warnings
+    assert "both training and validation: 1, such as train_0.png = val_2.png" in str(note)
 
 
 def test_a_validation_file_may_be_given_alone(tmp_path):

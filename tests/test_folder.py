@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from seglab.data import folder as module
+from seglab.data import looks
 from seglab.data.base import VOID
 from seglab.data.folder import Folder, distinct_colors, report
 from seglab.entry import validated
@@ -71,7 +71,7 @@ def problems(root: Path, **options) -> dict[str, str]:
 def warnings_of(root: Path, **options) -> str:
     found = report(root, **options)
     assert not found.rows
-    assert list(map(str, Folder(root=root, **options).open().notes)) == list(map(str, found.warnings))
+    assert list(map(str, Folder(root=root, **options).open().warnings)) == list(map(str, found.warnings))
     return "; ".join(str(warning) for warning in found.warnings)
 
 
@@ -168,7 +168,7 @@ def test_masks_of_0_and_255_alone_are_two_classes(tmp_path):
         put(tmp_path, name, *values)
     assert "these are read as classes 0 and 1, not as void" in warnings_of(tmp_path)
     found = report(tmp_path)
-    assert found.binary and found.void == 0 and found.images == (3, 3)
+    assert found.stored == (0, 255) and found.void == 0 and found.images == (3, 3)
     data = Folder(root=tmp_path, classes=("back", "front")).open()
     assert data.classes == ("back", "front")
     masks = {name: split.load(name).mask for split in (data.train, data.search, data.val) for name in split.names}
@@ -178,10 +178,12 @@ def test_masks_of_0_and_255_alone_are_two_classes(tmp_path):
 def test_255_stays_void_beside_other_classes(tmp_path):
     for name in "abc":
         put(tmp_path, name, 0, 255)
-    assert not report(tmp_path, classes=("a", "b", "c")).binary  # three classes are said to exist
-    put(tmp_path, "d", 0, 1)
+    assert report(tmp_path, classes=("a", "b", "c")).void == 0.5  # three classes are said to exist
+    for name in "defg":
+        put(tmp_path, name, 0, 1, 255)
     found = report(tmp_path)
-    assert not found.binary and found.classes == ("class 0", "class 1") and found.void > 0.3
+    assert found.classes == ("class 0", "class 1") and found.void > 0.3
+    assert "masks that contain only 0 and 255: 3, such as masks/a.png" in warnings_of(tmp_path)
 
 
 def test_one_bit_masks_are_two_classes(tmp_path):
@@ -206,12 +208,23 @@ def test_colours_that_cannot_be_told_apart_are_replaced(tmp_path, palette):
     assert Folder(root=tmp_path, classes=("a", "b", "c", "d")).open().colors == distinct_colors(4)
 
 
-def test_palettes_that_disagree_are_pointed_out(tmp_path):
+def test_palettes_that_disagree_are_refused_by_name_unless_a_table_or_a_person_says_what_they_mean(tmp_path):
     for name in "abc":
         put(tmp_path, name, palette=[0, 0, 0, 128, 0, 0, 0, 128, 0])
     put(tmp_path, "d", palette=[0, 0, 0, 0, 128, 0, 128, 0, 0])
-    assert "masks/d.png: its palette differs from that of other masks" in warnings_of(tmp_path)
-    assert report(tmp_path).colors == distinct_colors(3)
+    wrong = problems(tmp_path)
+    assert (
+        list(wrong) == ["masks/d.png"]
+        and "the id 1 the color (0, 128, 0), in other masks it is (128" in wrong["masks/d.png"]
+    )
+    data = Folder(root=tmp_path, values="ids").open()
+    assert all(
+        np.array_equal(split[n].mask, ids_of(0, 1, 2)) for split in (data.train, data.val) for n in range(len(split))
+    )
+    (tmp_path / "colors.txt").write_text("back:0,0,0\nred:128,0,0\ngreen:0,128,0\n")
+    data = Folder(root=tmp_path).open()
+    masks = {name: split.load(name).mask for split in (data.train, data.search, data.val) for name in split.names}
+    assert np.array_equal(masks["a"], ids_of(0, 1, 2)) and np.array_equal(masks["d"], ids_of(0, 2, 1))
 
 
 def test_made_up_colours_differ():
@@ -244,7 +257,7 @@ def test_unchanged_files_are_not_read_again_and_changed_ones_are(root, monkeypat
     report(root)
     read = []
     monkeypatch.setattr(
-        module, "_look", lambda root, pair, *rest, look=module._look: read.append(pair.name) or look(root, pair, *rest)
+        looks, "_look", lambda root, pair, *rest, look=looks._look: read.append(pair.name) or look(root, pair, *rest)
     )
     assert not report(root, val_fraction=0.2).rows and read == []
     put_mask(root, "c.png", ids_of(0, 1))
@@ -278,7 +291,7 @@ def spoil_size(root):
 
 def spoil_turned(root):
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = 3
     put_image(root, "a.jpg", exif=exif)
 
 
@@ -297,15 +310,19 @@ SPOILED = {
     "two images": (lambda root: put_image(root, "a.png"), "images/a.png", "images/a.jpg has the same name"),
     "two masks": (lambda root: put_mask(root, "a.bmp", ids_of(1)), "masks/a.png", "masks/a.bmp has the same name"),
     "size": (spoil_size, "masks/a.png", "40 x 20 pixels, but images/a.jpg has 40 x 32"),
-    "turned": (spoil_turned, "masks/a.png", "images/a.jpg is rotated by its EXIF orientation"),
+    "turned": (spoil_turned, "masks/a.png", "images/a.jpg is turned by its EXIF orientation (3)"),
     "range": (
         lambda root: put(root, "a", 0, 3, 7, 255),
         "masks/a.png",
         "contains 3, 7; the 3 classes have the ids 0 to 2",
     ),
     "jpeg mask": (spoil_with_jpeg, "masks/a.jpg", "stored as JPEG"),
-    "rgb mask": (lambda root: Image.new("RGB", (40, 32)).save(root / "masks" / "a.png"), "masks/a.png", "colors"),
-    "alpha mask": (spoil_alpha, "masks/a.png", "(RGBA)"),
+    "rgb mask": (
+        lambda root: Image.new("RGB", (40, 32), "red").save(root / "masks" / "a.png"),
+        "masks/a.png",
+        "colors",
+    ),
+    "alpha mask": (spoil_alpha, "masks/a.png", "transparent (RGBA)"),
     "broken image": (lambda root: (root / "images" / "a.jpg").write_bytes(b"\xff\xd8\xff"), "images/a.jpg", "damaged"),
     "cut image": (lambda root: os.truncate(root / "images" / "a.jpg", 900), "images/a.jpg", "damaged"),
     "empty image": (lambda root: os.truncate(root / "images" / "a.jpg", 0), "images/a.jpg", "empty"),
@@ -434,7 +451,8 @@ def test_copies_are_pointed_out_and_those_in_both_splits_twice(tmp_path):
     shutil.copy(tmp_path / "images/train/a.jpg", tmp_path / "images/val/v.jpg")
     warned = warnings_of(tmp_path)
     assert "more than once: 1, such as images/train/a.jpg, images/train/b.jpg, images/val/v.jpg" in warned
-    assert "images in both training and validation: 1, such as images/train/a.jpg" in warned
+    assert "images in both training and validation: 1, such as b = v" in warned
+    assert "choose the best epoch and are reported too: 1, such as v" in warned  # the only one
 
 
 def test_other_files_are_left_out_and_pointed_out(root):
@@ -446,10 +464,12 @@ def test_other_files_are_left_out_and_pointed_out(root):
     assert "images: entries that are not image files and were left out: 2, such as images/holidays.png" in warned
 
 
-def test_shades_of_grey_taken_for_ids_are_pointed_out(tmp_path):
+def test_shades_of_grey_taken_for_ids_are_refused(tmp_path):
     for name in "abc":
         put(tmp_path, name, *range(0, 200, 9))
-    assert "ids go up to 198; are these shades of gray, not ids?" in warnings_of(tmp_path)
+    assert "23 values up to 198: shades of gray rather than class ids" in problems(tmp_path)["masks/a.png"]
+    assert len(Folder(root=tmp_path, values="shades").open().classes) == 23
+    assert len(Folder(root=tmp_path, values="ids").open().classes) == 199
 
 
 # --- strange folders ------------------------------------------------------------------------------------------------

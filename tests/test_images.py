@@ -18,17 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from seglab.data import images
+from seglab.data import images, looks, pairs
 from seglab.data.images import (
     fitted,
     printable,
-    read_mask,
-    read_pair,
     read_photo,
     resize_image,
     resize_labels,
-    write_mask,
 )
+from seglab.data.masks import read_mask, read_pair, write_mask
 from seglab.errors import SeglabError
 
 WIDTH, HEIGHT = 40, 30
@@ -173,12 +171,12 @@ def test_garbled_exif_leaves_a_photograph_as_stored():
 
 
 def test_sixteen_bits_are_scaled_and_not_clipped():
-    expected = np.repeat((SIXTEEN // 256).astype(np.uint8)[..., None], 3, axis=2)
-    assert len(np.unique(expected)) > 200
-    for format in ("PNG", "TIFF"):
-        assert np.array_equal(read_photo(encoded(Image.fromarray(SIXTEEN), format)), expected)
+    whole = np.repeat((SIXTEEN / 257).round().astype(np.uint8)[..., None], 3, axis=2)  # its span is 0 to 65535
+    assert len(np.unique(whole)) > 200
     big_endian = png(WIDTH, HEIGHT, 16, 0, b"".join(b"\0" + row.astype(">u2").tobytes() for row in SIXTEEN))
-    assert np.array_equal(read_photo(big_endian), expected)
+    for content in (*(encoded(Image.fromarray(SIXTEEN), format) for format in ("PNG", "TIFF")), big_endian):
+        assert np.array_equal(read_photo(content, span=(0, 65535)), whole)
+        assert len(np.unique(read_photo(content))) > 250  # by its own span
 
 
 def test_transparency_shows_white_and_not_the_colour_under_it():
@@ -247,10 +245,10 @@ REFUSED = {
     "truncated gif": (lambda: encoded(Image.fromarray(noise((64, 64))), "GIF")[:-900], "damaged"),
     "header of a png": (lambda: b"\x89PNG\r\n\x1a\n", "damaged"),
     "png with a wrong checksum": (lambda: encoded(corners(), "PNG").replace(b"IHDR\0\0\0", b"IHDR\0\0\1"), "damaged"),
-    "float tiff": (lambda: encoded(Image.fromarray(noise((30, 40), dtype=np.float32)), "TIFF"), "floating-point"),
+    "float tiff": (lambda: encoded(Image.fromarray(noise((30, 40)).astype(np.float32) / 7), "TIFF"), "floating-point"),
     "32-bit tiff": (lambda: encoded(Image.fromarray(noise((30, 40), 999, np.int32)), "TIFF"), "32-bit"),
     "long": (lambda: encoded(Image.new("1", (30001, 16)), "PNG"), "30001 x 16 pixels; allowed: sides up to 30000"),
-    "huge": (lambda: png(5000, 5000, 1, 0, b""), "5000 x 5000 pixels; .* 16 megapixels"),
+    "huge": (lambda: png(9000, 9000, 1, 0, b""), "9000 x 9000 pixels; .* 64 megapixels"),
     "warning bomb": (lambda: png(12000, 12000, 1, 0, b""), "12000 x 12000"),
     "error bomb": (lambda: png(60000, 60000, 1, 0, b""), "60000 x 60000"),
     "jpeg bomb": (lambda: jpeg_sized(65500, 65500), "65500 x 65500"),
@@ -281,7 +279,7 @@ def webp_sized(width: int, height: int) -> bytes:
 def test_what_is_no_usable_picture_is_refused_by_name_and_reason(kind, read, tmp_path):
     make, reason = REFUSED[kind]
     if read is read_mask and kind in ("float tiff", "32-bit tiff", "truncated jpeg"):
-        reason = "colors|JPEG|range from"  # these are refused as masks for another reason
+        reason = "fractions|JPEG|range from"  # these are refused as masks for another reason
     path = tmp_path / "holiday.png"
     path.write_bytes(make())
     with pytest.raises(SeglabError, match=reason) as refusal:
@@ -380,6 +378,14 @@ MASKS = {
     "gray tiff": lambda: encoded(Image.fromarray(IDS), "TIFF"),
     "lzw tiff": lambda: encoded(Image.fromarray(IDS), "TIFF", compression="tiff_lzw"),
     "16-bit png": lambda: encoded(Image.fromarray(IDS.astype(np.uint16)), "PNG"),
+    "three equal channels": lambda: encoded(Image.fromarray(np.dstack([IDS] * 3)), "PNG"),
+    "and opaque alpha": lambda: encoded(Image.fromarray(np.dstack([IDS] * 3 + [np.full_like(IDS, 255)])), "PNG"),
+    "gray and opaque alpha": lambda: encoded(Image.fromarray(np.dstack([IDS, np.full_like(IDS, 255)])), "PNG"),
+    "16-bit rgb png": lambda: png(
+        WIDTH, HEIGHT, 16, 2, b"".join(b"\0" + row.tobytes() for row in np.dstack([IDS] * 3).astype(">u2"))
+    ),
+    "lossless webp": lambda: encoded(Image.fromarray(IDS), "WEBP", lossless=True),
+    "whole floats": lambda: encoded(Image.fromarray(IDS.astype(np.float32)), "TIFF"),
     "16-bit tiff": lambda: encoded(Image.fromarray(IDS.astype(np.uint16)), "TIFF"),
 }
 
@@ -400,19 +406,31 @@ def test_a_one_bit_mask_gives_0_and_1_and_a_gray_one_its_0_and_255(format):
     assert np.array_equal(read_mask(encoded(Image.fromarray(gray), format))[0], gray)
 
 
-def test_an_exif_orientation_does_not_turn_a_mask():
-    assert np.array_equal(read_mask(turned(Image.fromarray(IDS), 6))[0], IDS)
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_mask_is_turned_by_its_own_orientation_as_a_photograph_is(orientation, format):
+    shades = turned(Image.fromarray(IDS), orientation, format)
+    assert np.array_equal(read_mask(shades)[0], read_photo(shades)[..., 0])
 
 
 BAD_MASKS = {
     "jpeg": (lambda: encoded(Image.fromarray(IDS), "JPEG"), "stored as JPEG"),
     "mpo": (lambda: encoded(corners(), "MPO", save_all=True, append_images=[corners()]), "stored as JPEG"),
     "tiff of jpegs": (lambda: encoded(Image.fromarray(IDS), "TIFF", compression="jpeg"), "stored as JPEG"),
-    "rgb": (lambda: encoded(corners(), "PNG"), r"colors or have transparency \(RGB\)"),
-    "rgba": (lambda: encoded(corners().convert("RGBA"), "PNG"), r"\(RGBA\).* allowed: class ids as gray values, or a"),
-    "gray with alpha": (lambda: encoded(corners().convert("LA"), "PNG"), r"\(LA\)"),
-    "webp": (lambda: encoded(Image.fromarray(IDS), "WEBP", lossless=True), r"\(RGB\)"),
-    "float": (lambda: encoded(Image.fromarray(IDS.astype(np.float32)), "TIFF"), r"\(F\)"),
+    "rgb": (lambda: encoded(corners(), "PNG"), r"painted in 4 colors \(.*\(255, 0, 0\).*colors\.txt"),
+    "rgba": (lambda: encoded(corners().convert("RGBA"), "PNG"), r"painted in 4 colors .*name:r,g,b"),
+    "transparent": (lambda: encoded(Image.fromarray(np.dstack([IDS, IDS])), "PNG"), r"transparent \(LA\)"),
+    "cmyk": (lambda: encoded(corners().convert("CMYK"), "TIFF"), "pixels are CMYK"),
+    "lossy webp": (lambda: encoded(Image.fromarray(IDS), "WEBP"), "stored as WEBP"),
+    "fractions": (lambda: encoded(Image.fromarray(IDS.astype(np.float32) / 2), "TIFF"), "fractions"),
+    "pages": (
+        lambda: encoded(
+            Image.fromarray(IDS), "TIFF", save_all=True, append_images=[Image.fromarray(IDS), Image.fromarray(IDS)]
+        ),
+        "3 pages or frames",
+    ),
+    "animated gif": (gif_movie, "2 pages or frames"),
+    "animated png": (apng, "2 pages or frames"),
     "large ids": (
         lambda: encoded(Image.fromarray(SIXTEEN), "PNG"),
         "values range from 0 to 64746; class ids range from 0",
@@ -462,22 +480,43 @@ def test_labels_of_another_type_are_not_written(tmp_path):
         write_mask(tmp_path / "mask.png", IDS.astype(np.int64), COLORS)
 
 
-def test_a_mask_drawn_on_the_unturned_photograph_is_refused_with_the_reason(tmp_path):
-    image, mask = tmp_path / "images" / "a.jpg", tmp_path / "masks" / "a.png"
-    image.parent.mkdir()
-    mask.parent.mkdir()
-    image.write_bytes(turned(corners(), 6, "JPEG"))
-    write_mask(mask, IDS, COLORS)
-    with pytest.raises(
-        SeglabError, match=r"masks/a\.png: 40 x 30 .* images/a\.jpg is rotated by its EXIF orientation to 30 x 40"
-    ):
-        read_pair(image, mask, tmp_path)
-    write_mask(mask, IDS.T.copy(), COLORS)
-    photo, ids = read_pair(image, mask, tmp_path)
-    assert photo.shape == (40, 30, 3) and np.array_equal(ids, IDS.T)
-    write_mask(mask, IDS[:20], COLORS)
-    with pytest.raises(SeglabError, match=r"masks/a\.png: 40 x 20 pixels, but images/a\.jpg has 30 x 40"):
-        read_pair(image, mask, tmp_path)
+def paired(tmp_path: Path, photo: bytes, mask: bytes, drawn_on: str = "unknown") -> np.ndarray:
+    """The mask of a pair of files as it lies on the photograph."""
+    image, path = tmp_path / "a.image", tmp_path / "a.mask"
+    image.write_bytes(photo)
+    path.write_bytes(mask)
+    style = looks.Style(drawn_on=drawn_on)
+    shown, ids = looks.read(pairs.Pair("a", image, path), tmp_path, style, None)
+    if drawn_on == "unknown":
+        assert np.array_equal(read_pair(image, path, tmp_path)[1], ids)
+    assert shown.shape[:2] == ids.shape
+    return ids
+
+
+@pytest.mark.parametrize("square", [False, True])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_mask_ends_in_the_frame_of_its_turned_photograph_or_is_refused(orientation, square, tmp_path):
+    ids = IDS[:, :HEIGHT] if square else IDS
+    ids = np.where(np.arange(ids.size).reshape(ids.shape) < 99, 3, ids).astype(np.uint8)  # its turns all differ
+    photo = turned(Image.fromarray(ids * 80), orientation)
+    upright = read_photo(photo)[..., 0] // 80
+    stored, shown = encoded(Image.fromarray(ids), "PNG"), encoded(Image.fromarray(upright), "PNG")
+    assert np.array_equal(paired(tmp_path, photo, turned(Image.fromarray(ids), orientation)), upright)
+    assert np.array_equal(paired(tmp_path, photo, shown, "shown"), upright)
+    assert np.array_equal(paired(tmp_path, photo, stored, "stored"), upright)
+    if orientation > 4 and not square:  # the sizes tell
+        for mask in (stored, shown):
+            assert np.array_equal(paired(tmp_path, photo, mask), upright)
+    else:
+        for mask in (stored, shown):
+            with pytest.raises(
+                SeglabError, match=rf"a\.mask: a\.image is turned .* \({orientation}\).* upright, without"
+            ):
+                paired(tmp_path, photo, mask)
+    with pytest.raises(SeglabError, match=r"a\.mask: has the EXIF orientation \d, but a\.image has 1"):
+        paired(tmp_path, encoded(Image.fromarray(ids), "PNG"), turned(Image.fromarray(ids), orientation))
+    with pytest.raises(SeglabError, match=r"a\.mask: \d+ x 20 pixels, but a\.image has \d+ x \d+; the two"):
+        paired(tmp_path, photo, encoded(Image.fromarray(ids[:20]), "PNG"))
 
 
 @pytest.mark.parametrize(

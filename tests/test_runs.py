@@ -15,7 +15,7 @@ import torch
 
 from seglab import metrics, prediction, runs
 from seglab.cache import Cache
-from seglab.data.images import read_mask
+from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Started
 from seglab.model import bytes_of

@@ -20,7 +20,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from seglab import runs
 from seglab.data.folder import Folder
-from seglab.data.images import read_colors, read_mask, read_photo
+from seglab.data.images import read_photo
+from seglab.data.masks import decoded_colors, read_mask
 from seglab.errors import SeglabError
 from seglab.ui import uploads
 from tests.conftest import tiny
@@ -116,7 +117,7 @@ def test_masks_keep_their_ids_and_palettes(tmp_path):
     masks = {"grey": Image.fromarray(ids), "void": Image.fromarray(void), "one": Image.fromarray(ids > 1)}
     masks["wide"] = Image.fromarray(ids.astype(np.uint16))
     for name, (mask, palette) in {
-        "short": (ids, [[9, 8, 7], [50, 60, 70], [200, 0, 0]]),
+        "short": (ids, [[0, 1, 2], [3, 4, 5], [6, 7, 8]]),
         "long": (void, np.arange(3 * 256).reshape(256, 3) % 251),
     }.items():
         masks[name] = Image.fromarray(mask)
@@ -147,10 +148,7 @@ def test_ids_beyond_a_mask_s_palette_are_kept(tmp_path):
     entries = struct.pack(">I", 6) + entries + struct.pack(">I", zlib.crc32(entries))
     short = content[:start] + entries + content[start + 12 + 768 :]
     assert (len(read_mask(short)[1]), read_mask(short)[0].max()) == (2, 255)
-    path = tmp_path / "short.png"
-    path.write_bytes(short)
-    uploads.mask_of(path, None).save(tmp_path / "anew.png")
-    ids, palette = read_mask(tmp_path / "anew.png")
+    ids, palette = read_mask(uploads.png(*read_mask(short)))
     assert np.array_equal(ids, read_mask(short)[0]) and np.array_equal(palette[:2], read_mask(short)[1])
 
 
@@ -159,7 +157,7 @@ def test_painted_masks_keep_their_colours(tmp_path):
     files = GOOD | {name: png(painted) for name in GOOD if name.startswith("masks/")}
     files["colors.txt"] = b"red:200,10,10\ngreen:10,200,10\n"
     root = uploads.found(uploads.take(packed(tmp_path / "mine.zip", files)))
-    assert all(np.array_equal(read_colors(path), painted) for path in (root / "masks").iterdir())
+    assert all(np.array_equal(decoded_colors(path).values, painted) for path in (root / "masks").iterdir())
     data = Folder(root=root).open()
     assert data.classes == ("red", "green") and data.train[0].mask.ravel()[:4].tolist() == [0, 1, 0, 1]
 
@@ -229,7 +227,7 @@ def test_what_is_wrong_is_told_with_the_names_in_the_zip(tmp_path):
     files["data/masks/b.png"], files["data/images/c.png"] = IMAGE, b"no image"
     del files["data/masks/d.png"]
     reasons = refused(packed(tmp_path / "mine.zip", files))
-    assert "data/masks/b.png: its pixels are colors" in reasons and "data/images/c.png: not an image" in reasons
+    assert "data/masks/b.png: is painted in" in reasons and "data/images/c.png: not an image" in reasons
     assert "data/images/d.png: its mask is missing: masks/d.png" in reasons
     assert str(uploads.home()) not in reasons and "0001" not in reasons
 

@@ -33,7 +33,8 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     from PIL import Image
 
     from seglab import draw, prediction
-    from seglab.data.images import labels_at, read_photo, resize_image, write_mask
+    from seglab.data.images import labels_at, read_photo, resize_image
+    from seglab.data.masks import write_mask
 
     predictors = pipeline(arguments, options)
     trained, others = runs.load(arguments.run), [runs.load(run) for run in arguments.others]

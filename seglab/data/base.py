@@ -40,11 +40,20 @@ def photograph(image: np.ndarray, name: str = "") -> Sample:
 
 @dataclass(frozen=True)
 class Split:
-    """Named samples that are loaded when asked for; `keys` say what each holds, equal for equal images and masks."""
+    """Named samples that are loaded when asked for; `keys` say what each holds, equal for equal images and masks.
+
+    `images` tell the photographs apart, whatever they are called: the first 32 bytes of their keys, where a source does
+    not say better.
+    """
 
     names: tuple[str, ...]
     keys: tuple[bytes, ...]
     load: Callable[[str], Sample]
+    images: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            object.__setattr__(self, "images", tuple(key[:32] for key in self.keys))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -54,7 +63,12 @@ class Split:
 
     def take(self, indices: Sequence[int]) -> Split:
         """The samples at these places, in this order."""
-        return replace(self, names=tuple(self.names[i] for i in indices), keys=tuple(self.keys[i] for i in indices))
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in indices),
+            keys=tuple(self.keys[i] for i in indices),
+            images=tuple(self.images[i] for i in indices),
+        )
 
     @property
     def digest(self) -> str:
@@ -70,7 +84,8 @@ class Data:
     """An opened data source.
 
     `train` is learned from, `search` chooses (the best epoch, CRF parameters), `val` is reported. `colors` are RGB;
-    `notes` are warnings.
+    `notes` are what the source warns of, `warnings` those and what the splits have in common. `span` are the stored
+    values that are shown as black and white, where photographs have more than 8 bits.
     """
 
     classes: tuple[str, ...]
@@ -79,6 +94,13 @@ class Data:
     search: Split
     val: Split
     notes: tuple[SeglabError, ...] = ()
+    span: tuple[int, int] | None = None
+
+    @property
+    def warnings(self) -> tuple[SeglabError, ...]:
+        """What a person should know before training."""
+        held = shared(self.train, [self.search, self.val])
+        return (*self.notes, *leaked(*held), *reused(*shared(self.search, [self.val])))
 
     @property
     def digests(self) -> dict[str, str]:
@@ -101,6 +123,32 @@ class Data:
         return cls(
             train=train, search=val.take(range(middle)), val=val.take(range(middle % len(val), len(val))), **rest
         )
+
+
+def shared(first: Split, others: Sequence[Split]) -> tuple[int, list[str]]:
+    """How many images of the others are in the first too, by what they show, and for each what it is called there and
+    here."""
+    known = dict(zip(first.images, first.names, strict=True))
+    each = {image: name for split in others for image, name in zip(split.images, split.names, strict=True)}
+    both = [
+        name if name == known[image] else f"{known[image]} = {name}" for image, name in each.items() if image in known
+    ]
+    return len(both), both
+
+
+def leaked(count: int, names: Sequence[str]) -> list[SeglabError]:
+    """A warning of images that are learned from and validated on."""
+    template = "images in both training and validation: {count}, such as {first}; scores will be too high"
+    return [SeglabError(template, count=count, first=names[0])] if count else []
+
+
+def reused(count: int, names: Sequence[str]) -> list[SeglabError]:
+    """A warning of images that choose the best epoch and are reported."""
+    template = (
+        "validation images that choose the best epoch and are reported too: {count}, such as {first}; the reported "
+        "score is too high"
+    )
+    return [SeglabError(template, count=count, first=names[0])] if count else []
 
 
 class Indexed(Protocol):

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from seglab.data.archives import Archive, Downloadable
 from seglab.data.base import VOID, Data, Sample
-from seglab.data.images import printable, read_pair, relative
+from seglab.data.images import Span, printable, relative
+from seglab.data.masks import read_pair
 from seglab.data.pairs import Pair, Root, few, splits_of, unique
 from seglab.errors import SeglabError
 
@@ -56,8 +57,8 @@ class Camvid(Downloadable):
         """Pairs and hashes the files; a mask's values are checked when it is loaded."""
         root = self.located()
         root = root / "CamVid" if (root / "CamVid").is_dir() else root
-        train, val = splits_of([_paired(root, part) for part in ("train", "val")], root, _read)
-        return Data.halved(train=train, val=val, classes=tuple(CLASSES), colors=tuple(CLASSES.values()))
+        (train, val), span = splits_of([_paired(root, part) for part in ("train", "val")], root, _read)
+        return Data.halved(train=train, val=val, classes=tuple(CLASSES), colors=tuple(CLASSES.values()), span=span)
 
 
 def _paired(root: Path, part: str) -> list[Pair]:
@@ -80,8 +81,8 @@ def _paired(root: Path, part: str) -> list[Pair]:
     return [Pair(name, images[name], masks[name]) for name in images]
 
 
-def _read(pair: Pair, root: Path) -> Sample:
-    image, ids = read_pair(pair.image, pair.mask, root)
+def _read(pair: Pair, root: Path, span: Span | None) -> Sample:
+    image, ids = read_pair(pair.image, pair.mask, root, span)
     if ids.max() > UNLABELED:
         raise SeglabError(
             "{file}: contains {values}; CamVid's ids are 0 to 10, and 11 is unlabeled",

@@ -18,7 +18,7 @@ from pydantic import Field
 from seglab.data.base import Data, Sample, Split
 from seglab.data.folder import MOST_CLASSES, distinct_colors
 from seglab.data.images import printable, read_photo, relative
-from seglab.data.pairs import Root, collected, few, held_out, located, refuse_wrong, sha
+from seglab.data.pairs import Root, collected, held_out, located, refuse_wrong, sha
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 
@@ -91,7 +91,6 @@ class Coco(Dataset):
         return Data.halved(
             train=learned,
             val=validated,
-            notes=_leaks(learned, validated),
             classes=(BACKGROUND, *names),
             colors=((0, 0, 0), *distinct_colors(len(names))),
         )
@@ -346,21 +345,6 @@ def _split(root: Path, pictures: list[Picture]) -> Split:
     refuse_wrong(root, wrong)
     by_name = {picture.name: picture for picture in pictures}
     return Split(tuple(by_name), tuple(keys), functools.partial(_load, pictures=by_name, root=root))
-
-
-def _leaks(train: Split, val: Split) -> tuple[SeglabError, ...]:
-    """A warning of images that are in both, whatever they are called."""
-    learned = {key[:32] for key in train.keys}
-    both = [name for name, key in zip(val.names, val.keys, strict=True) if key[:32] in learned]
-    if not both:
-        return ()
-    return (
-        SeglabError(
-            "images in both training and validation: {count}, such as {first}; scores will be too high",
-            count=len(both),
-            first=few(both),
-        ),
-    )
 
 
 def _load(name: str, pictures: dict[str, Picture], root: Path) -> Sample:

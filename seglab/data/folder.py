@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import colorsys
 import functools
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,30 +14,19 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from seglab.data.base import VOID, Data, Sample, Split
-from seglab.data.colors import Table, read_table
-from seglab.data.images import (
-    file_bytes,
-    file_text,
-    printable,
-    read_colors,
-    read_mask,
-    read_pair,
-    read_photo,
-    refuse_other_size,
-    relative,
-)
-from seglab.data.pairs import Pair, Root, absences, alone, few, held_out, listed, located, refuse_wrong
+from seglab.data.base import VOID, Data, Sample, Split, leaked, reused, shared
+from seglab.data.colors import read_table
+from seglab.data.encodings import MANY, Values, reading
+from seglab.data.images import Span, file_text, joined, printable, relative
+from seglab.data.looks import Look, Row, Style, looked, read
+from seglab.data.masks import DrawnOn
+from seglab.data.pairs import Pair, Root, absences, few, held_out, listed, located, refuse_wrong, spanned
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 
 MOST_CLASSES = 255  # ids 0 to 254
 LONGEST = 100  # characters of a class name
-MANY_CLASSES = 64  # so many classes without a name are more likely shades of gray
 CLEARLY = 24  # two colors closer than this, summed over RGB, look the same in an overlay
-
-
-Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong with it
 
 
 class Folder(Dataset):
@@ -68,6 +55,20 @@ class Folder(Dataset):
         float,
         Field(ge=0.1, le=0.5, description="fraction of the pairs used for validation, where no folders split them"),
     ] = 0.2
+    values: Annotated[
+        Values,
+        Field(
+            description="what the numbers in masks mean: ids (255 is void), threshold (from 128 on class 1; JPEG is "
+            "read too), shades (the classes in their order), or auto, which tells by the files"
+        ),
+    ] = "auto"
+    drawn_on: Annotated[
+        DrawnOn,
+        Field(
+            description="what masks of photographs with an EXIF rotation lie on, where sizes do not tell: the picture "
+            "as shown or as stored"
+        ),
+    ] = "unknown"
 
     def open(self) -> Data:
         """Reads every file, so that nothing damaged turns up in the middle of a run; warnings become `notes`."""
@@ -75,34 +76,36 @@ class Folder(Dataset):
         if found.rows:
             refuse_wrong(found.root, [problem for _, problem in found.rows])
         return Data.halved(
-            train=_split(found.train, found.keys[: len(found.train)], found),
-            val=_split(found.val, found.keys[len(found.train) :], found),
+            train=found.splits[0],
+            val=found.splits[1],
             classes=found.classes,
             colors=found.colors,
-            notes=found.warnings,
+            notes=found.notes,
+            span=found.span,
         )
 
     def report(self) -> Report:
         """What is in the folder and what is wrong; raises SeglabError only if there is no folder."""
-        return report(located(self.root, self.name), self.classes, self.val_fraction)
+        return report(located(self.root, self.name), self.classes, self.val_fraction, self.values, self.drawn_on)
 
 
 @dataclass(frozen=True)
 class Report:
     """What a folder holds and what is wrong with it; it can be trained on when `rows` is empty.
 
-    `rows`: a file's path below the root, and its problem. `warnings`: what a person should know and may want.
+    `rows`: a file's path below the root, and its problem. `notes`: what a person should know and may want.
     `shares`: each class's part of the labeled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
     all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent first.
-    `absent_train`, `absent_val`: classes that no mask there shows. `duplicates`: groups of files with the same picture.
-    `binary`: masks of 0 and 255 are read as 0 and 1. `table`: what the masks' colors mean. `keys`: what the files
-    of the training pairs, then those of the validation pairs hold. Files that could not be read count for nothing but
-    rows.
+    `absent_train`, `absent_val`: classes that no mask there shows. `stored`: the values that the masks contain.
+    `duplicates`: groups of files with the same picture. Of the training pairs, then of the validation pairs: `tables`,
+    the ids of a mask's 256 values; `keys`, what both files hold; `pixels`, what tells the photographs apart. `style`:
+    how they were read; `span`: the values of deep photographs that are shown as black and white. Files that could not
+    be read count for nothing but rows.
     """
 
     root: Path
     rows: tuple[Row, ...]
-    warnings: tuple[SeglabError, ...]
+    notes: tuple[SeglabError, ...]
     train: tuple[Pair, ...]
     val: tuple[Pair, ...]
     classes: tuple[str, ...]
@@ -113,10 +116,26 @@ class Report:
     sizes: tuple[tuple[tuple[int, int], int], ...]
     absent_train: tuple[str, ...]
     absent_val: tuple[str, ...]
+    stored: tuple[int, ...]
     duplicates: tuple[tuple[str, ...], ...]
-    binary: bool
+    tables: tuple[np.ndarray, ...]
     keys: tuple[bytes, ...]
-    table: Table | None
+    pixels: tuple[bytes, ...]
+    style: Style
+    span: Span | None
+
+    @property
+    def splits(self) -> tuple[Split, Split]:
+        """The pairs for training and those for validation, as samples."""
+        count = len(self.train)
+        return _split(self.train, slice(count), self), _split(self.val, slice(count, None), self)
+
+    @property
+    def warnings(self) -> tuple[SeglabError, ...]:
+        """The notes, and what the two parts have in common."""
+        train, val = self.splits
+        lone = val.names if len(val) == 1 else ()
+        return (*self.notes, *leaked(*shared(train, [val])), *reused(len(lone), lone))
 
     def text(self, most: int = 50) -> str:
         """The report as plain lines, with at most so many of the problems."""
@@ -137,10 +156,16 @@ class Report:
         return "\n".join(lines)
 
 
-def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -> Report:
+def report(
+    root: Path,
+    classes: Sequence[str] = (),
+    val_fraction: float = 0.2,
+    values: Values = "auto",
+    drawn_on: DrawnOn = "unknown",
+) -> Report:
     """Reads every image and mask below `root` and tells what is there; whatever is wrong goes into `rows`.
 
-    `classes` and `val_fraction` as in Folder. Asked again in the same process, it does not read files again whose size
+    The others as in Folder. Asked again in the same process, it does not read files again whose size
     and time are unchanged.
     """
     root = Path(root)
@@ -151,42 +176,50 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
         names = _class_names(root, tuple(classes) or (table.classes if table else ()))
     except SeglabError as error:
         rows, names = [*rows, (error.values.get("file", "classes.txt"), error)], ()
-    looks = _looks(root, tuple((pair, _stamp(pair.image), _stamp(pair.mask)) for pair in train + val), table)
+    style = Style(table, values in ("threshold", "shades"), values == "threshold", drawn_on)
+    looks = looked(root, train + val, style)
     rows += [row for look in looks for row in look.rows]
-
-    counts = np.stack([look.counts for look in looks]) if looks else np.zeros((0, 256), np.int64)
-    binary = not table and np.flatnonzero(counts.any(axis=0)).tolist() == [0, VOID] and len(names) in (0, 2)
-    if binary:
-        counts[:, 1], counts[:, VOID] = counts[:, VOID].copy(), 0
-        warnings.append(SeglabError("the masks contain only 0 and 255; these are read as classes 0 and 1, not as void"))
+    files = [relative(look.pair.mask, root) for look in looks]
+    stored = np.stack([look.counts for look in looks]) if looks else np.zeros((0, 256), np.int64)
+    inner = np.stack([look.inner for look in looks]) if looks else stored > 0
+    how = reading("ids" if table else values, stored, inner, files, len(names))
+    rows += [(files[place], problem) for place, problem in how.wrong]
+    if not table and values != "ids":
+        rows += _palette_problems(root, looks)
+    counts = how.read(stored)
     if not names:
         largest = int(max(np.flatnonzero(counts[:, :VOID].any(axis=0)), default=-1))
         names = tuple(f"class {index}" for index in range(largest + 1))
-        if len(names) > MANY_CLASSES:
+        if len(names) > MANY and not how.wrong:
             warnings.append(SeglabError("ids go up to {largest}; are these shades of gray, not ids?", largest=largest))
-    rows += _label_problems(root, looks, counts, len(names))
-    palette_warnings: list[SeglabError] = []
+    if not how.wrong:
+        rows += _label_problems(root, looks, counts, len(names))
     if table and len(table.colors) == len(names):
         colors = table.colors
     else:
-        colors, palette_warnings = (distinct_colors(2), []) if binary else _colors(root, looks, counts, len(names))
-    duplicates, copy_warnings = _copies(root, looks, len(train))
+        colors = _colors(looks if how.plain else (), len(names))
+    duplicates, copy_warnings = _copies(root, looks)
+    span = joined(look.span for look in looks)
     facts, absence_warnings = _facts(counts, names, len(train))
     return Report(
         root=root,
         rows=tuple(sorted(rows, key=lambda row: row[0])),
-        warnings=(*warnings, *palette_warnings, *copy_warnings, *absence_warnings),
+        notes=(*warnings, *how.notes, *_depths(root, looks, span), *copy_warnings, *absence_warnings),
         train=train,
         val=val,
         classes=names,
         colors=colors,
         sizes=tuple(Counter(look.size for look in looks if look.size).most_common()),
+        stored=tuple(np.flatnonzero(stored.any(axis=0)).tolist()),
         duplicates=duplicates,
-        binary=binary,
+        tables=tuple(how.tables),
         keys=tuple(
-            look.image_sha + look.mask_sha + b"binary" * binary + (table.digest if table else b"") for look in looks
+            look.image_sha + look.mask_sha + how.key(place) + (table.digest if table else b"") + spanned(span)
+            for place, look in enumerate(looks)
         ),
-        table=table,
+        pixels=tuple(look.pixels for look in looks),
+        style=style,
+        span=span,
         **facts,
     )
 
@@ -295,62 +328,7 @@ def _class_names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
 # --- what is in them ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What reading a pair gave: its problems, the photograph's (width, height), pixels by stored value (256,)."""
-
-    pair: Pair
-    rows: tuple[Row, ...]
-    size: tuple[int, int] | None
-    counts: np.ndarray
-    palette: np.ndarray | None
-    image_sha: bytes
-    mask_sha: bytes
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-@functools.lru_cache(maxsize=2)
-def _looks(root: Path, stamped: tuple[tuple[Pair, Any, Any], ...], table: Table | None) -> tuple[_Look, ...]:
-    """A look at every pair; the stamps let the cache notice changed files."""
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # decoding and hashing release the interpreter's lock
-        return tuple(pool.map(lambda entry: _look(root, entry[0], table), stamped))
-
-
-def _look(root: Path, pair: Pair, table: Table | None) -> _Look:
-    from PIL import Image
-
-    image, mask = relative(pair.image, root), relative(pair.mask, root)
-    rows: list[Row] = []
-    photo = palette = None
-    image_sha = mask_sha = b""
-    counts = np.zeros(256, np.int64)
-    try:
-        data = file_bytes(pair.image, image)
-        image_sha = hashlib.sha256(data).digest()
-        photo = read_photo(data, image)
-    except SeglabError as error:
-        rows.append((image, alone(error)))
-    try:
-        data = file_bytes(pair.mask, mask)
-        mask_sha = hashlib.sha256(data).digest()
-        ids, palette = (table.ids(read_colors(data, mask), mask), None) if table else read_mask(data, mask)
-        counts = np.array(Image.fromarray(ids).histogram(), np.int64)  # a fifth of bincount's time
-        if photo is not None:
-            refuse_other_size(photo, ids, pair.image, pair.mask, root)
-    except SeglabError as error:
-        rows.append((mask, alone(error)))
-    size = None if photo is None else (photo.shape[1], photo.shape[0])
-    return _Look(pair, tuple(rows), size, counts, palette, image_sha, mask_sha)
-
-
-def _label_problems(root: Path, looks: Sequence[_Look], counts: np.ndarray, num_classes: int) -> list[Row]:
+def _label_problems(root: Path, looks: Sequence[Look], counts: np.ndarray, num_classes: int) -> list[Row]:
     """Masks with values that no class has; `counts` (n, 256) are the looks' pixels by id."""
     if counts.any() and num_classes < 2:
         problem = SeglabError(
@@ -375,55 +353,85 @@ def _beyond(values: np.ndarray, num_classes: int, file: str) -> SeglabError:
     )
 
 
-def _colors(
-    root: Path, looks: Sequence[_Look], counts: np.ndarray, num_classes: int
-) -> tuple[tuple[tuple[int, int, int], ...], list[SeglabError]]:
-    """The palette's colors where the masks share one whose colors can be told apart, else made-up ones; warnings."""
-    palettes = [look.palette for look in looks if look.palette is not None]
-    longest = max(palettes, key=len, default=np.zeros((0, 3), np.uint8))
-    for look, count in zip(looks, counts, strict=True):
-        if look.palette is None:
-            continue
-        shown = np.flatnonzero(count[: min(num_classes, len(look.palette))])
-        if not np.array_equal(look.palette[shown], longest[shown]):
-            # palettes made for each picture alone (by a paint program) give ids that mean nothing from file to file
-            file = relative(look.pair.mask, root)
-            warning = SeglabError("{file}: its palette differs from that of other masks; only ids count", file=file)
-            return distinct_colors(num_classes), [warning]
+def _colors(looks: Sequence[Look], num_classes: int) -> tuple[tuple[int, int, int], ...]:
+    """The palette's colors where the masks have one whose colors can be told apart, else made-up ones."""
+    longest = max((look.palette for look in looks if look.palette is not None), key=len, default=np.zeros((0, 3)))
     colors = longest[:num_classes].astype(int)
     apart = np.abs(colors[:, None] - colors).sum(axis=-1) + CLEARLY * np.eye(len(colors), dtype=int)
     if len(colors) < num_classes or (apart < CLEARLY).any():
-        return distinct_colors(num_classes), []
-    return tuple((red, green, blue) for red, green, blue in colors.tolist()), []
+        return distinct_colors(num_classes)
+    return tuple((red, green, blue) for red, green, blue in colors.tolist())
 
 
-def _copies(root: Path, looks: Sequence[_Look], trained: int) -> tuple[tuple[tuple[str, ...], ...], list[SeglabError]]:
-    """Groups of image files with the same content, and warnings; the first `trained` looks are for training."""
-    groups: dict[bytes, list[int]] = {}
-    for index, look in enumerate(looks):
-        if look.image_sha:
-            groups.setdefault(look.image_sha, []).append(index)
-    several = [group for group in groups.values() if len(group) > 1]
-    duplicates = tuple(tuple(relative(looks[index].pair.image, root) for index in group) for group in several)
-    leaks = [files for group, files in zip(several, duplicates, strict=True) if group[0] < trained <= group[-1]]
-    warnings = []
-    if duplicates:
-        warnings.append(
+def _palette_problems(root: Path, looks: Sequence[Look]) -> list[Row]:
+    """Masks whose palettes give an id another color than most masks do: made for each picture alone, as paint programs
+    do, their ids mean nothing from file to file."""
+    votes: dict[int, Counter[tuple[int, ...]]] = {}
+    painted = [(look, palette) for look in looks if (palette := look.palette) is not None]
+    colors = [
+        {index: tuple(palette[index].tolist()) for index in np.flatnonzero(look.counts[: len(palette)]).tolist()}
+        for look, palette in painted
+    ]
+    for each in colors:
+        for index, color in each.items():
+            votes.setdefault(index, Counter())[color] += 1
+    usual = {index: counter.most_common(1)[0][0] for index, counter in votes.items()}
+    rows = []
+    for (look, _), each in zip(painted, colors, strict=True):
+        odd = next((index for index, color in each.items() if color != usual[index]), None)
+        if odd is not None:
+            file = relative(look.pair.mask, root)
+            problem = SeglabError(
+                "{file}: its palette gives the id {index} the color {color}, in other masks it is {other}; name the "
+                "colors in a file colors.txt in the folder, a line name:r,g,b for each, or set --data.values ids to "
+                "read the ids whatever their colors",
+                file=file,
+                index=odd,
+                color=str(each[odd]),
+                other=str(usual[odd]),
+            )
+            rows.append((file, problem))
+    return rows
+
+
+def _copies(root: Path, looks: Sequence[Look]) -> tuple[tuple[tuple[str, ...], ...], list[SeglabError]]:
+    """Groups of image files that show the same picture, and a warning of them."""
+    groups: dict[bytes, list[str]] = {}
+    for look in looks:
+        if look.pixels:
+            groups.setdefault(look.pixels, []).append(relative(look.pair.image, root))
+    several = tuple(tuple(group) for group in groups.values() if len(group) > 1)
+    if not several:
+        return (), []
+    template = "images that occur more than once: {count}, such as {first}"
+    return several, [SeglabError(template, count=len(several), first=few(several[0]))]
+
+
+def _depths(root: Path, looks: Sequence[Look], span: Span | None) -> list[SeglabError]:
+    """What a person should know of photographs with more than 8 bits, or with a fourth band."""
+    notes = []
+    if span:
+        deep = [look for look in looks if look.span]
+        notes.append(
             SeglabError(
-                "images that occur more than once: {count}, such as {first}",
-                count=len(duplicates),
-                first=few(duplicates[0]),
+                "photographs with more than 8 bits: {count} of {all}; their values from {low} to {high} are shown as "
+                "black to white, in training and in prediction",
+                count=len(deep),
+                all=len(looks),
+                low=span[0],
+                high=span[1],
             )
         )
-    if leaks:
-        warnings.append(
+    if fourth := [look for look in looks if look.header and look.header.fourth]:
+        notes.append(
             SeglabError(
-                "images in both training and validation: {count}, such as {first}; scores will be too high",
-                count=len(leaks),
-                first=few(leaks[0]),
+                "photographs with a fourth band that is not marked as transparency and was left out: {count}, such as "
+                "{first}",
+                count=len(fourth),
+                first=relative(fourth[0].pair.image, root),
             )
         )
-    return duplicates, warnings
+    return notes
 
 
 def _facts(counts: np.ndarray, names: tuple[str, ...], trained: int) -> tuple[dict[str, Any], list[SeglabError]]:
@@ -445,28 +453,29 @@ def _facts(counts: np.ndarray, names: tuple[str, ...], trained: int) -> tuple[di
 # --- samples --------------------------------------------------------------------------------------------------------
 
 
-def _split(pairs: tuple[Pair, ...], keys: tuple[bytes, ...], found: Report) -> Split:
+def _split(pairs: tuple[Pair, ...], places: slice, found: Report) -> Split:
     load = functools.partial(
         _load,
-        pairs={pair.name: pair for pair in pairs},
+        pairs={pair.name: (pair, table) for pair, table in zip(pairs, found.tables[places], strict=True)},
         root=found.root,
         num_classes=len(found.classes),
-        binary=found.binary,
-        table=found.table,
+        style=found.style,
+        span=found.span,
     )
-    return Split(tuple(pair.name for pair in pairs), keys, load)
+    return Split(tuple(pair.name for pair in pairs), found.keys[places], load, found.pixels[places])
 
 
-def _load(name: str, pairs: dict[str, Pair], root: Path, num_classes: int, binary: bool, table: Table | None) -> Sample:
-    pair = pairs[name]
-    if table:
-        mask = relative(pair.mask, root)
-        image, ids = read_photo(pair.image, relative(pair.image, root)), table.ids(read_colors(pair.mask, mask), mask)
-        refuse_other_size(image, ids, pair.image, pair.mask, root)
-    else:
-        image, ids = read_pair(pair.image, pair.mask, root)
-    if binary:
-        ids[ids == VOID] = 1
+def _load(
+    name: str,
+    pairs: dict[str, tuple[Pair, np.ndarray]],
+    root: Path,
+    num_classes: int,
+    style: Style,
+    span: Span | None,
+) -> Sample:
+    pair, table = pairs[name]
+    image, values = read(pair, root, style, span)
+    ids = table[values]
     if ((ids >= num_classes) & (ids != VOID)).any():  # the file has changed since it was opened
         raise _beyond(np.unique(ids), num_classes, relative(pair.mask, root))
     return Sample(image, ids, name=name)

@@ -1,4 +1,4 @@
-"""Photographs and masks from files: one decoder for each, so that the two can never disagree about a picture.
+"""Photographs from files: one decoder for all, so that training and prediction can never disagree about a picture.
 
 A file that cannot be used raises a SeglabError that names it, by `name` where one is given and by its path otherwise.
 No other error of Pillow's gets out.
@@ -10,9 +10,10 @@ import functools
 import importlib
 import io
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,133 +27,115 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")  # Pillow knows 43; the others are seldom photographs
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-MOST_BYTES = 128 * 2**20
-MOST_MEGAPIXELS = 16  # of 2**20 pixels, so that a "16 megapixel" camera's 4624 x 3468 fits
+MOST_BYTES = 256 * 2**20
+MOST_MEGAPIXELS = 64  # of 2**20 pixels: those of a telephone, 8160 x 6144, fit
 MOST_SIDE = 30_000  # OpenCV counts pixels along a side in 15 bits
 BAND = 2**15  # pixels turned into an array at a time; keeps to the caches: 1.6 times as fast for a 960 x 720 JPEG
+REDUCED = 2**24  # pixels; a larger JPEG is decoded at a fraction of its size where that is enough
+MOST_PAGES = 100  # of a TIFF that are counted
+ORIENTATION, SUBFILE, BITS, PHOTOMETRIC, SAMPLES, PLANES, EXTRA = 274, 254, 258, 262, 277, 284, 338  # tags of a TIFF
+
+PACKINGS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "jpeg", "tiff_jpeg")  # usual in a TIFF
+
+Span = tuple[int, int]  # the stored values that are shown as 0 and 255
 
 
-def read_photo(source: Path | str | bytes, name: str | None = None, most: int = MOST_MEGAPIXELS) -> np.ndarray:
+@dataclass(frozen=True)
+class Header:
+    """What the header of a file tells: its (height, width) as it is shown; its EXIF orientation, 1 to 8; whether its
+    values have more than 8 bits; and whether it has a fourth band that nothing says is transparency."""
+
+    shape: tuple[int, int]
+    turn: int
+    deep: bool
+    fourth: bool
+
+
+def header(source: Path | str | bytes, name: str | None = None) -> Header:
+    """The header of an image file; its pixels are not decoded."""
+    name = name or called(source)
+    data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
+    with opened(data, name) as image:
+        return _header(data, image)
+
+
+def read_photo(
+    source: Path | str | bytes,
+    name: str | None = None,
+    most: int = MOST_MEGAPIXELS,
+    span: Span | None = None,
+    enough: int = 0,
+) -> np.ndarray:
     """A photograph as people see it: uint8 (H, W, 3), writable, turned upright, composited on white.
 
-    Gray, palette, one-bit, 16-bit (its upper 8 bits) and CMYK become RGB; of an animation, the first frame. `most` is
-    how many megapixels are allowed.
+    Gray, palette, one-bit and CMYK become RGB; of an animation, the first frame. Of values with 10 to 16 bits those of
+    the `span` are shown, or those that the picture itself has. `most` is how many megapixels are allowed. A large JPEG
+    may be given smaller, with `enough` pixels or more on its longer side, if that is not 0.
     """
-    name = name or _called(source)
-    with _opened(source, name, most) as image:
+    return shown(decoded(source, name, most, enough)[0], span)
+
+
+def decoded(
+    source: Path | str | bytes, name: str | None = None, most: int = MOST_MEGAPIXELS, enough: int = 0
+) -> tuple[np.ndarray, Header]:
+    """A photograph's upright pixels, uint8 (H, W, 3), or where it is deep uint16 (H, W) or (H, W, 3) as stored, and
+    what its header tells."""
+    name = name or called(source)
+    data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
+    with opened(data, name, most) as image:
         if image.mode in ("F", "I"):
             raise SeglabError(
-                "{file}: its pixels are floating-point or 32-bit numbers, which have no fixed white; "
+                "{file}: its pixels are floating-point, signed or 32-bit numbers, which have no fixed white; "
                 "save it with 8 or 16 bits a channel",
                 file=name,
             )
+        refuse_pages(image, name)
+        found = _header(data, image)
+        if found.deep:
+            return upright(deep_pixels(data, image, name), image, found.turn), found
+        if enough and image.width * image.height > REDUCED:
+            scale = enough / max(image.size)
+            image.draft(None, (round(image.width * scale), round(image.height * scale)))
         image.load()
-        upright = _upright(image)
-        width, height = upright.size
+        picture = _transposed(image.convert("RGB") if found.fourth else image, image, found.turn)
+        width, height = picture.size
         photo = np.empty((height, width, 3), np.uint8)
         rows = max(1, BAND // width)
         for top in range(0, height, rows):
-            photo[top : top + rows] = _rgb(upright.crop((0, top, width, min(top + rows, height))))
-        return photo
+            photo[top : top + rows] = _rgb(picture.crop((0, top, width, min(top + rows, height))))
+        return photo, found
 
 
-def size_of(source: Path | str | bytes, name: str | None = None) -> tuple[int, int]:
-    """The (width, height) that an image's header tells."""
-    with _opened(source, name or _called(source)) as image:
-        return image.size
+def shown(pixels: np.ndarray, span: Span | None = None) -> np.ndarray:
+    """Pixels as uint8 (H, W, 3): deep ones, uint16 (H, W) or (H, W, 3), so that the span goes from black to white."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    low, high = span or span_of(pixels)
+    values = (np.arange(2**16) - low) * 255 / max(1, high - low)
+    pixels = values.round().clip(0, 255).astype(np.uint8)[pixels]
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
-def read_mask(source: Path | str | bytes, name: str | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """A mask's class ids, uint8 (H, W), and its palette, uint8 (n, 3), or None where it has none.
-
-    Ids are the stored numbers, never converted: palette indices, gray values, or 0 and 1 of a one-bit file.
-    """
-    name = name or _called(source)
-    with _opened(source, name) as image:
-        _refuse_unless_ids(image, name)
-        ids = np.array(image)
-        colors = image.getpalette() if image.mode == "P" else None
-    if ids.dtype not in (np.uint8, np.bool_) and (ids.min() < 0 or ids.max() > 255):
-        raise SeglabError(
-            "{file}: its values range from {least} to {most}; class ids range from 0 to 254, and 255 is void",
-            file=name,
-            least=int(ids.min()),
-            most=int(ids.max()),
-        )
-    return ids.astype(np.uint8, copy=False), None if colors is None else np.array(colors, np.uint8).reshape(-1, 3)
+def span_of(pixels: np.ndarray) -> Span:
+    """The darkest and the brightest value of deep pixels but for a thousandth at either end, such as dead ones."""
+    below = np.bincount(pixels.ravel(), minlength=2**16).cumsum()
+    few = pixels.size // 1000
+    return int(np.searchsorted(below, few, "right")), int(np.searchsorted(below, pixels.size - few))
 
 
-def read_colors(source: Path | str | bytes, name: str | None = None) -> np.ndarray:
-    """A mask's colors uint8 (H, W, 3) as they are stored, for masks that are painted; raises SeglabError for others.
-
-    A palette gives its colors, gray values are grays.
-    """
-    name = name or _called(source)
-    with _opened(source, name) as image:
-        _refuse_jpeg(image, name)
-        clear = image.has_transparency_data and np.asarray(image.convert("RGBA").getchannel("A")).min() < 255
-        if clear or image.mode not in ("RGB", "RGBA", "P", "PA", "L", "LA", "1"):
-            raise SeglabError(
-                "{file}: its pixels are not plain colors ({mode}); allowed: RGB, palette or gray with 8 bits, and "
-                "nothing transparent",
-                file=name,
-                mode=image.mode,
-            )
-        return np.array(image.convert("RGB"))
+def joined(spans: Iterable[Span | None]) -> Span | None:
+    """The span of a whole set from those of its pictures; None where none is deep."""
+    known = [span for span in spans if span]
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 
 
-def read_pair(image: Path, mask: Path, root: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A photograph uint8 (H, W, 3) and its mask uint8 (H, W); errors call the files by their paths below `root`."""
-    photo = read_photo(image, relative(image, root))
-    ids, _ = read_mask(mask, relative(mask, root))
-    refuse_other_size(photo, ids, image, mask, root)
-    return photo, ids
-
-
-def refuse_other_size(photo: np.ndarray, ids: np.ndarray, image: Path, mask: Path, root: Path) -> None:
-    """Raises SeglabError when a mask does not have its photograph's size, and says so if a turned photograph is why."""
-    if photo.shape[:2] == ids.shape:
-        return
-    found = {
-        "file": relative(mask, root),
-        "image": relative(image, root),
-        "width": ids.shape[1],
-        "height": ids.shape[0],
-        "image_width": photo.shape[1],
-        "image_height": photo.shape[0],
-    }
-    if size_of(image, found["image"]) == ids.shape[::-1]:
-        raise SeglabError(
-            "{file}: {width} x {height} pixels, but {image} is rotated by its EXIF orientation to {image_width} x "
-            "{image_height}; rotate the mask too, or save the photograph without EXIF",
-            **found,
-        )
-    raise SeglabError(
-        "{file}: {width} x {height} pixels, but {image} has {image_width} x {image_height}; the two must be equal",
-        **found,
-    )
-
-
-def write_mask(path: Path, labels: np.ndarray, colors: Sequence[tuple[int, int, int]]) -> None:
-    """Writes labels uint8 (H, W) as a palette PNG that shows the classes' colors, void black.
-
-    The file appears whole or not at all: it is written beside its place and then renamed.
-    """
-    from PIL import Image
-
-    if labels.dtype != np.uint8:
-        raise TypeError(f"labels are {labels.dtype}, not uint8")
-    palette = np.zeros((256, 3), np.uint8)
-    palette[: len(colors)] = colors
-    image = Image.fromarray(np.ascontiguousarray(labels))
-    image.putpalette(palette.tobytes())
-    path = Path(path)
-    beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        image.save(beside, "PNG")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+def turned(array: np.ndarray, turn: int) -> np.ndarray:
+    """An array (H, W, ...) of stored pixels as an EXIF orientation wants them shown; itself for 1."""
+    if turn > 4:
+        array = array.swapaxes(0, 1)
+    rows = slice(None, None, -1 if turn in (3, 4, 7, 8) else 1)
+    columns = slice(None, None, -1 if turn in (2, 3, 6, 7) else 1)
+    return array if turn == 1 else np.ascontiguousarray(array[rows, columns])
 
 
 def resize_image(image: np.ndarray, side: int) -> np.ndarray:
@@ -222,7 +205,7 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def _called(source: Path | str | bytes) -> str:
+def called(source: Path | str | bytes) -> str:
     return "image" if isinstance(source, bytes) else printable(str(source))
 
 
@@ -232,7 +215,7 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _opened(source: Path | str | bytes, name: str, most: int = MOST_MEGAPIXELS) -> Iterator[ImageFile]:
+def opened(source: Path | str | bytes, name: str, most: int = MOST_MEGAPIXELS) -> Iterator[ImageFile]:
     """The file as a Pillow image of allowed size with only its header read; whatever fails inside is a SeglabError."""
     data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
     if not data:
@@ -240,13 +223,16 @@ def _opened(source: Path | str | bytes, name: str, most: int = MOST_MEGAPIXELS) 
     factories = [factory for factory, accepts in _readers() if accepts is None or accepts(data[:16])]
     if not factories:
         raise SeglabError("{file}: not an image; allowed: {formats}", file=name, formats=", ".join(FORMATS))
+    headed = False
     try:
         with factories[0](io.BytesIO(data), "") as image:
             _refuse_unless_sized(image, name, most)
+            headed = True
             yield image
     except SeglabError:
         raise
     except Exception as error:  # Pillow raises nearly anything over a damaged file
+        _refuse_unusual(data, name, headed)
         raise SeglabError("{file}: the image is damaged ({reason})", file=name, reason=_reason(error)) from error
 
 
@@ -281,54 +267,135 @@ def _refuse_unless_sized(image: Image, name: str, most: int) -> None:
         )
 
 
-def _upright(image: Image) -> Image:
-    """The loaded image as its EXIF orientation wants it shown."""
+def _refuse_unusual(data: bytes, name: str, headed: bool) -> None:
+    """Raises SeglabError for a TIFF that has what a sound one needs but is laid out or packed in a way that Pillow does
+    not know; `headed` says whether it got beyond the header."""
+    from PIL.TiffImagePlugin import COMPRESSION_INFO, ImageFileDirectory_v2
+
+    if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return
+    try:
+        file = io.BytesIO(data)
+        tags = ImageFileDirectory_v2(file.read(16 if b"+" in data[2:4] else 8))
+        file.seek(tags.next)
+        tags.load(file)
+        size, bands, bits = (tags[256], tags[257]), tags.get(SAMPLES, 1), max(tags.get(BITS, (1,)))
+        packing = COMPRESSION_INFO.get(tags.get(259, 1), str(tags.get(259)))
+        ends = [
+            start + size
+            for start, size in zip(tags.get(273, tags.get(324)), tags.get(279, tags.get(325)), strict=False)
+        ]
+    except Exception:  # damaged indeed
+        return
+    if min(size) > 0 and max(ends) <= len(data) and (not headed or packing not in PACKINGS):
+        raise SeglabError(
+            "{file}: a TIFF with {bands} bands of {bits} bits, packed as {packing}, in a layout that is not read; save "
+            "it as RGB or gray with 8 or 16 bits, interleaved",
+            file=name,
+            bands=bands,
+            bits=bits,
+            packing=packing,
+        )
+
+
+def refuse_pages(image: ImageFile, name: str, animations: bool = False) -> None:
+    """Raises SeglabError for a TIFF of several pages, such as the layers of a microscope, and for animations too if
+    asked; smaller copies of a page count for nothing."""
+    count = 1
+    if image.format == "TIFF":
+        stack = re.match(r"ImageJ=.*?\bimages=(\d+)", str(image.tag_v2.get(270, "")), re.DOTALL)  # type: ignore[attr-defined]
+        count = int(stack[1]) if stack else 0
+        for page in range(0 if stack else MOST_PAGES):
+            try:
+                image.seek(page)
+            except EOFError:
+                break
+            count += not image.tag_v2.get(SUBFILE, 0) & 5  # type: ignore[attr-defined]  # a thumbnail, or a page's own mask
+        image.seek(0)
+    elif animations and image.format not in ("JPEG", "MPO"):
+        count = getattr(image, "n_frames", 1)
+    if count > 1:
+        raise SeglabError("{file}: contains {count} pages or frames; save one image a file", file=name, count=count)
+
+
+def _header(data: bytes, image: ImageFile) -> Header:
+    tags = getattr(image, "tag_v2", {})
+    depth = str(raw_mode(image))
+    deep = image.mode.startswith("I;16") or ";16" in depth
+    fourth = image.format == "TIFF" and image.mode == "RGBA" and EXTRA not in tags
+    turn, (width, height) = orientation(data, image), image.size
+    lying = turn > 4 and image.format != "TIFF"
+    return Header((width, height) if lying else (height, width), turn, deep, fourth)
+
+
+def raw_mode(image: ImageFile) -> str:
+    """How the decoder is told that pixels are stored, such as RGB;16B."""
+    stored = image.tile[0][3] if image.tile else ""
+    return str(stored[0] if isinstance(stored, tuple) else stored)
+
+
+def orientation(data: bytes, image: ImageFile) -> int:
+    """The EXIF orientation of an image, 1 to 8; 1 where there is none, or a garbled one. Pillow and OpenCV turn a TIFF
+    by it when they decode it, and nothing else; Pillow then forgets it."""
+    if image.format == "PNG" and not any(mark in data for mark in (b"eXIf", b"xmp", b"Raw profile type")):
+        return 1  # Pillow would decode it all to look behind its pixels
+    try:
+        turn = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # a photograph whose EXIF is garbled is still a photograph
+        return 1
+    return turn if turn in range(1, 9) else 1
+
+
+def deep_pixels(data: bytes, image: ImageFile, name: str) -> np.ndarray:
+    """The stored values of a file with more than 8 bits: uint16 (H, W), or (H, W, 3) for colors.
+
+    Pillow keeps all bits of gray alone, and OpenCV those of colors that lie side by side. What is transparent becomes
+    the picture's brightest value.
+    """
+    import cv2
+
+    tags = getattr(image, "tag_v2", {})
+    if image.mode.startswith("I;16"):
+        pixels = np.asarray(image).astype(np.uint16)
+        white = 2 ** max(tags.get(BITS, (16,))) - 1
+        return white - pixels if tags.get(PHOTOMETRIC) == 0 else pixels
+    image.load()  # what is damaged is told here
+    found = None if tags.get(PLANES) == 2 else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if found is None or found.dtype != np.uint16 or found.shape[:2] != (image.height, image.width):
+        raise SeglabError(
+            "{file}: its colors have 16 bits and are laid out in a way that is not read; save it interleaved, without "
+            "tiles, or with 8 bits",
+            file=name,
+        )
+    if found.ndim == 2:
+        return found
+    colors = found[..., 2::-1]
+    if found.shape[2] == 4 and image.mode in ("RGBA", "LA") and (EXTRA in tags or image.format != "TIFF"):
+        alpha = found[..., 3:].astype(np.float32) / 65535
+        if (alpha < 1).any():
+            colors = (colors * alpha + colors.max() * (1 - alpha)).astype(np.uint16)
+    return np.ascontiguousarray(colors)
+
+
+def upright(pixels: np.ndarray, image: ImageFile, turn: int) -> np.ndarray:
+    """The decoded pixels (H, W, ...) of an image with an EXIF orientation as it wants them shown."""
+    return pixels if image.format == "TIFF" else turned(pixels, turn)
+
+
+def _transposed(picture: Image, image: ImageFile, turn: int) -> Image:
+    """A loaded picture of an image file as its EXIF orientation wants it shown."""
     from PIL.Image import Transpose as T
 
-    try:
-        orientation = image.getexif().get(0x0112, 1)
-    except Exception:  # a photograph whose EXIF is garbled is still a photograph
-        return image
     turns = (T.FLIP_LEFT_RIGHT, T.ROTATE_180, T.FLIP_TOP_BOTTOM, T.TRANSPOSE, T.ROTATE_270, T.TRANSVERSE, T.ROTATE_90)
-    return image.transpose(turns[orientation - 2]) if orientation in range(2, 9) else image
+    return picture if turn == 1 or image.format == "TIFF" else picture.transpose(turns[turn - 2])
 
 
 def _rgb(image: Image) -> np.ndarray:
-    """Pixels uint8 (H, W, 3) of an image in any mode but F and I."""
+    """Pixels uint8 (H, W, 3) of an image with 8 bits or fewer."""
     from PIL import Image
 
-    if image.mode.startswith("I;16"):  # Pillow would clip instead of scale
-        return (np.asarray(image) >> 8).astype(np.uint8)[..., None]
     if image.has_transparency_data:
         below = Image.new("RGBA", image.size, "white")
         below.alpha_composite(image.convert("RGBA"))
         image = below
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def _refuse_jpeg(image: Image, name: str) -> None:
-    if image.format in ("JPEG", "MPO") or image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp"):
-        raise SeglabError(
-            "{file}: stored as JPEG, which changes pixel values and so invents classes; save the mask as PNG", file=name
-        )
-
-
-def _refuse_unless_ids(image: ImageFile, name: str) -> None:
-    """Raises SeglabError unless the image's numbers can be class ids."""
-    stored = image.tile[0][3] if image.tile else ""
-    stored = stored[0] if isinstance(stored, tuple) else stored
-    _refuse_jpeg(image, name)
-    if image.mode not in ("P", "L", "1", "I") and not image.mode.startswith("I;16"):
-        raise SeglabError(
-            "{file}: its pixels are colors or have transparency ({mode}), so their classes are not known; allowed: "
-            "class ids as gray values, or a palette, without alpha",
-            file=name,
-            mode=image.mode,
-        )
-    if isinstance(stored, str) and stored.startswith("L;") and stored != "L;R":
-        # Pillow would turn the ids 0 1 2 3 of a two-bit gray file into 0 85 170 255, and reverse a min-is-white TIFF
-        raise SeglabError(
-            "{file}: gray values with 2 or 4 bits, or with 0 as white; whether they are ids or shades is not known; "
-            "save the mask with 8 bits",
-            file=name,
-        )

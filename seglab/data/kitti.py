@@ -11,7 +11,8 @@ from pydantic import Field
 
 from seglab.data.base import Data, Sample
 from seglab.data.colors import Table
-from seglab.data.images import printable, read_colors, read_photo, refuse_other_size, relative
+from seglab.data.images import Span, decoded, printable, relative, shown
+from seglab.data.masks import decoded_colors, laid
 from seglab.data.pairs import Pair, Root, located, refuse_wrong, splits_of, unique
 from seglab.errors import SeglabError
 from seglab.families import Dataset
@@ -63,8 +64,8 @@ class KittiRoad(Dataset):
                 folder=printable(str(root)),
                 count=len(train) + len(first) + len(second),
             )
-        learned, chosen_by, reported = splits_of([train, first, second], root, _read)
-        return Data(tuple(CLASSES), tuple(CLASSES.values()), learned, chosen_by, reported)
+        (learned, chosen_by, reported), span = splits_of([train, first, second], root, _read)
+        return Data(tuple(CLASSES), tuple(CLASSES.values()), learned, chosen_by, reported, span=span)
 
 
 def _category(pair: Pair) -> str:
@@ -103,8 +104,9 @@ def _paired(root: Path) -> list[Pair]:
     return pairs
 
 
-def _read(pair: Pair, root: Path) -> Sample:
-    image = read_photo(pair.image, relative(pair.image, root))
-    colors = read_colors(pair.mask, relative(pair.mask, root))
-    refuse_other_size(image, colors[..., 0], pair.image, pair.mask, root)
-    return Sample(image, COLORS.ids(colors, relative(pair.mask, root)), name=pair.name)
+def _read(pair: Pair, root: Path, span: Span | None) -> Sample:
+    file, photo = relative(pair.mask, root), relative(pair.image, root)
+    pixels, found = decoded(pair.image, photo)
+    mask = decoded_colors(pair.mask, file)
+    colors = laid(mask.values, mask.turn, found, file, photo)
+    return Sample(shown(pixels, span), COLORS.ids(colors, file), name=pair.name)

@@ -16,7 +16,20 @@ import numpy as np
 from pydantic import AfterValidator
 
 from seglab.data.base import Sample, Split
-from seglab.data.images import SUFFIXES, file_bytes, file_text, printable, read_pair, relative
+from seglab.data.images import (
+    SUFFIXES,
+    Header,
+    Span,
+    decoded,
+    file_bytes,
+    file_text,
+    header,
+    joined,
+    printable,
+    relative,
+    span_of,
+)
+from seglab.data.masks import read_pair, turn_of
 from seglab.errors import SeglabError
 
 
@@ -160,25 +173,59 @@ def alone(error: SeglabError) -> SeglabError:
     return error.with_traceback(None)
 
 
+Reader = Callable[[Pair, Path, Span | None], Sample]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What opening a file of a pair gave: its sha256, its header, and the span of its values where it is deep."""
+
+    sha: bytes
+    header: Header
+    span: Span | None
+
+
+def seen(path: Path, root: Path, photo: bool) -> Seen:
+    """What the header of an image file tells; a deep photograph is decoded for its span."""
+    name = relative(path, root)
+    data = file_bytes(path, name)
+    found = header(data, name)
+    span = span_of(decoded(data, name)[0]) if photo and found.deep else None
+    return Seen(hashlib.sha256(data).digest(), found, span)
+
+
 def splits_of(
-    parts: Sequence[Sequence[Pair]], root: Path, read: Callable[[Pair, Path], Sample], salt: bytes = b""
-) -> list[Split]:
-    """Each part's pairs as samples that `read` makes; raises SeglabError that has every file that is missing.
+    parts: Sequence[Sequence[Pair]], root: Path, read: Reader, salt: bytes = b""
+) -> tuple[list[Split], Span | None]:
+    """Each part's pairs as samples that `read` makes, and the span of their photographs; raises SeglabError that has
+    every file that is missing, is no image, or does not lie on its photograph.
 
     `salt` stands for what else decides what a sample holds.
     """
 
-    def key(pair: Pair) -> bytes:
-        return b"".join(sha(path, root) for path in (pair.image, pair.mask, pair.objects) if path) + salt
+    def look(pair: Pair) -> tuple[bytes, Span | None]:
+        image = seen(pair.image, root, photo=True)
+        keys = [image.sha]
+        for path in filter(None, (pair.mask, pair.objects)):
+            mask = seen(path, root, photo=False)
+            turn_of(mask.header.shape, mask.header.turn, image.header, relative(path, root), relative(pair.image, root))
+            keys.append(mask.sha)
+        return b"".join(keys), image.span
 
-    keys, wrong = collected(key, [pair for part in parts for pair in part])
+    looks, wrong = collected(look, [pair for part in parts for pair in part])
     refuse_wrong(root, wrong)
-    splits, rest = [], iter(keys)
+    span = joined(span for _, span in looks)
+    splits, rest = [], iter(key + salt + spanned(span) for key, _ in looks)
     for part in parts:
         by_name = {pair.name: pair for pair in part}
-        load = functools.partial(_load, pairs=by_name, root=root, read=read)
+        load = functools.partial(_load, pairs=by_name, root=root, read=read, span=span)
         splits.append(Split(tuple(pair.name for pair in part), tuple(next(rest) for _ in part), load))
-    return splits
+    return splits, span
+
+
+def spanned(span: Span | None) -> bytes:
+    """What a key says of the span."""
+    return repr(span).encode() if span else b""
 
 
 def sha(path: Path, root: Path) -> bytes:
@@ -186,16 +233,18 @@ def sha(path: Path, root: Path) -> bytes:
     return hashlib.sha256(file_bytes(path, relative(path, root))).digest()
 
 
-def _load(name: str, pairs: dict[str, Pair], root: Path, read: Callable[[Pair, Path], Sample]) -> Sample:
-    return read(pairs[name], root)
+def _load(name: str, pairs: dict[str, Pair], root: Path, read: Reader, span: Span | None) -> Sample:
+    return read(pairs[name], root, span)
 
 
-def read_ids(pair: Pair, root: Path, known: Iterable[int], allowed: str) -> tuple[np.ndarray, np.ndarray]:
+def read_ids(
+    pair: Pair, root: Path, span: Span | None, known: Iterable[int], allowed: str
+) -> tuple[np.ndarray, np.ndarray]:
     """A pair's image uint8 (H, W, 3) and its stored numbers uint8 (H, W); raises SeglabError for others than `known`.
 
     `allowed` says which there are, in no language.
     """
-    image, ids = read_pair(pair.image, pair.mask, root)
+    image, ids = read_pair(pair.image, pair.mask, root, span)
     if beyond := sorted(set(np.flatnonzero(np.bincount(ids.ravel())).tolist()) - set(known)):
         raise SeglabError(
             "{file}: contains {values}; allowed: {allowed}",

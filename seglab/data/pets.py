@@ -12,6 +12,7 @@ from pydantic import Field
 
 from seglab.data.archives import Archive, Downloadable
 from seglab.data.base import VOID, Data, Sample
+from seglab.data.images import Span
 from seglab.data.pairs import Pair, Root, read_ids, read_rows, splits_of
 from seglab.torchvision_guard import torchvision
 
@@ -56,12 +57,13 @@ class OxfordPet(Downloadable):
         listings = [_species(root, part) for part in ("trainval", "test")]
         species = {name: kind for listing in listings for name, kind in listing.items()}
         read = functools.partial(_read, species=species, ids=IDS[self.border])
-        train, val = splits_of([_pairs(root, names) for names in listings], root, read, self.border.encode())
+        (train, val), span = splits_of([_pairs(root, names) for names in listings], root, read, self.border.encode())
         return Data.halved(
             train=train,
             val=val,
             classes=tuple(kept),
             colors=tuple(CLASSES[name] for name in kept),
+            span=span,
         )
 
 
@@ -76,8 +78,8 @@ def _pairs(root: Path, names: Iterable[str]) -> list[Pair]:
     return [Pair(name, root / "images" / f"{name}.jpg", trimaps / f"{name}.png") for name in names]
 
 
-def _read(pair: Pair, root: Path, species: dict[str, str | None], ids: dict[int, int]) -> Sample:
-    image, trimap = read_ids(pair, root, (PET, BACKGROUND, BORDER), "1, 2, 3")
+def _read(pair: Pair, root: Path, span: Span | None, species: dict[str, str | None], ids: dict[int, int]) -> Sample:
+    image, trimap = read_ids(pair, root, span, (PET, BACKGROUND, BORDER), "1, 2, 3")
     lookup = np.full(256, VOID, np.uint8)
     lookup[list(ids)] = list(ids.values())
     return Sample(image, lookup[trimap], domain=species[pair.name], name=pair.name)

@@ -71,7 +71,7 @@ def survey(
 
 def _warnings(data: Data, counts: dict[str, np.ndarray], whole: bool) -> tuple[SeglabError, ...]:
     """The data's own warnings, and which classes are absent where every image was looked at."""
-    found = list(data.notes)
+    found = list(data.warnings)
     if whole:
         seen = (counts["train"] > 0, counts["search"] + counts["val"] > 0)
         found += absences(*([name for n, name in enumerate(data.classes) if not shown[n]] for shown in seen))

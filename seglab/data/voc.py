@@ -11,7 +11,8 @@ from pydantic import Field
 
 from seglab.data.archives import Archive, Downloadable
 from seglab.data.base import VOID, Data, Sample
-from seglab.data.images import read_mask, refuse_other_size, relative
+from seglab.data.images import Span, header, relative
+from seglab.data.masks import decoded_mask, laid
 from seglab.data.pairs import Pair, Root, read_ids, read_rows, splits_of
 from seglab.torchvision_guard import torchvision
 
@@ -70,8 +71,8 @@ class Voc2012(Downloadable):
         """Pairs and hashes the files; a mask's values are checked when it is loaded."""
         root = self.located()
         root = next((place for place in (root / "VOCdevkit" / "VOC2012", root / "VOC2012") if place.is_dir()), root)
-        train, val = splits_of([_pairs(root, part) for part in ("train", "val")], root, _read)
-        return Data.halved(train=train, val=val, classes=tuple(CLASSES), colors=tuple(CLASSES.values()))
+        (train, val), span = splits_of([_pairs(root, part) for part in ("train", "val")], root, _read)
+        return Data.halved(train=train, val=val, classes=tuple(CLASSES), colors=tuple(CLASSES.values()), span=span)
 
 
 def _pairs(root: Path, part: str) -> list[Pair]:
@@ -83,10 +84,11 @@ def _pairs(root: Path, part: str) -> list[Pair]:
     return pairs
 
 
-def _read(pair: Pair, root: Path) -> Sample:
-    image, ids = read_ids(pair, root, (*range(len(CLASSES)), VOID), "0–20, 255")
+def _read(pair: Pair, root: Path, span: Span | None) -> Sample:
+    image, ids = read_ids(pair, root, span, (*range(len(CLASSES)), VOID), "0–20, 255")
     if pair.objects is None:
         return Sample(image, ids, name=pair.name)
-    numbers, _ = read_mask(pair.objects, relative(pair.objects, root))
-    refuse_other_size(image, numbers, pair.image, pair.objects, root)
+    file, photo = relative(pair.objects, root), relative(pair.image, root)
+    objects = decoded_mask(pair.objects, file)
+    numbers = laid(objects.values, objects.turn, header(pair.image, photo), file, photo)
     return Sample(image, ids, np.where(numbers == VOID, 0, numbers).astype(np.int32), name=pair.name)

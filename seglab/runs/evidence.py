@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seglab.data.images import read_mask
+from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
 from seglab.runs.directory import description
 

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 
 from seglab import training
-from seglab.data.images import write_mask
+from seglab.data.masks import write_mask
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started
 from seglab.runs.directory import (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import logging
 import math
@@ -22,20 +23,18 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seglab import runs
-from seglab.data.colors import TABLES, Table
+from seglab.data.colors import TABLES
 from seglab.data.folder import Report, report
-from seglab.data.images import SUFFIXES, printable, read_colors, read_mask, read_photo, relative, size_of
-from seglab.data.pairs import refuse_wrong
+from seglab.data.images import SUFFIXES, Header, decoded, header, printable, relative
+from seglab.data.looks import Style
+from seglab.data.masks import decoded_colors, decoded_mask, laid
+from seglab.data.pairs import Pair, refuse_wrong
 from seglab.errors import SeglabError
 from seglab.families import Dataset
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 MOST_ENTRIES = 2000
 MOST_BYTES = 300 * 2**20  # of one upload, unpacked
@@ -193,7 +192,7 @@ def refuse_huge(folder: Path) -> None:
     for path in folder.rglob("*.*"):
         if path.suffix in SUFFIXES:
             with contextlib.suppress(SeglabError):
-                total += math.prod(size_of(path))
+                total += math.prod(header(path).shape)
     if total > MOST_MEGAPIXELS * 2**20:
         raise SeglabError(
             "the images of the zip have {size} megapixels in total; allowed: {most}",
@@ -324,33 +323,44 @@ def write_anew(found: Report, room: int) -> dict[str, str]:
 
     Raises SeglabError where they take more than `room` bytes.
     """
-    from PIL import Image
-
     places = {}
-    for pair in found.train + found.val:
-        pixels = {pair.image: Image.fromarray(read_photo(pair.image)), pair.mask: mask_of(pair.mask, found.table)}
-        for old, image in pixels.items():
+    for pair, table in zip(found.train + found.val, found.tables, strict=True):
+        photo, header = decoded(pair.image)
+        contents = {pair.image: png(photo), pair.mask: png_of_mask(pair, found.style, table, header)}
+        for old, content in contents.items():
             new = old.with_suffix(".png")
             old.unlink()
-            image.save(new, compress_level=1)  # a third of the default's time, and hardly larger
-            room -= new.stat().st_size
+            new.write_bytes(content)
+            room -= len(content)
             refuse_full(room)
             places[relative(old, found.root)] = relative(new, found.root)
     return places
 
 
-def mask_of(path: Path, table: Table | None) -> Image:
-    """A mask as it is read: its colors where a table says what they mean, else its ids and palette."""
+def png_of_mask(pair: Pair, style: Style, table: np.ndarray, photo: Header) -> bytes:
+    """A mask as it lies on its photograph: its colors where a table says what they mean, else its numbers and palette;
+    ids where the numbers are shades."""
+    mask = decoded_colors(pair.mask) if style.table else decoded_mask(pair.mask, lossy=style.lossy)
+    values = laid(mask.values, mask.turn, photo, pair.mask.name, pair.image.name, style.drawn_on)
+    if style.table or not style.shades:
+        return png(values, mask.palette)
+    return png(table[values])
+
+
+def png(pixels: np.ndarray, palette: np.ndarray | None = None) -> bytes:
+    """Pixels uint8 or uint16, (H, W) or (H, W, 3), as a PNG; those of a palette with it."""
     from PIL import Image
 
-    if table:
-        return Image.fromarray(read_colors(path))
-    ids, palette = read_mask(path)
-    image = Image.fromarray(ids)
+    if pixels.dtype == np.uint16:  # Pillow writes no colors of so many bits
+        import cv2
+
+        return cv2.imencode(".png", pixels if pixels.ndim == 2 else pixels[..., ::-1])[1].tobytes()
+    image, file = Image.fromarray(pixels), io.BytesIO()
     if palette is not None and len(palette):
-        missing = int(ids.max()) + 1 - len(palette)  # Pillow stores as few bits as the palette needs
+        missing = int(pixels.max()) + 1 - len(palette)  # Pillow stores as few bits as the palette needs
         image.putpalette(np.pad(palette, ((0, max(0, missing)), (0, 0)), "edge").tobytes())
-    return image
+    image.save(file, "PNG", compress_level=1)  # a third of the default's time, and hardly larger
+    return file.getvalue()
 
 
 def refuse_full(room: int) -> None:

@@ -1,0 +1,188 @@
+"""What the numbers in masks mean: decided for each file, and checked across all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from seglab.data.base import VOID
+from seglab.data.pairs import few
+from seglab.errors import SeglabError
+
+Values = Literal["auto", "ids", "threshold", "shades"]
+MIDDLE = 128  # from here on a value is class 1, where masks are split in two
+MANY = 64  # so many classes without a name are more likely shades of gray
+STEP = 20  # values at equal distances of so much or more are shades, not ids
+NEAR = 32  # how far from 0 and 255 the noise of two colors reaches
+FEWEST = 3  # values that stand nowhere but on edges; fewer may be narrow things
+
+IDS = np.arange(256, dtype=np.uint8)
+BINARY = np.where(IDS == VOID, 1, IDS).astype(np.uint8)
+HALVES = (IDS >= MIDDLE).astype(np.uint8)
+
+
+@dataclass
+class Reading:
+    """How masks are read: for each a table of 256 ids, uint8, by stored value; what a person should know, and what
+    keeps the masks from being read, with the place of the mask that it names."""
+
+    tables: list[np.ndarray]
+    notes: list[SeglabError] = field(default_factory=list)
+    wrong: list[tuple[int, SeglabError]] = field(default_factory=list)
+
+    def read(self, counts: np.ndarray) -> np.ndarray:
+        """int64 (N, 256): pixels by id, from those by stored value."""
+        found = np.zeros_like(counts)
+        for row, table, given in zip(found, self.tables, counts, strict=True):
+            np.add.at(row, table, given)
+        return found
+
+    @property
+    def plain(self) -> bool:
+        """Whether all stored numbers are ids."""
+        return all(table is IDS for table in self.tables)
+
+    def key(self, place: int) -> bytes:
+        """What distinguishes this reading of a mask from that of ids."""
+        table = self.tables[place]
+        return b"" if table is IDS else b"binary" if table is BINARY else table.tobytes()
+
+
+def reading(values: Values, counts: np.ndarray, inner: np.ndarray, files: Sequence[str], num_classes: int) -> Reading:
+    """How to read masks with `counts` (N, 256) pixels of each stored value, of which those `inner` (N, 256) are also
+    within areas, not on edges alone; `num_classes` is 0 where no names are given."""
+    shown = counts > 0
+    if values == "threshold":
+        return Reading([IDS if not row[2:].any() else HALVES for row in shown])
+    if values == "shades":
+        table = IDS.copy()
+        known = np.flatnonzero(counts.sum(0))
+        table[known] = range(len(known))
+        return Reading([table] * len(files))
+    if values == "ids" or not shown.any():
+        return Reading([IDS] * len(files))
+    ids = np.flatnonzero(shown[:, :VOID].any(0))
+    unnamed = num_classes <= 2 or int(ids.max(initial=0)) >= num_classes
+    if unnamed and (why := _unlikely(ids, counts, inner, files, num_classes)):
+        return Reading([IDS] * len(files), wrong=[why])
+    return _void_or_object(shown, files, num_classes)
+
+
+def _unlikely(
+    ids: np.ndarray, counts: np.ndarray, inner: np.ndarray, files: Sequence[str], num_classes: int
+) -> tuple[int, SeglabError] | None:
+    """Why the numbers `ids` cannot be class ids, where that is so, and the place of a mask that shows it."""
+    shown = counts > 0
+    both = np.flatnonzero(shown.any(0))
+    largest = int(ids.max(initial=0))
+    if len(ids) > 1 and (_even(both) or _even(ids)):
+        place = int(np.argmax(shown[:, both[1]]))
+        return place, SeglabError(
+            "{file}: the masks contain only the values {values}, shades at equal distances, not class ids; "
+            "--data.values shades reads them as the classes 0 to {largest}, threshold as two classes, and ids as they "
+            "are, with 255 as void",
+            file=files[place],
+            values=few(both.tolist()),
+            largest=len(both) - 1,
+        )
+    if largest < MANY:
+        return None
+    edges = [each for each in ids.tolist() if not inner[:, each].any()]
+    if len(ids) >= 0.9 * (largest + 1) and len(edges) <= len(ids) // 4:
+        return None  # a long list of classes, each with areas of its own
+    pixels = counts.sum(0)
+    ends = pixels[:NEAR].sum(), pixels[-NEAR:].sum()
+    noise = min(ends) > 0 and sum(ends) >= pixels.sum() / 2
+    if noise and (len(edges) >= FEWEST or not shown[:, NEAR:-NEAR].any()):
+        between = shown[:, 1:VOID].sum(1)
+        place = int(between.argmax())
+        return place, SeglabError(
+            "{file}: contains {count} values between 0 and 255, such as {values}, most of them on edges alone: a mask "
+            "of two colors with soft edges or with the noise of JPEG ({masks} such masks); --data.values threshold "
+            "reads values from {middle} on as class 1, the others as class 0",
+            file=files[place],
+            count=int(between[place]),
+            values=few(
+                [each for each in edges if shown[place, each]][:4] or np.flatnonzero(shown[place])[1:5].tolist()
+            ),
+            masks=int((between > 0).sum()),
+            middle=MIDDLE,
+        )
+    if num_classes > 2:
+        return None  # those without a name are told
+    place = int(np.argmax(shown[:, largest]))
+    return place, SeglabError(
+        "{file}: the masks contain {count} values up to {largest}: shades of gray rather than class ids; name the "
+        "classes in classes.txt, or set --data.values: ids reads them as they are, shades as the classes 0 to {most}",
+        file=files[place],
+        count=len(both),
+        largest=largest,
+        most=len(both) - 1,
+    )
+
+
+def _even(values: np.ndarray) -> bool:
+    """Whether values from 0 on stand at equal, wide distances, but for rounding."""
+    steps = np.diff(values)
+    return bool(values[0] == 0 and steps.min() >= STEP and np.ptp(steps) <= 2)
+
+
+def _void_or_object(shown: np.ndarray, files: Sequence[str], num_classes: int) -> Reading:
+    """Whether 255 is void or, in masks of 0 and 255 alone, the object: shown (N, 256) is which values each mask has."""
+    labeled = shown[:, 1:VOID].any(1)
+    bare = shown[:, VOID] & ~labeled  # of 0 and 255 alone, or 255 alone
+    found = Reading([IDS] * len(files))
+    if not bare.any():
+        return found
+    two = num_classes in (0, 2) and not shown[:, 2:VOID].any()
+    if two and not labeled.any() and shown[:, 0].any():
+        found.tables = [BINARY] * len(files)
+        found.notes.append(
+            SeglabError("the masks contain only 0 and 255; these are read as classes 0 and 1, not as void")
+        )
+        return found
+    if not labeled.any():
+        return found
+    void = labeled & shown[:, VOID]
+    first, odd = int(np.argmax(bare)), int(np.argmax(labeled))
+    if two and not void.any():
+        found.tables = [BINARY if each else IDS for each in bare]
+        fewer = first if bare.sum() <= labeled.sum() else odd
+        found.notes.append(
+            SeglabError(
+                "masks of 0 and 255: {count}, masks of 0 and 1: {others} (the fewer are such as {file}); 255 is read "
+                "as class 1 in the former; if it is void there, set --data.values ids",
+                count=int(bare.sum()),
+                others=int(labeled.sum()),
+                file=files[fewer],
+            )
+        )
+    elif bare.sum() > (void if two else labeled).sum():
+        values = np.flatnonzero(shown[odd]).tolist()
+        found.wrong.append(
+            (
+                odd,
+                SeglabError(
+                    "{file}: contains {values}, but {count} masks contain only 0 and 255, such as {other}: whether 255 "
+                    "is an object or void there is not known; correct the odd ones, or set --data.values: ids reads "
+                    "255 as void everywhere, threshold reads two classes",
+                    file=files[odd],
+                    values=few(values),
+                    count=int(bare.sum()),
+                    other=files[first],
+                ),
+            )
+        )
+    else:
+        found.notes.append(
+            SeglabError(
+                "masks that contain only 0 and 255: {count}, such as {file}; as others have class ids, 255 is read as "
+                "void there",
+                count=int(bare.sum()),
+                file=files[first],
+            )
+        )
+    return found

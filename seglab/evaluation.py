@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from seglab import metrics
-from seglab.data.base import Batch, Sample
+from seglab.data.base import Batch, Packed, Sample
+from seglab.data.images import resize_labels
 from seglab.events import Score
 from seglab.families import Outputs, Term
 from seglab.loader import Cached, ahead, collated
@@ -19,15 +21,19 @@ from seglab.model import Segmenter, changed, resized
 
 BATCH = 8  # images; the same for every run, since Dice depends on which images come together
 MOST_PIXELS = 2**22  # of a batch at stored size: with 11 classes their logits are 185 MB
+MOST_LOGITS = 2**25  # of a larger image at a time: 128 MB
 
 
 @dataclass
 class Evaluation:
     """confusions int64 (N, K, K) of every image, in order; where asked for, labels uint8 (H, W) of every image and
-    probabilities float32 (K, H, W) of some; loss and raw terms, averaged over images, and the terms' weights."""
+    probabilities float32 (K, H, W) of some; loss and raw terms, averaged over images, and the terms' weights.
+
+    Of images with more than MOST_PIXELS, the probabilities are smaller.
+    """
 
     confusions: np.ndarray
-    labels: list[np.ndarray] = field(default_factory=list)
+    labels: list[Packed] = field(default_factory=list)
     probabilities: dict[int, np.ndarray] = field(default_factory=dict)
     loss: float = 0.0
     terms: dict[str, float] = field(default_factory=dict)
@@ -63,34 +69,68 @@ def evaluate(
     probabilities of those at the places in it.
 
     The logits are resized to the masks, never the masks to the logits. The loss is computed there too, on batches of
-    images of one size.
+    images of one size; of images with more than MOST_PIXELS, whose logits would fill the memory, it is computed at a
+    smaller size, and the labels strip by strip.
     """
     model.eval()
     device = model.mean.device
     result = Evaluation(np.zeros((len(samples), model.num_classes, model.num_classes), np.int64))
 
     def made(places: list[int]) -> Batch:
-        return collated([samples[n] for n in places], places, targets)
+        return collated([bounded(samples[n], model.num_classes) for n in places], places, targets)
 
     for batch in ahead(made, same_size(samples)):
         batch = batch.to(device)
         size = batch.masks.shape[-2:]
-        outputs = changed(model(batch.images), partial(resized, size=size))
+        raw = model(batch.images)
+        outputs = changed(raw, partial(resized, size=size))
         share = len(batch.index) / len(samples)
         for name, term in terms(outputs, batch).items():
             value = float(term.value) * share
             result.terms[name] = result.terms.get(name, 0.0) + value
             result.term_weights[name] = float(term.weight)
             result.loss += term.weight * value
-        labels = outputs.logits.argmax(1).to(torch.uint8).cpu().numpy()
-        masks = batch.masks.to(torch.uint8).cpu().numpy()
-        for n, index in enumerate(batch.index.tolist()):
-            result.confusions[index] = metrics.confusion(labels[n], masks[n], model.num_classes)
+        places = batch.index.tolist()
+        whole = [samples[index].mask for index in places]
+        if whole[0].shape == tuple(size):
+            labels = list(outputs.logits.argmax(1).to(torch.uint8).cpu().numpy())
+        else:
+            labels = [labels_of(logits, mask.shape) for logits, mask in zip(raw.logits, whole, strict=True)]
+        for n, index in enumerate(places):
+            result.confusions[index] = metrics.confusion(labels[n], whole[n], model.num_classes)
             if index in (keep or ()):
                 result.probabilities[index] = outputs.logits[n].softmax(0).cpu().numpy()
         if keep is not None:
-            result.labels += list(labels)
+            result.labels += map(Packed, labels)
     return result
+
+
+def bounded(sample: Sample, num_classes: int) -> Sample:
+    """The sample, its truth shrunk where it has more than MOST_PIXELS, so that the logits fit into memory."""
+    height, width = sample.mask.shape
+    if height * width <= MOST_PIXELS:
+        return sample
+    side = int(max(height, width) * (min(MOST_PIXELS, MOST_LOGITS // num_classes) / (height * width)) ** 0.5)
+    instances = None if sample.instances is None else resize_labels(sample.instances, side)
+    return replace(sample, mask=resize_labels(sample.mask, side), instances=instances)
+
+
+def labels_of(logits: Tensor, size: Sequence[int]) -> np.ndarray:
+    """uint8 (H, W): the most probable classes at a large size of logits (K, h, w), interpolated as `resized` does, but
+    a strip of rows at a time."""
+    height, width = size
+    count = max(1, MOST_LOGITS // (len(logits) * width))
+    labels = np.empty((height, width), np.uint8)
+    for top in range(0, height, count):
+        rows = torch.arange(top, min(top + count, height), device=logits.device)
+        places = ((rows + 0.5) * logits.shape[1] / height - 0.5).clamp(min=0)
+        above = places.long()
+        share = (places - above)[:, None]
+        below = (above + 1).clamp(max=logits.shape[1] - 1)
+        strip = logits[:, above] * (1 - share) + logits[:, below] * share
+        strip = resized(strip[None], (len(rows), width))[0]
+        labels[top : top + len(rows)] = strip.argmax(0).to(torch.uint8).cpu().numpy()
+    return labels
 
 
 def same_size(samples: Cached) -> list[list[int]]:
@@ -98,9 +138,9 @@ def same_size(samples: Cached) -> list[list[int]]:
     MOST_PIXELS together, or one."""
     places: list[list[int]] = []
     for n in range(len(samples)):
-        shape = samples[n].mask.shape
+        shape = samples.shape(n)
         most = min(BATCH, MOST_PIXELS // (shape[0] * shape[1]))
-        if places and len(places[-1]) < most and samples[places[-1][0]].mask.shape == shape:
+        if places and len(places[-1]) < most and samples.shape(places[-1][0]) == shape:
             places[-1].append(n)
         else:
             places.append([n])

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 
-from seglab.data.base import UNLABELED, VOID, Batch, Data, Sample, Split
+from seglab.data.base import UNLABELED, VOID, Batch, Data, Packed, Sample, Split
 from seglab.data.images import resize_image, resize_labels
+from seglab.data.pairs import few
+from seglab.errors import SeglabError
 from seglab.families import DataHooks, RunConfig, Technique
 from seglab.model import Trained
 
@@ -33,9 +35,9 @@ def random(*place: int | str) -> np.random.Generator:
 class Cached:
     """A split at a training size, each sample decoded and resized when first asked for and then kept.
 
-    With `keep_truth` only the images are resized, not their masks and instances; with `forget` no sample is kept. The
-    masks of those at the places in `hidden` are UNLABELED everywhere, and they have no instances, until they are
-    labeled anew.
+    With `keep_truth` only the images are resized, not their masks and instances, which are kept compressed; with
+    `forget` no sample is kept. The masks of those at the places in `hidden` are UNLABELED everywhere, and they have no
+    instances, until they are labeled anew.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Cached:
     ):
         self.split, self.side, self.keep_truth, self.forget, self.hidden = split, side, keep_truth, forget, hidden
         self.samples: list[Sample | None] = [None] * len(split)
+        self.truth: dict[int, tuple[Packed, Packed | None]] = {}
+        self.shown: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # which labels a mask has, before and after
         self.labels: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -59,21 +63,68 @@ class Cached:
     def __getitem__(self, index: int) -> Sample:
         if (found := self.samples[index]) is None:
             sample = self.split[index]
-            small = at_side(sample, self.side)
-            found = replace(small, mask=sample.mask, instances=sample.instances) if self.keep_truth else small
+            found = small = at_side(sample, self.side)
+            if self.keep_truth:
+                things = None if sample.instances is None else Packed(sample.instances)
+                self.truth[index] = Packed(sample.mask), things
+            else:
+                self.shown[index] = labels_in(sample.mask), labels_in(small.mask)
             if index in self.labels:
                 found = replace(found, mask=self.labels[index], instances=None)
             elif index in self.hidden:
                 instances = None if found.instances is None else np.zeros_like(found.instances)
                 found = replace(found, mask=np.full_like(found.mask, UNLABELED), instances=instances)
             self.samples[index] = None if self.forget else found
+        if index in self.truth:
+            mask, things = self.truth[index]
+            return replace(found, mask=mask.labels(), instances=None if things is None else things.labels())
         return found
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        """The (height, width) of a mask."""
+        if self.keep_truth and self.samples[index] is None:
+            _ = self[index]
+        return self.truth[index][0].shape if index in self.truth else self[index].mask.shape
+
+    def lost(self, classes: Sequence[str]) -> list[SeglabError]:
+        """A warning of the classes that most of the masks that show them lose when they are shrunk; all are decoded."""
+        with ThreadPoolExecutor(2, "decoder") as pool:
+            list(pool.map(self.__getitem__, range(len(self))))
+        before, after = (sum(shown[place] for shown in self.shown.values()) for place in (0, 1))
+        return lost(before, after, classes, self.side)
 
     def relabel(self, index: int, labels: np.ndarray) -> None:
         """Gives a hidden sample these labels, uint8 (H, W) at its training size; which things they are nobody knows."""
         self.labels[index] = labels
         if (found := self.samples[index]) is not None:
             self.samples[index] = replace(found, mask=labels, instances=None)
+
+
+def labels_in(mask: np.ndarray) -> np.ndarray:
+    """bool (256,): the labels of a mask uint8 (H, W)."""
+    return np.bincount(mask.ravel(), minlength=VOID + 1) > 0
+
+
+def lost(before: np.ndarray | int, after: np.ndarray | int, classes: Sequence[str], side: int) -> list[SeglabError]:
+    """A warning of the classes that half of the masks that show them, or more, lose at a training size; `before` and
+    `after` are how many masks show each label."""
+    if isinstance(before, int) or isinstance(after, int):
+        return []  # of no masks
+    gone = [
+        f"{name} ({shown - left}/{shown})"
+        for name, shown, left in zip(classes, before.tolist(), after.tolist(), strict=False)
+        if shown and 2 * left <= shown
+    ]
+    if not gone:
+        return []
+    return [
+        SeglabError(
+            "classes that shrinking to image_size {side} wipes out of training masks: {classes}; a larger image_size "
+            "keeps them",
+            side=side,
+            classes=few(gone),
+        )
+    ]
 
 
 def at_side(sample: Sample, side: int) -> Sample:

@@ -56,13 +56,15 @@ class Segmenter(nn.Module):
 
 @dataclass(frozen=True)
 class Trained:
-    """A run's best model, ready to predict, with what its classes are called and drawn in."""
+    """A run's best model, ready to predict, with what its classes are called and drawn in, and the span of values that
+    it saw as black to white, where its photographs have more than 8 bits."""
 
     directory: Path
     config: RunConfig
     classes: tuple[str, ...]
     colors: tuple[tuple[int, int, int], ...]
     model: Segmenter
+    span: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:

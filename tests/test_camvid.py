@@ -122,7 +122,10 @@ def test_a_value_that_is_no_class_is_refused_with_file_and_values(tiny):
             lambda root: Image.new("L", (20, 20)).save(root / "trainannot" / "a.png"),
             r"trainannot/a\.png: 20 x 20 pixels",
         ),
-        (lambda root: Image.new("RGB", (40, 32), "red").save(root / "trainannot" / "a.png"), r"trainannot/a\.png: .*colors"),
+        (
+            lambda root: Image.new("RGB", (40, 32), "red").save(root / "trainannot" / "a.png"),
+            r"trainannot/a\.png: .*colors",
+        ),
         (lambda root: (root / "train" / "a.jpg").write_bytes(b"\xff\xd8\xff garbage"), r"train/a\.jpg: .*damaged"),
         (lambda root: (root / "train" / "a.jpg").unlink(), r"train/a\.jpg: there is no such file"),
     ],

@@ -144,11 +144,35 @@ def test_validation_is_scored_at_the_stored_size_of_the_masks():
     run = training.Run(tiny(data={"name": "streets", "train_images": 8, "val_images": 4, "size": 96}, image_size=64))
     assert run.train[0].mask.shape[1] == 64 and run.scored["val"][0].mask.shape[1] == 96
     found = evaluate(run.model, run.scored["val"], run.terms, keep=[1])
-    assert set(found.probabilities) == {1} and (found.probabilities[1].argmax(0) == found.labels[1]).all()
+    assert set(found.probabilities) == {1} and (found.probabilities[1].argmax(0) == found.labels[1].labels()).all()
     labeled = sum((run.data.val[n].mask != VOID).sum() for n in range(2))
     assert found.labels[0].shape == run.data.val[0].mask.shape and found.confusions.sum() == labeled
-    matrix = metrics.confusion(found.labels[1], run.data.val[1].mask, len(run.data.classes))
+    matrix = metrics.confusion(found.labels[1].labels(), run.data.val[1].mask, len(run.data.classes))
     assert np.array_equal(matrix, found.confusions[1])
+
+
+def test_large_images_are_scored_strip_by_strip_at_their_stored_size(monkeypatch):
+    data = {"name": "streets", "train_images": 8, "val_images": 4, "size": 96}
+    run = training.Run(tiny(data=data, image_size=64))
+    whole = evaluate(run.model, run.scored["val"], run.terms, keep=[0])
+    monkeypatch.setattr("seglab.evaluation.MOST_PIXELS", 2000)
+    monkeypatch.setattr("seglab.evaluation.MOST_LOGITS", 11 * 96 * 7)  # seven rows, and so 924 pixels of loss
+    strips = evaluate(run.model, run.scored["val"], run.terms, keep=[0])
+    for first, second in zip(whole.labels, strips.labels, strict=True):
+        assert first.shape == second.shape == (72, 96)
+        assert (first.labels() == second.labels()).mean() > 0.999  # but for ties
+    assert np.abs(whole.confusions - strips.confusions).sum() <= 20
+    assert strips.probabilities[0].shape[-1] < 96 and strips.loss == pytest.approx(whole.loss, rel=0.1)
+
+
+def test_truth_is_kept_compressed_and_whole():
+    run = training.Run(tiny(data={"name": "streets", "train_images": 8, "val_images": 4, "size": 96}, image_size=64))
+    scored = run.scored["val"]
+    for n in range(len(scored)):
+        for sample in (scored[n], scored[n]):  # decoded, and kept
+            assert np.array_equal(sample.mask, run.data.val[n].mask) and sample.image.shape[1] == 64
+            assert np.array_equal(sample.instances, run.data.val[n].instances)
+    assert scored.shape(0) == (72, 96) and scored.samples[0].mask.shape[1] == 64
 
 
 def test_a_batch_of_large_images_is_smaller(monkeypatch):

@@ -8,7 +8,7 @@ import sys
 
 from seglab import draw, plans
 from seglab.cli.options import figure
-from seglab.comparison.scores import LEAK, Comparison, Group, compare
+from seglab.comparison.scores import Comparison, Group, cautions, compare
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     if arguments.png:
         draw.curves(comparison).savefig(arguments.png, dpi=120)
     print(json.dumps(comparison.as_json(), indent=1, ensure_ascii=False) if arguments.json else board(comparison))
-    for warning in () if arguments.json else warnings(comparison):
+    for warning in () if arguments.json else cautions(comparison):
         print(f"seglab: {warning}", file=sys.stderr)
     return 0
 
@@ -39,13 +39,6 @@ def board(comparison: Comparison) -> str:
     lines += [table_of(comparison)] if comparison.grid else []
     lines += [f"  {option}: {' | '.join(map(str, values))}" for option, values in comparison.differences.items()]
     return "\n".join(lines)
-
-
-def warnings(comparison: Comparison) -> list[str]:
-    """Why the scores may not be what they seem."""
-    leaking = [label for label, row in zip(comparison.labels, comparison.rows, strict=True) if row.leak]
-    different = "these runs were scored on different images: their scores cannot be compared"
-    return [different] * (not comparison.comparable) + [f"{LEAK} ({', '.join(leaking)})"] * bool(leaking)
 
 
 def spread_of(group: Group) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 from seglab import metrics, prediction, runs
 from seglab.cli.options import add_predictors, pipeline
 from seglab.cli.show import bar, waiting
+from seglab.data.base import Data, Split
 from seglab.errors import SeglabError
 from seglab.evaluation import number
+from seglab.model import Trained
 from seglab.training import folded
 
 
@@ -32,6 +35,8 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     if data.classes != trained.classes:
         raise SeglabError("the classes of {run} no longer match those of its data", run=trained.name)
     split = getattr(data, arguments.split)
+    for warning in warnings(trained, data, split if arguments.split != "train" else None):
+        print(f"seglab: warning: {warning}", file=sys.stderr)
     rest = [predictor for predictor in predictors if predictor.name != "crf"]
     pipelines = [rest, predictors] if len(rest) < len(predictors) else [predictors]
     matrices = sum(bar(prediction.confusions(trained, split, pipelines, others), len(split), "image"))
@@ -49,6 +54,24 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         found["crf"] = result(matrices[1])
     print(json.dumps(found, indent=1, ensure_ascii=False) if arguments.json else scored(found))
     return 0
+
+
+def warnings(trained: Trained, data: Data, held: Split | None) -> list[SeglabError]:
+    """What the source warns of, and the images of `held` that the model was trained on."""
+    known = runs.learned(trained.directory)
+    learned = [image for image in held.images if runs.picture(image) in known] if held else []
+    found = list(data.warnings)
+    if held and learned:
+        found.append(
+            SeglabError(
+                "{count} of the {all} images were learned from by {run}, or by runs that its weights come from: the "
+                "scores are too high",
+                count=len(learned),
+                all=len(held),
+                run=trained.name,
+            )
+        )
+    return found
 
 
 def scored(found: dict[str, Any]) -> str:

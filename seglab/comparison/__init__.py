@@ -1,6 +1,6 @@
 """Runs side by side."""
 
-from seglab.comparison.scores import LEAK, Comparison, Grid, Group, Row, compare
+from seglab.comparison.scores import Comparison, Grid, Group, Row, cautions, compare
 from seglab.comparison.settings import differing, flat
 
-__all__ = ["LEAK", "Comparison", "Grid", "Group", "Row", "compare", "differing", "flat"]
+__all__ = ["Comparison", "Grid", "Group", "Row", "cautions", "compare", "differing", "flat"]

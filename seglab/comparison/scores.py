@@ -22,15 +22,12 @@ from seglab.metrics import DEFINITION
 Points = tuple[list[float], list[float]]  # epochs, values
 
 
-LEAK = "these runs build on weights that were trained on images they are validated on: their scores are too high"
-
-
 @dataclass(frozen=True)
 class Row:
     """One run's line on the scoreboard; mIoU, IoU and the terms of the loss are of the best weights on `val`.
 
-    `terms`: each term's raw value, and its weight, which is None in older runs. `leak`: it builds on the weights of a
-    run that was trained on images it is validated on.
+    `terms`: each term's raw value, and its weight, which is None in older runs. `leak`: it, or a run whose weights it
+    builds on, was trained on images it is validated on. `reused`: images that choose its best epoch are reported too.
     """
 
     run: str
@@ -45,6 +42,7 @@ class Row:
     iou: dict[str, float | None]
     terms: dict[str, tuple[float, float | None]]
     leak: bool = False
+    reused: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +150,30 @@ def compare(directories: Sequence[Path]) -> Comparison:
     )
 
 
+def cautions(comparison: Comparison) -> list[SeglabError]:
+    """Why the scores may not be what they seem."""
+    found = []
+    if not comparison.comparable:
+        found.append(SeglabError("these runs were scored on different images: their scores cannot be compared"))
+    labeled = list(zip(comparison.labels, comparison.rows, strict=True))
+    if leaking := [label for label, row in labeled if row.leak]:
+        found.append(
+            SeglabError(
+                "{runs}: images that they are validated on were trained on, by themselves or by runs whose weights "
+                "they build on; their scores are too high",
+                runs=", ".join(leaking),
+            )
+        )
+    if reusing := [label for label, row in labeled if row.reused]:
+        found.append(
+            SeglabError(
+                "{runs}: images that choose the best epoch are reported too; their scores are too high",
+                runs=", ".join(reusing),
+            )
+        )
+    return found
+
+
 def terms_of(evaluations: Sequence[Sequence[Evaluated]]) -> tuple[str, ...]:
     """The terms of all runs' losses, none where each has but one."""
     found = [list(events[-1].scores["val"].terms) for events in evaluations if events]
@@ -192,20 +214,37 @@ def row(
         iou=dict(zip(classes, val.iou if val else (), strict=True)),
         terms={name: (value, val.term_weights.get(name)) for name, value in val.terms.items()} if val else {},
         leak=leak(directory, config),
+        reused=reused(directory),
     )
 
 
 def leak(directory: Path, config: RunConfig) -> bool:
-    """Whether the run builds on the weights of one that was trained on images it is validated on."""
-    for other in config.needs:
+    """Whether the run, or one whose weights it builds on, was trained on images it is validated on."""
+    try:
+        held = runs.description(directory).get("pictures")
+    except SeglabError:  # it has not begun
+        return False
+    learned = frozenset().union(runs.learned(directory), *map(runs.learned, config.needs))
+    if held and not learned.isdisjoint([*held["search"], *held["val"]]):
+        return True
+    for other in config.needs:  # older runs have nothing but names
         try:
-            learned, held = (runs.description(place)["images"] for place in (runs.find(other), directory))
+            trained, scored = (runs.description(place)["images"] for place in (runs.find(other), directory))
             same_source = runs.config(runs.find(other)).data == config.data
         except SeglabError:  # one of them has not begun, or is gone
             continue
-        if same_source and not set(learned["train"]).isdisjoint([*held["search"], *held["val"]]):
+        if same_source and not set(trained["train"]).isdisjoint([*scored["search"], *scored["val"]]):
             return True
     return False
+
+
+def reused(directory: Path) -> bool:
+    """Whether images choose the run's best epoch and are reported too."""
+    try:
+        held = runs.description(directory).get("pictures") or runs.description(directory)["images"]
+    except SeglabError:
+        return False
+    return not set(held["search"]).isdisjoint(held["val"])
 
 
 def repeated(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[list[int]]:

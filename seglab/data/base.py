@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -149,6 +150,18 @@ def reused(count: int, names: Sequence[str]) -> list[SeglabError]:
         "score is too high"
     )
     return [SeglabError(template, count=count, first=names[0])] if count else []
+
+
+class Packed:
+    """Labels (H, W) of an integer type, compressed: a mask of a large photograph takes a hundredth of its size."""
+
+    def __init__(self, labels: np.ndarray):
+        self.shape, self.dtype = labels.shape, labels.dtype
+        self.content = zlib.compress(np.ascontiguousarray(labels).data, 1)
+
+    def labels(self) -> np.ndarray:
+        """The labels, read-only."""
+        return np.frombuffer(zlib.decompress(self.content), self.dtype).reshape(self.shape)
 
 
 class Indexed(Protocol):

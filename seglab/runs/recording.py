@@ -19,6 +19,7 @@ import safetensors.torch
 import torch
 
 from seglab import training
+from seglab.data.base import PARTS
 from seglab.data.masks import write_mask
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started
@@ -35,7 +36,7 @@ from seglab.runs.directory import (
     write,
 )
 from seglab.runs.evidence import epoch_text
-from seglab.runs.trained import load
+from seglab.runs.trained import learned, load, picture
 
 
 def stop(directory: Path) -> None:
@@ -134,6 +135,7 @@ def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Itera
     for event in stream:
         if isinstance(event, Started):
             write(directory / "dataset.json", described(run))
+            event = event.model_copy(update={"notes": [*event.notes, *map(Sentence.of, inherited(directory))]})
             if not (directory / "truth").exists():
                 write_maps(directory / "truth", (sample.mask for sample in run.scored["val"]), run)
         if isinstance(event, Evaluated):
@@ -157,8 +159,27 @@ def described(run: training.Run) -> bytes:
         "digests": data.digests,
         "images": names,
         "samples": run.samples,
+        "pictures": {part: list(map(picture, getattr(data, part).images)) for part in PARTS},
+        "learned": sorted(frozenset().union(*map(learned, run.config.needs))),
+        "span": data.span,
     }
     return json.dumps(content, indent=1, ensure_ascii=False).encode()
+
+
+def inherited(directory: Path) -> list[SeglabError]:
+    """A warning where the run is validated on images that it, or runs that its weights come from, learned from."""
+    known = description(directory)
+    held = {*known["pictures"]["search"], *known["pictures"]["val"]}
+    if not (count := len(held.intersection(known["learned"]))):
+        return []
+    return [
+        SeglabError(
+            "{count} of the {all} validation images were learned from by the runs whose weights this run starts from: "
+            "its scores are too high",
+            count=count,
+            all=len(held),
+        )
+    ]
 
 
 def write_maps(directory: Path, maps: Iterable[np.ndarray], run: training.Run) -> None:
@@ -177,7 +198,7 @@ def write_maps(directory: Path, maps: Iterable[np.ndarray], run: training.Run) -
 def record_samples(directory: Path, run: training.Run) -> None:
     labels = run.evaluations["val"].labels
     (directory / "samples").mkdir(exist_ok=True)
-    write_maps(directory / "samples" / f"epoch_{epoch_text(run.epoch)}", [labels[n] for n in run.samples], run)
+    write_maps(directory / "samples" / f"epoch_{epoch_text(run.epoch)}", [labels[n].labels() for n in run.samples], run)
 
 
 def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluated:
@@ -186,7 +207,7 @@ def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluat
     The event is written before the weights take their place: killed in between, the older file is an announced one.
     """
     evaluation = run.evaluations["val"]
-    write_maps(directory / "predictions", evaluation.labels, run)
+    write_maps(directory / "predictions", (each.labels() for each in evaluation.labels), run)
     write(directory / "evaluation.npz", packed(**{name: e.confusions for name, e in run.evaluations.items()}))
     kept = {str(n): values.astype(np.float16) for n, values in evaluation.probabilities.items()}
     write(directory / "probabilities.npz", packed(**kept))
@@ -223,7 +244,8 @@ def restore(run: training.Run, directory: Path) -> None:
     """Takes the run to where its last snapshot was; a run without one starts at the beginning."""
     if not (directory / "last").exists():
         return
-    if description(directory)["digests"] != run.data.digests:
+    known = description(directory)
+    if known["digests"] != run.data.digests or tuple(known["classes"]) != run.data.classes:
         raise SeglabError("{run} cannot be resumed: its data has changed since it started", run=directory.name)
     try:
         pointer = json.loads((directory / "last").read_bytes())

@@ -53,7 +53,23 @@ def load(run: str | Path, device: str = "cpu") -> Trained:
     model.load_state_dict(state)
     placed(model, device).eval()
     colors = tuple(tuple(color) for color in dataset["colors"])
-    return Trained(directory, settings, tuple(dataset["classes"]), colors, model)
+    span = dataset.get("span")  # older runs have none
+    return Trained(directory, settings, tuple(dataset["classes"]), colors, model, span and (span[0], span[1]))
+
+
+def learned(run: str | Path) -> frozenset[str]:
+    """What tells apart the images that a run's weights were trained on, by itself and by the runs that they come from;
+    empty where the run has not begun, and for older runs, which did not keep it."""
+    try:
+        known = description(find(run))
+    except SeglabError:
+        return frozenset()
+    return frozenset([*known.get("pictures", {}).get("train", ()), *known.get("learned", ())])
+
+
+def picture(image: bytes) -> str:
+    """What tells an image apart, as runs keep it: 32 hexadecimal digits."""
+    return (image if len(image) == 16 else hashlib.sha256(image).digest()[:16]).hex()
 
 
 MOST_KEPT = 256 * 2**20  # bytes of the models that `loaded` keeps

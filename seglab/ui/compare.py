@@ -11,12 +11,10 @@ from typing import Any
 import gradio as gr
 
 from seglab import plans, runs
+from seglab.comparison import cautions
 from seglab.errors import SeglabError
 from seglab.ui import views
-from seglab.ui.text import language, say
-
-DIFFERENT = "These runs were evaluated on different images: their scores cannot be compared."
-LEAKING = "Some runs start from weights trained on the images they are validated on: their scores are too high."
+from seglab.ui.text import language, say, told
 
 
 def build(tab: gr.Tab) -> None:
@@ -77,8 +75,7 @@ def show(names: list[str] | None, request: gr.Request) -> list[str]:
         picked = itertools.chain.from_iterable(known.get(name, ()) for name in names)
         stamped = views.stamp(list(dict.fromkeys(picked)))
         comparison = views.compared(stamped)
-        leaking = any(row.leak for row in comparison.rows)
-        texts = [*([] if comparison.comparable else [DIFFERENT]), *([LEAKING] if leaking else [])]
+        texts = [told(caution, lang) for caution in cautions(comparison)]
         warnings = "".join(views.render("hint.html", lang, text=text, kind="warning") for text in texts)
         return [warnings, views.curves(stamped, lang), views.scoreboard(stamped, lang)]
     except SeglabError as error:

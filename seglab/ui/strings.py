@@ -17,7 +17,6 @@ from seglab import draw, metrics
 from seglab.config import Fold, RunConfig
 from seglab.entry import FAMILIES, REASONS, Entry
 from seglab.losses.combined import Part
-from seglab.ui import compare
 from seglab.ui.text import STATES
 from seglab.ui.titles import HINTS, OPTION, option_title
 
@@ -127,7 +126,6 @@ def of_tables() -> Iterator[String]:
     yield from (String(text, None, "families") for text in FAMILIES)
     yield from (String(text, None, "curves") for text in draw.CURVES.values())
     yield String(metrics.DEFINITION, None, "scores")
-    yield from (String(text, None, "scores") for text in (compare.DIFFERENT, compare.LEAKING))
 
 
 def of_options() -> Iterator[String]:

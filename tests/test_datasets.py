@@ -194,8 +194,7 @@ CASES = {
         black_and_white,
         (
             (lambda root: put_photo(root / "images" / "train" / "t1.jpg", 99), {"train"}),
-            # One of 0 and 1 is read as it is, and does not change how the others are read.
-            (lambda root: put_mask(root / "masks" / "val" / "v2.png", 99, [0, 1, 1]), {"val"}),
+            (lambda root: put_mask(root / "masks" / "val" / "v2.png", 99, [0, 255, 255]), {"val"}),
         ),
     ),
     "folder of painted masks": Case(

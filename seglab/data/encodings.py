@@ -147,42 +147,27 @@ def _void_or_object(shown: np.ndarray, files: Sequence[str], num_classes: int) -
     if not labeled.any():
         return found
     void = labeled & shown[:, VOID]
-    first, odd = int(np.argmax(bare)), int(np.argmax(labeled))
-    if two and not void.any():
-        found.tables = [BINARY if each else IDS for each in bare]
-        fewer = first if bare.sum() <= labeled.sum() else odd
-        found.notes.append(
-            SeglabError(
-                "masks of 0 and 255: {count}, masks of 0 and 1: {others} (the fewer are such as {file}); 255 is read "
-                "as class 1 in the former; if it is void there, set --data.values ids",
-                count=int(bare.sum()),
-                others=int(labeled.sum()),
-                file=files[fewer],
-            )
+    if bare.sum() > (void if two else labeled).sum():  # few say that 255 is void, or none
+        odd, usual = (labeled, bare) if bare.sum() > labeled.sum() else (bare, labeled)
+        place, other = int(np.argmax(odd)), int(np.argmax(usual))
+        problem = SeglabError(
+            "{file}: contains {values}, but {count} masks contain {others}, such as {other}: whether 255 is an object "
+            "or void in masks of 0 and 255 is not known; correct the odd ones, or set --data.values: ids reads 255 as "
+            "void everywhere, threshold reads two classes",
+            file=files[place],
+            values=few(np.flatnonzero(shown[place]).tolist()),
+            count=int(usual.sum()),
+            others=few(np.flatnonzero(shown[usual].any(0)).tolist()),
+            other=files[other],
         )
-    elif bare.sum() > (void if two else labeled).sum():
-        values = np.flatnonzero(shown[odd]).tolist()
-        found.wrong.append(
-            (
-                odd,
-                SeglabError(
-                    "{file}: contains {values}, but {count} masks contain only 0 and 255, such as {other}: whether 255 "
-                    "is an object or void there is not known; correct the odd ones, or set --data.values: ids reads "
-                    "255 as void everywhere, threshold reads two classes",
-                    file=files[odd],
-                    values=few(values),
-                    count=int(bare.sum()),
-                    other=files[first],
-                ),
-            )
-        )
+        found.wrong.append((place, problem))
     else:
         found.notes.append(
             SeglabError(
                 "masks that contain only 0 and 255: {count}, such as {file}; as others have class ids, 255 is read as "
                 "void there",
                 count=int(bare.sum()),
-                file=files[first],
+                file=files[int(np.argmax(bare))],
             )
         )
     return found

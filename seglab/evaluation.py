@@ -21,7 +21,8 @@ from seglab.model import Segmenter, changed, resized
 
 BATCH = 8  # images; the same for every run, since Dice depends on which images come together
 MOST_PIXELS = 2**22  # of a batch at stored size: with 11 classes their logits are 185 MB
-MOST_LOGITS = 2**25  # of a larger image at a time: 128 MB
+MOST_LOGITS = 2**25  # of a larger image's loss: 128 MB
+STRIP = 2**21  # logits of a larger image at a time that only give labels: 8 MB
 
 
 @dataclass
@@ -93,7 +94,7 @@ def evaluate(
         places = batch.index.tolist()
         whole = [samples[index].mask for index in places]
         if whole[0].shape == tuple(size):
-            labels = list(outputs.logits.argmax(1).to(torch.uint8).cpu().numpy())
+            labels = list(outputs.logits.max(1).indices.to(torch.uint8).cpu().numpy())
         else:
             labels = [labels_of(logits, mask.shape) for logits, mask in zip(raw.logits, whole, strict=True)]
         for n, index in enumerate(places):
@@ -119,7 +120,7 @@ def labels_of(logits: Tensor, size: Sequence[int]) -> np.ndarray:
     """uint8 (H, W): the most probable classes at a large size of logits (K, h, w), interpolated as `resized` does, but
     a strip of rows at a time."""
     height, width = size
-    count = max(1, MOST_LOGITS // (len(logits) * width))
+    count = max(1, STRIP // (len(logits) * width))
     labels = np.empty((height, width), np.uint8)
     for top in range(0, height, count):
         rows = torch.arange(top, min(top + count, height), device=logits.device)
@@ -129,7 +130,7 @@ def labels_of(logits: Tensor, size: Sequence[int]) -> np.ndarray:
         below = (above + 1).clamp(max=logits.shape[1] - 1)
         strip = logits[:, above] * (1 - share) + logits[:, below] * share
         strip = resized(strip[None], (len(rows), width))[0]
-        labels[top : top + len(rows)] = strip.argmax(0).to(torch.uint8).cpu().numpy()
+        labels[top : top + len(rows)] = strip.max(0).indices.to(torch.uint8).cpu().numpy()
     return labels
 
 

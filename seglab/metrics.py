@@ -13,6 +13,8 @@ DEFINITION = (
     "averaged over the classes that occur in truth or prediction; void pixels are left out"
 )
 
+MOST_COUNTED = 2**20  # pixels at a time, of which histograms are exact and memory is small
+
 
 def confusion(labels: np.ndarray, masks: np.ndarray, num_classes: int) -> np.ndarray:
     """int64 (K, K): how many pixels of class [truth] were labeled [prediction].
@@ -22,13 +24,15 @@ def confusion(labels: np.ndarray, masks: np.ndarray, num_classes: int) -> np.nda
     import cv2
 
     # One pass: the pair as one number, then OpenCV's histogram, the fastest of those measured in benchmarks/metrics.py.
-    # It counts in float32, exact up to 2^24 pixels, which is more than the largest image that seglab reads.
-    pairs = masks.astype(np.uint16)
-    pairs *= num_classes
-    pairs += labels
-    rows = [image.reshape(1, -1) for image in (pairs if pairs.ndim == 3 else pairs[None])]
-    counts = sum(cv2.calcHist([row], [0], None, [256 * num_classes], [0, 256 * num_classes]) for row in rows)
-    counts = counts.astype(np.int64).reshape(256, num_classes)
+    # It counts in float32, exact up to 2^24 pixels.
+    counts = np.zeros((256, num_classes), np.int64)
+    truth, given = masks.reshape(-1), labels.reshape(-1)
+    for start in range(0, len(truth), MOST_COUNTED):
+        pairs = truth[start : start + MOST_COUNTED].astype(np.uint16)
+        pairs *= num_classes
+        pairs += given[start : start + MOST_COUNTED]
+        found = cv2.calcHist([pairs[None]], [0], None, [256 * num_classes], [0, 256 * num_classes])
+        counts += found.astype(np.int64).reshape(256, num_classes)
     if counts[num_classes:VOID].any() or labels.max(initial=0) >= num_classes:
         raise SeglabError(
             "a label is {label}; allowed: 0 to {most}, and 255 for void",

@@ -80,3 +80,9 @@ def test_a_label_out_of_range_is_refused(which):
     masks[0, 0, 1] = 0
     with pytest.raises(SeglabError, match="a label is 7; allowed: 0 to 4"):
         metrics.confusion(labels, masks, 5)
+
+
+def test_more_pixels_than_float32_counts_are_counted_exactly():
+    masks = np.zeros((4200, 4100), np.uint8)  # 2**24 is 16,777,216
+    masks[0, :5] = 1
+    assert metrics.confusion(np.zeros_like(masks), masks, 2).tolist() == [[4200 * 4100 - 5, 0], [5, 0]]

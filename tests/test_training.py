@@ -156,7 +156,8 @@ def test_large_images_are_scored_strip_by_strip_at_their_stored_size(monkeypatch
     run = training.Run(tiny(data=data, image_size=64))
     whole = evaluate(run.model, run.scored["val"], run.terms, keep=[0])
     monkeypatch.setattr("seglab.evaluation.MOST_PIXELS", 2000)
-    monkeypatch.setattr("seglab.evaluation.MOST_LOGITS", 11 * 96 * 7)  # seven rows, and so 924 pixels of loss
+    monkeypatch.setattr("seglab.evaluation.MOST_LOGITS", 11 * 900)
+    monkeypatch.setattr("seglab.evaluation.STRIP", 11 * 96 * 7)
     strips = evaluate(run.model, run.scored["val"], run.terms, keep=[0])
     for first, second in zip(whole.labels, strips.labels, strict=True):
         assert first.shape == second.shape == (72, 96)

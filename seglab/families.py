@@ -415,6 +415,11 @@ class Plan(Entry, family="plans"):
 class Dataset(Entry, family="datasets"):
     """Where images and masks come from."""
 
+    @property
+    def here(self) -> bool:
+        """Whether its files are on this machine, as far as their folder tells; True for what needs none."""
+        return True
+
     def open(self) -> Data:
         """Finds the images; raises SeglabError when they are not there or not as they should be."""
         raise NotImplementedError

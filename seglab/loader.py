@@ -15,7 +15,7 @@ import torch
 
 from seglab.data.base import UNLABELED, VOID, Batch, Data, Packed, Sample, Split
 from seglab.data.images import resize_image, resize_labels
-from seglab.data.pairs import few
+from seglab.data.survey import labels_in, lost
 from seglab.errors import SeglabError
 from seglab.families import DataHooks, RunConfig, Technique
 from seglab.model import Trained
@@ -98,33 +98,6 @@ class Cached:
         self.labels[index] = labels
         if (found := self.samples[index]) is not None:
             self.samples[index] = replace(found, mask=labels, instances=None)
-
-
-def labels_in(mask: np.ndarray) -> np.ndarray:
-    """bool (256,): the labels of a mask uint8 (H, W)."""
-    return np.bincount(mask.ravel(), minlength=VOID + 1) > 0
-
-
-def lost(before: np.ndarray | int, after: np.ndarray | int, classes: Sequence[str], side: int) -> list[SeglabError]:
-    """A warning of the classes that half of the masks that show them, or more, lose at a training size; `before` and
-    `after` are how many masks show each label."""
-    if isinstance(before, int) or isinstance(after, int):
-        return []  # of no masks
-    gone = [
-        f"{name} ({shown - left}/{shown})"
-        for name, shown, left in zip(classes, before.tolist(), after.tolist(), strict=False)
-        if shown and 2 * left <= shown
-    ]
-    if not gone:
-        return []
-    return [
-        SeglabError(
-            "classes that shrinking to image_size {side} wipes out of training masks: {classes}; a larger image_size "
-            "keeps them",
-            side=side,
-            classes=few(gone),
-        )
-    ]
 
 
 def at_side(sample: Sample, side: int) -> Sample:

@@ -85,6 +85,7 @@ def download(config: RunConfig) -> None:
 def reported(config: RunConfig) -> Data | None:
     """Prints what the source holds and what is wrong with it; gives its data, or None where some of it is wrong."""
     from seglab.data import folder, survey
+    from seglab.loader import Cached
 
     if isinstance(config.data, folder.Folder):
         with waiting("reading the data"):
@@ -102,8 +103,12 @@ def reported(config: RunConfig) -> Data | None:
     print(f"{len(found.train)} training, {len(found.search)} search and {len(found.val)} validation images")
     print(f"{len(found.classes)} classes: {', '.join(found.classes)}")
     if isinstance(config.data, folder.Folder):
+        with waiting("shrinking the masks"):
+            lost = Cached(found.train, config.image_size, forget=True).lost(found.classes)
+        print("".join(f"warning: {warning}\n" for warning in lost), end="")
         return found
-    seen = survey.survey(found, each=lambda places, count: bar(places, count, "image"))
+    print("".join(f"{how}\n" for how in found.found), end="")
+    seen = survey.survey(found, each=lambda places, count: bar(places, count, "image"), side=config.image_size)
     print(surveyed(found.classes, seen))
     return None if seen.wrong else found
 
@@ -147,6 +152,6 @@ def surveyed(classes: Sequence[str], seen: Survey) -> str:
     for index, (name, images) in enumerate(zip(classes, seen.images, strict=True)):
         shares = "".join(f"{shares[index]:>9.1%}" for shares in seen.shares.values())
         lines.append(f"{index:>4} {name:<{wide}}{shares} {images:>8}")
-    lines += [f"warning: {warning}" for warning in seen.warnings]
+    lines += [f"warning: {warning}" for warning in (*seen.warnings, *seen.lost)]
     lines += [f"wrong: {problem}" for problem in seen.wrong[:MOST_PROBLEMS]]
     return "\n".join([*lines, f"problems: {len(seen.wrong)}"])

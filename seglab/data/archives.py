@@ -18,7 +18,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from seglab.data.images import printable
-from seglab.data.pairs import Root, located, place_of
+from seglab.data.pairs import Root, is_here, located, place_of
 from seglab.download import download
 from seglab.errors import SeglabError
 from seglab.families import Dataset
@@ -45,6 +45,10 @@ class Downloadable(Dataset):
     licence: ClassVar[str]
     size: ClassVar[str]
     root: Root | None = None
+
+    @property
+    def here(self) -> bool:
+        return is_here(self.root, self.name)
 
     def archives(self) -> list[Archive]:
         """What has to be fetched."""

@@ -85,8 +85,9 @@ class Data:
     """An opened data source.
 
     `train` is learned from, `search` chooses (the best epoch, CRF parameters), `val` is reported. `colors` are RGB;
-    `notes` are what the source warns of, `warnings` those and what the splits have in common. `span` are the stored
-    values that are shown as black and white, where photographs have more than 8 bits.
+    `found` says how the source's files were found and read, `notes` are what it warns of, `warnings` those and what the
+    splits have in common. `span` are the stored values that are shown as black and white, where photographs have more
+    than 8 bits.
     """
 
     classes: tuple[str, ...]
@@ -95,6 +96,7 @@ class Data:
     search: Split
     val: Split
     notes: tuple[SeglabError, ...] = ()
+    found: tuple[SeglabError, ...] = ()
     span: tuple[int, int] | None = None
 
     @property

@@ -58,7 +58,14 @@ class Camvid(Downloadable):
         root = self.located()
         root = root / "CamVid" if (root / "CamVid").is_dir() else root
         (train, val), span = splits_of([_paired(root, part) for part in ("train", "val")], root, _read)
-        return Data.halved(train=train, val=val, classes=tuple(CLASSES), colors=tuple(CLASSES.values()), span=span)
+        return Data.halved(
+            train=train,
+            val=val,
+            classes=tuple(CLASSES),
+            colors=tuple(CLASSES.values()),
+            found=(SeglabError("pairs: train/NAME and trainannot/NAME, val/NAME and valannot/NAME"),),
+            span=span,
+        )
 
 
 def _paired(root: Path, part: str) -> list[Pair]:

@@ -18,7 +18,7 @@ from pydantic import Field
 from seglab.data.base import Data, Sample, Split
 from seglab.data.folder import MOST_CLASSES, distinct_colors
 from seglab.data.images import printable, read_photo, relative
-from seglab.data.pairs import Root, collected, held_out, located, refuse_wrong, sha
+from seglab.data.pairs import Root, collected, held_out, is_here, located, refuse_wrong, sha
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 
@@ -65,6 +65,10 @@ class Coco(Dataset):
         float,
         Field(ge=0.1, le=0.5, description="fraction of the images used for validation, where one file has them all"),
     ] = 0.2
+
+    @property
+    def here(self) -> bool:
+        return is_here(self.root, self.name)
 
     def open(self) -> Data:
         """Reads the JSON files and hashes the images; outlines are drawn when a sample is loaded."""

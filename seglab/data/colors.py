@@ -44,6 +44,11 @@ class Table:
     void: tuple[tuple[int, int, int], ...]
 
     @property
+    def text(self) -> SeglabError:
+        """How masks are read by it."""
+        return SeglabError("masks: read by their colors, which {file} names", file=self.file)
+
+    @property
     def digest(self) -> bytes:
         """Equal for tables that give masks the same ids."""
         return hashlib.sha256(repr((self.colors, self.void)).encode()).digest()

@@ -26,10 +26,11 @@ HALVES = (IDS >= MIDDLE).astype(np.uint8)
 
 @dataclass
 class Reading:
-    """How masks are read: for each a table of 256 ids, uint8, by stored value; what a person should know, and what
-    keeps the masks from being read, with the place of the mask that it names."""
+    """How masks are read: for each a table of 256 ids, uint8, by stored value; the values that they have; what a person
+    should know, and what keeps the masks from being read, with the place of the mask that it names."""
 
     tables: list[np.ndarray]
+    stored: list[int]
     notes: list[SeglabError] = field(default_factory=list)
     wrong: list[tuple[int, SeglabError]] = field(default_factory=list)
 
@@ -39,6 +40,26 @@ class Reading:
         for row, table, given in zip(found, self.tables, counts, strict=True):
             np.add.at(row, table, given)
         return found
+
+    @property
+    def text(self) -> SeglabError:
+        """What the masks have, and what it is read as."""
+        values = few(self.stored)
+        if self.plain:
+            return SeglabError("masks: the values {values} are read as class ids", values=values)
+        if self.tables[0] is BINARY:
+            return SeglabError("masks: the values {values} are read as the classes 0 and 1", values=values)
+        if any(table is HALVES for table in self.tables):
+            return SeglabError(
+                "masks: of the values {values}, those from {middle} on are read as class 1, the others as class 0",
+                values=values,
+                middle=MIDDLE,
+            )
+        return SeglabError(
+            "masks: the values {values} are read as the classes 0 to {largest}",
+            values=values,
+            largest=len(self.stored) - 1,
+        )
 
     @property
     def plain(self) -> bool:
@@ -55,20 +76,22 @@ def reading(values: Values, counts: np.ndarray, inner: np.ndarray, files: Sequen
     """How to read masks with `counts` (N, 256) pixels of each stored value, of which those `inner` (N, 256) are also
     within areas, not on edges alone; `num_classes` is 0 where no names are given."""
     shown = counts > 0
+    known = np.flatnonzero(counts.sum(0)).tolist()
+    plain = Reading([IDS] * len(files), known)
     if values == "threshold":
-        return Reading([IDS if not row[2:].any() else HALVES for row in shown])
+        return Reading([IDS if not row[2:].any() else HALVES for row in shown], known)
     if values == "shades":
         table = IDS.copy()
-        known = np.flatnonzero(counts.sum(0))
         table[known] = range(len(known))
-        return Reading([table] * len(files))
-    if values == "ids" or not shown.any():
-        return Reading([IDS] * len(files))
+        return Reading([table] * len(files), known)
+    if values == "ids" or not known:
+        return plain
     ids = np.flatnonzero(shown[:, :VOID].any(0))
     unnamed = num_classes <= 2 or int(ids.max(initial=0)) >= num_classes
     if unnamed and (why := _unlikely(ids, counts, inner, files, num_classes)):
-        return Reading([IDS] * len(files), wrong=[why])
-    return _void_or_object(shown, files, num_classes)
+        plain.wrong.append(why)
+        return plain
+    return _void_or_object(plain, shown, files, num_classes)
 
 
 def _unlikely(
@@ -82,8 +105,8 @@ def _unlikely(
         place = int(np.argmax(shown[:, both[1]]))
         return place, SeglabError(
             "{file}: the masks contain only the values {values}, shades at equal distances, not class ids; "
-            "--data.values shades reads them as the classes 0 to {largest}, threshold as two classes, and ids as they "
-            "are, with 255 as void",
+            "set data.values to shades for the classes 0 to {largest}, to threshold for two classes, or to ids to read "
+            "them as they are, with 255 as void",
             file=files[place],
             values=few(both.tolist()),
             largest=len(both) - 1,
@@ -101,8 +124,8 @@ def _unlikely(
         place = int(between.argmax())
         return place, SeglabError(
             "{file}: contains {count} values between 0 and 255, such as {values}, most of them on edges alone: a mask "
-            "of two colors with soft edges or with the noise of JPEG ({masks} such masks); --data.values threshold "
-            "reads values from {middle} on as class 1, the others as class 0",
+            "of two colors with soft edges or with the noise of JPEG ({masks} such masks); set data.values to "
+            "threshold to read values from {middle} on as class 1, the others as class 0",
             file=files[place],
             count=int(between[place]),
             values=few(
@@ -116,7 +139,8 @@ def _unlikely(
     place = int(np.argmax(shown[:, largest]))
     return place, SeglabError(
         "{file}: the masks contain {count} values up to {largest}: shades of gray rather than class ids; name the "
-        "classes in classes.txt, or set --data.values: ids reads them as they are, shades as the classes 0 to {most}",
+        "classes in classes.txt, or set data.values to shades for the classes 0 to {most}, or to ids to read them as "
+        "they are",
         file=files[place],
         count=len(both),
         largest=largest,
@@ -130,11 +154,11 @@ def _even(values: np.ndarray) -> bool:
     return bool(values[0] == 0 and steps.min() >= STEP and np.ptp(steps) <= 2)
 
 
-def _void_or_object(shown: np.ndarray, files: Sequence[str], num_classes: int) -> Reading:
-    """Whether 255 is void or, in masks of 0 and 255 alone, the object: shown (N, 256) is which values each mask has."""
+def _void_or_object(found: Reading, shown: np.ndarray, files: Sequence[str], num_classes: int) -> Reading:
+    """The reading with 255 as void or, in masks of 0 and 255 alone, as the object: shown (N, 256) is which values each
+    mask has."""
     labeled = shown[:, 1:VOID].any(1)
     bare = shown[:, VOID] & ~labeled  # of 0 and 255 alone, or 255 alone
-    found = Reading([IDS] * len(files))
     if not bare.any():
         return found
     two = num_classes in (0, 2) and not shown[:, 2:VOID].any()
@@ -152,8 +176,8 @@ def _void_or_object(shown: np.ndarray, files: Sequence[str], num_classes: int) -
         place, other = int(np.argmax(odd)), int(np.argmax(usual))
         problem = SeglabError(
             "{file}: contains {values}, but {count} masks contain {others}, such as {other}: whether 255 is an object "
-            "or void in masks of 0 and 255 is not known; correct the odd ones, or set --data.values: ids reads 255 as "
-            "void everywhere, threshold reads two classes",
+            "or void in masks of 0 and 255 is not known; correct the odd ones, or set data.values to ids to "
+            "read 255 as void everywhere, or to threshold for two classes",
             file=files[place],
             values=few(np.flatnonzero(shown[place]).tolist()),
             count=int(usual.sum()),

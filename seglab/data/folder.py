@@ -20,7 +20,7 @@ from seglab.data.encodings import MANY, Values, reading
 from seglab.data.images import Span, file_text, joined, printable, relative
 from seglab.data.looks import Look, Row, Style, looked, read
 from seglab.data.masks import DrawnOn
-from seglab.data.pairs import Pair, Root, absences, few, held_out, listed, located, refuse_wrong, spanned
+from seglab.data.pairs import Pair, Root, absences, few, held_out, is_here, listed, located, refuse_wrong, spanned
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 
@@ -58,8 +58,8 @@ class Folder(Dataset):
     values: Annotated[
         Values,
         Field(
-            description="what the numbers in masks mean: ids (255 is void), threshold (from 128 on class 1; JPEG is "
-            "read too), shades (the classes in their order), or auto, which tells by the files"
+            description="what the values in masks mean: ids (255 is void), threshold (class 1 from 128 on; JPEG is "
+            "read too), shades (the classes in order), or auto, which tells by the files"
         ),
     ] = "auto"
     drawn_on: Annotated[
@@ -69,6 +69,10 @@ class Folder(Dataset):
             "as shown or as stored"
         ),
     ] = "unknown"
+
+    @property
+    def here(self) -> bool:
+        return is_here(self.root, self.name)
 
     def open(self) -> Data:
         """Reads every file, so that nothing damaged turns up in the middle of a run; warnings become `notes`."""
@@ -81,6 +85,7 @@ class Folder(Dataset):
             classes=found.classes,
             colors=found.colors,
             notes=found.notes,
+            found=found.how,
             span=found.span,
         )
 
@@ -97,6 +102,7 @@ class Report:
     `shares`: each class's part of the labeled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
     all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent first.
     `absent_train`, `absent_val`: classes that no mask there shows. `stored`: the values that the masks contain.
+    `how`: how files were found and are read.
     `duplicates`: groups of files with the same picture. Of the training pairs, then of the validation pairs: `tables`,
     the ids of a mask's 256 values; `keys`, what both files hold; `pixels`, what tells the photographs apart. `style`:
     how they were read; `span`: the values of deep photographs that are shown as black and white. Files that could not
@@ -117,6 +123,7 @@ class Report:
     absent_train: tuple[str, ...]
     absent_val: tuple[str, ...]
     stored: tuple[int, ...]
+    how: tuple[SeglabError, ...]
     duplicates: tuple[tuple[str, ...], ...]
     tables: tuple[np.ndarray, ...]
     keys: tuple[bytes, ...]
@@ -144,6 +151,7 @@ class Report:
         lines = [
             f"folder: {printable(str(self.root))}",
             f"pairs: {pairs}, of which {len(self.train)} for training and {len(self.val)} for validation",
+            *map(str, self.how),
             "sizes: " + ", ".join(sizes) + ", …" * (len(self.sizes) > 5),
             f"void: {self.void:.1%} of all pixels",
         ]
@@ -210,7 +218,8 @@ def report(
         classes=names,
         colors=colors,
         sizes=tuple(Counter(look.size for look in looks if look.size).most_common()),
-        stored=tuple(np.flatnonzero(stored.any(axis=0)).tolist()),
+        stored=tuple(how.stored),
+        how=(table.text if table else how.text,),
         duplicates=duplicates,
         tables=tuple(how.tables),
         keys=tuple(
@@ -383,8 +392,8 @@ def _palette_problems(root: Path, looks: Sequence[Look]) -> list[Row]:
             file = relative(look.pair.mask, root)
             problem = SeglabError(
                 "{file}: its palette gives the id {index} the color {color}, in other masks it is {other}; name the "
-                "colors in a file colors.txt in the folder, a line name:r,g,b for each, or set --data.values ids to "
-                "read the ids whatever their colors",
+                "colors in a file colors.txt in the folder, a line name:r,g,b for each, or set data.values to ids "
+                "to read the ids whatever their colors",
                 file=file,
                 index=odd,
                 color=str(each[odd]),

@@ -13,7 +13,7 @@ from seglab.data.base import Data, Sample
 from seglab.data.colors import Table
 from seglab.data.images import Span, decoded, printable, relative, shown
 from seglab.data.masks import decoded_colors, laid
-from seglab.data.pairs import Pair, Root, located, refuse_wrong, splits_of, unique
+from seglab.data.pairs import Pair, Root, is_here, located, refuse_wrong, splits_of, unique
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 
@@ -45,6 +45,10 @@ class KittiRoad(Dataset):
         Field(ge=0.1, le=0.5, description="fraction of each category held out for validation: its last frames"),
     ] = 0.2
 
+    @property
+    def here(self) -> bool:
+        return is_here(self.root, self.name)
+
     def open(self) -> Data:
         """Pairs and hashes the files; a mask's colors are checked when it is loaded."""
         root = located(self.root, self.name)
@@ -65,7 +69,8 @@ class KittiRoad(Dataset):
                 count=len(train) + len(first) + len(second),
             )
         (learned, chosen_by, reported), span = splits_of([train, first, second], root, _read)
-        return Data(tuple(CLASSES), tuple(CLASSES.values()), learned, chosen_by, reported, span=span)
+        how = SeglabError("pairs: image_2/um_000000 and gt_image_2/um_road_000000; masks are read by their colors")
+        return Data(tuple(CLASSES), tuple(CLASSES.values()), learned, chosen_by, reported, found=(how,), span=span)
 
 
 def _category(pair: Pair) -> str:

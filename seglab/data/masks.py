@@ -134,7 +134,7 @@ def turn_of(
         raise SeglabError(
             "{file}: {image} is turned by its EXIF orientation ({turn}), and nothing tells whether the mask was drawn "
             "on the picture as shown or as stored; save the photograph upright, without EXIF, or, in a folder and in "
-            "COCO data, set drawn_on to shown or stored",
+            "COCO data, set data.drawn_on to shown or stored",
             file=file,
             image=image,
             turn=photo.turn,
@@ -253,7 +253,8 @@ def _refuse_lossy(data: bytes, image: ImageFile, name: str) -> None:
     if image.format in ("JPEG", "MPO") or packed in ("jpeg", "tiff_jpeg", "webp", "WEBP"):
         raise SeglabError(
             "{file}: stored as {format}, which changes pixel values and so invents classes; export the mask again as "
-            "PNG (converting this file would keep what was changed), or read two colors with --data.values threshold",
+            "PNG (converting this file would keep what was changed), or set data.values to threshold where it has two "
+            "colors",
             file=name,
             format="WEBP" if "webp" in packed.lower() else "JPEG",
         )

@@ -53,6 +53,13 @@ class Pair:
     objects: Path | None = None
 
 
+def is_here(root: Path | None, name: str) -> bool:
+    """Whether there is a folder of the dataset called `name`: its root option, or else its place below $SEGLAB_DATA."""
+    home = os.environ.get("SEGLAB_DATA")
+    place = root or (Path(home) / name if home else None)
+    return place is not None and os.path.isdir(place)
+
+
 def located(root: Path | None, name: str, command: str = "") -> Path:
     """The folder of the dataset called `name`: its root option, or else its place below $SEGLAB_DATA.
 

@@ -14,6 +14,7 @@ from seglab.data.archives import Archive, Downloadable
 from seglab.data.base import VOID, Data, Sample
 from seglab.data.images import Span
 from seglab.data.pairs import Pair, Root, read_ids, read_rows, splits_of
+from seglab.errors import SeglabError
 from seglab.torchvision_guard import torchvision
 
 Border = Literal["class", "void", "pet"]
@@ -63,6 +64,7 @@ class OxfordPet(Downloadable):
             val=val,
             classes=tuple(kept),
             colors=tuple(CLASSES[name] for name in kept),
+            found=(SeglabError("pairs: images/NAME.jpg and annotations/trimaps/NAME.png, as annotations lists them"),),
             span=span,
         )
 

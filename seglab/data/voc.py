@@ -14,6 +14,7 @@ from seglab.data.base import VOID, Data, Sample
 from seglab.data.images import Span, header, relative
 from seglab.data.masks import decoded_mask, laid
 from seglab.data.pairs import Pair, Root, read_ids, read_rows, splits_of
+from seglab.errors import SeglabError
 from seglab.torchvision_guard import torchvision
 
 CLASSES = {
@@ -72,7 +73,18 @@ class Voc2012(Downloadable):
         root = self.located()
         root = next((place for place in (root / "VOCdevkit" / "VOC2012", root / "VOC2012") if place.is_dir()), root)
         (train, val), span = splits_of([_pairs(root, part) for part in ("train", "val")], root, _read)
-        return Data.halved(train=train, val=val, classes=tuple(CLASSES), colors=tuple(CLASSES.values()), span=span)
+        how = SeglabError(
+            "pairs: JPEGImages/NAME.jpg and SegmentationClass/NAME.png, as ImageSets/Segmentation lists them; "
+            "masks hold class ids"
+        )
+        return Data.halved(
+            train=train,
+            val=val,
+            classes=tuple(CLASSES),
+            colors=tuple(CLASSES.values()),
+            found=(how,),
+            span=span,
+        )
 
 
 def _pairs(root: Path, part: str) -> list[Pair]:

@@ -209,6 +209,15 @@ class Choice:
         return found
 
 
+def refuse_absent(dataset: Dataset) -> None:
+    """Raises SeglabError for a data source whose files are not on this server."""
+    if dataset.here:
+        return
+    if dataset.name == "folder":
+        raise SeglabError("folder: these are your own images; upload a zip of them, with the button above")
+    raise SeglabError("{name}: this data is not on this server; pick another, or upload your own", name=dataset.name)
+
+
 class Form:
     """RunConfig as a form: several models at once, everything else once for all of them."""
 
@@ -276,7 +285,14 @@ class Form:
     def dataset(self, given: Sequence[Any]) -> Dataset:
         """The picked data source with its options."""
         picked, typed = dict(zip(self.choices, given, strict=False))["data"], given[-1]
-        return validated(Dataset, self.located(next(iter(self.data.read(picked, typed)), None), typed))
+        found: Dataset = validated(Dataset, self.located(next(iter(self.data.read(picked, typed)), None), typed))
+        refuse_absent(found)
+        return found
+
+    def side(self, given: Sequence[Any]) -> int | None:
+        """The longer side of images in training, where it is one."""
+        side = self.run.read(given[-1]).get("image_size")
+        return side if isinstance(side, int) and side > 0 else None
 
     def own(self, given: Sequence[Any]) -> bool:
         """Whether the picked data source is the visitor's upload."""
@@ -337,4 +353,6 @@ class Form:
         shared["data"] = self.located(next(iter(read["data"]), None), typed)
         shared["loss"] = parts[0]["loss"] if alone else {"name": "sum", "parts": parts}
         shared |= self.run.read(typed)
-        return [validated(RunConfig, {**shared, "model": model}) for model in read["model"]]
+        configs: list[RunConfig] = [validated(RunConfig, {**shared, "model": model}) for model in read["model"]]
+        refuse_absent(configs[0].data)
+        return configs

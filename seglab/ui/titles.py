@@ -38,6 +38,8 @@ TITLES = {  # of options whose names say too little
     "smallest": "smallest area (smallest)",
     "std": "standard deviation (std)",
     "grid": "grid cells (grid)",
+    "values": "mask values (values)",
+    "drawn_on": "masks are drawn on (drawn_on)",
     "rarer_than": "rarity limit (rarer_than)",
     "stages": "frozen stages (stages)",
     "until": "frozen epochs (until)",

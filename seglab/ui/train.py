@@ -10,8 +10,9 @@ import gradio as gr
 
 from seglab import jobs, plans, runs
 from seglab.config import RunConfig
-from seglab.entry import validated
+from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
+from seglab.families import Dataset
 from seglab.ui import uploads, views
 from seglab.ui.form import Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say
@@ -195,6 +196,22 @@ def inside(form: Form) -> None:
         known = views.render("upload.html", lang, reference=reference)
         return [look_inside(form, filled, lang), True, known, reference]
 
+    def marked(request: gr.Request) -> Any:
+        """The data sources, marked where their files are not on this server; the visitor's own are."""
+        lang = language(request)
+        sources: list[Dataset] = [entry() for entry in FAMILIES["datasets"].entries.values()]  # type: ignore[misc]
+        absent = [each.name for each in sources if not each.here and each.name != "folder"]
+        named = {name: say("{name} (not on this server)", lang, name=name) for name in absent}
+        return gr.Dropdown(choices=[(named.get(name, name), name) for name in form.data.entries])
+
+    def unfolded(*given: Any) -> Any:
+        """Opens the part with the upload where it is what the picked source needs."""
+        try:
+            form.dataset(given)
+        except SeglabError:
+            return gr.Accordion(open=True)
+        return gr.skip()
+
     def adopt(*given: Any) -> Any:
         return "folder" if uploaded(given[-1]) else gr.skip()
 
@@ -211,6 +228,8 @@ def inside(form: Form) -> None:
         adopt, form.inputs, form.data.picker, js=collecting(form.inputs), queue=False, api_visibility="private"
     )
     views.opening(recall, remembered, form.uploaded)
+    views.opening(marked, None, form.data.picker)
+    form.data.picker.change(unfolded, form.inputs, form.inside, **{"js": collecting(form.inputs)} | views.QUIET)
     form.surveyed.click(lambda: ["", FORGOTTEN], None, known, **views.QUIET).then(
         exchange, inputs, form.surveyed, **apart
     )
@@ -220,7 +239,7 @@ def look_inside(form: Form, given: Sequence[Any], lang: str) -> str:
     """What is in the picked data, or what is wrong."""
     own = form.own(given)
     try:
-        return views.inside(form.dataset(given), lang, own)
+        return views.inside(form.dataset(given), lang, own, form.side(given))
     except SeglabError as error:
         return views.wrong(error, lang, own=own)
 

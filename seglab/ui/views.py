@@ -270,14 +270,15 @@ def wrong(error: SeglabError, lang: str, **known: bool) -> str:
     return render("data.html", lang, wrong=problems, most=MOST_PROBLEMS, **known)
 
 
-def inside(dataset: Dataset, lang: str, own: bool = False) -> str:
+def inside(dataset: Dataset, lang: str, own: bool = False, side: int | None = None) -> str:
     """How many images a data source has, their sizes, each class's share, and a few with their masks; `own`: it is the
-    visitor's upload, whose files have the names here that they have in the zip."""
+    visitor's upload, whose files have the names here that they have in the zip; `side`: the longer side that images
+    have in training."""
     named = uploads.names(dataset)
     titles = {Path(place).stem: name for place, name in named.items() if place.startswith("images/")}
     with uploads.renaming(named):
         data = dataset.open()
-    seen = survey(data, SURVEYED)
+    seen = survey(data, SURVEYED, side=side)
     samples, _ = collected(lambda place: data.train[place], spread(len(data.train), SHOWN))
     return render(
         "data.html",
@@ -288,7 +289,8 @@ def inside(dataset: Dataset, lang: str, own: bool = False) -> str:
             zip(data.classes, map(hexadecimal, data.colors), zip(*seen.shares.values(), strict=True), strict=True)
         ),
         largest=max(*seen.shares["train"], 1e-9),
-        warnings=[told(uploads.renamed(warning, named), lang) for warning in seen.warnings],
+        found=[told(uploads.renamed(how, named), lang) for how in data.found],
+        warnings=[told(uploads.renamed(warning, named), lang) for warning in (*seen.warnings, *seen.lost)],
         wrong=[told(uploads.renamed(error, named), lang) for error in seen.wrong],
         most=MOST_PROBLEMS,
         own=own,

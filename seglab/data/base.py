@@ -141,17 +141,29 @@ def shared(first: Split, others: Sequence[Split]) -> tuple[int, list[str]]:
 
 def leaked(count: int, names: Sequence[str]) -> list[SeglabError]:
     """A warning of images that are learned from and validated on."""
-    template = "images in both training and validation: {count}, such as {first}; scores will be too high"
-    return [SeglabError(template, count=count, first=names[0])] if count else []
+    if not count:
+        return []
+    return [
+        SeglabError(
+            "images in both training and validation: {count}, such as {first}; scores will be too high",
+            count=count,
+            first=names[0],
+        )
+    ]
 
 
 def reused(count: int, names: Sequence[str]) -> list[SeglabError]:
     """A warning of images that choose the best epoch and are reported."""
-    template = (
-        "validation images that choose the best epoch and are reported too: {count}, such as {first}; the reported "
-        "score is too high"
-    )
-    return [SeglabError(template, count=count, first=names[0])] if count else []
+    if not count:
+        return []
+    return [
+        SeglabError(
+            "validation images that choose the best epoch and are reported too: {count}, such as {first}; the reported "
+            "score is too high",
+            count=count,
+            first=names[0],
+        )
+    ]
 
 
 class Packed:

@@ -412,8 +412,10 @@ def _copies(root: Path, looks: Sequence[Look]) -> tuple[tuple[tuple[str, ...], .
     several = tuple(tuple(group) for group in groups.values() if len(group) > 1)
     if not several:
         return (), []
-    template = "images that occur more than once: {count}, such as {first}"
-    return several, [SeglabError(template, count=len(several), first=few(several[0]))]
+    warning = SeglabError(
+        "images that occur more than once: {count}, such as {first}", count=len(several), first=few(several[0])
+    )
+    return several, [warning]
 
 
 def _depths(root: Path, looks: Sequence[Look], span: Span | None) -> list[SeglabError]:

@@ -28,7 +28,8 @@ TRAIN, VAL = ("t0", "t1", "t2", "t3"), ("v0", "v1", "v2", "v3", "v4")  # search 
 
 def put_photo(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (24, 36, 3), np.uint8)).save(path)
+    rng = np.random.default_rng([seed, *path.name.encode()])  # no two names have the same photograph
+    Image.fromarray(rng.integers(0, 256, (24, 36, 3), np.uint8)).save(path)
 
 
 def put_mask(path: Path, seed: int, values: list[int]) -> None:
@@ -391,3 +392,76 @@ def test_an_empty_place_is_refused_and_named(name, tmp_path):
     (tmp_path / "empty place").mkdir()
     with pytest.raises(SeglabError, match="empty place"):
         validated(Dataset, {"name": name, "root": str(tmp_path / "empty place")}).open()
+
+
+# --- what photographs show: the same on both sides, more than 8 bits
+
+PHOTOS = {  # one for training and one for validation
+    "camvid": ("train/t0.jpg", "val/v0.jpg"),
+    "folder": ("images/train/t0.jpg", "images/val/v0.jpg"),
+    "voc2012": ("JPEGImages/t0.jpg", "JPEGImages/v0.jpg"),
+    "oxford_pet": ("images/t0.jpg", "images/v0.jpg"),
+    "coco": ("train/t0.jpg", "val/v0.jpg"),
+    "kitti_road": ("training/image_2/um_000000.png", "training/image_2/um_000009.png"),
+}
+WRITERS = {"camvid": camvid, "folder": folder, "voc2012": voc, "oxford_pet": pets, "coco": coco, "kitti_road": kitti}
+
+
+def source(name: str, root: Path) -> Data:
+    return validated(Dataset, {"name": name} | WRITERS[name](root)).open()
+
+
+def again(name: str, root: Path) -> Data:
+    options = {"val_fraction": 0.5} if name == "kitti_road" else {}
+    return validated(Dataset, {"name": name, "root": root} | options).open()
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_photograph_on_both_sides_is_told_whatever_it_is_called(name, tmp_path):
+    assert "both training" not in " ".join(map(str, source(name, tmp_path).warnings))
+    learned, held = PHOTOS[name]
+    (tmp_path / held).write_bytes((tmp_path / learned).read_bytes())
+    warned = " ".join(map(str, again(name, tmp_path).warnings))
+    assert "images in both training and validation: 1, such as " in warned and Path(held).stem in warned
+
+
+def test_a_photograph_saved_anew_is_known_by_its_pixels(tmp_path):
+    folder(tmp_path)
+    Image.open(tmp_path / "images/train/t1.jpg").save(tmp_path / "images/val/v1.png", pnginfo=None)
+    (tmp_path / "images/val/v1.jpg").unlink()
+    assert "both training and validation: 1, such as t1 = v1" in " ".join(map(str, again("folder", tmp_path).warnings))
+
+
+def test_one_validation_image_that_chooses_and_is_reported_is_told(tmp_path):
+    folder(tmp_path)
+    for name in VAL[1:]:
+        (tmp_path / f"images/val/{name}.jpg").unlink()
+        (tmp_path / f"masks/val/{name}.png").unlink()
+    warned = " ".join(map(str, again("folder", tmp_path).warnings))
+    assert "choose the best epoch and are reported too: 1, such as v0; the reported score is too high" in warned
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("name", PHOTOS)
+def test_deep_photographs_are_scaled_by_what_the_set_holds(name, bits, tmp_path):
+    WRITERS[name](tmp_path)
+    most = 2**bits - 1
+    low, high = 0.25, 0.5  # of the whole range; the second photograph has but the middle of that
+    ramp = np.linspace(low * most, high * most, 24 * 36).reshape(24, 36)
+    middle = np.linspace((low + 0.1) * most, (high - 0.1) * most, 24 * 36).reshape(24, 36)
+    for place, pixels in zip(PHOTOS[name], (ramp, middle), strict=True):
+        Image.fromarray(pixels.astype(np.uint16)).save(tmp_path / place, "PNG")
+    data = again(name, tmp_path)
+    assert data.span == (int(low * most), int(high * most))
+    shown = {sample.name: sample.image for split in (data.train, data.search, data.val) for sample in loaded_all(split)}
+    first, second = (shown[key] for key in sorted(shown) if np.ptp(shown[key]) and same_channels(shown[key]))
+    assert first.dtype == np.uint8 and (first.min(), first.max()) == (0, 255) and len(np.unique(first)) == 256
+    assert abs(second.min() - 102.0) <= 1 and abs(second.max() - 153.0) <= 1  # by the same scale
+
+
+def loaded_all(split: Any) -> list[Sample]:
+    return [split[n] for n in range(len(split))]
+
+
+def same_channels(image: np.ndarray) -> bool:
+    return bool((image == image[..., :1]).all())

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
             made.add(target.resolve())
     arguments.out.mkdir(parents=True, exist_ok=True)
     for path in bar(arguments.images, len(arguments.images), "image"):
-        image = read_photo(path, most=MOST_MEGAPIXELS)
+        image = read_photo(path, most=MOST_MEGAPIXELS, span=trained.span)
         height, width = image.shape[:2]
         small = resize_image(
             image, min(max(height, width), int(max(height, width) * (PREDICTED / (height * width)) ** 0.5))

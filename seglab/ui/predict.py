@@ -13,7 +13,7 @@ import numpy as np
 
 from seglab import draw, runs
 from seglab.data.base import Data, spread
-from seglab.data.images import read_photo, resize_image
+from seglab.data.images import Span, read_photo, resize_image
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
@@ -179,12 +179,16 @@ def opened(directory: Path) -> Data:
 
 def picture(names: Sequence[str], source: Example | Upload) -> Picture:
     """The photograph that was uploaded, or that example of the first model's data."""
-    return photo(source.path) if isinstance(source, Upload) else example(found(names[0]), source.index)
+    if isinstance(source, Upload):
+        span = runs.description(found(names[0])).get("span")  # older runs have none
+        return photo(source.path, span and tuple(span))
+    return example(found(names[0]), source.index)
 
 
 @lru_cache(maxsize=8)
-def photo(path: str) -> Picture:
-    return Picture(small(read_photo(path, Path(path).name)))  # where the server keeps it is nobody's business
+def photo(path: str, span: Span | None = None) -> Picture:
+    name = Path(path).name  # where the server keeps it is nobody's business
+    return Picture(small(read_photo(path, name, span=span, enough=LONGEST)))
 
 
 @lru_cache(maxsize=64)

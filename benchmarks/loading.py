@@ -43,7 +43,7 @@ def main() -> None:
 
     def rival(place: list[int]):
         samples = [decoded(n) for n in place]
-        for name, hooks in run.hooks.items():
+        for name, hooks in run.data_hooks.items():
             samples = [hooks.on_sample(sample, random(0, 1, n, name)) for n, sample in zip(place, samples, strict=True)]
         return collated(samples, place)
 

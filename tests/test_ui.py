@@ -134,7 +134,7 @@ def test_each_list_of_classes_has_its_legend():
 
 
 def test_masks_stay_when_the_data_has_gone(tmp_path):
-    from seglab.data.images import write_mask
+    from seglab.data.masks import write_mask
 
     for folder in ("images", "masks"):
         (tmp_path / "data" / folder).mkdir(parents=True)

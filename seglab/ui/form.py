@@ -209,12 +209,15 @@ class Choice:
         return found
 
 
+UPLOAD_FIRST = "folder is for your own images and masks: upload a zip of them under Data"
+
+
 def refuse_absent(dataset: Dataset) -> None:
     """Raises SeglabError for a data source whose files are not on this server."""
     if dataset.here:
         return
     if dataset.name == "folder":
-        raise SeglabError("folder: these are your own images; upload a zip of them, with the button above")
+        raise SeglabError(UPLOAD_FIRST)
     raise SeglabError("{name}: this data is not on this server; pick another, or upload your own", name=dataset.name)
 
 

@@ -14,7 +14,7 @@ from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 from seglab.ui import uploads, views
-from seglab.ui.form import Form, collecting, fill, uploaded
+from seglab.ui.form import UPLOAD_FIRST, Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say
 
 POLL_SECONDS = 2
@@ -241,6 +241,8 @@ def look_inside(form: Form, given: Sequence[Any], lang: str) -> str:
     try:
         return views.inside(form.dataset(given), lang, own, form.side(given))
     except SeglabError as error:
+        if error.template == UPLOAD_FIRST:  # the button is right above
+            return views.render("hint.html", lang, text=UPLOAD_FIRST)
         return views.wrong(error, lang, own=own)
 
 

@@ -131,7 +131,7 @@ class Data:
 def shared(first: Split, others: Sequence[Split]) -> tuple[int, list[str]]:
     """How many images of the others are in the first too, by what they show, and for each what it is called there and
     here."""
-    known = dict(zip(first.images, first.names, strict=True))
+    known = dict(zip(reversed(first.images), reversed(first.names), strict=True))  # of equal ones the first
     each = {image: name for split in others for image, name in zip(split.images, split.names, strict=True)}
     both = [
         name if name == known[image] else f"{known[image]} = {name}" for image, name in each.items() if image in known

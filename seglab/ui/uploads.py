@@ -47,6 +47,8 @@ CHUNK = 1 << 18
 LISTS = ("classes.txt", *TABLES)
 NAMES = "names.json"  # what the files of an upload are called in its zip
 PLACE = re.compile(r"(images|masks)/((train|val)/)?\d{4}\.\w+")  # of a picture in an upload
+NUMBER = re.compile(r"\d{4}")  # what a sample of an upload is called
+SAMPLES = re.compile(r"\d{4}( = \d{4})?")
 SPLIT = (("train",), ("val",))  # folders of images and masks, where there are any
 DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, ValueError, IndexError)
 PASSED_OVER = re.compile(r"(^|/)(__MACOSX/|\.|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
@@ -123,9 +125,13 @@ def renaming(named: dict[str, str]) -> Iterator[None]:
 def renamed(error: SeglabError, named: dict[str, str]) -> SeglabError:
     """The error with the names that files have in the zip, those within lists too."""
 
+    titles = {Path(place).stem: name for place, name in named.items() if place.startswith("images/")}
+
     def called(value: object) -> object:
         if isinstance(value, SeglabError):
             return renamed(value, named)
+        if isinstance(value, str) and SAMPLES.fullmatch(value):
+            return NUMBER.sub(lambda number: titles.get(number[0], number[0]), value)
         if isinstance(value, str):
             return named.get(value) or PLACE.sub(lambda place: named.get(place[0], place[0]), value)
         return value

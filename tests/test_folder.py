@@ -451,7 +451,7 @@ def test_copies_are_pointed_out_and_those_in_both_splits_twice(tmp_path):
     shutil.copy(tmp_path / "images/train/a.jpg", tmp_path / "images/val/v.jpg")
     warned = warnings_of(tmp_path)
     assert "more than once: 1, such as images/train/a.jpg, images/train/b.jpg, images/val/v.jpg" in warned
-    assert "images in both training and validation: 1, such as b = v" in warned
+    assert "images in both training and validation: 1, such as a = v" in warned
     assert "choose the best epoch and are reported too: 1, such as v" in warned  # the only one
 
 

@@ -612,3 +612,155 @@ def test_importing_the_decoders_loads_no_library_for_pictures():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
     assert run.stdout.strip() == "[]", run.stderr
+
+
+# --- unusual TIFFs
+
+
+def raw_tiff(
+    pixels: np.ndarray,
+    photometric: int,
+    extra: int | None = None,
+    planes: int = 1,
+    form: int = 1,
+    cut: int = 0,
+    **more: int,
+) -> bytes:
+    """An uncompressed TIFF of one strip, or one a plane, written by hand: pixels (H, W) or (H, W, bands)."""
+    height, width, *rest = pixels.shape
+    bands, bits = (rest or [1])[0], 8 * pixels.dtype.itemsize
+    stored = np.moveaxis(pixels, -1, 0) if planes == 2 else pixels
+    data = stored.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    strips = bands if planes == 2 else 1
+    tags: dict[int, tuple[int, list[int]]] = {
+        254: (4, [0]),
+        256: (4, [width]),
+        257: (4, [height]),
+        258: (3, [bits] * bands),
+        259: (3, [1]),
+        262: (3, [photometric]),
+        273: (4, [0] * strips),
+        277: (3, [bands]),
+        278: (4, [height]),
+        279: (4, [len(data) // strips] * strips),
+        284: (3, [planes]),
+        339: (3, [form] * bands),
+    }
+    if extra is not None:
+        tags[338] = (3, [extra] * (bands - 3))
+    tags |= {int(tag.removeprefix("tag")): (4, [value]) for tag, value in more.items()}
+    start = 8 + 2 + 12 * len(tags) + 4
+    behind = b""
+    for tag, (kind, values) in tags.items():
+        if len(values) * (2 if kind == 3 else 4) > 4 and tag != 273:
+            behind += struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
+    places = len(behind) + (4 * strips if strips > 1 else 0)
+    tags[273] = (4, [start + places + n * (len(data) // strips) for n in range(strips)])
+    entries, behind = b"", b""
+    for tag, (kind, values) in sorted(tags.items()):
+        packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        if len(packed) > 4:
+            entries += struct.pack("<HHII", tag, kind, len(values), start + len(behind))
+            behind += packed
+        else:
+            entries += struct.pack("<HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
+    whole = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + behind + data
+    return whole[: len(whole) - cut]
+
+
+RGB8 = noise((HEIGHT, WIDTH, 3))
+FOUR8 = noise((HEIGHT, WIDTH, 4))
+RGB12 = noise((HEIGHT, WIDTH, 3), 4096, np.uint16)
+FOUR12 = np.dstack([RGB12, np.full((HEIGHT, WIDTH), 65535, np.uint16)])
+
+
+def test_a_fourth_band_is_transparency_only_where_the_file_says_so():
+    near = FOUR8.copy()
+    near[..., 3] = np.arange(WIDTH)  # such as infrared: dark, not transparent
+    for content, fourth in ((raw_tiff(near, 2), True), (raw_tiff(near, 2, extra=0), False)):
+        assert np.array_equal(read_photo(content), near[..., :3])
+        assert images.header(content).fourth == fourth
+    clear = read_photo(raw_tiff(near, 2, extra=2))
+    assert (clear[:, 0] == 255).all() and not np.array_equal(clear, near[..., :3])
+    deep = np.dstack([RGB12, np.tile(np.arange(WIDTH, dtype=np.uint16), (HEIGHT, 1))])
+    assert np.array_equal(read_photo(raw_tiff(deep, 2), span=(0, 4095)), read_photo(raw_tiff(RGB12, 2), span=(0, 4095)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("tiff", raw_tiff(RGB12, 2)),
+        ("opaque tiff", raw_tiff(FOUR12, 2, extra=2)),
+        ("png", png(WIDTH, HEIGHT, 16, 2, b"".join(b"\0" + row.astype(">u2").tobytes() for row in RGB12))),
+        ("opaque png", png(WIDTH, HEIGHT, 16, 6, b"".join(b"\0" + row.astype(">u2").tobytes() for row in FOUR12))),
+    ],
+)
+def test_colors_with_more_than_8_bits_keep_them(kind, content):
+    assert images.header(content).deep
+    expected = (RGB12 * (255 / 4095)).round()
+    assert np.abs(read_photo(content, span=(0, 4095)) - expected).max() <= 1
+    pixels, _ = images.decoded(content)
+    assert pixels.dtype == np.uint16 and np.array_equal(pixels, RGB12)
+
+
+def test_gray_of_more_than_8_bits_may_have_0_as_white():
+    shades = np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) * 40
+    upright = read_photo(raw_tiff(shades, 1), span=(0, 65535))
+    assert np.array_equal(read_photo(raw_tiff(65535 - shades, 0), span=(0, 65535)), upright)
+
+
+def test_a_few_dead_pixels_do_not_darken_a_deep_photograph():
+    shades = 1000 + np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) % 256
+    dead = shades.copy()
+    dead[0, :3] = 65535, 0, 65535
+    assert images.span_of(dead) == images.span_of(shades) == (1000, 1255)
+    flat = np.full((8, 8), 700, np.uint16)
+    assert images.span_of(flat) == (700, 700) and (images.shown(flat) == 0).all()
+    assert images.joined([None, (5, 9), (2, 7)]) == (2, 9) and images.joined([None]) is None
+
+
+def test_planes_are_read_and_layouts_that_are_not_read_are_told_from_damaged_files():
+    assert np.array_equal(read_photo(raw_tiff(RGB8, 2, planes=2)), RGB8)
+    five = noise((HEIGHT, WIDTH, 5))
+    for content, reason in (
+        (raw_tiff(five, 1), "TIFF with 5 bands of 8 bits, packed as raw, in a layout that is not read"),
+        (raw_tiff(FOUR8, 1), "TIFF with 4 bands of 8 bits"),
+        (raw_tiff(FOUR8[..., :2], 1), "TIFF with 2 bands of 8 bits"),
+        (raw_tiff(RGB8[..., 0].astype(np.float64), 1, form=3), "TIFF with 1 bands of 64 bits"),
+        (raw_tiff(RGB12, 2, planes=2), "colors have 16 bits and are laid out in a way that is not read"),
+        (raw_tiff(five, 1, cut=99), "damaged"),
+        (raw_tiff(RGB8, 2, cut=99), "damaged"),
+    ):
+        with pytest.raises(SeglabError, match=reason):
+            read_photo(content, "x.tif")
+
+
+def test_a_photograph_of_several_pages_is_refused_and_thumbnails_do_not_count(tmp_path):
+    stack = encoded(corners(), "TIFF", save_all=True, append_images=[corners(), corners()])
+    with pytest.raises(SeglabError, match=r"x\.tif: contains 3 pages or frames; save one image a file"):
+        read_photo(stack, "x.tif")
+    path = tmp_path / "thumb.tif"
+    small = Image.new("RGB", (10, 8))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    corners().save(path, save_all=True, append_images=[small])
+    content = path.read_bytes()
+    if Image.open(path).n_frames == 2:
+        with Image.open(path) as image:
+            image.seek(1)
+            marked = image.tag_v2.get(254, 0) & 1
+        assert not marked or np.array_equal(read_photo(content), read_photo(encoded(corners(), "TIFF")))
+
+
+def test_a_large_jpeg_is_decoded_at_a_fraction_where_that_is_enough(monkeypatch):
+    monkeypatch.setattr(images, "REDUCED", 1000)
+    gray = Image.linear_gradient("L").resize((640, 480)).convert("RGB")
+    content = encoded(gray, "JPEG", quality=95)
+    assert read_photo(content).shape == (480, 640, 3) and read_photo(content, enough=100).shape == (120, 160, 3)
+    assert read_photo(turned(gray, 6, "JPEG"), enough=100).shape == (160, 120, 3)
+    assert read_photo(content, enough=500).shape == (480, 640, 3)
+    assert (
+        np.abs(
+            resize_image(read_photo(content, enough=80), 80).astype(int) - resize_image(read_photo(content), 80)
+        ).max()
+        < 8
+    )

@@ -17,6 +17,7 @@ MIDDLE = 128  # from here on a value is class 1, where masks are split in two
 MANY = 64  # so many classes without a name are more likely shades of gray
 STEP = 20  # values at equal distances of so much or more are shades, not ids
 NEAR = 32  # how far from 0 and 255 the noise of two colors reaches
+BLURRED = 8  # values on edges alone, and more than there are others, come from blurring
 FEWEST = 3  # values that stand nowhere but on edges; fewer may be narrow things
 
 IDS = np.arange(256, dtype=np.uint8)
@@ -111,9 +112,10 @@ def _unlikely(
             values=few(both.tolist()),
             largest=len(both) - 1,
         )
-    if largest < MANY:
-        return None
     edges = [each for each in ids.tolist() if not inner[:, each].any()]
+    blurred = len(edges) >= BLURRED and 2 * len(edges) > len(ids)
+    if largest < MANY and not blurred:
+        return None
     if len(ids) >= 0.9 * (largest + 1) and len(edges) <= len(ids) // 4:
         return None  # a long list of classes, each with areas of its own
     pixels = counts.sum(0)

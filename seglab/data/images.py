@@ -320,12 +320,18 @@ def refuse_pages(image: ImageFile, name: str, animations: bool = False) -> None:
 
 def _header(data: bytes, image: ImageFile) -> Header:
     tags = getattr(image, "tag_v2", {})
-    depth = str(raw_mode(image))
-    deep = image.mode.startswith("I;16") or ";16" in depth
     fourth = image.format == "TIFF" and image.mode == "RGBA" and EXTRA not in tags
     turn, (width, height) = orientation(data, image), image.size
     lying = turn > 4 and image.format != "TIFF"
-    return Header((width, height) if lying else (height, width), turn, deep, fourth)
+    return Header((width, height) if lying else (height, width), turn, is_deep(image), fourth)
+
+
+def is_deep(image: ImageFile) -> bool:
+    """Whether the values of an image that is not decoded yet have 9 to 16 bits."""
+    bits = max(getattr(image, "tag_v2", {}).get(BITS, (8,)))
+    return (
+        image.mode.startswith("I;16") or ";16" in raw_mode(image) or (8 < bits <= 16 and image.mode not in ("F", "I"))
+    )
 
 
 def raw_mode(image: ImageFile) -> str:

@@ -18,6 +18,7 @@ from seglab.data.images import (
     decoded,
     deep_pixels,
     file_bytes,
+    is_deep,
     opened,
     orientation,
     raw_mode,
@@ -61,14 +62,14 @@ def decoded_mask(source: Path | str | bytes, name: str | None = None, lossy: boo
     data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
     with opened(data, name) as image:
         refuse_pages(image, name, animations=True)
-        stored, turn = raw_mode(image), orientation(data, image)
+        stored, deep, turn = raw_mode(image), is_deep(image), orientation(data, image)
         if not lossy:
             _refuse_lossy(data, image, name)
         _refuse_shades(stored, name)
         if image.mode in ("P", "L", "1", "I", "F") or image.mode.startswith("I;16"):
             ids = np.array(image)
         else:
-            ids = _gray(data, image, name, lossy, deep=";16" in stored)
+            ids = _gray(data, image, name, lossy, deep)
         palette = image.getpalette() if image.mode == "P" else None
         ids = upright(ids, image, turn)
     colors = None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
@@ -84,9 +85,9 @@ def decoded_colors(source: Path | str | bytes, name: str | None = None) -> Mask:
     data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
     with opened(data, name) as image:
         refuse_pages(image, name, animations=True)
-        stored, turn = raw_mode(image), orientation(data, image)
+        deep, turn = is_deep(image), orientation(data, image)
         _refuse_lossy(data, image, name)
-        if _clear(image) or image.mode not in ("RGB", "RGBA", "P", "PA", "L", "LA", "1") or ";16" in stored:
+        if _clear(image) or image.mode not in ("RGB", "RGBA", "P", "PA", "L", "LA", "1") or deep:
             raise SeglabError(
                 "{file}: its pixels are not plain colors ({mode}); allowed: RGB, palette or gray with 8 bits, and "
                 "nothing transparent",

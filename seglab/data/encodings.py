@@ -15,7 +15,7 @@ from seglab.errors import SeglabError
 Values = Literal["auto", "ids", "threshold", "shades"]
 MIDDLE = 128  # from here on a value is class 1, where masks are split in two
 MANY = 64  # so many classes without a name are more likely shades of gray
-STEP = 20  # values at equal distances of so much or more are shades, not ids
+STEP = 20  # values so far apart or farther are shades, or of masks that mean something else, not ids
 NEAR = 32  # how far from 0 and 255 the noise of two colors reaches
 BLURRED = 8  # values on edges alone, and more than there are others, come from blurring
 FEWEST = 3  # values that stand nowhere but on edges; fewer may be narrow things
@@ -114,7 +114,8 @@ def _unlikely(
         )
     edges = [each for each in ids.tolist() if not inner[:, each].any()]
     blurred = len(edges) >= BLURRED and 2 * len(edges) > len(ids)
-    if largest < MANY and not blurred:
+    gaps = np.diff(ids, prepend=0)
+    if largest < MANY and not blurred and gaps.max(initial=0) < STEP:
         return None
     if len(ids) >= 0.9 * (largest + 1) and len(edges) <= len(ids) // 4:
         return None  # a long list of classes, each with areas of its own
@@ -138,7 +139,7 @@ def _unlikely(
         )
     if num_classes > 2:
         return None  # those without a name are told
-    place = int(np.argmax(shown[:, largest]))
+    place = int(np.argmax(shown[:, ids[gaps.argmax()]]))
     return place, SeglabError(
         "{file}: the masks contain {count} values up to {largest}: shades of gray rather than class ids; name the "
         "classes in classes.txt, or set data.values to shades for the classes 0 to {most}, or to ids to read them as "
@@ -173,7 +174,7 @@ def _void_or_object(found: Reading, shown: np.ndarray, files: Sequence[str], num
     if not labeled.any():
         return found
     void = labeled & shown[:, VOID]
-    if bare.sum() > (void if two else labeled).sum():  # few say that 255 is void, or none
+    if bare.sum() > void.sum():  # few say that 255 is void, or none
         odd, usual = (labeled, bare) if bare.sum() > labeled.sum() else (bare, labeled)
         place, other = int(np.argmax(odd)), int(np.argmax(usual))
         problem = SeglabError(

@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,33 @@ def size_of(source: Path | str | bytes, name: str | None = None) -> tuple[int, i
     """The (width, height) that an image's header tells."""
     with _opened(source, name or _called(source)) as image:
         return image.size
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of an image file tells: its (height, width) as it is shown, and its EXIF orientation, 1 to 8."""
+
+    shape: tuple[int, int]
+    turn: int
+
+
+def header(source: Path | str | bytes, name: str | None = None) -> Header:
+    """The header of an image file; its pixels are not decoded."""
+    with _opened(source, name or _called(source)) as image:
+        width, height = image.size
+        turn = _turn(image)
+    if turn > 4 and image.format != "TIFF":  # whose size Pillow gives as it is shown
+        width, height = height, width
+    return Header((height, width), turn)
+
+
+def turned(array: np.ndarray, turn: int) -> np.ndarray:
+    """An array (H, W, ...) of stored pixels as an EXIF orientation wants them shown; itself for 1."""
+    if turn > 4:
+        array = array.swapaxes(0, 1)
+    rows = slice(None, None, -1 if turn in (3, 4, 7, 8) else 1)
+    columns = slice(None, None, -1 if turn in (2, 3, 6, 7) else 1)
+    return array if turn == 1 else np.ascontiguousarray(array[rows, columns])
 
 
 def read_mask(source: Path | str | bytes, name: str | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -285,12 +313,18 @@ def _upright(image: Image) -> Image:
     """The loaded image as its EXIF orientation wants it shown."""
     from PIL.Image import Transpose as T
 
-    try:
-        orientation = image.getexif().get(0x0112, 1)
-    except Exception:  # a photograph whose EXIF is garbled is still a photograph
-        return image
+    turn = _turn(image)
     turns = (T.FLIP_LEFT_RIGHT, T.ROTATE_180, T.FLIP_TOP_BOTTOM, T.TRANSPOSE, T.ROTATE_270, T.TRANSVERSE, T.ROTATE_90)
-    return image.transpose(turns[orientation - 2]) if orientation in range(2, 9) else image
+    return image if turn == 1 else image.transpose(turns[turn - 2])
+
+
+def _turn(image: Image) -> int:
+    """An image's EXIF orientation, 1 where it has none."""
+    try:
+        turn = image.getexif().get(0x0112, 1)
+    except Exception:  # a photograph whose EXIF is garbled is still a photograph
+        return 1
+    return turn if turn in range(2, 9) else 1
 
 
 def _rgb(image: Image) -> np.ndarray:

@@ -68,7 +68,7 @@ def test_one_file_is_split_by_names_and_images_are_found_where_they_lie(tmp_path
     (tmp_path / "annotations.json").rename(tmp_path / "mine.json")
     assert Coco(root=tmp_path, train_file="mine.json").open().digests == data.digests
     data = Coco(root=tmp_path).open()  # the only one in COCO's format
-    assert "JSON file: mine.json, of whose images a part validates" in map(str, data.notes)
+    assert "JSON file: mine.json; some of its images are used for validation" in map(str, data.notes)
     (tmp_path / "mine.json").write_text("{}")
     with pytest.raises(SeglabError, match=r"no JSON file in COCO's format was found.*--data\.train_file"):
         Coco(root=tmp_path).open()
@@ -149,7 +149,7 @@ def test_two_images_with_one_id_are_refused(tmp_path):
 def test_pictures_in_both_files_are_warned_of(tmp_path):
     data = opened(tmp_path, {"segmentation": SQUARE})
     assert [str(note) for note in data.notes] == [
-        "images without any outline: 5 of 6, such as train_1.png; all of them is background"
+        "images without any outline: 5 of 6, such as train_1.png; they are background throughout"
     ]
     (tmp_path / "val_2.png").write_bytes((tmp_path / "train_0.png").read_bytes())
     note = Coco(root=tmp_path).open().notes[-1]

@@ -93,7 +93,7 @@ class Reading:
         if 2 * len(bare) > len(every):
             notes.append(
                 SeglabError(
-                    "images without any outline: {count} of {all}, such as {first}; all of them is background",
+                    "images without any outline: {count} of {all}, such as {first}; they are background throughout",
                     count=len(bare),
                     all=len(every),
                     first=bare[0],

@@ -105,7 +105,7 @@ def unusual(train: Path, val: Path | None, root: Path) -> list[SeglabError]:
         ]
     if val or train.name.lower() in USUAL or relative(train, root) in SINGLE or train.stem.startswith("instances_"):
         return []
-    return [SeglabError("JSON file: {file}, of whose images a part validates", file=below(train, root))]
+    return [SeglabError("JSON file: {file}; some of its images are used for validation", file=below(train, root))]
 
 
 def _found(root: Path) -> Iterator[Path]:
@@ -264,7 +264,8 @@ class Pictures:
             if ".." not in parts and not parts[0].endswith((":", "/")):
                 for place in self._places(export):
                     if os.path.isfile(place.joinpath(*parts)):
-                        return place.joinpath(*parts), printable(given[0]), False
+                        name = given[0] if parts == spelled[0] else "/".join(parts)
+                        return place.joinpath(*parts), printable(name), False
         alike = [found for parts in spelled if (found := self._alike(parts))]
         for found in sorted(alike, key=len)[:1]:
             if len(found) == 1:
@@ -297,7 +298,7 @@ class Pictures:
         last = unicodedata.normalize("NFC", parts[-1])
         found = self._files.get(last.casefold(), [])
         found = [path for path in found if unicodedata.normalize("NFC", path.name) == last] or found
-        closest = [path for path in found if path.parts[-2:] == parts[-2:]] if len(parts) > 1 else []
+        closest = [path for path in found if path.parts[-2] == parts[-2]] if len(parts) > 1 else []
         return closest if len(closest) == 1 else found
 
     @cached_property

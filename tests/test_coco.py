@@ -1,26 +1,21 @@
-"""COCO's format: outlines against masks worked by hand and pycocotools 2.0.11, and what is wrong in files."""
+"""COCO's format: classes, instances and splits, and what is wrong in files."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import tracemalloc
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from seglab.data.coco import Coco, covered, run_lengths
+from seglab.data.coco import Coco
 from seglab.errors import SeglabError
 
 WIDTH, HEIGHT = 8, 6
 SQUARE = [[2, 1, 5, 1, 5, 4, 2, 4]]  # columns 2 to 4 of rows 1 to 3
-
-
-def whole(outline, height=HEIGHT, width=WIDTH):
-    top, left, found = covered(outline, height, width)
-    mask = np.zeros((height, width), int)
-    mask[top : top + found.shape[0], left : left + found.shape[1]] = found
-    return mask
+RUNS = {"size": [HEIGHT, WIDTH], "counts": [0, HEIGHT, HEIGHT * (WIDTH - 1)]}  # column 0
 
 
 def write(root, name, annotations, count=3, categories=((7, "cup"), (3, "bag")), prefix=""):
@@ -44,59 +39,6 @@ def opened(root, *annotations, **options):
     return Coco(root=root).open()
 
 
-def test_run_lengths_go_down_the_columns_and_begin_with_nothing():
-    mask = whole({"size": [3, 4], "counts": [1, 2, 4, 1, 4]}, 3, 4)
-    assert mask.tolist() == [[0, 0, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]]
-
-
-def test_compressed_run_lengths_are_differences_in_groups_of_five_bits():
-    assert run_lengths("5220003") == [5, 2, 2, 2, 2, 2, 5]  # from the fourth on, the difference to two before
-    assert run_lengths("Z1") == [32 + 10]  # 0b101010 is 42: more follow, low bits 10; 0b000001 is 1
-    assert run_lengths("0000N") == [0, 0, 0, 0, -2]  # 0b011110: the fifth bit is the sign
-    # pycocotools' encoding of columns 20 and 21 in rows 10 to 109, and column 70 from row 50, of 120 x 100 pixels
-    mask = whole({"size": [120, 100], "counts": "Z[2T3d00Xe5ROlfM"}, 120, 100)
-    expected = np.zeros((120, 100), int)
-    expected[10:110, 20:22] = expected[50:, 70] = 1
-    assert np.array_equal(mask, expected)
-
-
-def test_a_polygon_covers_the_pixels_whose_centres_lie_inside():
-    expected = np.zeros((HEIGHT, WIDTH), int)
-    expected[1:4, 2:5] = 1
-    assert np.array_equal(whole(SQUARE), expected)
-    # where its sides pass through centres, those above and on the left belong to it
-    assert np.array_equal(whole([[2.5, 1.5, 5.5, 1.5, 5.5, 4.5, 2.5, 4.5]]), expected)
-    triangle = whole([[0, 0, 4, 0, 0, 4]])  # the centres with x + y < 4
-    assert [row[:4] for row in triangle.tolist()[:4]] == [[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
-    outside = whole([[-3, -3, 1, -3, 1, 1, -3, 1]])
-    assert outside.sum() == outside[0, 0] == 1
-    assert whole([[20, 20, 30, 20, 30, 30]]).sum() == 0
-
-
-def test_polygons_of_one_thing_are_joined():
-    two = whole([[0, 0, 2, 0, 2, 2, 0, 2], [1, 1, 3, 1, 3, 3, 1, 3]])
-    assert two.sum() == 4 + 4 - 1 and two[1, 1] == 1
-    assert np.array_equal(whole([*SQUARE, *SQUARE]), whole(SQUARE))
-
-
-def test_a_polygon_is_as_large_as_pycocotools_draws_it():
-    star = [31.2, 4.7, 38.9, 24.1, 59.3, 25.6, 43.5, 38.4, 48.8, 58.2, 31.4, 47.1, 14.3, 58.6, 19.2, 38.3, 3.1, 25.9]
-    assert abs(whole([[*star, 23.6, 24.3]], 64, 64).sum() - 1104) <= 0.01 * 1104  # cv2.fillPoly alone: 1254
-
-
-def test_very_large_outlines_need_little_memory_and_are_right():
-    tracemalloc.start()
-    _, _, found = covered([[0, 0, 6000, 0, 6000, 4000, 0, 4000]], 4000, 6000)
-    assert found.all() and tracemalloc.get_traced_memory()[1] < 200 * 2**20
-    one = {"size": [4000, 4000], "counts": [4000 * 2000 + 7, 2, 3998, 2, 4000 * 1999 - 9]}  # two columns, two rows
-    before = tracemalloc.get_traced_memory()[0]
-    drawn = [covered(one, 4000, 4000) for _ in range(10)]
-    assert tracemalloc.get_traced_memory()[0] - before < 10_000
-    tracemalloc.stop()
-    assert [part.tolist() if n == 2 else part for n, part in enumerate(drawn[0])] == [7, 2000, [[True] * 2] * 2]
-    assert whole({"size": [3, 4], "counts": [12]}, 3, 4).sum() == 0
-
-
 def test_classes_follow_the_ids_after_background_and_smaller_things_lie_on_top(tmp_path):
     small = {"segmentation": [[3, 2, 4, 2, 4, 3, 3, 3]], "category_id": 3}
     data = opened(tmp_path, small, {"segmentation": SQUARE})
@@ -111,8 +53,7 @@ def test_classes_follow_the_ids_after_background_and_smaller_things_lie_on_top(t
 
 
 def test_a_crowd_has_its_class_and_is_no_thing(tmp_path):
-    runs = {"size": [HEIGHT, WIDTH], "counts": [0, HEIGHT, HEIGHT * (WIDTH - 1)]}
-    sample = opened(tmp_path, {"segmentation": runs, "iscrowd": 1}, {"segmentation": SQUARE}).train[0]
+    sample = opened(tmp_path, {"segmentation": RUNS, "iscrowd": 1}, {"segmentation": SQUARE}).train[0]
     assert (sample.mask[:, 0] == 2).all() and (sample.instances[:, 0] == 0).all()
     assert set(sample.instances.ravel()) == {0, 1} and sample.mask[:, 1].max() == 0
 
@@ -126,40 +67,50 @@ def test_one_file_is_split_by_names_and_images_are_found_where_they_lie(tmp_path
     assert Coco(root=tmp_path).open().digests == data.digests
     (tmp_path / "annotations.json").rename(tmp_path / "mine.json")
     assert Coco(root=tmp_path, train_file="mine.json").open().digests == data.digests
-    with pytest.raises(SeglabError, match=r"none of the usual JSON files was found.*--data\.train_file"):
+    data = Coco(root=tmp_path).open()  # the only one in COCO's format
+    assert "JSON file: mine.json; some of its images are used for validation" in map(str, data.notes)
+    (tmp_path / "mine.json").write_text("{}")
+    with pytest.raises(SeglabError, match=r"no JSON file in COCO's format was found.*--data\.train_file"):
         Coco(root=tmp_path).open()
 
 
-@pytest.mark.parametrize(
-    "outline",
-    [
-        None,
-        [],
-        [[1, 1, 2, 2]],
-        [[1, 1, 2, 2, 3]],
-        [1, 1, 2, 2, 3, 3],
-        [[1, 1, 2, 2, 3, "3"]],
-        [[1, 1, 2, 2, 3, float("nan")]],
-        {"size": [HEIGHT, WIDTH], "counts": [1, 2]},
-        {"size": [WIDTH, HEIGHT], "counts": [HEIGHT * WIDTH]},
-        {"size": [HEIGHT, WIDTH], "counts": [-1, HEIGHT * WIDTH + 1]},
-        {"size": [HEIGHT, WIDTH], "counts": "Z"},
-        {"size": [HEIGHT, WIDTH], "counts": "é"},
-        {"size": [HEIGHT, WIDTH], "counts": []},
-        {"size": [HEIGHT, WIDTH]},
-    ],
-)
-def test_an_outline_that_cannot_be_drawn_is_named(tmp_path, outline):
-    with pytest.raises(
-        SeglabError, match=r"files with problems: 1; the first: train\.json: annotation 1 has no valid outline"
-    ):
-        opened(tmp_path, {"segmentation": SQUARE}, {"segmentation": outline})
+BAD = [  # what makes an annotation bad, and the reason that is given
+    ({"image_id": 9}, "annotation 1 refers to an unknown image: 9"),
+    ({"image_id": None}, "annotation 1 refers to an unknown image: None"),
+    ({"category_id": 4}, "annotation 1 refers to an unknown category: 4"),
+    ({"category_id": [4]}, r"annotation 1 refers to an unknown category: \[4\]"),
+    ({"segmentation": [], "bbox": [1, 1, 2, 2]}, "annotation 1 has a box, but no outline"),
+    ({"segmentation": None}, "annotation 1 has no valid outline"),
+    ({"segmentation": [[1, 1, 2, 2]]}, "annotation 1 has no valid outline"),
+    ({"segmentation": [[1, 1, 2, 2, 3]]}, "annotation 1 has no valid outline"),
+    ({"segmentation": [[1, 1, 2, 2, 3, float("nan")]]}, "annotation 1 has no valid outline"),
+    ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": [1, 2]}}, "annotation 1 has no valid outline"),
+    ({"segmentation": {"size": [WIDTH, HEIGHT], "counts": [HEIGHT * WIDTH]}}, "annotation 1 has no valid outline"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), BAD)
+def test_a_bad_annotation_is_left_out_and_told_or_refused_where_that_is_asked(tmp_path, change, reason):
+    good = {"segmentation": SQUARE}
+    data = opened(tmp_path, good, good | change)
+    note = next(str(note) for note in data.notes if "left out" in str(note))
+    assert re.search(rf"^annotations left out: 1; the first: train\.json: {reason}.*set data\.strict", note)
+    assert (data.train[0].mask > 0).sum() == 9 and data.train[0].instances.max() == 1
+    with pytest.raises(SeglabError, match=rf"files with problems: 1; the first: train\.json: {reason}"):
+        Coco(root=tmp_path, strict=True).open()
+
+
+def test_a_file_of_boxes_alone_is_refused(tmp_path):
+    box = {"segmentation": [], "bbox": [1, 1, 2, 2]}
+    with pytest.raises(SeglabError, match=r"train\.json: none of its annotations has an outline.*: 2; .*boxes alone"):
+        opened(tmp_path, box, box)
 
 
 def test_everything_that_is_wrong_is_named_one_by_one(tmp_path):
     wrong = [{"image_id": 9}, {"category_id": [4]}, {"segmentation": 3}, {"segmentation": SQUARE}]
+    opened(tmp_path, *({"segmentation": SQUARE} | each for each in wrong))
     with pytest.raises(SeglabError) as caught:
-        opened(tmp_path, *({"segmentation": SQUARE} | each for each in wrong))
+        Coco(root=tmp_path, strict=True).open()
     reasons = [str(each) for each in caught.value.each]
     assert [reason.split(": ", 1)[1].split(" has ")[0] for reason in reasons] == [
         "annotation 0 refers to an unknown image: 9",
@@ -196,9 +147,12 @@ def test_two_images_with_one_id_are_refused(tmp_path):
 
 
 def test_pictures_in_both_files_are_warned_of(tmp_path):
-    assert len(opened(tmp_path, {"segmentation": SQUARE}).warnings) == 0
+    data = opened(tmp_path, {"segmentation": SQUARE})
+    assert [str(note) for note in data.warnings] == [
+        "images without any outline: 5 of 6, such as train_1.png; they are background throughout"
+    ]
     (tmp_path / "val_2.png").write_bytes((tmp_path / "train_0.png").read_bytes())
-    (note,) = Coco(root=tmp_path).open().warnings
+    note = Coco(root=tmp_path).open().warnings[-1]
     assert "both training and validation: 1, such as train_0.png = val_2.png" in str(note)
 
 
@@ -211,11 +165,14 @@ def test_a_validation_file_may_be_given_alone(tmp_path):
         Coco(root=tmp_path, val_file="gone.json").open()
 
 
-def test_two_files_with_different_categories_are_refused(tmp_path):
-    write(tmp_path, "val", [], categories=((7, "bag"), (3, "cup")))
-    write(tmp_path, "train", [])
-    with pytest.raises(SeglabError, match=r"val\.json: its categories differ from those of train\.json"):
-        Coco(root=tmp_path).open()
+def test_the_classes_of_two_files_are_matched_by_name(tmp_path):
+    write(
+        tmp_path, "val", [{"segmentation": SQUARE, "category_id": 3}], categories=((7, "bag"), (3, "cup"), (9, "can"))
+    )
+    write(tmp_path, "train", [{"segmentation": SQUARE, "category_id": 7}])
+    data = Coco(root=tmp_path).open()
+    assert data.classes == ("background", "bag", "cup", "can")
+    assert data.train[0].mask.max() == data.search[0].mask.max() == 2
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".png", "/etc/hostname", "../outside.png", "..\\outside.png", "nul\0"])
@@ -240,10 +197,13 @@ def test_an_image_outside_of_the_folder_is_not_taken(tmp_path, name):
         ('{"images": [], "annotations": [], "categories": [{"id": 1}]}', "no id or no name"),
         (
             '{"images": [], "annotations": [], "categories": [{"id": [1], "name": "a"}, {"id": [1], "name": "b"}]}',
-            "two categories have the id .1.",
+            "a category has no id or no name",
+        ),
+        (
+            '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": "1", "name": "b"}]}',
+            "two categories have the id 1",
         ),
         ("[" * 100_000, "train.json cannot be read: maximum recursion"),
-        ('{"images": [], "annotations": [], "categories": []}', "0 categories; allowed: 1 to 254"),
     ],
 )
 def test_a_file_in_another_format_is_refused(tmp_path, content, reason):
@@ -253,13 +213,62 @@ def test_a_file_in_another_format_is_refused(tmp_path, content, reason):
         Coco(root=tmp_path).open()
 
 
-def test_categories_that_repeat_are_refused(tmp_path):
-    with pytest.raises(SeglabError, match="two categories have the name cup"):
-        opened(tmp_path, categories=((1, "cup"), (2, "cup")))
+@pytest.mark.parametrize("count", [0, 255])
+def test_there_are_as_many_categories_as_a_mask_can_hold(tmp_path, count):
+    with pytest.raises(SeglabError, match=rf"^train\.json: {count} categories; allowed: 1 to 254$"):
+        opened(tmp_path, categories=[(number, f"c{number}") for number in range(count)])
 
 
-def test_a_picture_of_another_size_is_named_when_it_is_loaded(tmp_path):
+def test_two_categories_with_one_name_are_refused_where_both_are_used(tmp_path):
+    both = [{"segmentation": SQUARE, "category_id": number} for number in (1, 2)]
+    categories = ((1, "cup"), (2, "cup"), (3, "bag"))
+    assert opened(tmp_path, both[1], categories=categories).classes == ("background", "cup", "bag")
+    with pytest.raises(SeglabError, match=r"train\.json: two categories .* have the name cup, with the ids 1, 2; give"):
+        opened(tmp_path, *both, categories=categories)
+
+
+def test_a_picture_of_another_size_is_named(tmp_path):
     data = opened(tmp_path)
     Image.new("RGB", (WIDTH + 1, HEIGHT)).save(tmp_path / "train_0.png")
-    with pytest.raises(SeglabError, match=r"train_0\.png: 9 x 6 pixels, but the JSON file says 8 x 6"):
+    wrong = r"train_0\.png: 9 x 6 pixels, but the JSON file says 8 x 6$"
+    with pytest.raises(SeglabError, match=wrong):
         data.train[0]
+    with pytest.raises(SeglabError, match=wrong):
+        Coco(root=tmp_path).open()
+    Image.new("RGB", (HEIGHT, WIDTH)).save(tmp_path / "train_0.png")
+    with pytest.raises(SeglabError, match=r"6 x 8 .* says 8 x 6: width and height look exchanged") as caught:
+        Coco(root=tmp_path).open()
+    assert "EXIF" not in str(caught.value)
+
+
+def test_a_size_that_is_not_told_is_the_picture_s(tmp_path):
+    write(tmp_path, "val", [])
+    write(tmp_path, "train", [{"segmentation": SQUARE}, {"segmentation": RUNS}])
+    content = json.loads((tmp_path / "train.json").read_text())
+    for image, height in zip(content["images"], (None, 0, ""), strict=True):
+        image["height"] = height
+    del content["images"][0]["width"]
+    (tmp_path / "train.json").write_text(json.dumps(content))
+    assert (Coco(root=tmp_path).open().train[0].mask > 0).sum() == 9 + HEIGHT
+    for side in (-6, 6.5, "six", [6], True, 10**400):
+        content["images"][0]["height"] = side
+        (tmp_path / "train.json").write_text(json.dumps(content))
+        with pytest.raises(SeglabError, match=r"train\.json: image 0 has the width None and the height"):
+            Coco(root=tmp_path).open()
+
+
+@pytest.mark.parametrize("given", [1, 1.0, True, "1", "true"])
+@pytest.mark.parametrize("other", [0, None, False, "0", "", "false"])
+def test_a_crowd_may_be_told_in_many_ways(tmp_path, given, other):
+    crowd = {"segmentation": RUNS, "iscrowd": given}
+    sample = opened(tmp_path, crowd, {"segmentation": SQUARE, "iscrowd": other}).train[0]
+    assert not sample.instances[:, 0].any() and sample.instances[1:4, 2:5].all()
+
+
+def test_the_key_of_a_sample_begins_with_the_sha256_of_its_image(tmp_path):
+    data = opened(tmp_path, {"segmentation": SQUARE})
+    for name, key in zip(data.train.names, data.train.keys, strict=True):
+        assert key[:32] == hashlib.sha256((tmp_path / name).read_bytes()).digest() and len(key) == 64
+    # what a run from before pycocotools recorded is another
+    before = hashlib.sha256(json.dumps([(2, False, SQUARE)]).encode()).digest()
+    assert data.train.keys[0][32:] != before

@@ -158,6 +158,18 @@ def test_a_photograph_is_turned_upright(orientation, format):
     assert np.abs(np.array(quarters(photo)) - named).max() <= (12 if format == "JPEG" else 0)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_a_header_tells_the_turn_by_which_other_arrays_follow_a_photograph(orientation, format):
+    data = turned(corners(), orientation, format)
+    found = images.header(data)
+    assert found.turn == orientation and found.shape == read_photo(data).shape[:2]
+    stored = np.array(corners())
+    shown = read_photo(turned(corners(), orientation, "PNG"))
+    assert np.array_equal(images.turned(stored, orientation), shown)
+    assert np.array_equal(images.turned(stored[..., 0], orientation), shown[..., 0])
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "I;16", "RGBA"])
 def test_a_photograph_of_any_mode_is_turned(mode):
     image = Image.fromarray(SIXTEEN) if mode == "I;16" else corners().convert(mode)

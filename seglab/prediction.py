@@ -16,10 +16,14 @@ from seglab import crf as dense
 from seglab import metrics
 from seglab.cache import Cache
 from seglab.data.base import Split, photograph
+from seglab.data.images import labels_at, resize_image
 from seglab.errors import SeglabError
 from seglab.families import Architecture, Outputs, Predict, Predictor
 from seglab.loader import at_side, collated
 from seglab.model import Segmenter, Trained, changed, resized
+
+MOST_PIXELS = 2**23  # of an image that is labeled at its own size; a larger one is labeled smaller, then enlarged
+MOST_PROBABILITIES = 2**27  # 512 MB
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,27 @@ def forward(model: Segmenter, image: np.ndarray, side: int) -> Outputs:
 def confusions(
     trained: Trained, split: Split, pipelines: Sequence[Sequence[Predictor]], others: Sequence[Trained] = ()
 ) -> Iterator[np.ndarray]:
-    """For each image of the split, int64 (P, K, K): the confusion matrix of what each pipeline of predictors gives."""
+    """For each image of the split, int64 (P, K, K): the confusion matrix of what each pipeline of predictors gives.
+
+    The labels of a larger image than `bounded` allows are enlarged to the size of its mask.
+    """
     for n in range(len(split)):
         sample = split[n]
-        labels = [predict(trained, sample.image, predictors, others).labels for predictors in pipelines]
+        image = bounded(sample.image, len(trained.classes))
+        found = (predict(trained, image, predictors, others).labels for predictors in pipelines)
+        labels = [labels_at(each, *sample.mask.shape) for each in found]
         yield np.stack([metrics.confusion(each, sample.mask, len(trained.classes)) for each in labels])
+
+
+def bounded(image: np.ndarray, num_classes: int) -> np.ndarray:
+    """The image uint8 (H, W, 3), shrunk where the probabilities of all its pixels would fill the memory."""
+    height, width = image.shape[:2]
+    most = min(MOST_PIXELS, MOST_PROBABILITIES // num_classes)
+    return (
+        image
+        if height * width <= most
+        else resize_image(image, int(max(height, width) * (most / (height * width)) ** 0.5))
+    )
 
 
 # --- side by side

@@ -558,7 +558,7 @@ def test_the_shares_on_the_page_are_those_of_the_masks(tmp_path):
 
 
 def test_an_upload_is_this_page_s_folder_and_no_path_comes_from_the_page(form, tmp_path):
-    from seglab.ui import uploads
+    from seglab import uploads
     from tests.test_uploads import GOOD, packed
 
     reference = uploads.take(packed(tmp_path / "mine.zip", GOOD))
@@ -576,9 +576,9 @@ def test_an_upload_is_this_page_s_folder_and_no_path_comes_from_the_page(form, t
 
 
 def test_the_files_of_an_upload_are_called_as_in_the_zip(tmp_path):
+    from seglab import uploads
     from seglab.config import RunConfig
     from seglab.data.folder import Folder
-    from seglab.ui import uploads
     from tests.test_uploads import GOOD, MASK, packed, png
 
     files = {f"mine/{name.replace('/', '/train/')}": content for name, content in GOOD.items()}  # four equal images

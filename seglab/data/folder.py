@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import Field
 
 from seglab.data.base import VOID, Data, Sample, Split
-from seglab.data.colors import Table, read_table
+from seglab.data.classes import LISTS, read_classes
+from seglab.data.colors import TABLES, Table, read_table
 from seglab.data.images import (
     file_bytes,
-    file_text,
     printable,
     read_colors,
     read_mask,
@@ -29,7 +29,9 @@ from seglab.data.images import (
     refuse_other_size,
     relative,
 )
-from seglab.data.pairs import Pair, Root, absences, alone, few, held_out, listed, located, refuse_wrong
+from seglab.data.layout import Layout, arranged
+from seglab.data.pairs import Pair, Root, absences, alone, few, held_out, located, refuse_wrong
+from seglab.data.walking import Row, walked
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 
@@ -37,9 +39,6 @@ MOST_CLASSES = 255  # ids 0 to 254
 LONGEST = 100  # characters of a class name
 MANY_CLASSES = 64  # so many classes without a name are more likely shades of gray
 CLEARLY = 24  # two colors closer than this, summed over RGB, look the same in an overlay
-
-
-Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong with it
 
 
 class Folder(Dataset):
@@ -96,8 +95,9 @@ class Report:
     all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent first.
     `absent_train`, `absent_val`: classes that no mask there shows. `duplicates`: groups of files with the same picture.
     `binary`: masks of 0 and 255 are read as 0 and 1. `table`: what the masks' colors mean. `keys`: what the files
-    of the training pairs, then those of the validation pairs hold. Files that could not be read count for nothing but
-    rows.
+    of the training pairs, then those of the validation pairs hold. `pattern`: how the names of images and masks are
+    alike, None without pairs. `listed`: the file below the root that names the classes, if one does. Files that could
+    not be read count for nothing but rows.
     """
 
     root: Path
@@ -117,6 +117,8 @@ class Report:
     binary: bool
     keys: tuple[bytes, ...]
     table: Table | None
+    pattern: SeglabError | None = None
+    listed: str = ""
 
     def text(self, most: int = 50) -> str:
         """The report as plain lines, with at most so many of the problems."""
@@ -125,9 +127,11 @@ class Report:
         lines = [
             f"folder: {printable(str(self.root))}",
             f"pairs: {pairs}, of which {len(self.train)} for training and {len(self.val)} for validation",
+            *([str(self.pattern)] if self.pattern else []),
             "sizes: " + ", ".join(sizes) + ", …" * (len(self.sizes) > 5),
             f"void: {self.void:.1%} of all pixels",
         ]
+        lines += [f"class names: those in {self.listed}"] if self.listed else []
         wide = max(map(len, self.classes), default=0)
         for index, (name, share, images) in enumerate(zip(self.classes, self.shares, self.images, strict=True)):
             lines.append(f"{index:>4} {name:<{wide}} {share:>6.1%} of labeled pixels, in {images} masks")
@@ -144,11 +148,11 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
     and time are unchanged.
     """
     root = Path(root)
-    train, val, rows, warnings = _listing(root, val_fraction)
-    table = None
+    train, val, rows, warnings, layout = _listing(root, val_fraction)
+    table, listed = None, ""
     try:
-        table = read_table(root)
-        names = _class_names(root, tuple(classes) or (table.classes if table else ()))
+        table = next(filter(None, (read_table((root / place).parent) for place in layout.beside(TABLES))), None)
+        names, listed = _class_names(root, tuple(classes) or (table.classes if table else ()), layout)
     except SeglabError as error:
         rows, names = [*rows, (error.values.get("file", "classes.txt"), error)], ()
     looks = _looks(root, tuple((pair, _stamp(pair.image), _stamp(pair.mask)) for pair in train + val), table)
@@ -187,6 +191,8 @@ def report(root: Path, classes: Sequence[str] = (), val_fraction: float = 0.2) -
             look.image_sha + look.mask_sha + b"binary" * binary + (table.digest if table else b"") for look in looks
         ),
         table=table,
+        pattern=layout.pattern,
+        listed=printable(listed),
         **facts,
     )
 
@@ -206,24 +212,23 @@ def distinct_colors(count: int) -> tuple[tuple[int, int, int], ...]:
 
 def _listing(
     root: Path, val_fraction: float
-) -> tuple[tuple[Pair, ...], tuple[Pair, ...], list[Row], list[SeglabError]]:
-    """The training and the validation pairs as far as file names tell, problems, and warnings."""
-    rows: list[Row] = []
-    warnings: list[SeglabError] = []
-    if any(os.path.isdir(root / "images" / part) for part in ("train", "val")):
-        train, val = (_paired(root, part, rows, warnings) for part in ("train", "val"))
-        if beside := _beside(root):
-            warning = SeglabError(
-                "image files that are in neither train nor val and were left out: {count}, such as {first}",
-                count=len(beside),
-                first=relative(beside[0], root),
-            )
-            warnings.append(warning)
+) -> tuple[tuple[Pair, ...], tuple[Pair, ...], list[Row], list[SeglabError], Layout]:
+    """The training and the validation pairs as far as file names tell, problems, warnings, and the layout."""
+    try:
+        paths, rows = walked(root)
+    except ValueError:
+        error = SeglabError("{folder}: there is no such folder, or it cannot be read", folder="images")
+        paths, rows = [], [("images", error)]
+    except SeglabError as error:
+        paths, rows = [], [("images", error)]
+    layout = arranged(paths) if paths or not rows else Layout()
+    rows += layout.problems
+    if layout.whole:
+        chosen = held_out([match.name for match in layout.whole], val_fraction)
+        train = [match for match in layout.whole if match.name not in chosen]
+        val = [match for match in layout.whole if match.name in chosen]
     else:
-        pairs = _paired(root, "", rows, warnings)
-        chosen = held_out([pair.name for pair in pairs], val_fraction)
-        train = [pair for pair in pairs if pair.name not in chosen]
-        val = [pair for pair in pairs if pair.name in chosen]
+        train, val = list(layout.train), list(layout.val)
     if not rows and (len(train) < 2 or len(val) < 1):
         problem = SeglabError(
             "{train} training and {val} validation pairs were found; at least 2 and 1 are needed",
@@ -231,53 +236,16 @@ def _listing(
             val=len(val),
         )
         rows.append(("images", problem))
-    return tuple(train), tuple(val), rows, warnings
+    pairs = [tuple(Pair(name, root / image, root / mask) for name, image, mask in part) for part in (train, val)]
+    return pairs[0], pairs[1], rows, list(layout.warnings), layout
 
 
-def _beside(root: Path) -> list[Path]:
-    """The image files beside the folders that fix the split."""
-    folders = [root / kind for kind in ("images", "masks") if os.path.isdir(root / kind)]
-    return [path for folder in folders for path in listed(folder)[0].values()]
-
-
-def _paired(root: Path, part: str, rows: list[Row], warnings: list[SeglabError]) -> list[Pair]:
-    """The pairs in images/part and masks/part; adds what is wrong to `rows` and what is odd to `warnings`."""
-    found = []
-    for kind in ("images", "masks"):
-        place = (Path(kind) / part).as_posix()
-        try:
-            files, twins, others = listed(root / place)
-        except (OSError, ValueError):
-            rows.append((place, SeglabError("{folder}: there is no such folder, or it cannot be read", folder=place)))
-            return []
-        found.append(files)
-        for first, second in twins:
-            file = relative(second, root)
-            rows.append(
-                (file, SeglabError("{file}: {other} has the same name", file=file, other=relative(first, root)))
-            )
-        if others:
-            warning = SeglabError(
-                "{folder}: entries that are not image files and were left out: {count}, such as {first}",
-                folder=place,
-                count=len(others),
-                first=relative(others[0], root),
-            )
-            warnings.append(warning)
-    images, masks = found
-    for name in images.keys() - masks.keys():
-        file, missing = relative(images[name], root), (Path("masks") / part / name).as_posix() + ".png"
-        rows.append((file, SeglabError("{file}: its mask is missing: {missing}", file=file, missing=missing)))
-    for name in masks.keys() - images.keys():
-        file = relative(masks[name], root)
-        rows.append((file, SeglabError("{file}: no image has this name", file=file)))
-    return [Pair(name, images[name], masks[name]) for name in sorted(images.keys() & masks.keys())]
-
-
-def _class_names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The names given, else those in classes.txt, else none; raises SeglabError for empty, repeated and too many."""
-    if not classes and os.path.isfile(root / "classes.txt"):
-        classes = tuple(file_text(root / "classes.txt", "classes.txt").rstrip().splitlines())
+def _class_names(root: Path, classes: tuple[str, ...], layout: Layout) -> tuple[tuple[str, ...], str]:
+    """The names given, else those in a list of classes, else none, and that list; raises SeglabError for empty,
+    repeated and too many."""
+    file = ""
+    if not classes:
+        classes, file = read_classes(root, layout.beside(LISTS))
     names = tuple(printable(name.strip()) for name in classes)
     if "" in names:
         raise SeglabError("class names: the name of class {index} is empty", index=names.index(""))
@@ -289,7 +257,7 @@ def _class_names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
         raise SeglabError("class names: {name} is listed twice", name=Counter(names).most_common(1)[0][0])
     if len(names) > MOST_CLASSES:
         raise SeglabError("class names: {count} were given; allowed: up to {most}", count=len(names), most=MOST_CLASSES)
-    return names
+    return names, file
 
 
 # --- what is in them ------------------------------------------------------------------------------------------------

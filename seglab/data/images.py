@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")  # Pillow knows 43; the others are seldom photographs
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jfif", ".jpe"})
 MOST_BYTES = 128 * 2**20
 MOST_MEGAPIXELS = 16  # of 2**20 pixels, so that a "16 megapixel" camera's 4624 x 3468 fits
 MOST_SIDE = 30_000  # OpenCV counts pixels along a side in 15 bits

@@ -8,11 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from seglab import jobs, plans, runs
+from seglab import jobs, plans, runs, uploads
 from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
-from seglab.ui import uploads, views
+from seglab.ui import views
 from seglab.ui.form import Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say
 

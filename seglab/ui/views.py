@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from seglab import anatomy, draw, jobs, plans, runs, schedulers
+from seglab import anatomy, draw, jobs, plans, runs, schedulers, uploads
 from seglab.anatomy import picture as network_picture
 from seglab.comparison.scores import Comparison, compare
 from seglab.config import RunConfig
@@ -28,7 +28,6 @@ from seglab.families import Architecture, Dataset, Scheduler
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
 from seglab.training import folded
-from seglab.ui import uploads
 from seglab.ui.text import label, say, sentence, state_text, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event

@@ -1,0 +1,418 @@
+"""Which files are images, which are their masks, and which belong together: told from paths alone.
+
+A folder on disk and the entries of a zip are arranged by the same function, `arranged`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from seglab.data.classes import LISTS
+from seglab.data.colors import TABLES
+from seglab.data.images import SUFFIXES, printable
+from seglab.data.naming import Rule, best_rule, common_start, core, meaning, pairing_words
+from seglab.data.placing import File, Placed, by_words, placed, taken_apart, together
+from seglab.data.walking import PASSED_OVER, Row
+from seglab.errors import SeglabError
+
+FEW = 5  # files without a partner that are named one by one; more are counted
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2].lower()
+
+
+class Match(NamedTuple):
+    """An image and its mask, by their paths, and the name they have in runs."""
+
+    name: str
+    image: str
+    mask: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the paths of files tell of a set of images and masks, sorted by name.
+
+    `train` and `val` where folders fix the split, `whole` where they do not. `pattern`: how pairs were found, in words.
+    `warnings`: what was left out, and why. `unread`: pictures in folders of images or masks that are not read.
+    `files`: other files in the folders that the pairs lie in or below, where lists of classes may be.
+    """
+
+    train: tuple[Match, ...] = ()
+    val: tuple[Match, ...] = ()
+    whole: tuple[Match, ...] = ()
+    pattern: SeglabError | None = None
+    problems: tuple[Row, ...] = ()
+    warnings: tuple[SeglabError, ...] = ()
+    unread: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        return self.train + self.val + self.whole
+
+    def beside(self, names: Sequence[str]) -> list[str]:
+        """The files with one of these names (in lower case): by the outermost first, then by their order in `names`."""
+        found = [(path.count("/"), names.index(name), path) for path in self.files if (name := _last(path)) in names]
+        return [path for _, _, path in sorted(found)]
+
+
+def arranged(paths: Iterable[str]) -> Layout:
+    """Pairs images with their masks by the paths of all files, with / between the parts; folders end with /.
+
+    - Folders say what is in them, at any depth and in any case: images, img, JPEGImages, leftImg8bit ...; masks,
+      labels, annotations, gtFine, SegmentationClass ...; train, val or valid, test; or both, such as train_masks and
+      trainannot. The other folders are a part of the names. Without a folder of images, pictures elsewhere are images;
+      without one of masks, images and masks may lie together, such as x.jpg and x_mask.png.
+    - File names are paired by one rule for the whole set: the first that pairs the most. See naming.py.
+    - Where both train and val exist they fix the split, and test is left out.
+
+    Never pairs by guess: a mask too many or too few is a problem.
+    """
+    files = [taken_apart(path) for path in sorted(paths) if not PASSED_OVER.search(path)]
+    pictures = [file for file in files if file.picture]
+    base = _shared([file.folders for file in pictures])
+    images, masks, rest = by_words([file for file in files if file.picture or not file.last], base)
+    draft = _Draft(files, images, masks, rest)
+    if not any(each.file.picture for each in images) or not any(each.file.picture for each in masks):
+        everything = [placed(file, base, None) for file in pictures]
+        if mixed := together([each for each in everything if each.split != "test"]):
+            (images, masks, rest), rule = mixed
+            test = [each for each in everything if each.split == "test"]
+            draft = _Draft(files, images + test, masks, rest, rule)
+    return draft.layout()
+
+
+class _Draft:
+    """A layout as it is made: problems and warnings are added on the way."""
+
+    def __init__(
+        self,
+        files: Sequence[File],
+        images: list[Placed],
+        masks: list[Placed],
+        rest: list[Placed],
+        rule: Rule | None = None,
+    ):
+        self.files, self.rest, self.rule = files, rest, rule
+        self.sides = {"image": images, "mask": masks}
+        self.problems: list[Row] = []
+        self.warnings: list[SeglabError] = []
+        self.unread: list[str] = []
+        self.pairs: list[tuple[Placed, Placed]] = []
+
+    def layout(self) -> Layout:
+        parts = {each.split for each in self.sides["image"]} & {"train", "val"} or {None}
+        self.warn_of_others()
+        for side, files in self.sides.items():
+            self.sides[side] = [each for each in files if each.file.picture]
+        self.leave_out(parts)
+        self.refuse_twins()
+        self.pair()
+        made: dict[str | None, list[Match]] = {"train": [], "val": [], None: []}
+        common = _shared([image.folders for image, _ in self.pairs])
+        for image, mask in self.pairs:
+            name = "/".join((*image.folders[common:], image.file.stem))
+            made[image.split].append(Match(name, image.file.path, mask.file.path))
+        return Layout(
+            train=tuple(sorted(made["train"])),
+            val=tuple(sorted(made["val"])),
+            whole=tuple(sorted(made[None])),
+            pattern=self.pattern(),
+            problems=tuple(self.problems),
+            warnings=tuple(self.warnings),
+            unread=tuple(self.unread),
+            files=self.lists(),
+        )
+
+    # --- what is left out
+
+    def warn_of_others(self) -> None:
+        """Tells of files within folders of images or masks that are no pictures."""
+        for side in self.sides.values():
+            tops = {each.file.folders[: each.at + 1] for each in side if each.at is not None}
+            inner = [file for file in self.files if any(file.folders[: len(top)] == top for top in tops)]
+            odd = [
+                file.path.rstrip("/")
+                for file in inner
+                if not file.picture and (_is_list(file) if file.last else _suffix_of_folder(file))
+            ]
+            if odd:
+                places = [PurePosixPath(path).parent.parts for path in odd]
+                self.warnings.append(
+                    SeglabError(
+                        "{folder}: entries that are not image files and were left out: {count}, such as {first}",
+                        folder=printable("/".join(common_start(places))),
+                        count=len(odd),
+                        first=printable(odd[0]),
+                    )
+                )
+
+    def leave_out(self, parts: set[str | None]) -> None:
+        """Takes out pictures that are not read, and says why; `parts` are those that images are split into."""
+        test = self.take(lambda each: each.split == "test")
+        if len(parts) == 1 and not any(each.split in parts for each in self.sides["mask"]):
+            self.sides["mask"] = [each._replace(split=next(iter(parts))) for each in self.sides["mask"]]
+        beside = self.take(lambda each: each.split not in parts)
+        if len(parts) == 1:  # no split
+            for side, files in self.sides.items():
+                self.sides[side] = [each._replace(split=None) for each in files]
+        nested = []
+        if all(any(not each.folders for each in side) for side in self.sides.values()):
+            nested = self.take(lambda each: bool(each.folders))
+        rest = [each for each in self.rest if each.file.picture]
+        told = [
+            (
+                test,
+                SeglabError("image files of a test set, which were left out: {count}, such as {first}", **_few(test)),
+            ),
+            (
+                beside,
+                SeglabError(
+                    "image files that are in neither train nor val and were left out: {count}, such as {first}",
+                    **_few(beside),
+                ),
+            ),
+            (
+                nested,
+                SeglabError(
+                    "image files in folders within those of the others, which were left out: {count}, such as {first}",
+                    **_few(nested),
+                ),
+            ),
+            (
+                rest,
+                SeglabError(
+                    "image files in folders of neither images nor masks, which were left out: {count}, such as {first}",
+                    **_few(rest),
+                ),
+            ),
+        ]
+        self.warnings += [warning for left, warning in told if left]
+        self.unread = [each.file.path for each in beside + nested]
+
+    def take(self, which: Callable[[Placed], bool]) -> list[Placed]:
+        """Takes the files out for which `which` is true."""
+        taken = [each for side in self.sides.values() for each in side if which(each)]
+        for side, files in self.sides.items():
+            self.sides[side] = [each for each in files if not which(each)]
+        return taken
+
+    # --- what belongs together
+
+    def refuse_twins(self) -> None:
+        """Keeps the first of the images that differ in nothing but their endings."""
+        seen: dict[object, Placed] = {}
+        for each in self.sides["image"]:
+            first = seen.setdefault((each.split, each.folders, each.file.stem), each)
+            if first is not each:
+                self.refuse_twin(each, first)
+        self.sides["image"] = list(seen.values())
+
+    def refuse_twin(self, each: Placed, first: Placed) -> None:
+        error = SeglabError("{file}: {other} has the same name", file=_shown(each), other=_shown(first))
+        self.problems.append((_shown(each), error))
+
+    def pair(self) -> None:
+        """Pairs images and masks by the best rule, and tells of those that are left."""
+        images, masks = self.sides["image"], self.sides["mask"]
+        if not images or not masks:
+            self.refuse_missing_folder()
+        self.rule = rule = self.rule or best_rule(
+            [((each.split, each.folders), each.file.last) for each in images],
+            [((each.split, each.folders), each.file.last) for each in masks],
+        )
+        by_key: dict[object, list[Placed]] = {}
+        for each in sorted(masks, key=lambda each: each.rank):
+            by_key.setdefault(self.key(each, "mask"), []).append(each)
+        alone = []
+        used: dict[object, Placed] = {}
+        spare = [each for each in masks if self.key(each, "mask") is None]
+        for image in images:
+            key = self.key(image, "image")
+            found = by_key.get(key) if key is not None else None
+            if not found:
+                alone.append(image)
+            elif key in used:  # two images whose names differ in case alone
+                self.refuse_twin(image, used[key])
+            else:
+                used[key] = image
+                self.pairs.append((image, found[0]))
+                for other in found[1:]:
+                    if other.rank == found[0].rank:
+                        self.refuse_twin(other, found[0])
+                    else:
+                        spare.append(other)
+        spare += [each for key, found in by_key.items() if key is not None and key not in used for each in found]
+        self.leave_variants(spare, alone, rule)
+
+    def key(self, each: Placed, side: str) -> object:
+        """What an image and its mask have in common; None for a name that the rule does not fit."""
+        assert self.rule is not None
+        found = self.rule.core(each.file.last, side)
+        if found is None:
+            return None
+        words = (*each.folders, found)
+        return each.split, tuple(word.casefold() for word in words) if self.rule.fold else words
+
+    def leave_variants(self, spare: Sequence[Placed], alone: Sequence[Placed], rule: Rule) -> None:
+        """Tells of masks beside the one that an image has, such as colored ones, of images without a mask, and of masks
+        without an image."""
+        known: dict[object, set[str]] = {}
+        for image, _ in self.pairs:
+            names = known.setdefault((image.split, image.folders), set())
+            names.update(filter(None, (image.file.stem, core(image.file.stem, *rule.image))))
+
+        def variant(each: Placed) -> bool:
+            return not known.get((each.split, each.folders), set()).isdisjoint(pairing_words(each.file.stem, "variant"))
+
+        beside = [each for each in spare if variant(each)]
+        orphans = [each for each in spare if each not in beside]
+        if beside:
+            self.warnings.append(
+                SeglabError(
+                    "masks that were left out, since their images have others: {count}, such as {first}",
+                    **_few(beside),
+                )
+            )
+        if not self.pairs and alone and orphans:
+            error = SeglabError(
+                "no mask has the name of its image: {image} and {mask}, for example; give both the same name, or end "
+                "each mask's name with _mask",
+                image=_shown(alone[0]),
+                mask=_shown(orphans[0]),
+            )
+            self.problems.append((_shown(orphans[0]), error))
+            return
+        self.refuse_alone(alone, orphans)
+
+    def refuse_alone(self, alone: Sequence[Placed], orphans: Sequence[Placed]) -> None:
+        if any(place in ("images", "masks") for place, _ in self.problems):
+            return  # a whole folder is missing
+        for each in alone if len(alone) <= FEW else ():
+            error = SeglabError(
+                "{file}: its mask is missing: {missing}", file=_shown(each), missing=printable(self.expected(each))
+            )
+            self.problems.append((_shown(each), error))
+        for each in orphans if len(orphans) <= FEW else ():
+            self.problems.append((_shown(each), SeglabError("{file}: no image has this name", file=_shown(each))))
+        if len(alone) > FEW:
+            error = SeglabError(
+                "images without a mask: {count}, such as {first}, whose mask would be {missing}",
+                **_few(alone),
+                missing=printable(self.expected(alone[0])),
+            )
+            self.problems.append((_shown(alone[0]), error))
+        if len(orphans) > FEW:
+            error = SeglabError(
+                "masks without an image of their name: {count}, such as {first}",
+                **_few(orphans),
+            )
+            self.problems.append((_shown(orphans[0]), error))
+
+    def expected(self, image: Placed) -> str:
+        """Where the mask of an image would be."""
+        assert self.rule is not None
+        parent = PurePosixPath(image.file.path).parent
+        folder = next((PurePosixPath(mask.file.path).parent for other, mask in self.pairs
+                       if PurePosixPath(other.file.path).parent == parent), None)  # fmt: skip
+        if folder is None:
+            masks = [each for each in self.sides["mask"] if each.at is not None]
+            word = masks[0].file.folders[masks[0].at or 0] if masks else "masks"
+            parts = list(parent.parts)
+            if image.at is not None:
+                parts[image.at] = word
+            folder = PurePosixPath(*parts)
+        name = self.rule.core(image.file.last, "image") or image.file.stem
+        prefix, suffix = self.rule.mask
+        return (folder / f"{prefix}{name}{suffix}.png").as_posix()
+
+    def refuse_missing_folder(self) -> None:
+        """Tells which folder there is not, where no folder is one of images, or none is one of masks."""
+        kinds = {meaning(folder).kind for file in self.files for folder in file.folders}
+        missing = "images" if "image" not in kinds else "masks" if "mask" not in kinds else None
+        if missing == "images" and self.sides["image"] and "mask" not in kinds:
+            missing = "masks"
+        pictures = [file.path for file in self.files if file.picture]
+        if not kinds & {"image", "mask"} and pictures:
+            error = SeglabError(
+                "no folder of images and none of masks was found, but {count} image files, such as {first}; put them "
+                "into folders images and masks, or end the names of masks with _mask",
+                count=len(pictures),
+                first=printable(pictures[0]),
+            )
+            self.problems.append(("images", error))
+        elif missing:
+            error = SeglabError("{folder}: there is no such folder, or it cannot be read", folder=missing)
+            self.problems.append((missing, error))
+
+    # --- in words
+
+    def pattern(self) -> SeglabError | None:
+        """How pairs were found."""
+        if not self.pairs or self.rule is None:
+            return None
+        sides = [[pair[n].file for pair in self.pairs] for n in (0, 1)]
+        image, mask = (
+            _shape(files, *affix) for files, affix in zip(sides, (self.rule.image, self.rule.mask), strict=True)
+        )
+        if self.rule.whole:
+            endings = Counter(file.suffix for file in sides[0])
+            mask = mask.replace("NAME", "NAME" + (next(iter(endings)) if len(endings) == 1 else ".*"), 1)
+        if self.rule.fold:
+            return SeglabError("pairs: {image} + {mask}, in upper or lower case", image=image, mask=mask)
+        return SeglabError("pairs: {image} + {mask}", image=image, mask=mask)
+
+    def lists(self) -> tuple[str, ...]:
+        """Files that are no pictures in the folders that lead to the pairs, and in those beside them."""
+        places: set[tuple[str, ...]] = {("",)}
+        for pair in self.pairs:
+            for each in pair:
+                folders = each.file.folders
+                places.update(("", *folders[:n]) for n in range(len(folders) + 1))
+        return tuple(
+            file.path for file in self.files if file.last and not file.picture and ("", *file.folders) in places
+        )
+
+
+def _few(files: Sequence[Placed]) -> dict[str, Any]:
+    """How many there are, and the first."""
+    return {"count": len(files), "first": _shown(files[0]) if files else ""}
+
+
+def _shown(each: Placed) -> str:
+    return printable(each.file.path)
+
+
+def _is_list(file: File) -> bool:
+    """Whether a file that is no picture is one to tell of: a list of classes is not."""
+    return file.last.lower() not in (*LISTS, *TABLES)
+
+
+def _suffix_of_folder(file: File) -> bool:
+    """Whether a folder is called like a picture."""
+    return Path(file.folders[-1]).suffix.lower() in SUFFIXES if file.folders else False
+
+
+def _shape(files: Sequence[File], prefix: str, suffix: str) -> str:
+    """What the paths of files have in common, NAME in place of what differs."""
+    folders = sorted({file.folders for file in files})
+    first = _shared(folders)
+    rest = [each[first:] for each in folders]
+    last = _shared([each[::-1] for each in rest])
+    middle = ["…"] if any(len(each) > last for each in rest) else []
+    parents = [*folders[0][:first], *middle, *(rest[0][len(rest[0]) - last :] if last else ())]
+    stem, endings = files[0].stem, sorted({file.suffix for file in files})
+    before, after = stem[: len(prefix)], stem[len(stem) - len(suffix) :]
+    whole = before if len(stem) == len(prefix) + len(suffix) else f"{before}NAME{after}"
+    return printable("/".join([*parents, whole + (endings[0] if len(endings) == 1 else ".*")]))
+
+
+def _shared(folders: Sequence[tuple[str, ...]]) -> int:
+    """How many of their first folders all have in common."""
+    return len(common_start(folders)) if folders else 0

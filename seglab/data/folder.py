@@ -44,14 +44,20 @@ CLEARLY = 24  # two colors closer than this, summed over RGB, look the same in a
 class Folder(Dataset):
     """Your own data: a folder with images and masks, paired by file name.
 
+    The folders `images` and `masks` may also have other usual names (`JPEGImages`, `labels`, `annotations`, `gtFine`,
+    ...), in any case, lie deeper, or be one folder; masks may be called `x.png`, `x_mask.png`, `x_L.png`, `x.jpg.png`,
+    `mask_x.png` and the like. One pattern is taken for the whole set, and told. Class names are read from the usual
+    lists, such as `classes.txt`, `_classes.csv` or nnU-Net's `dataset.json`, where ids beside names count.
+
     A mask holds class ids, as gray values or palette indices, with 255 = void; PNG is best, and JPEG is refused. If all
     masks together contain only 0 and 255, these are read as classes 0 and 1. Painted masks need a color table in the
     folder: `colors.txt` with lines `name:r,g,b` (or CVAT's labelmap.txt, CamVid's label_colors.txt, a class_dict.csv).
     Then every mask is read by its colors, and what the table calls void or unlabeled is void.
 
-    `images/train`, `images/val`, `masks/train` and `masks/val` fix the split. Without them `val_fraction` of the pairs
-    are used for validation, chosen by the sha256 of their names: always the same ones, and few change when files are
-    added. That puts neighboring frames of a video on both sides, so videos need the four folders.
+    Folders `train` and `val` (or `valid`), within these or around them, fix the split; `test` is left out. Without
+    both, `val_fraction` of the pairs are used for validation, chosen by the sha256 of their names: always the same
+    ones, and few change when files are added. That puts neighboring frames of a video on both sides, so videos need the
+    folders.
     """
 
     name = "folder"
@@ -60,7 +66,8 @@ class Folder(Dataset):
         tuple[str, ...],
         Field(
             max_length=MOST_CLASSES,
-            description="class names by id; default: those of a color table, those in classes.txt, or class 0, class 1",
+            description="class names by id; default: those of a color table or of a list such as classes.txt, or class "
+            "0, class 1",
         ),
     ] = ()
     val_fraction: Annotated[

@@ -9,13 +9,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from seglab.data.classes import LISTS
 from seglab.data.colors import TABLES
 from seglab.data.images import SUFFIXES, printable
 from seglab.data.naming import Rule, best_rule, common_start, core, meaning, pairing_words
-from seglab.data.placing import File, Placed, by_words, placed, taken_apart, together
+from seglab.data.placing import (
+    File,
+    Placed,
+    by_words,
+    few_of,
+    placed,
+    shape,
+    shared_folders,
+    shown,
+    taken_apart,
+    together,
+)
 from seglab.data.walking import PASSED_OVER, Row
 from seglab.errors import SeglabError
 
@@ -76,7 +87,7 @@ def arranged(paths: Iterable[str]) -> Layout:
     """
     files = [taken_apart(path) for path in sorted(paths) if not PASSED_OVER.search(path)]
     pictures = [file for file in files if file.picture]
-    base = _shared([file.folders for file in pictures])
+    base = shared_folders([file.folders for file in pictures])
     images, masks, rest = by_words([file for file in files if file.picture or not file.last], base)
     draft = _Draft(files, images, masks, rest)
     if not any(each.file.picture for each in images) or not any(each.file.picture for each in masks):
@@ -105,17 +116,20 @@ class _Draft:
         self.warnings: list[SeglabError] = []
         self.unread: list[str] = []
         self.pairs: list[tuple[Placed, Placed]] = []
+        self.twins: list[tuple[str, str]] = []
+        self.undivided = False  # whether masks of all parts lie together
 
     def layout(self) -> Layout:
-        parts = {each.split for each in self.sides["image"]} & {"train", "val"} or {None}
+        parts = self.parts()
         self.warn_of_others()
         for side, files in self.sides.items():
             self.sides[side] = [each for each in files if each.file.picture]
         self.leave_out(parts)
         self.refuse_twins()
         self.pair()
+        self.tell_twins()
         made: dict[str | None, list[Match]] = {"train": [], "val": [], None: []}
-        common = _shared([image.folders for image, _ in self.pairs])
+        common = shared_folders([image.folders for image, _ in self.pairs])
         for image, mask in self.pairs:
             name = "/".join((*image.folders[common:], image.file.stem))
             made[image.split].append(Match(name, image.file.path, mask.file.path))
@@ -129,6 +143,19 @@ class _Draft:
             unread=tuple(self.unread),
             files=self.lists(),
         )
+
+    def parts(self) -> set[str | None]:
+        """The parts of the split that are read: train and val, or the only one there is, or those outside of both.
+
+        Where pairs lie outside, folders called like train and val are others, unless they have just these names.
+        """
+        found = {each.split for each in self.sides["image"]} & {"train", "val"}
+        exact = any({"train", "val"} & set(each.file.folders) for each in self.sides["image"])
+        sides = self.sides.values()
+        outside = all(any(each.file.picture and not each.split and not each.folders for each in side) for side in sides)
+        if len(found) == 2 and (exact or not outside):
+            return found
+        return {None} if outside else found or {None}
 
     # --- what is left out
 
@@ -156,7 +183,8 @@ class _Draft:
     def leave_out(self, parts: set[str | None]) -> None:
         """Takes out pictures that are not read, and says why; `parts` are those that images are split into."""
         test = self.take(lambda each: each.split == "test")
-        if len(parts) == 1 and not any(each.split in parts for each in self.sides["mask"]):
+        if not any(each.split in parts for each in self.sides["mask"]):  # only images are in folders of their parts
+            self.undivided = True
             self.sides["mask"] = [each._replace(split=next(iter(parts))) for each in self.sides["mask"]]
         beside = self.take(lambda each: each.split not in parts)
         if len(parts) == 1:  # no split
@@ -165,31 +193,31 @@ class _Draft:
         nested = []
         if all(any(not each.folders for each in side) for side in self.sides.values()):
             nested = self.take(lambda each: bool(each.folders))
-        rest = [each for each in self.rest if each.file.picture]
+        rest = [each for each in self.rest if each.file.picture and all(self.sides.values())]
         told = [
             (
                 test,
-                SeglabError("image files of a test set, which were left out: {count}, such as {first}", **_few(test)),
+                SeglabError("image files of a test set that were left out: {count}, such as {first}", **few_of(test)),
             ),
             (
                 beside,
                 SeglabError(
                     "image files that are in neither train nor val and were left out: {count}, such as {first}",
-                    **_few(beside),
+                    **few_of(beside),
                 ),
             ),
             (
                 nested,
                 SeglabError(
-                    "image files in folders within those of the others, which were left out: {count}, such as {first}",
-                    **_few(nested),
+                    "image files in folders within those of the others that were left out: {count}, such as {first}",
+                    **few_of(nested),
                 ),
             ),
             (
                 rest,
                 SeglabError(
-                    "image files in folders of neither images nor masks, which were left out: {count}, such as {first}",
-                    **_few(rest),
+                    "image files in folders of neither images nor masks that were left out: {count}, such as {first}",
+                    **few_of(rest),
                 ),
             ),
         ]
@@ -215,8 +243,21 @@ class _Draft:
         self.sides["image"] = list(seen.values())
 
     def refuse_twin(self, each: Placed, first: Placed) -> None:
-        error = SeglabError("{file}: {other} has the same name", file=_shown(each), other=_shown(first))
-        self.problems.append((_shown(each), error))
+        self.twins.append((shown(each), shown(first)))
+
+    def tell_twins(self) -> None:
+        """Names files of one name, a few by one and more by their number."""
+        for file, other in self.twins if len(self.twins) <= FEW else ():
+            self.problems.append((file, SeglabError("{file}: {other} has the same name", file=file, other=other)))
+        if len(self.twins) > FEW:
+            file, other = self.twins[0]
+            error = SeglabError(
+                "{file}: {other} has the same name; there are {count} such files, and one of each name is to be kept",
+                file=file,
+                other=other,
+                count=len(self.twins),
+            )
+            self.problems.append((file, error))
 
     def pair(self) -> None:
         """Pairs images and masks by the best rule, and tells of those that are left."""
@@ -224,8 +265,8 @@ class _Draft:
         if not images or not masks:
             self.refuse_missing_folder()
         self.rule = rule = self.rule or best_rule(
-            [((each.split, each.folders), each.file.last) for each in images],
-            [((each.split, each.folders), each.file.last) for each in masks],
+            [(self.place(each), each.file.stem, each.file.ending) for each in images],
+            [(self.place(each), each.file.stem, each.file.ending) for each in masks],
         )
         by_key: dict[object, list[Placed]] = {}
         for each in sorted(masks, key=lambda each: each.rank):
@@ -251,43 +292,49 @@ class _Draft:
         spare += [each for key, found in by_key.items() if key is not None and key not in used for each in found]
         self.leave_variants(spare, alone, rule)
 
+    def place(self, each: Placed) -> tuple[str | None, tuple[str, ...]]:
+        """What an image and its mask have in common besides a name."""
+        return None if self.undivided else each.split, each.folders
+
     def key(self, each: Placed, side: str) -> object:
         """What an image and its mask have in common; None for a name that the rule does not fit."""
         assert self.rule is not None
-        found = self.rule.core(each.file.last, side)
+        found = self.rule.core(each.file.stem, each.file.ending, side)
         if found is None:
             return None
-        words = (*each.folders, found)
-        return each.split, tuple(word.casefold() for word in words) if self.rule.fold else words
+        split, folders = self.place(each)
+        words = (*folders, found)
+        return split, tuple(word.casefold() for word in words) if self.rule.fold else words
 
     def leave_variants(self, spare: Sequence[Placed], alone: Sequence[Placed], rule: Rule) -> None:
         """Tells of masks beside the one that an image has, such as colored ones, of images without a mask, and of masks
         without an image."""
         known: dict[object, set[str]] = {}
         for image, _ in self.pairs:
-            names = known.setdefault((image.split, image.folders), set())
+            names = known.setdefault(self.place(image), set())
             names.update(filter(None, (image.file.stem, core(image.file.stem, *rule.image))))
 
         def variant(each: Placed) -> bool:
-            return not known.get((each.split, each.folders), set()).isdisjoint(pairing_words(each.file.stem, "variant"))
+            return not known.get(self.place(each), set()).isdisjoint(pairing_words(each.file.stem, "variant"))
 
-        beside = [each for each in spare if variant(each)]
-        orphans = [each for each in spare if each not in beside]
+        signs = [variant(each) for each in spare]
+        beside = [each for each, sign in zip(spare, signs, strict=True) if sign]
+        orphans = [each for each, sign in zip(spare, signs, strict=True) if not sign]
         if beside:
             self.warnings.append(
                 SeglabError(
                     "masks that were left out, since their images have others: {count}, such as {first}",
-                    **_few(beside),
+                    **few_of(beside),
                 )
             )
         if not self.pairs and alone and orphans:
             error = SeglabError(
                 "no mask has the name of its image: {image} and {mask}, for example; give both the same name, or end "
                 "each mask's name with _mask",
-                image=_shown(alone[0]),
-                mask=_shown(orphans[0]),
+                image=shown(alone[0]),
+                mask=shown(orphans[0]),
             )
-            self.problems.append((_shown(orphans[0]), error))
+            self.problems.append((shown(orphans[0]), error))
             return
         self.refuse_alone(alone, orphans)
 
@@ -296,24 +343,24 @@ class _Draft:
             return  # a whole folder is missing
         for each in alone if len(alone) <= FEW else ():
             error = SeglabError(
-                "{file}: its mask is missing: {missing}", file=_shown(each), missing=printable(self.expected(each))
+                "{file}: its mask is missing: {missing}", file=shown(each), missing=printable(self.expected(each))
             )
-            self.problems.append((_shown(each), error))
+            self.problems.append((shown(each), error))
         for each in orphans if len(orphans) <= FEW else ():
-            self.problems.append((_shown(each), SeglabError("{file}: no image has this name", file=_shown(each))))
+            self.problems.append((shown(each), SeglabError("{file}: no image has this name", file=shown(each))))
         if len(alone) > FEW:
             error = SeglabError(
                 "images without a mask: {count}, such as {first}, whose mask would be {missing}",
-                **_few(alone),
+                **few_of(alone),
                 missing=printable(self.expected(alone[0])),
             )
-            self.problems.append((_shown(alone[0]), error))
+            self.problems.append((shown(alone[0]), error))
         if len(orphans) > FEW:
             error = SeglabError(
                 "masks without an image of their name: {count}, such as {first}",
-                **_few(orphans),
+                **few_of(orphans),
             )
-            self.problems.append((_shown(orphans[0]), error))
+            self.problems.append((shown(orphans[0]), error))
 
     def expected(self, image: Placed) -> str:
         """Where the mask of an image would be."""
@@ -328,7 +375,7 @@ class _Draft:
             if image.at is not None:
                 parts[image.at] = word
             folder = PurePosixPath(*parts)
-        name = self.rule.core(image.file.last, "image") or image.file.stem
+        name = self.rule.core(image.file.stem, image.file.ending, "image") or image.file.stem
         prefix, suffix = self.rule.mask
         return (folder / f"{prefix}{name}{suffix}.png").as_posix()
 
@@ -359,7 +406,7 @@ class _Draft:
             return None
         sides = [[pair[n].file for pair in self.pairs] for n in (0, 1)]
         image, mask = (
-            _shape(files, *affix) for files, affix in zip(sides, (self.rule.image, self.rule.mask), strict=True)
+            shape(files, *affix) for files, affix in zip(sides, (self.rule.image, self.rule.mask), strict=True)
         )
         if self.rule.whole:
             endings = Counter(file.suffix for file in sides[0])
@@ -380,15 +427,6 @@ class _Draft:
         )
 
 
-def _few(files: Sequence[Placed]) -> dict[str, Any]:
-    """How many there are, and the first."""
-    return {"count": len(files), "first": _shown(files[0]) if files else ""}
-
-
-def _shown(each: Placed) -> str:
-    return printable(each.file.path)
-
-
 def _is_list(file: File) -> bool:
     """Whether a file that is no picture is one to tell of: a list of classes is not."""
     return file.last.lower() not in (*LISTS, *TABLES)
@@ -397,22 +435,3 @@ def _is_list(file: File) -> bool:
 def _suffix_of_folder(file: File) -> bool:
     """Whether a folder is called like a picture."""
     return Path(file.folders[-1]).suffix.lower() in SUFFIXES if file.folders else False
-
-
-def _shape(files: Sequence[File], prefix: str, suffix: str) -> str:
-    """What the paths of files have in common, NAME in place of what differs."""
-    folders = sorted({file.folders for file in files})
-    first = _shared(folders)
-    rest = [each[first:] for each in folders]
-    last = _shared([each[::-1] for each in rest])
-    middle = ["…"] if any(len(each) > last for each in rest) else []
-    parents = [*folders[0][:first], *middle, *(rest[0][len(rest[0]) - last :] if last else ())]
-    stem, endings = files[0].stem, sorted({file.suffix for file in files})
-    before, after = stem[: len(prefix)], stem[len(stem) - len(suffix) :]
-    whole = before if len(stem) == len(prefix) + len(suffix) else f"{before}NAME{after}"
-    return printable("/".join([*parents, whole + (endings[0] if len(endings) == 1 else ".*")]))
-
-
-def _shared(folders: Sequence[tuple[str, ...]]) -> int:
-    """How many of their first folders all have in common."""
-    return len(common_start(folders)) if folders else 0

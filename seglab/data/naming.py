@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
@@ -102,7 +102,11 @@ MASK_AFFIXES = (*_affixes(ENDINGS, BEGINNINGS), *_affixes(PAINTED, ("color",))) 
 IMAGE_AFFIXES = (("", ""), *_affixes(OF_IMAGES, ("img", "image", "im", "rgb", "photo", "sat", "frame", "input")))
 VARIANTS = (("", ""), *MASK_AFFIXES, *_affixes(BESIDE, ("instance", "overlay")))
 KNOWN = {"image": IMAGE_AFFIXES, "mask": MASK_AFFIXES, "variant": VARIANTS}
-SAMPLE = 500  # file names that are looked at for known endings
+RANKS = {side: {affix: rank for rank, affix in enumerate(known)} for side, known in KNOWN.items()}
+LENGTHS = {
+    side: tuple(sorted({len(affix[which]) for affix in known if affix[which]}) for which in (0, 1))
+    for side, known in KNOWN.items()
+}
 
 
 def core(stem: str, prefix: str, suffix: str) -> str | None:
@@ -114,20 +118,17 @@ def core(stem: str, prefix: str, suffix: str) -> str | None:
     return inner if fits else None
 
 
-def pairing_words(stem: str, side: str) -> Iterator[str]:
-    """What the stem may have in common with its partner's; `side`: image, mask, or variant of a mask."""
-    low = stem.lower()
-    if not (low.startswith(_BEGIN[side]) or low.endswith(_END[side])):
-        if KNOWN[side][0] == ("", ""):
-            yield stem
-        return
-    for affix in KNOWN[side]:
-        if (found := core(stem, *affix)) is not None:
-            yield found
+def affixes_of(stem: str, side: str) -> list[Affix]:
+    """The known beginnings and endings that a name has, the best first; `side`: image, mask, or variant of a mask."""
+    low, (begins, ends) = stem.lower(), LENGTHS[side]
+    tried = [("", ""), *(("", low[-n:]) for n in ends), *((low[:n], "") for n in begins)]
+    found = [affix for affix in tried if affix in RANKS[side] and core(stem, *affix) is not None]
+    return sorted(found, key=RANKS[side].__getitem__)
 
 
-_BEGIN = {side: tuple(prefix for prefix, _ in known if prefix) for side, known in KNOWN.items()}
-_END = {side: tuple(suffix for _, suffix in known if suffix) for side, known in KNOWN.items()}
+def pairing_words(stem: str, side: str) -> list[str]:
+    """What the name may have in common with its partner's."""
+    return [core(stem, *affix) or "" for affix in affixes_of(stem, side)]
 
 
 def only_words() -> Iterator[tuple[str, str]]:
@@ -149,16 +150,16 @@ class Rule:
     fold: bool = False
     empty: bool = False
 
-    def core(self, file: str, side: str) -> str | None:
-        """What a file's name has in common with its partner's, or None."""
-        name = file if self.whole and side == "image" else os.path.splitext(file)[0]
+    def core(self, stem: str, ending: str, side: str) -> str | None:
+        """What the name of an image or a mask has in common with its partner's, or None."""
+        name = stem + ending if self.whole and side == "image" else stem
         affix = self.image if side == "image" else self.mask
         if self.empty:
             return "" if name.lower() == "".join(affix) else None
         return core(name, *affix)
 
 
-Named = tuple[object, str]  # what else must be the same, and a file's name
+Named = tuple[object, str, str]  # what else must be the same, a file's name, and its ending
 
 
 def best_rule(images: Sequence[Named], masks: Sequence[Named]) -> Rule:
@@ -173,17 +174,18 @@ def best_rule(images: Sequence[Named], masks: Sequence[Named]) -> Rule:
             break
     if 2 * most <= min(len(images), len(masks)) and (found := _inferred(images, masks)):
         return found
-    file = next((file for _, file in masks if best.core(file, "mask")), None)
-    if file is None:
+    stem = next((stem for _, stem, ending in masks if best.core(stem, ending, "mask")), None)
+    if stem is None:
         return best
-    stem, (prefix, suffix) = os.path.splitext(file)[0], best.mask  # as they are written here
-    return replace(best, mask=(stem[: len(prefix)], stem[len(stem) - len(suffix) :]))
+    prefix, suffix = best.mask
+    return replace(best, mask=(stem[: len(prefix)], stem[len(stem) - len(suffix) :]))  # as it is written here
 
 
 def _rules(images: Sequence[Named], masks: Sequence[Named]) -> Iterator[Rule]:
     """Every rule that may fit, the most usual first."""
     yield from (Rule(), Rule(fold=True), Rule(whole=True), Rule(whole=True, fold=True))
-    of_masks, of_images = _present(masks, MASK_AFFIXES), _present(images, IMAGE_AFFIXES)
+    least = min(len(images), len(masks)) / 4  # what few files have pairs no set, and a zip may have them all
+    of_masks, of_images = _present(masks, "mask", least), _present(images, "image", least)
     for fold in (False, True):
         for mask in of_masks:
             for image in of_images:
@@ -193,13 +195,14 @@ def _rules(images: Sequence[Named], masks: Sequence[Named]) -> Iterator[Rule]:
             yield Rule(image, fold=fold)
 
 
-def _present(files: Sequence[Named], affixes: Sequence[Affix]) -> list[Affix]:
-    stems = [os.path.splitext(file)[0] for _, file in files[:: max(1, len(files) // SAMPLE)]]
-    return [affix for affix in affixes if any(core(stem, *affix) is not None for stem in stems)]
+def _present(files: Sequence[Named], side: str, least: float) -> list[Affix]:
+    """The known beginnings and endings that so many of the files have at least."""
+    found = Counter(affix for _, stem, _ in files for affix in affixes_of(stem, side))
+    return sorted((affix for affix, count in found.items() if count >= least), key=RANKS[side].__getitem__)
 
 
 def _keys(rule: Rule, files: Sequence[Named], side: str) -> list[object]:
-    found = [(place, rule.core(file, side)) for place, file in files]
+    found = [(place, rule.core(stem, ending, side)) for place, stem, ending in files]
     if rule.fold:
         return [repr((place, word)).casefold() for place, word in found if word is not None]
     return [(place, word) for place, word in found if word is not None]
@@ -222,7 +225,7 @@ def _inferred(images: Sequence[Named], masks: Sequence[Named]) -> Rule | None:
 
 def _common(files: Sequence[Named]) -> Affix:
     """The beginning and the ending that all names have, neither of them ending within a number."""
-    stems = sorted({os.path.splitext(file)[0] for _, file in files})
+    stems = sorted({stem for _, stem, _ in files})
     prefix = re.sub(r"\d+$", "", common_start(stems))
     rest = [stem[len(prefix) :][::-1] for stem in stems]
     return prefix, re.sub(r"^\d+", "", common_start(rest)[::-1])

@@ -5,30 +5,25 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seglab.data.images import SUFFIXES, printable
-from seglab.data.naming import Rule, meaning, only_words, pairing_words
+from seglab.data.naming import Rule, common_start, meaning, only_words, pairing_words
 
 
 class File(NamedTuple):
-    """A path in parts, fit to print and composed (NFC), since a Mac takes names apart. A folder has no `last`."""
+    """A path in parts, fit to print and composed (NFC), since a Mac takes names apart. A folder has no `last`.
+
+    `last` is `stem` and `ending`; `suffix` is the ending in lower case.
+    """
 
     path: str
     folders: tuple[str, ...]
     last: str
-
-    @property
-    def stem(self) -> str:
-        return os.path.splitext(self.last)[0]
-
-    @property
-    def suffix(self) -> str:
-        return os.path.splitext(self.last)[1].lower()
-
-    @property
-    def picture(self) -> bool:
-        return self.suffix in SUFFIXES
+    stem: str
+    ending: str
+    suffix: str
+    picture: bool
 
 
 class Placed(NamedTuple):
@@ -51,7 +46,9 @@ Sides = tuple[list[Placed], list[Placed], list[Placed]]  # images, masks, and th
 
 def taken_apart(path: str) -> File:
     *folders, last = printable(unicodedata.normalize("NFC", path)).split("/")
-    return File(path, tuple(folders), last)
+    stem, ending = os.path.splitext(last)
+    suffix = ending.lower()
+    return File(path, tuple(folders), last, stem, ending, suffix, suffix in SUFFIXES)
 
 
 def placed(file: File, base: int, at: int | None) -> Placed:
@@ -139,3 +136,31 @@ def together(files: Sequence[Placed]) -> tuple[Sides, Rule | None] | None:
             rest = [each for each in files if each.file.stem.lower() not in (image, mask)]
             return (images, masks, rest), Rule(image=(image, ""), mask=(mask, ""), empty=True)
     return None
+
+
+def few_of(files: Sequence[Placed]) -> dict[str, Any]:
+    """How many there are, and the first."""
+    return {"count": len(files), "first": shown(files[0]) if files else ""}
+
+
+def shown(each: Placed) -> str:
+    return printable(each.file.path)
+
+
+def shape(files: Sequence[File], prefix: str, suffix: str) -> str:
+    """What the paths of files have in common, NAME in place of what differs."""
+    folders = sorted({file.folders for file in files})
+    first = shared_folders(folders)
+    rest = [each[first:] for each in folders]
+    last = shared_folders([each[::-1] for each in rest])
+    middle = ["…"] if any(len(each) > last for each in rest) else []
+    parents = [*folders[0][:first], *middle, *(rest[0][len(rest[0]) - last :] if last else ())]
+    stem, endings = files[0].stem, sorted({file.suffix for file in files})
+    before, after = stem[: len(prefix)], stem[len(stem) - len(suffix) :]
+    whole = before if len(stem) == len(prefix) + len(suffix) else f"{before}NAME{after}"
+    return printable("/".join([*parents, whole + (endings[0] if len(endings) == 1 else ".*")]))
+
+
+def shared_folders(folders: Sequence[tuple[str, ...]]) -> int:
+    """How many of their first folders all have in common."""
+    return len(common_start(folders)) if folders else 0

@@ -8,29 +8,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from seglab.data.classes import LISTS
-from seglab.data.colors import TABLES
-from seglab.data.images import SUFFIXES, printable
-from seglab.data.naming import Rule, best_rule, common_start, core, meaning, pairing_words
+from seglab.data import leftovers
+from seglab.data.images import printable
+from seglab.data.naming import Rule, best_rule, core, meaning, pairing_words
 from seglab.data.placing import (
     File,
     Placed,
     by_words,
-    few_of,
     placed,
     shape,
     shared_folders,
-    shown,
     taken_apart,
     together,
 )
 from seglab.data.walking import PASSED_OVER, Row
 from seglab.errors import SeglabError
-
-FEW = 5  # files without a partner that are named one by one; more are counted
 
 
 def _last(path: str) -> str:
@@ -121,13 +116,13 @@ class _Draft:
 
     def layout(self) -> Layout:
         parts = self.parts()
-        self.warn_of_others()
+        self.warnings += [note for side in self.sides.values() for note in leftovers.others(side, self.files)]
         for side, files in self.sides.items():
             self.sides[side] = [each for each in files if each.file.picture]
         self.leave_out(parts)
         self.refuse_twins()
         self.pair()
-        self.tell_twins()
+        self.problems += leftovers.twins(self.twins)
         made: dict[str | None, list[Match]] = {"train": [], "val": [], None: []}
         common = shared_folders([image.folders for image, _ in self.pairs])
         for image, mask in self.pairs:
@@ -159,27 +154,6 @@ class _Draft:
 
     # --- what is left out
 
-    def warn_of_others(self) -> None:
-        """Tells of files within folders of images or masks that are no pictures."""
-        for side in self.sides.values():
-            tops = {each.file.folders[: each.at + 1] for each in side if each.at is not None}
-            inner = [file for file in self.files if any(file.folders[: len(top)] == top for top in tops)]
-            odd = [
-                file.path.rstrip("/")
-                for file in inner
-                if not file.picture and (_is_list(file) if file.last else _suffix_of_folder(file))
-            ]
-            if odd:
-                places = [PurePosixPath(path).parent.parts for path in odd]
-                self.warnings.append(
-                    SeglabError(
-                        "{folder}: entries that are not image files and were left out: {count}, such as {first}",
-                        folder=printable("/".join(common_start(places))),
-                        count=len(odd),
-                        first=printable(odd[0]),
-                    )
-                )
-
     def leave_out(self, parts: set[str | None]) -> None:
         """Takes out pictures that are not read, and says why; `parts` are those that images are split into."""
         test = self.take(lambda each: each.split == "test")
@@ -194,34 +168,7 @@ class _Draft:
         if all(any(not each.folders for each in side) for side in self.sides.values()):
             nested = self.take(lambda each: bool(each.folders))
         rest = [each for each in self.rest if each.file.picture and all(self.sides.values())]
-        told = [
-            (
-                test,
-                SeglabError("image files of a test set that were left out: {count}, such as {first}", **few_of(test)),
-            ),
-            (
-                beside,
-                SeglabError(
-                    "image files that are in neither train nor val and were left out: {count}, such as {first}",
-                    **few_of(beside),
-                ),
-            ),
-            (
-                nested,
-                SeglabError(
-                    "image files in folders within those of the others that were left out: {count}, such as {first}",
-                    **few_of(nested),
-                ),
-            ),
-            (
-                rest,
-                SeglabError(
-                    "image files in folders of neither images nor masks that were left out: {count}, such as {first}",
-                    **few_of(rest),
-                ),
-            ),
-        ]
-        self.warnings += [warning for left, warning in told if left]
+        self.warnings += leftovers.left_out(test, beside, nested, rest)
         self.unread = [each.file.path for each in beside + nested]
 
     def take(self, which: Callable[[Placed], bool]) -> list[Placed]:
@@ -243,21 +190,7 @@ class _Draft:
         self.sides["image"] = list(seen.values())
 
     def refuse_twin(self, each: Placed, first: Placed) -> None:
-        self.twins.append((shown(each), shown(first)))
-
-    def tell_twins(self) -> None:
-        """Names files of one name, a few by one and more by their number."""
-        for file, other in self.twins if len(self.twins) <= FEW else ():
-            self.problems.append((file, SeglabError("{file}: {other} has the same name", file=file, other=other)))
-        if len(self.twins) > FEW:
-            file, other = self.twins[0]
-            error = SeglabError(
-                "{file}: {other} has the same name; there are {count} such files, and one of each name is to be kept",
-                file=file,
-                other=other,
-                count=len(self.twins),
-            )
-            self.problems.append((file, error))
+        self.twins.append((leftovers.shown(each), leftovers.shown(first)))
 
     def pair(self) -> None:
         """Pairs images and masks by the best rule, and tells of those that are left."""
@@ -320,47 +253,11 @@ class _Draft:
         signs = [variant(each) for each in spare]
         beside = [each for each, sign in zip(spare, signs, strict=True) if sign]
         orphans = [each for each, sign in zip(spare, signs, strict=True) if not sign]
-        if beside:
-            self.warnings.append(
-                SeglabError(
-                    "masks that were left out, since their images have others: {count}, such as {first}",
-                    **few_of(beside),
-                )
-            )
+        self.warnings += leftovers.variants(beside)
         if not self.pairs and alone and orphans:
-            error = SeglabError(
-                "no mask has the name of its image: {image} and {mask}, for example; give both the same name, or end "
-                "each mask's name with _mask",
-                image=shown(alone[0]),
-                mask=shown(orphans[0]),
-            )
-            self.problems.append((shown(orphans[0]), error))
-            return
-        self.refuse_alone(alone, orphans)
-
-    def refuse_alone(self, alone: Sequence[Placed], orphans: Sequence[Placed]) -> None:
-        if any(place in ("images", "masks") for place, _ in self.problems):
-            return  # a whole folder is missing
-        for each in alone if len(alone) <= FEW else ():
-            error = SeglabError(
-                "{file}: its mask is missing: {missing}", file=shown(each), missing=printable(self.expected(each))
-            )
-            self.problems.append((shown(each), error))
-        for each in orphans if len(orphans) <= FEW else ():
-            self.problems.append((shown(each), SeglabError("{file}: no image has this name", file=shown(each))))
-        if len(alone) > FEW:
-            error = SeglabError(
-                "images without a mask: {count}, such as {first}, whose mask would be {missing}",
-                **few_of(alone),
-                missing=printable(self.expected(alone[0])),
-            )
-            self.problems.append((shown(alone[0]), error))
-        if len(orphans) > FEW:
-            error = SeglabError(
-                "masks without an image of their name: {count}, such as {first}",
-                **few_of(orphans),
-            )
-            self.problems.append((shown(orphans[0]), error))
+            self.problems += leftovers.strangers(alone[0], orphans[0])
+        elif not any(place in ("images", "masks") for place, _ in self.problems):  # a whole folder is missing
+            self.problems += leftovers.alone(alone, self.expected) + leftovers.orphans(orphans)
 
     def expected(self, image: Placed) -> str:
         """Where the mask of an image would be."""
@@ -425,13 +322,3 @@ class _Draft:
         return tuple(
             file.path for file in self.files if file.last and not file.picture and ("", *file.folders) in places
         )
-
-
-def _is_list(file: File) -> bool:
-    """Whether a file that is no picture is one to tell of: a list of classes is not."""
-    return file.last.lower() not in (*LISTS, *TABLES)
-
-
-def _suffix_of_folder(file: File) -> bool:
-    """Whether a folder is called like a picture."""
-    return Path(file.folders[-1]).suffix.lower() in SUFFIXES if file.folders else False

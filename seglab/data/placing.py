@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from seglab.data.images import SUFFIXES, printable
 from seglab.data.naming import Rule, common_start, meaning, only_words, pairing_words
@@ -82,7 +82,11 @@ def by_words(files: Sequence[File], base: int) -> Sides:
         return _nearest(images, masks, rest)
     if masks:  # pictures beside them are images
         places = {(each.split, each.folders) for each in masks}
-        beside = {each for each in rest if each.at is None and (each.split == "test" or each[1:3] in places)}
+        free = [each for each in rest if each.at is None and each.file.picture]
+        beside = {each for each in free if each.split == "test" or each[1:3] in places}
+        if len(places) == 1 and free and not beside and len({each[1:3] for each in free}) == 1:  # one folder for each
+            images = [each._replace(folders=masks[0].folders) for each in free]
+            return images, masks, [each for each in rest if each.at is not None]
         return [each for each in rest if each in beside], masks, [each for each in rest if each not in beside]
     return images, masks, rest
 
@@ -123,12 +127,15 @@ def together(files: Sequence[Placed]) -> tuple[Sides, Rule | None] | None:
 
     signs = [marked(each) for each in files]
     if any(signs):
-        images = [each for each, sign in zip(files, signs, strict=True) if not sign]
-        return (images, [each for each, sign in zip(files, signs, strict=True) if sign], []), None
+        masks = [each for each, sign in zip(files, signs, strict=True) if sign]
+        places = {each[1:3] for each in masks}
+        left = [each for each, sign in zip(files, signs, strict=True) if not sign]
+        rest = [each for each in left if each[1:3] not in places]
+        return ([each for each in left if each[1:3] in places], masks, rest), None
     jpegs = [each for each in files if each.file.suffix.startswith(".j")]  # which no mask is
     others = [each for each in files if not each.file.suffix.startswith(".j")]
-    places = {(each.split, each.folders, each.file.stem) for each in jpegs}
-    if others and all((each.split, each.folders, each.file.stem) in places for each in others):
+    names = {(each.split, each.folders, each.file.stem) for each in jpegs}
+    if others and all((each.split, each.folders, each.file.stem) in names for each in others):
         return (jpegs, others, []), Rule()
     for image, mask in only_words():
         images, masks = ([each for each in files if each.file.stem.lower() == word] for word in (image, mask))
@@ -136,15 +143,6 @@ def together(files: Sequence[Placed]) -> tuple[Sides, Rule | None] | None:
             rest = [each for each in files if each.file.stem.lower() not in (image, mask)]
             return (images, masks, rest), Rule(image=(image, ""), mask=(mask, ""), empty=True)
     return None
-
-
-def few_of(files: Sequence[Placed]) -> dict[str, Any]:
-    """How many there are, and the first."""
-    return {"count": len(files), "first": shown(files[0]) if files else ""}
-
-
-def shown(each: Placed) -> str:
-    return printable(each.file.path)
 
 
 def shape(files: Sequence[File], prefix: str, suffix: str) -> str:

@@ -19,6 +19,7 @@ from seglab.anatomy import picture as network_picture
 from seglab.comparison.scores import Comparison, compare
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, spread
+from seglab.data.folder import Folder
 from seglab.data.pairs import collected
 from seglab.data.survey import survey
 from seglab.download import last_shown
@@ -277,6 +278,7 @@ def inside(dataset: Dataset, lang: str, own: bool = False) -> str:
     with uploads.renaming(named):
         data = dataset.open()
     seen = survey(data, SURVEYED)
+    pattern, *left_out = uploads.notes(dataset) or [dataset.report().pattern if isinstance(dataset, Folder) else None]
     samples, _ = collected(lambda place: data.train[place], spread(len(data.train), SHOWN))
     return render(
         "data.html",
@@ -287,7 +289,11 @@ def inside(dataset: Dataset, lang: str, own: bool = False) -> str:
             zip(data.classes, map(hexadecimal, data.colors), zip(*seen.shares.values(), strict=True), strict=True)
         ),
         largest=max(*seen.shares["train"], 1e-9),
-        warnings=[told(uploads.renamed(warning, named), lang) for warning in seen.warnings],
+        pattern=told(pattern, lang) if pattern else "",
+        warnings=[
+            *(told(warning, lang) for warning in left_out),
+            *(told(uploads.renamed(warning, named), lang) for warning in seen.warnings),
+        ],
         wrong=[told(uploads.renamed(error, named), lang) for error in seen.wrong],
         most=MOST_PROBLEMS,
         own=own,

@@ -586,7 +586,7 @@ def test_the_files_of_an_upload_are_called_as_in_the_zip(tmp_path):
     files |= {"mine/images/val/<b>.png": GOOD["images/b.png"], "mine/masks/val/<b>.png": MASK}
     dataset = Folder(root=uploads.found(uploads.take(packed(tmp_path / "mine.zip", files))))
     page = views.inside(dataset, "en")
-    assert "Pairs: mine/images/…/NAME.png + mine/masks/…/NAME.png" in page
+    assert "Paired by name: mine/images/…/NAME.png + mine/masks/…/NAME.png" in page
     copies = "mine/images/train/b.png, mine/images/train/c.png, mine/images/train/d.png, mine/images/val/&lt;b&gt;.png"
     assert (
         f"occur more than once: 1, such as {copies}" in page and f"training and validation: 1, such as {copies}" in page

@@ -314,8 +314,8 @@ def test_uncompressed_masks_are_taken_however_much_they_shrink_in_a_zip(tmp_path
         sizes = [entry.file_size / entry.compress_size for entry in archive.infolist()]
     assert max(sizes) > uploads.MOST_RATIO or packing == zipfile.ZIP_STORED
     data = Folder(root=uploads.found(uploads.take(path))).open()
-    masks = [sample.mask for part in (data.train, data.search, data.val) for sample in part]
-    assert sorted(int(each.sum()) for each in masks) == sorted([700, *[800 * shown] * 3])
+    sums = {sample.name: int(sample.mask.sum()) for part in (data.train, data.search, data.val) for sample in part}
+    assert sorted(sums.values()) == sorted([700, *[800 * shown] * 3])
 
 
 def test_painted_masks_of_24_bits_a_pixel_are_taken(tmp_path):
@@ -339,12 +339,11 @@ def test_many_small_uncompressed_masks_are_taken(tmp_path):
 
 
 def test_what_was_left_out_of_a_zip_is_told_and_how_its_files_were_paired(tmp_path):
-    files = {name.replace("masks/", "labels/").replace(".png", "_mask.png") if name.startswith("masks") else name: content
-             for name, content in GOOD.items()}  # fmt: skip
+    files = {f"images/{name}.png": IMAGE for name in "abcd"} | {f"labels/{name}_mask.png": MASK for name in "abcd"}
     files |= {"labels/a_color.png": IMAGE, "test/images/z.png": IMAGE}
     dataset = Folder(root=uploads.found(uploads.take(packed(tmp_path / "mine.zip", files))))
     pattern, *left_out = map(str, uploads.notes(dataset))
-    assert pattern == "pairs: images/NAME.png + labels/NAME_mask.png"
+    assert pattern == "paired by name: images/NAME.png + labels/NAME_mask.png"
     assert "such as test/images/z.png" in left_out[0] and "such as labels/a_color.png" in left_out[1]
     assert uploads.notes(Folder(root=tmp_path)) == []
 

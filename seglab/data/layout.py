@@ -309,8 +309,8 @@ class _Draft:
             endings = Counter(file.suffix for file in sides[0])
             mask = mask.replace("NAME", "NAME" + (next(iter(endings)) if len(endings) == 1 else ".*"), 1)
         if self.rule.fold:
-            return SeglabError("pairs: {image} + {mask}, in upper or lower case", image=image, mask=mask)
-        return SeglabError("pairs: {image} + {mask}", image=image, mask=mask)
+            return SeglabError("paired by name: {image} + {mask}, in upper or lower case", image=image, mask=mask)
+        return SeglabError("paired by name: {image} + {mask}", image=image, mask=mask)
 
     def lists(self) -> tuple[str, ...]:
         """Files that are no pictures in the folders that lead to the pairs, and in those beside them."""

@@ -278,7 +278,8 @@ def inside(dataset: Dataset, lang: str, own: bool = False) -> str:
     with uploads.renaming(named):
         data = dataset.open()
     seen = survey(data, SURVEYED)
-    pattern, *left_out = uploads.notes(dataset) or [dataset.report().pattern if isinstance(dataset, Folder) else None]
+    notes: list[SeglabError | None] = [*uploads.notes(dataset)]
+    pattern, *left_out = notes or [dataset.report().pattern if isinstance(dataset, Folder) else None]
     samples, _ = collected(lambda place: data.train[place], spread(len(data.train), SHOWN))
     return render(
         "data.html",
@@ -291,7 +292,7 @@ def inside(dataset: Dataset, lang: str, own: bool = False) -> str:
         largest=max(*seen.shares["train"], 1e-9),
         pattern=told(pattern, lang) if pattern else "",
         warnings=[
-            *(told(warning, lang) for warning in left_out),
+            *(told(warning, lang) for warning in left_out if warning),
             *(told(uploads.renamed(warning, named), lang) for warning in seen.warnings),
         ],
         wrong=[told(uploads.renamed(error, named), lang) for error in seen.wrong],

@@ -328,7 +328,7 @@ def test_training_images_are_previewed_as_the_techniques_make_them(visit):
 
 
 def test_a_visitor_sends_a_zip_looks_at_it_and_trains_on_it(visit, served, tmp_path):
-    from seglab.ui import uploads
+    from seglab import uploads
     from tests.test_uploads import GOOD, packed
 
     page = visit()

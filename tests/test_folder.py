@@ -396,10 +396,12 @@ def test_a_missing_folder_is_a_problem(root, missing, place):
     assert problems(root) == {place: f"{place}: there is no such folder, or it cannot be read"}
 
 
-def test_a_missing_part_of_the_split_is_a_problem(tmp_path):
+def test_a_folder_train_without_one_for_validation_is_no_split(tmp_path):
     for name in "abc":
         put(tmp_path, name, part="train")
-    assert "there is no such folder" in problems(tmp_path)["images/val"]
+    found = report(tmp_path)
+    assert not found.rows and len(found.train) == 2 and len(found.val) == 1
+    assert {pair.name for pair in (*found.train, *found.val)} == set("abc")
 
 
 @pytest.mark.parametrize("place", ["nowhere", "nul\0", "x" * 5000, "file"])

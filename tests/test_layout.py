@@ -30,7 +30,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
     ["config"],
     ["evaluation", "training", "prediction"],
     ["runs"],
-    ["jobs", "plans", "comparison", "preview", "anatomy", "draw"],
+    ["jobs", "plans", "comparison", "preview", "anatomy", "draw", "uploads"],
     ["cli", "ui", "__main__"],
 ]
 

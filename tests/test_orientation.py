@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seglab import uploads
 from seglab.data.folder import Folder
 from seglab.data.images import turned
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset
-from seglab.ui import uploads
 from tests.test_uploads import packed
 
 WIDTH, HEIGHT = 40, 32  # of the stored photographs

@@ -643,7 +643,7 @@ def test_a_page_can_name_no_path_in_a_plan_either(page, over):
 
 
 def test_a_plan_can_be_made_of_uploaded_pictures(page, tmp_path):
-    from seglab.ui import uploads
+    from seglab import uploads
     from tests.test_uploads import GOOD, packed
 
     form, does = page

@@ -558,7 +558,7 @@ def test_the_shares_on_the_page_are_those_of_the_masks(tmp_path):
 
 
 def test_an_upload_is_this_page_s_folder_and_no_path_comes_from_the_page(form, tmp_path):
-    from seglab.ui import uploads
+    from seglab import uploads
     from tests.test_uploads import GOOD, packed
 
     reference = uploads.take(packed(tmp_path / "mine.zip", GOOD))
@@ -580,9 +580,9 @@ def test_an_upload_is_this_page_s_folder_and_no_path_comes_from_the_page(form, t
 
 
 def test_the_files_of_an_upload_are_called_as_in_the_zip(tmp_path):
+    from seglab import uploads
     from seglab.config import RunConfig
     from seglab.data.folder import Folder
-    from seglab.ui import uploads
     from tests.test_uploads import GOOD, MASK, packed, png
 
     files = {f"mine/{name.replace('/', '/train/')}": content for name, content in GOOD.items()}  # four equal images
@@ -590,6 +590,7 @@ def test_the_files_of_an_upload_are_called_as_in_the_zip(tmp_path):
     files |= {"mine/images/val/<b>.png": GOOD["images/b.png"], "mine/masks/val/<b>.png": MASK}
     dataset = Folder(root=uploads.found(uploads.take(packed(tmp_path / "mine.zip", files))))
     page = views.inside(dataset, "en")
+    assert "Paired by name: mine/images/…/NAME.png + mine/masks/…/NAME.png" in page
     copies = "mine/images/train/b.png, mine/images/train/c.png, mine/images/train/d.png, mine/images/val/&lt;b&gt;.png"
     assert f"occur more than once: 1, such as {copies}" in page
     assert "validation: 1, such as mine/images/train/b.png = mine/images/val/&lt;b&gt;.png" in page

@@ -18,12 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
-from seglab import runs
+from seglab import runs, uploads
 from seglab.data.folder import Folder
 from seglab.data.images import read_photo
 from seglab.data.masks import decoded_colors, read_mask
 from seglab.errors import SeglabError
-from seglab.ui import uploads
 from tests.conftest import tiny
 
 
@@ -228,7 +227,7 @@ def test_what_is_wrong_is_told_with_the_names_in_the_zip(tmp_path):
     del files["data/masks/d.png"]
     reasons = refused(packed(tmp_path / "mine.zip", files))
     assert "data/masks/b.png: is painted in" in reasons and "data/images/c.png: not an image" in reasons
-    assert "data/images/d.png: its mask is missing: masks/d.png" in reasons
+    assert "data/images/d.png: its mask is missing: data/masks/d.png" in reasons
     assert str(uploads.home()) not in reasons and "0001" not in reasons
 
 
@@ -285,6 +284,68 @@ def test_bombs_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
     )
 
 
+UNCOMPRESSED = {
+    "tiff": ("TIFF", "tif", np.uint8, {}),
+    "tiff of 16 bits": ("TIFF", "tif", np.uint16, {}),
+    "bmp": ("BMP", "bmp", np.uint8, {}),
+    "png": ("PNG", "png", np.uint8, {"compress_level": 0}),
+}
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+@pytest.mark.parametrize("kind", UNCOMPRESSED)
+def test_uncompressed_masks_are_taken_however_much_they_shrink_in_a_zip(tmp_path, kind, packing, shown):
+    form, ending, numbers, options = UNCOMPRESSED[kind]
+    ids = np.zeros((700, 900), numbers)
+    ids[300:320, 400:440] = shown
+    mask, image = io.BytesIO(), io.BytesIO()
+    Image.fromarray(ids).save(mask, form, **options)
+    Image.new("RGB", (900, 700), (90, 60, 30)).save(image, "JPEG")
+    files = {f"images/{n}.jpg": image.getvalue() for n in range(4)}
+    files |= {f"masks/{n}.{ending}": mask.getvalue() for n in range(3)}
+    files["masks/3.png"], files["classes.txt"] = png(np.eye(700, 900, dtype=np.uint8)), b"ground\nthing\n"
+    path = tmp_path / "mine.zip"
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        sizes = [entry.file_size / entry.compress_size for entry in archive.infolist()]
+    assert max(sizes) > uploads.MOST_RATIO or packing == zipfile.ZIP_STORED
+    data = Folder(root=uploads.found(uploads.take(path))).open()
+    sums = {sample.name: int(sample.mask.sum()) for part in (data.train, data.search, data.val) for sample in part}
+    assert sorted(sums.values()) == sorted([700, *[800 * shown] * 3])
+
+
+def test_painted_masks_of_24_bits_a_pixel_are_taken(tmp_path):
+    painted = np.zeros((900, 900, 3), np.uint8)
+    painted[10:400] = 200, 10, 10
+    file = io.BytesIO()
+    Image.fromarray(painted).save(file, "BMP")
+    files = {f"images/{n}.png": png(painted + np.uint8(n)) for n in range(3)}
+    files |= {f"masks/{n}.bmp": file.getvalue() for n in range(3)} | {"colors.txt": b"a:0,0,0\nb:200,10,10\n"}
+    data = Folder(root=uploads.found(uploads.take(packed(tmp_path / "mine.zip", files)))).open()
+    assert data.classes == ("a", "b") and data.train[0].mask.sum() == 390 * 900
+
+
+def test_many_small_uncompressed_masks_are_taken(tmp_path):
+    file = io.BytesIO()
+    Image.fromarray(np.pad(np.ones((20, 20), np.uint8), 100)).save(file, "TIFF")
+    image = png(np.zeros((220, 220, 3), np.uint8))
+    files = {f"{kind}/{n}.{end}": content for n in range(60) for kind, end, content in (
+        ("images", "png", image), ("masks", "tif", file.getvalue()))}  # fmt: skip
+    assert uploads.take(packed(tmp_path / "mine.zip", files))
+
+
+def test_what_was_left_out_of_a_zip_is_told_and_how_its_files_were_paired(tmp_path):
+    files = {f"images/{name}.png": IMAGE for name in "abcd"} | {f"labels/{name}_mask.png": MASK for name in "abcd"}
+    files |= {"labels/a_color.png": IMAGE, "test/images/z.png": IMAGE}
+    dataset = Folder(root=uploads.found(uploads.take(packed(tmp_path / "mine.zip", files))))
+    pattern, *left_out = map(str, uploads.notes(dataset))
+    assert pattern == "paired by name: images/NAME.png + labels/NAME_mask.png"
+    assert "such as test/images/z.png" in left_out[0] and "such as labels/a_color.png" in left_out[1]
+    assert uploads.notes(Folder(root=tmp_path)) == []
+
+
 def test_more_entries_than_allowed_are_refused_before_python_reads_them(tmp_path, monkeypatch):
     entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, *[0] * 6) + b"a"
     content = entry * 500_000  # 22 MB
@@ -299,8 +360,9 @@ def test_pictures_that_are_huge_together_are_refused_before_they_are_decoded(tmp
     assert len(huge) < 20_000
     path = tmp_path / "mine.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for n in range(40):
+        for n in range(20):
             archive.writestr(f"images/{n}.png", huge)
+            archive.writestr(f"masks/{n}.png", huge)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
     assert "640 megapixels in total; allowed: 512" in refused(path)
 

@@ -80,8 +80,11 @@ def read_table(root: Path) -> Table | None:
     file = next((name for name in TABLES if os.path.isfile(root / name)), None)
     if file is None:
         return None
+    text = file_text(root / file, file)
+    if file == "class_dict.csv" and not re.search(r"\d+[^\d\n]+\d+[^\d\n]+\d+", text):
+        return None  # a list of names alone
     rows: dict[tuple[int, int, int], str] = {}
-    for number, line in enumerate(file_text(root / file, file).splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#") or re.fullmatch(r"name,\s*r,\s*g,\s*b\s*", line, re.IGNORECASE):
             continue
         matches = (pattern.fullmatch(line.strip()) for pattern in LINES if len(line) <= LONGEST)

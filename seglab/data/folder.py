@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import colorsys
 import functools
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +14,15 @@ import numpy as np
 from pydantic import Field
 
 from seglab.data.base import VOID, Data, Sample, Split, leaked, reused, shared
-from seglab.data.colors import read_table
+from seglab.data.classes import LISTS, read_classes
+from seglab.data.colors import TABLES, read_table
 from seglab.data.encodings import MANY, Values, reading
-from seglab.data.images import Span, file_text, joined, printable, relative
-from seglab.data.looks import Look, Row, Style, looked, read
+from seglab.data.images import Span, joined, printable, relative
+from seglab.data.layout import Layout, arranged
+from seglab.data.looks import Look, Style, looked, read
 from seglab.data.masks import DrawnOn
-from seglab.data.pairs import Pair, Root, absences, few, held_out, is_here, listed, located, refuse_wrong, spanned
+from seglab.data.pairs import Pair, Root, absences, few, held_out, is_here, located, refuse_wrong, spanned
+from seglab.data.walking import Row, walked
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 
@@ -32,14 +34,20 @@ CLEARLY = 24  # two colors closer than this, summed over RGB, look the same in a
 class Folder(Dataset):
     """Your own data: a folder with images and masks, paired by file name.
 
+    The folders `images` and `masks` may also have other usual names (`JPEGImages`, `labels`, `annotations`, `gtFine`,
+    ...), in any case, lie deeper, or be one folder; masks may be called `x.png`, `x_mask.png`, `x_L.png`, `x.jpg.png`,
+    `mask_x.png` and the like. One pattern is taken for the whole set, and told. Class names are read from the usual
+    lists, such as `classes.txt`, `_classes.csv` or nnU-Net's `dataset.json`, where ids beside names count.
+
     A mask holds class ids, as gray values or palette indices, with 255 = void; PNG is best, and JPEG is refused. If all
     masks together contain only 0 and 255, these are read as classes 0 and 1. Painted masks need a color table in the
     folder: `colors.txt` with lines `name:r,g,b` (or CVAT's labelmap.txt, CamVid's label_colors.txt, a class_dict.csv).
     Then every mask is read by its colors, and what the table calls void or unlabeled is void.
 
-    `images/train`, `images/val`, `masks/train` and `masks/val` fix the split. Without them `val_fraction` of the pairs
-    are used for validation, chosen by the sha256 of their names: always the same ones, and few change when files are
-    added. That puts neighboring frames of a video on both sides, so videos need the four folders.
+    Folders `train` and `val` (or `valid`), within these or around them, fix the split; `test` is left out. Without
+    both, `val_fraction` of the pairs are used for validation, chosen by the sha256 of their names: always the same
+    ones, and few change when files are added. That puts neighboring frames of a video on both sides, so videos need the
+    folders.
     """
 
     name = "folder"
@@ -48,7 +56,8 @@ class Folder(Dataset):
         tuple[str, ...],
         Field(
             max_length=MOST_CLASSES,
-            description="class names by id; default: those of a color table, those in classes.txt, or class 0, class 1",
+            description="class names by id; default: those of a color table or of a list such as classes.txt, or class "
+            "0, class 1",
         ),
     ] = ()
     val_fraction: Annotated[
@@ -177,11 +186,11 @@ def report(
     and time are unchanged.
     """
     root = Path(root)
-    train, val, rows, warnings = _listing(root, val_fraction)
-    table = None
+    train, val, rows, warnings, layout = _listing(root, val_fraction)
+    table, listed = None, ""
     try:
-        table = read_table(root)
-        names = _class_names(root, tuple(classes) or (table.classes if table else ()))
+        table = next(filter(None, (read_table((root / place).parent) for place in layout.beside(TABLES))), None)
+        names, listed = _class_names(root, tuple(classes) or (table.classes if table else ()), layout)
     except SeglabError as error:
         rows, names = [*rows, (error.values.get("file", "classes.txt"), error)], ()
     style = Style(table, values in ("threshold", "shades"), values == "threshold", drawn_on)
@@ -219,7 +228,11 @@ def report(
         colors=colors,
         sizes=tuple(Counter(look.size for look in looks if look.size).most_common()),
         stored=tuple(how.stored),
-        how=(table.text if table else how.text,),
+        how=(
+            *([layout.pattern] if layout.pattern else []),
+            *([SeglabError("class names: those in {file}", file=printable(listed))] if listed else []),
+            table.text if table else how.text,
+        ),
         duplicates=duplicates,
         tables=tuple(how.tables),
         keys=tuple(
@@ -248,24 +261,23 @@ def distinct_colors(count: int) -> tuple[tuple[int, int, int], ...]:
 
 def _listing(
     root: Path, val_fraction: float
-) -> tuple[tuple[Pair, ...], tuple[Pair, ...], list[Row], list[SeglabError]]:
-    """The training and the validation pairs as far as file names tell, problems, and warnings."""
-    rows: list[Row] = []
-    warnings: list[SeglabError] = []
-    if any(os.path.isdir(root / "images" / part) for part in ("train", "val")):
-        train, val = (_paired(root, part, rows, warnings) for part in ("train", "val"))
-        if beside := _beside(root):
-            warning = SeglabError(
-                "image files that are in neither train nor val and were left out: {count}, such as {first}",
-                count=len(beside),
-                first=relative(beside[0], root),
-            )
-            warnings.append(warning)
+) -> tuple[tuple[Pair, ...], tuple[Pair, ...], list[Row], list[SeglabError], Layout]:
+    """The training and the validation pairs as far as file names tell, problems, warnings, and the layout."""
+    try:
+        paths, rows = walked(root)
+    except ValueError:
+        error = SeglabError("{folder}: there is no such folder, or it cannot be read", folder="images")
+        paths, rows = [], [("images", error)]
+    except SeglabError as error:
+        paths, rows = [], [("images", error)]
+    layout = arranged(paths) if paths or not rows else Layout()
+    rows += layout.problems
+    if layout.whole:
+        chosen = held_out([match.name for match in layout.whole], val_fraction)
+        train = [match for match in layout.whole if match.name not in chosen]
+        val = [match for match in layout.whole if match.name in chosen]
     else:
-        pairs = _paired(root, "", rows, warnings)
-        chosen = held_out([pair.name for pair in pairs], val_fraction)
-        train = [pair for pair in pairs if pair.name not in chosen]
-        val = [pair for pair in pairs if pair.name in chosen]
+        train, val = list(layout.train), list(layout.val)
     if not rows and (len(train) < 2 or len(val) < 1):
         problem = SeglabError(
             "{train} training and {val} validation pairs were found; at least 2 and 1 are needed",
@@ -273,53 +285,16 @@ def _listing(
             val=len(val),
         )
         rows.append(("images", problem))
-    return tuple(train), tuple(val), rows, warnings
+    pairs = [tuple(Pair(name, root / image, root / mask) for name, image, mask in part) for part in (train, val)]
+    return pairs[0], pairs[1], rows, list(layout.warnings), layout
 
 
-def _beside(root: Path) -> list[Path]:
-    """The image files beside the folders that fix the split."""
-    folders = [root / kind for kind in ("images", "masks") if os.path.isdir(root / kind)]
-    return [path for folder in folders for path in listed(folder)[0].values()]
-
-
-def _paired(root: Path, part: str, rows: list[Row], warnings: list[SeglabError]) -> list[Pair]:
-    """The pairs in images/part and masks/part; adds what is wrong to `rows` and what is odd to `warnings`."""
-    found = []
-    for kind in ("images", "masks"):
-        place = (Path(kind) / part).as_posix()
-        try:
-            files, twins, others = listed(root / place)
-        except (OSError, ValueError):
-            rows.append((place, SeglabError("{folder}: there is no such folder, or it cannot be read", folder=place)))
-            return []
-        found.append(files)
-        for first, second in twins:
-            file = relative(second, root)
-            rows.append(
-                (file, SeglabError("{file}: {other} has the same name", file=file, other=relative(first, root)))
-            )
-        if others:
-            warning = SeglabError(
-                "{folder}: entries that are not image files and were left out: {count}, such as {first}",
-                folder=place,
-                count=len(others),
-                first=relative(others[0], root),
-            )
-            warnings.append(warning)
-    images, masks = found
-    for name in images.keys() - masks.keys():
-        file, missing = relative(images[name], root), (Path("masks") / part / name).as_posix() + ".png"
-        rows.append((file, SeglabError("{file}: its mask is missing: {missing}", file=file, missing=missing)))
-    for name in masks.keys() - images.keys():
-        file = relative(masks[name], root)
-        rows.append((file, SeglabError("{file}: no image has this name", file=file)))
-    return [Pair(name, images[name], masks[name]) for name in sorted(images.keys() & masks.keys())]
-
-
-def _class_names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The names given, else those in classes.txt, else none; raises SeglabError for empty, repeated and too many."""
-    if not classes and os.path.isfile(root / "classes.txt"):
-        classes = tuple(file_text(root / "classes.txt", "classes.txt").rstrip().splitlines())
+def _class_names(root: Path, classes: tuple[str, ...], layout: Layout) -> tuple[tuple[str, ...], str]:
+    """The names given, else those in a list of classes, else none, and that list; raises SeglabError for empty,
+    repeated and too many."""
+    file = ""
+    if not classes:
+        classes, file = read_classes(root, layout.beside(LISTS))
     names = tuple(printable(name.strip()) for name in classes)
     if "" in names:
         raise SeglabError("class names: the name of class {index} is empty", index=names.index(""))
@@ -331,7 +306,7 @@ def _class_names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
         raise SeglabError("class names: {name} is listed twice", name=Counter(names).most_common(1)[0][0])
     if len(names) > MOST_CLASSES:
         raise SeglabError("class names: {count} were given; allowed: up to {most}", count=len(names), most=MOST_CLASSES)
-    return names
+    return names, file
 
 
 # --- what is in them ------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")  # Pillow knows 43; the others are seldom photographs
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jfif", ".jpe"})
 MOST_BYTES = 256 * 2**20
 MOST_MEGAPIXELS = 64  # of 2**20 pixels: those of a telephone, 8160 x 6144, fit
 MOST_SIDE = 30_000  # OpenCV counts pixels along a side in 15 bits

@@ -15,9 +15,9 @@ from seglab.data.colors import Table
 from seglab.data.images import Header, Span, decoded, file_bytes, relative, shown, span_of
 from seglab.data.masks import DrawnOn, decoded_colors, decoded_mask, laid
 from seglab.data.pairs import Pair, alone
+from seglab.data.walking import Row
 from seglab.errors import SeglabError
 
-Row = tuple[str, SeglabError]  # a file's path below the root, and what is wrong with it
 Stamp = tuple[int, int] | None
 
 

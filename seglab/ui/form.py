@@ -13,14 +13,14 @@ from typing import Any
 
 import gradio as gr
 
-from seglab import plans
+from seglab import plans, uploads
 from seglab.comparison.settings import flat
 from seglab.config import RunConfig, family_of
 from seglab.entry import FAMILIES, Entry, validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset, Plan
 from seglab.losses.combined import Part, Sum
-from seglab.ui import uploads, views
+from seglab.ui import views
 from seglab.ui.text import label, language
 from seglab.ui.titles import HINTS, OPTION, option_title
 

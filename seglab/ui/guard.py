@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse
 
-from seglab.ui import uploads
+from seglab import uploads
 from seglab.ui.text import languages
 
 MEGABYTE = 2**20

@@ -8,12 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from seglab import jobs, plans, runs
+from seglab import jobs, plans, runs, uploads
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset
-from seglab.ui import uploads, views
+from seglab.ui import views
 from seglab.ui.form import UPLOAD_FIRST, Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say
 
@@ -188,7 +188,8 @@ def inside(form: Form) -> None:
     def accept(request: gr.Request, file: str, *given: Any) -> list[Any]:
         lang = language(request)
         try:
-            reference = uploads.take(file)
+            options = form.data.read("folder", given[-1])
+            reference = uploads.take(file, validated(Dataset, options[0]))
         except SeglabError as error:
             return [views.wrong(error, lang, refused=True), gr.skip(), gr.skip(), gr.skip()]
         typed = {"data": {"folder": {"upload": reference}}}

@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from seglab import anatomy, draw, jobs, plans, runs, schedulers
+from seglab import anatomy, draw, jobs, plans, runs, schedulers, uploads
 from seglab.anatomy import picture as network_picture
 from seglab.comparison.scores import Comparison, compare
 from seglab.config import RunConfig
@@ -28,7 +28,6 @@ from seglab.families import Architecture, Dataset, Scheduler
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
 from seglab.training import folded
-from seglab.ui import uploads
 from seglab.ui.text import label, say, sentence, state_text, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
@@ -279,6 +278,7 @@ def inside(dataset: Dataset, lang: str, own: bool = False, side: int | None = No
     with uploads.renaming(named):
         data = dataset.open()
     seen = survey(data, SURVEYED, side=side)
+    zipped = uploads.notes(dataset)  # how the zip's own files were paired, and what was left out
     samples, _ = collected(lambda place: data.train[place], spread(len(data.train), SHOWN))
     return render(
         "data.html",
@@ -289,8 +289,14 @@ def inside(dataset: Dataset, lang: str, own: bool = False, side: int | None = No
             zip(data.classes, map(hexadecimal, data.colors), zip(*seen.shares.values(), strict=True), strict=True)
         ),
         largest=max(*seen.shares["train"], 1e-9),
-        found=[told(uploads.renamed(how, named), lang) for how in data.found],
-        warnings=[told(uploads.renamed(warning, named), lang) for warning in (*seen.warnings, *seen.lost)],
+        found=[
+            *(told(note, lang) for note in zipped[:1]),
+            *(told(uploads.renamed(how, named), lang) for how in data.found[bool(zipped) :]),
+        ],
+        warnings=[
+            *(told(note, lang) for note in zipped[1:]),
+            *(told(uploads.renamed(warning, named), lang) for warning in (*seen.warnings, *seen.lost)),
+        ],
         wrong=[told(uploads.renamed(error, named), lang) for error in seen.wrong],
         most=MOST_PROBLEMS,
         own=own,

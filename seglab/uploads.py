@@ -27,31 +27,32 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from seglab import runs
+from seglab.data.classes import LISTS
 from seglab.data.colors import TABLES
-from seglab.data.folder import Report, report
+from seglab.data.folder import Folder, Report
 from seglab.data.images import SUFFIXES, Header, decoded, header, printable, relative
+from seglab.data.layout import Layout, arranged
 from seglab.data.looks import Style
 from seglab.data.masks import decoded_colors, decoded_mask, laid
 from seglab.data.pairs import Pair, refuse_wrong
+from seglab.data.walking import PASSED_OVER
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 
 MOST_ENTRIES = 2000
 MOST_BYTES = 300 * 2**20  # of one upload, unpacked
 MOST_MEGAPIXELS = 512  # of 2**20 pixels, of all its pictures together: a few kilobytes may hold 16 of them
-MOST_RATIO = 200  # a photograph hardly shrinks; a mask may, but not to less than this
+MOST_RATIO = 200  # to which an entry may grow that has more than GROWN bytes then
+GROWN = 64 * 2**20  # an uncompressed mask of one or two classes grows a thousandfold, but not beyond its pixels
 MOST_DEPTH = 12  # folders within folders
 MOST_KEPT = 6 * 2**30  # bytes of all uploads together; kept without loss, a photograph is some five times its JPEG
 KEEP_SECONDS = 24 * 3600  # after an upload was last used
 CHUNK = 1 << 18
-LISTS = ("classes.txt", *TABLES)
-NAMES = "names.json"  # what the files of an upload are called in its zip
+NAMES = "names.json"  # what the files of an upload are called in its zip, and how they were paired
 PLACE = re.compile(r"(images|masks)/((train|val)/)?\d{4}\.\w+")  # of a picture in an upload
 NUMBER = re.compile(r"\d{4}")  # what a sample of an upload is called
 SAMPLES = re.compile(r"\d{4}( = \d{4})?")
-SPLIT = (("train",), ("val",))  # folders of images and masks, where there are any
 DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, ValueError, IndexError)
-PASSED_OVER = re.compile(r"(^|/)(__MACOSX/|\.|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +62,10 @@ def home() -> Path:
     return runs.home() / ".uploads"
 
 
-def take(file: Path | str) -> str:
-    """Unpacks a zip of `images/` and `masks/`, checks every file, and gives the reference to what is kept: the pixels
-    of its pictures, what it says of classes, and the names of its files.
+def take(file: Path | str, options: Folder | None = None) -> str:
+    """Unpacks a zip of images and masks, arranged in any way that `folder` reads, checks every file, and gives the
+    reference to what is kept: the pixels of its pictures, what it says of classes, and the names of its files.
+    `options` say how masks are read, where that is not by the files alone.
 
     Raises SeglabError for anything that is wrong, its `each` with every wrong file; nothing is kept then.
     """
@@ -74,14 +76,18 @@ def take(file: Path | str) -> str:
         room = MOST_KEPT - sum(path.stat().st_size for path in home().rglob("*") if path.is_file())
         refuse_full(room)
         beside.mkdir(mode=0o700, parents=True)
-        named = unpack(Path(file), beside)
+        named, layout = unpack(Path(file), beside)
         refuse_huge(beside)
-        found = report(beside)
-        with renaming(named):
-            refuse_wrong(Path("zip"), [problem for _, problem in found.rows])
+        wrong = [problem for _, problem in layout.problems]
+        if not layout.matches:
+            refuse_wrong(Path("zip"), wrong)
+        found = (options or Folder()).model_copy(update={"root": beside}).report()
+        refuse_wrong(Path("zip"), wrong + [renamed(problem, named) for _, problem in found.rows])
         called = {new: named[old] for old, new in write_anew(found, room).items()}
-        called |= {name: named[name] for name in LISTS if name in named}
-        (beside / NAMES).write_text(json.dumps(called, indent=1))
+        called |= {place: name for place, name in named.items() if "/" not in place}
+        notes = [note for note in (layout.pattern, *layout.warnings) if note]
+        known = {"files": called, "notes": [{"template": note.template, "values": note.values} for note in notes]}
+        (beside / NAMES).write_text(json.dumps(known, indent=1))
         os.replace(beside, folder_of(reference))
     except OSError as error:
         raise SeglabError("the zip cannot be unpacked: {reason}", reason=error.strerror or "?") from error
@@ -107,6 +113,16 @@ def folder_of(reference: str) -> Path:
 
 def names(dataset: Dataset) -> dict[str, str]:
     """What the files of an upload are called in its zip, by their places in its folder; of other data, nothing."""
+    return _kept(dataset).get("files", {})
+
+
+def notes(dataset: Dataset) -> list[SeglabError]:
+    """How the files of an upload were paired, and which were left out; of other data, nothing."""
+    return [SeglabError(note["template"], **note["values"]) for note in _kept(dataset).get("notes", [])]
+
+
+def _kept(dataset: Dataset) -> dict:
+    """What is known of an upload's zip; of other data, nothing."""
     root = getattr(dataset, "root", None)
     if root is None or root.parent != home() or not (root / NAMES).is_file():
         return {}
@@ -163,8 +179,9 @@ def sweep() -> int:
 # --- the zip ----------------------------------------------------------------------------------------------------------
 
 
-def unpack(file: Path, target: Path) -> dict[str, str]:
-    """Writes the zip's images and masks under numbers of their own below `target`; gives their names in the zip.
+def unpack(file: Path, target: Path) -> tuple[dict[str, str], Layout]:
+    """Writes the zip's images and masks under numbers of their own below `target`; gives their names in the zip, and
+    how they were arranged there.
 
     Nothing is believed: neither names nor sizes, and no entry is written where the zip wants it.
     """
@@ -176,20 +193,15 @@ def unpack(file: Path, target: Path) -> dict[str, str]:
         with zipfile.ZipFile(file) as archive:
             entries = accepted([entry for entry in archive.infolist() if not entry.is_dir()])
             refuse_twice([name for name, _ in entries])
-            chosen = placed([name for name, _ in entries])
+            layout = arranged([name for name, _ in entries])
+            chosen = placed(layout)
             for name, entry in entries:
                 if name in chosen:
-                    place = chosen[name]
-                    named[place] = printable(name)
-                    write(archive, entry, target / place, name)
+                    named[chosen[name]] = printable(name)
+                    write(archive, entry, target / chosen[name], name)
     except DAMAGED as error:
         raise SeglabError("the zip is damaged or packed in an unusual way; pack it again") from error
-    for kind in ("images", "masks"):  # so that a partner that is missing is called by its name too
-        for place, name in list(named.items()):
-            if place.startswith(("images/", "masks/")):
-                other = Path(kind, *Path(place).parts[1:]).with_suffix(".png").as_posix()
-                named.setdefault(other, f"{kind}/{Path(name).stem}.png")
-    return named
+    return named, layout
 
 
 def refuse_huge(folder: Path) -> None:
@@ -231,9 +243,12 @@ def accepted(files: Sequence[zipfile.ZipInfo]) -> list[tuple[str, zipfile.ZipInf
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
             raise SeglabError("{file}: is a link or a device, not a file", file=name)
-        if entry.file_size > MOST_RATIO * max(1, entry.compress_size) + 4096:
+        if entry.file_size > max(GROWN, MOST_RATIO * entry.compress_size):
             raise SeglabError(
-                "{file}: grows more than {most} times when unpacked; no image does", file=name, most=MOST_RATIO
+                "{file}: grows more than {most} times when unpacked, to {size} MB; save it as PNG",
+                file=name,
+                most=MOST_RATIO,
+                size=entry.file_size // 2**20,
             )
     return [(name, entry) for name, entry in named if not PASSED_OVER.search(name)]
 
@@ -275,37 +290,22 @@ def refuse_twice(names: Sequence[str]) -> None:
                 raise SeglabError("{file}: is in the zip twice", file=printable(str(folder))[:200])
 
 
-def placed(names: Sequence[str]) -> dict[str, str]:
-    """Where the entries go that are needed, by name: a number for each picture, the same for its mask.
-
-    Single folders around everything are looked through, and files beside them left out.
-    """
-    inner = {name: tuple(name.split("/")) for name in names}
-    while inner:
-        first = {parts[0].casefold() for parts in inner.values() if len(parts) > 1 or parts[0].lower() in LISTS}
-        if len(first) != 1 or first & {"images", "masks", *LISTS}:
-            break
-        inner = {name: parts[1:] for name, parts in inner.items() if len(parts) > 1}
-    pictures: dict[str, tuple[str, tuple[str, ...], str]] = {}
+def placed(layout: Layout) -> dict[str, str]:
+    """Where the entries go that are needed, by name: a number for each image, the same for its mask, and lists of
+    classes beside them; raises SeglabError for pictures that nothing would read."""
+    if layout.unread:
+        raise SeglabError(
+            "{file}: is in a folder that is not read; put images in images and masks, or all of them in their "
+            "folders train and val",
+            file=printable(layout.unread[0])[:200],
+        )
     chosen = {}
-    for name, (kind, *between, last) in ((name, parts) for name, parts in inner.items() if len(parts) > 1):
-        stem, suffix = os.path.splitext(last)
-        part = tuple(each.casefold() for each in between)
-        if kind.casefold() in ("images", "masks") and suffix.lower() in SUFFIXES and part != ("test",):
-            pictures[name] = kind.casefold(), (*part, stem), suffix.lower()
-    parts = {key[:-1] for _, key, _ in pictures.values()}
-    read = SPLIT if parts & set(SPLIT) else ((),)
-    for name, (_, key, _) in pictures.items():
-        if key[:-1] not in read:
-            raise SeglabError(
-                "{file}: is in a folder that is not read; put images in images and masks, or all of them in their "
-                "folders train and val",
-                file=printable(name)[:200],
-            )
-    numbers = {key: n for n, key in enumerate(sorted({key for _, key, _ in pictures.values()}), 1)}
-    for name, (kind, key, suffix) in pictures.items():
-        chosen[name] = "/".join((kind, *key[:-1], f"{numbers[key]:04}{suffix}"))
-    return chosen | {name: parts[0].lower() for name, parts in inner.items() if "/".join(parts).lower() in LISTS}
+    parts = (("train/", layout.train), ("val/", layout.val), ("", layout.whole))
+    for number, (part, match) in enumerate(((part, match) for part, matches in parts for match in matches), 1):
+        for kind, name in (("images", match.image), ("masks", match.mask)):
+            chosen[name] = f"{kind}/{part}{number:04}{PurePosixPath(name).suffix.lower()}"
+    lists = {PurePosixPath(name).name.lower(): name for name in reversed(layout.beside((*TABLES, *LISTS)))}
+    return chosen | {name: place for place, name in lists.items()}
 
 
 def write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, name: str) -> None:

@@ -104,7 +104,8 @@ class Score(BaseModel):
 class Evaluated(Event):
     """The model was scored after `epoch` epochs on `train` (as many images as `val` has), `search` and `val`.
 
-    `best` says that its mIoU on `search` is the highest so far; its weights then have this sha256.
+    `best` says that its mIoU on `search` is the highest so far; its weights then have this sha256. An evaluation within
+    an epoch, which only stopping brought about, is the best for want of another, until the next one is.
     """
 
     kind: Literal["evaluated"] = "evaluated"

@@ -1,6 +1,7 @@
 """The run directory: it survives being killed anywhere, and a damaged one is never used in silence."""
 
 import errno
+import itertools
 import json
 import multiprocessing
 import os
@@ -13,12 +14,14 @@ import psutil
 import pytest
 import torch
 
-from seglab import metrics, prediction, runs
+from seglab import evaluation, metrics, prediction, runs, training
 from seglab.cache import Cache
+from seglab.comparison.scores import compare
 from seglab.data.images import read_mask
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Finished, Started
+from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.model import bytes_of
+from seglab.ui.views import progress, stamp
 from tests.conftest import finish, tiny, writing
 
 forked = multiprocessing.get_context("fork")
@@ -270,6 +273,111 @@ def test_events_beyond_the_place_a_run_resumed_from_do_not_count():
         not any(isinstance(event, Finished) for event in kept)
         and sum(isinstance(event, Started) for event in kept) == 2
     )
+
+
+# --- being stopped
+
+
+def swinging(**options):
+    """A run whose mIoU goes up and down, with four steps an epoch, so that a stop often meets a higher one."""
+    return tiny(batch_size=2, epochs=4, optimizer={"name": "adamw", "lr": 0.1}, seed=3, **options)
+
+
+STEPS = [0]  # of the run at work, the latest last: what decides when it is stopped
+
+
+def stopped(directory, step):
+    """Works on the run until it has taken so many steps in all, as if it were stopped then."""
+    *_, event = runs.work(directory, interrupted=lambda: STEPS[-1] >= step, unstop=True)
+    assert event.reason == "stopped" and event.step == step
+    return event
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Keeps STEPS up to date."""
+    real = training.Run.advance
+
+    def advance(run, batch):
+        given = real(run, batch)
+        STEPS.append(run.step)
+        return given
+
+    monkeypatch.setattr(training.Run, "advance", advance)
+
+
+@pytest.mark.parametrize("techniques", [[], ["ema"]], ids=["plain", "ema"])
+@pytest.mark.parametrize("stops", [[1], [6], [15], [4], [1, 2], [2, 7, 14], [9, 10, 11, 12]], ids=str)
+def test_a_run_that_was_stopped_keeps_the_best_weights_of_one_that_was_not(stops, techniques, counted):
+    config = swinging(techniques=techniques)
+    whole, known = finished(config)
+    directory = runs.create(config)
+    for step in stops:
+        stopped(directory, step)
+        assert runs.load(directory)  # it predicts meanwhile
+    *_, last = runs.work(directory, unstop=True)
+    assert (last.best_epoch, last.search_miou, last.val_miou) == (
+        known[-1].best_epoch,
+        known[-1].search_miou,
+        known[-1].val_miou,
+    )
+    for name in ("weights.safetensors", "evaluation.npz", "probabilities.npz", "predictions/0000.png"):
+        assert (directory / name).read_bytes() == (whole / name).read_bytes(), name
+    rows = compare([whole, directory]).rows
+    assert (rows[0].best_epoch, rows[0].miou, rows[0].iou) == (rows[1].best_epoch, rows[1].miou, rows[1].iou)
+    assert runs.status(directory).finished == last and progress(*stamp([directory]))["miou"] == rows[0].miou
+
+
+@pytest.mark.parametrize(
+    "stops, mious, best",  # each evaluation's mIoU; the best epoch so far after each stop, and at the end
+    [
+        ([2], [0.9, 0.5, 0.7, 0.4, 0.6], [0.5, 2]),  # it gives way to the first epoch, even a worse one
+        ([2], [0.0, 0.0, 0.0, 0.0, 0.0], [0.5, 1]),
+        ([1, 3], [0.9, 0.8, 0.5, 0.7, 0.4, 0.6], [0.25, 0.75, 2]),
+        ([6], [0.5, 0.9, 0.7, 0.4, 0.6], [1, 2]),  # within a later epoch it changes nothing
+        ([6, 7], [0.5, 0.9, 0.95, 0.4, 0.4, 0.6], [1, 1, 4]),
+        ([4], [0.9, 0.5, 0.7, 0.4], [1, 1]),  # at an epoch's end it is the epoch's own
+        ([15], [0.5, 0.4, 0.3, 0.9, 0.2], [1, 1]),
+    ],
+)
+def test_only_whole_epochs_choose_the_best_weights(stops, mious, best, counted, monkeypatch):
+    real, asked = evaluation.Evaluation.score, itertools.count()
+
+    def score(self):  # of train, search and val at each evaluation
+        return real(self).model_copy(update={"miou": mious[next(asked) // 3]})
+
+    monkeypatch.setattr(evaluation.Evaluation, "score", score)
+    directory = runs.create(swinging())
+    for step, epoch in zip(stops, best, strict=False):
+        last = stopped(directory, step)
+        assert last.best_epoch == compare([directory]).rows[0].best_epoch == epoch
+    *_, last = runs.work(directory, unstop=True)
+    row = compare([directory]).rows[0]
+    assert last.best_epoch == row.best_epoch == best[-1]
+    assert last.val_miou == row.miou == progress(*stamp([directory]))["miou"]
+    assert last.val_miou == mious[int(best[-1]) - 1 + sum(step / 4 < best[-1] and step % 4 > 0 for step in stops)]
+
+
+@pytest.mark.parametrize("fatal", [3, 4, 5, 8])
+def test_a_run_killed_after_it_was_stopped_keeps_the_same_best_weights(fatal, counted):
+    config = swinging()
+    whole, _ = finished(config)
+    directory = runs.create(config)
+    stopped(directory, 2)
+
+    def dies():
+        for event in runs.work(directory, unstop=True):
+            if event.step >= fatal and isinstance(event, Evaluated | Stepped):
+                os._exit(9)
+
+    child = forked.Process(target=dies)
+    child.start()
+    child.join()
+    assert child.exitcode == 9
+    list(runs.work(directory))
+    assert (directory / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
+    rows = compare([whole, directory]).rows
+    assert (rows[0].best_epoch, rows[0].miou) == (rows[1].best_epoch, rows[1].miou)
 
 
 # --- one worker

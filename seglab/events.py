@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
@@ -115,6 +116,11 @@ class Evaluated(Event):
     scores: dict[str, Score]
     best: bool
     weights_sha256: str | None = None
+
+
+def best_of(events: Sequence[Event]) -> Evaluated | None:
+    """The evaluation with the best weights; None before the first."""
+    return next((event for event in reversed(events) if isinstance(event, Evaluated) and event.best), None)
 
 
 class Finished(Event):

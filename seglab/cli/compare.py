@@ -8,6 +8,7 @@ import sys
 
 from seglab import draw, plans
 from seglab.cli.options import figure
+from seglab.cli.show import score
 from seglab.comparison.scores import LEAK, Comparison, Group, compare
 
 
@@ -32,9 +33,10 @@ def board(comparison: Comparison) -> str:
     wide = max(map(len, comparison.labels)) + 2
     lines = []
     for label, row in zip(comparison.labels, comparison.rows, strict=True):
-        miou = "-" if row.miou is None else f"{row.miou:.4f}"
-        size = f"{row.parameters or 0:>12,} parameters"
-        lines.append(f"{label:<{wide}}{row.state:<12}mIoU {miou:<8}{size}{row.seconds:>8.0f} s")
+        size = "-" if row.parameters is None else f"{row.parameters:,}"
+        lines.append(
+            f"{label:<{wide}}{row.state:<12}mIoU {score(row.miou):<8}{size:>12} parameters{row.seconds:>8.0f} s"
+        )
     lines += [f"{group.label}{' with a leak' * group.leak}: {spread_of(group)}" for group in comparison.groups]
     lines += [table_of(comparison)] if comparison.grid else []
     lines += [f"  {option}: {' | '.join(map(str, values))}" for option, values in comparison.differences.items()]
@@ -60,7 +62,7 @@ def table_of(comparison: Comparison) -> str:
     """The mIoU of a sweep over two options, the one downwards and the other to the right."""
     grid = comparison.grid
     assert grid
-    scores = [["-" if n is None else f"{n:.4f}" for n in row] for row in grid.scores(comparison.rows)]
+    scores = [[*map(score, row)] for row in grid.scores(comparison.rows)]
     lines = [[f"{grid.down} \\ {grid.right}", *map(str, grid.columns)]]
     lines += [[str(value), *row] for value, row in zip(grid.lines, scores, strict=True)]
     wide = [max(map(len, column)) for column in zip(*lines, strict=True)]

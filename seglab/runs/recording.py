@@ -21,7 +21,7 @@ import torch
 from seglab import training
 from seglab.data.images import write_mask
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started
+from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started, best_of
 from seglab.runs.directory import (
     CHECKPOINTS,
     append,
@@ -126,7 +126,18 @@ def ending(directory: Path, reason: Reason, why: SeglabError | None = None) -> F
     """The end of a run whose own process did not say it."""
     known = events(directory)
     step, seconds = (known[-1].step, known[-1].seconds) if known else (0, 0.0)
-    return Finished(step=step, seconds=seconds, reason=reason, why=None if why is None else Sentence.of(why))
+    started, best = next((event for event in known if isinstance(event, Started)), None), best_of(known)
+    return Finished(
+        step=step,
+        seconds=seconds,
+        reason=reason,
+        why=None if why is None else Sentence.of(why),
+        epoch=step / started.steps_per_epoch if started else 0.0,
+        parameters=started.parameters if started else None,
+        best_epoch=best.epoch if best else None,
+        search_miou=best.scores["search"].miou if best else None,
+        val_miou=best.scores["val"].miou if best else None,
+    )
 
 
 def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -269,6 +270,23 @@ def test_predict_never_overwrites_a_photograph(capsys, run, tmp_path):
     (tmp_path / "photo_overlay.jpg").write_bytes(before)
     code, _, err = seglab(capsys, "predict", run, photo, tmp_path / "photo_overlay.jpg", "--out", tmp_path / "out")
     assert code == 2 and "photo_overlay.jpg would overwrite" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", "unet", "photo.png", "--out", "/sys/maps"],
+        ["compare", "unet", "--png", "/sys/curves.png"],
+        ["describe", "unet", "--png", "/sys/net.svg"],
+        ["data", "--data", "streets", "--sheet", "/sys/sheet.png"],
+        ["ship", "unet", "--out", "/sys/copy"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_folder_for_results_that_cannot_be_written_to_is_told_at_the_start(capsys, command):
+    code, _, told = seglab(capsys, *command)
+    line = r"seglab: /sys(/\w+)? cannot be written to \(.*\); change its permissions, or use another folder\n"
+    assert code == 2 and re.fullmatch(line, told), told
 
 
 def test_a_configuration_that_is_no_object_is_refused(capsys, tmp_path):

@@ -5,6 +5,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,9 @@ import psutil
 import pytest
 import torch
 
-from seglab import evaluation, metrics, prediction, runs, training
+from seglab import evaluation, jobs, metrics, prediction, runs, training
 from seglab.cache import Cache
+from seglab.cli import main
 from seglab.comparison.scores import compare
 from seglab.data.images import read_mask
 from seglab.errors import SeglabError
@@ -151,15 +153,101 @@ def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch):
 
     with monkeypatch.context() as patch:
         writing(patch, full)
-        with pytest.raises(OSError):
+        with pytest.raises(SeglabError, match="the disk is full"):
             runs.create(tiny(), "mine")
     assert runs.config(runs.create(tiny(), "mine")) == tiny()
 
 
-def test_runs_cannot_be_kept_in_a_file(runs_home):
-    runs_home.write_text("not a folder")
-    with pytest.raises(SeglabError, match="is not a folder"):
+UNWRITABLE = {  # folders, and why they cannot be written to
+    "no folder can be made": ("/sys/seglab", r"Operation not permitted|Permission denied"),
+    "no file can be made": ("/sys", r"Operation not permitted|Permission denied|Read-only file system"),
+    "deep": ("/sys/a/b/c", r"Operation not permitted|Permission denied"),
+    "a file": ("{tmp}/file", "Not a directory"),
+    "below a file": ("{tmp}/file/runs", "Not a directory"),
+}
+
+
+@pytest.fixture(params=UNWRITABLE.values(), ids=UNWRITABLE)
+def unwritable(request, tmp_path, monkeypatch):
+    """A home that nothing can be written to, for root either, and the sentence on it."""
+    (tmp_path / "file").write_text("not a folder")
+    place, reason = request.param
+    place = place.format(tmp=tmp_path)
+    monkeypatch.setenv("SEGLAB_HOME", place)
+    return rf"runs cannot be written to {place} \((?:{reason})\); set SEGLAB_HOME to a folder that can be written to"
+
+
+def test_a_home_that_cannot_be_written_to_is_told_with_the_way_out(unwritable):
+    for action in (runs.refuse_unwritable, lambda: runs.create(tiny()), lambda: jobs.submit([tiny()])):
+        with pytest.raises(SeglabError, match=unwritable):
+            action()
+    assert all(run.parent == runs.CHECKPOINTS for run in runs.every())
+
+
+def test_every_command_that_writes_runs_says_at_the_start_that_it_cannot(unwritable, monkeypatch, capsys):
+    reads = []
+    monkeypatch.setattr(type(tiny().data), "open", lambda self: reads.append(self))
+    for command in (["train"], ["plan", "seeds"], ["plan", "resume", "mine"]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        told = capsys.readouterr().err
+        assert ended.value.code == 2 and re.fullmatch(f"seglab: {unwritable}\n", told), told
+    assert not reads
+
+
+def test_checking_a_home_makes_nothing(runs_home):
+    runs.refuse_unwritable()
+    assert not runs_home.exists()
+    runs_home.mkdir()
+    runs.refuse_unwritable()
+    assert not list(runs_home.iterdir())
+
+
+def test_the_current_folder_is_what_cannot_be_written_to(monkeypatch):
+    monkeypatch.delenv("SEGLAB_HOME")
+    monkeypatch.chdir("/sys")
+    with pytest.raises(SeglabError, match=r"runs cannot be written to /sys/runs .* set SEGLAB_HOME"):
         runs.create(tiny())
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_run_s_folder_that_cannot_be_written_to_is_named(number, monkeypatch, capsys):
+    """Root may write to any folder, so the kernel's refusal is given here."""
+    directory = runs.create(tiny(epochs=1), "mine")
+    known = r"/mine cannot be written to \(.*\); change its permissions, or use another folder"
+
+    def refused(path, *_):
+        if path.is_relative_to(directory):
+            raise OSError(number, os.strerror(number), str(path))
+
+    def opened(path, mode="r", **named):
+        if mode[0] != "r":
+            refused(path)
+        return open(path, mode, **named)
+
+    monkeypatch.setattr(runs.directory, "open", opened, raising=False)
+    monkeypatch.setattr(runs.directory.tempfile, "TemporaryFile", lambda dir: refused(dir))
+    monkeypatch.setattr(type(directory), "touch", refused)
+    for action in (lambda: list(runs.work(directory)), lambda: runs.stop(directory), lambda: runs.remove(directory)):
+        with pytest.raises(SeglabError, match=known):
+            action()
+    for command in (["resume", "mine"], ["rm", "mine", "--yes"]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 2 and re.search(known, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_where_runs_are_put_in_the_queue(number, monkeypatch):
+    def full(path, content):
+        raise OSError(number, os.strerror(number))
+
+    directory = runs.create(tiny())
+    runs.stop(directory)
+    writing(monkeypatch, full)
+    for action in (lambda: jobs.submit([tiny()]), lambda: jobs.resubmit(directory)):
+        with pytest.raises(SeglabError, match=r"the disk is full: nothing can be written to .*; free some space"):
+            action()
 
 
 def test_a_shipped_run_s_name_is_taken():

@@ -18,6 +18,7 @@ from seglab.runs.directory import (
     listed,
     locked,
     made_now,
+    refuse_unwritable,
     refused,
     short_name,
     size_of,
@@ -25,14 +26,16 @@ from seglab.runs.directory import (
     taken,
     uses,
     write,
+    writing,
 )
 from seglab.runs.evidence import Evidence
 from seglab.runs.recording import ending, record, refuse_removal, remove, stop, work
 from seglab.runs.trained import MOST_KEPT, load, loaded, settled, ship, weights, weights_version
 
 __all__ = [
-    "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Evidence", "Status", "all_events", "append", "checked", "config",
-    "create", "description", "ending", "events", "every", "find", "home", "listed", "load", "loaded", "locked",
-    "made_now", "record", "refuse_removal", "refused", "remove", "settled", "ship", "short_name", "size_of", "status",
-    "stop", "taken", "uses", "weights", "weights_version", "work", "write",
+    "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Evidence", "Status", "all_events", "append", "checked",
+    "config", "create", "description", "ending", "events", "every", "find", "home", "listed", "load", "loaded",
+    "locked", "made_now", "record", "refuse_removal", "refuse_unwritable", "refused", "remove", "settled", "ship",
+    "short_name", "size_of", "status", "stop", "taken", "uses", "weights", "weights_version", "work", "write",
+    "writing",
 ]  # fmt: skip

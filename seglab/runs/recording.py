@@ -33,6 +33,7 @@ from seglab.runs.directory import (
     locked,
     status,
     write,
+    writing,
 )
 from seglab.runs.evidence import epoch_text
 from seglab.runs.trained import load
@@ -43,11 +44,12 @@ def stop(directory: Path) -> None:
     state = status(directory)
     if state.over:
         return
-    (directory / "stop").touch()
-    if state.state != "running":
-        with contextlib.suppress(SeglabError), locked(directory):  # if it began meanwhile it sees the file
-            (directory / "queued").unlink(missing_ok=True)
-            append(directory, ending(directory, "stopped"))
+    with writing(directory):
+        (directory / "stop").touch()
+        if state.state != "running":
+            with contextlib.suppress(SeglabError), locked(directory):  # if it began meanwhile it sees the file
+                (directory / "queued").unlink(missing_ok=True)
+                append(directory, ending(directory, "stopped"))
 
 
 def work(
@@ -69,14 +71,15 @@ def work(
                 "{run} has ended ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
             )
         stopping = directory / "stop"
-        if unstop:
-            stopping.unlink(missing_ok=True)
-        if stopping.exists():
-            raise SeglabError("{run} was stopped; resume it to continue", run=directory.name)
-        (directory / "queued").unlink(missing_ok=True)
-        for place in (directory, directory / "samples"):  # what a killed process was writing
-            for leftover in place.glob(".*.????????"):
-                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        with writing(directory):
+            if unstop:
+                stopping.unlink(missing_ok=True)
+            if stopping.exists():
+                raise SeglabError("{run} was stopped; resume it to continue", run=directory.name)
+            (directory / "queued").unlink(missing_ok=True)
+            for place in (directory, directory / "samples"):  # what a killed process was writing
+                for leftover in place.glob(".*.????????"):
+                    shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         try:
             settings = config(directory)
             fresh = not (directory / "last").exists()
@@ -109,7 +112,7 @@ def work(
 def remove(directory: Path) -> None:
     """Deletes a run for good. Raises SeglabError for a shipped one and for one that is being worked on."""
     refuse_removal(directory)
-    with locked(directory):
+    with locked(directory), writing(directory):
         (directory / "config.json").unlink()  # from here on it is no run any more
         shutil.rmtree(directory)
 

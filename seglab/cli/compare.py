@@ -8,7 +8,7 @@ import sys
 
 from seglab import draw, plans
 from seglab.cli.options import figure
-from seglab.cli.show import score
+from seglab.cli.show import score, tell
 from seglab.comparison.scores import LEAK, Comparison, Group, compare
 
 
@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     comparison = compare(plans.expanded(arguments.runs))
     if arguments.png:
-        draw.curves(comparison).savefig(arguments.png, dpi=120)
+        tell(draw.save(draw.curves(comparison), arguments.png, dpi=120))
     print(json.dumps(comparison.as_json(), indent=1, ensure_ascii=False) if arguments.json else board(comparison))
     for warning in () if arguments.json else warnings(comparison):
         print(f"seglab: {warning}", file=sys.stderr)

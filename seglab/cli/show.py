@@ -7,12 +7,13 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from seglab import runs
 from seglab.entry import Entry
+from seglab.errors import SeglabError
 
 
 def listed(entry: type[Entry]) -> dict[str, Any]:
@@ -67,6 +68,12 @@ def duration(seconds: float) -> str:
 def score(value: float | None) -> str:
     """A mIoU or another score, which may be 0; `-` for one that is not known."""
     return "-" if value is None else f"{value:.4f}"
+
+
+def tell(notes: Iterable[SeglabError]) -> None:
+    """Prints what a person should know beside a command's output."""
+    for note in notes:
+        print(f"seglab: note: {note}", file=sys.stderr)
 
 
 def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> int:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from seglab.data.base import VOID
+from seglab.errors import SeglabError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -34,6 +39,14 @@ CURVES = {  # what is drawn of a comparison, with its title
     "train_miou": "Training mIoU",
     "val_miou": "Validation mIoU",
 }
+
+
+# Fonts with the letters that matplotlib's own font lacks; what these lack is looked for in all others
+FONTS = (
+    "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic",
+    "UnDotum", "Noto Sans CJK JP", "Noto Sans JP", "Yu Gothic", "Hiragino Sans", "Noto Sans CJK SC", "Noto Sans SC",
+    "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei", "Droid Sans Fallback",
+)  # fmt: skip
 
 
 def painted(labels: np.ndarray, colors: Colors) -> np.ndarray:
@@ -150,7 +163,7 @@ def svg(figure: Figure) -> str:
     matplotlib.rcParams["svg.fonttype"] = "none"  # texts stay texts, in the page's font
     figure.patch.set_alpha(0)
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    save(figure, buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue().partition("<svg")[1] + buffer.getvalue().partition("<svg")[2]
 
 
@@ -169,3 +182,81 @@ def curves(comparison: Comparison) -> Figure:
     lines = [Line2D([], [], **stroke(n), linewidth=2.5) for n in range(len(comparison.labels))]
     grid[-1].legend(lines, comparison.labels, loc="center left", frameon=False, fontsize=10)
     return figure
+
+
+# --- letters
+
+
+def save(figure: Figure, file: Path | IO, **options: Any) -> list[SeglabError]:
+    """Writes a figure whose texts may be in any script; `options` go to matplotlib's savefig.
+
+    Gives what a person should know: which letters no installed font has, and what to install.
+    """
+    missing = spelled_out(figure)
+    if not missing:
+        figure.savefig(file, **options)
+        return []
+    with warnings.catch_warnings():  # matplotlib has one for each of the letters
+        warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
+        figure.savefig(file, **options)
+    return [
+        SeglabError(
+            "no installed font has the letters {letters}; they are drawn as boxes. Install one that has them, such as "
+            "Debian's fonts-nanum (Korean) or fonts-noto-cjk (Korean, Japanese, Chinese)",
+            letters="".join(sorted(missing)),
+        )
+    ]
+
+
+def spelled_out(figure: Figure) -> set[str]:
+    """Gives texts with letters that their font lacks further fonts, which have them; gives the letters that none has.
+
+    Nothing is looked for as long as matplotlib's own font has all of them.
+    """
+    from matplotlib.text import Text
+
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and not text.get_text().isascii()]
+    if not texts:
+        return set()
+    from matplotlib.font_manager import FontProperties, findfont
+
+    own = FontProperties()
+    missing = {letter for text in texts for letter in text.get_text()} - letters(findfont(own)) - {"\n"}
+    more = []
+    for name, path in fonts() if missing else ():
+        if known := missing & letters(path):
+            more.append(name)
+            missing -= known
+        if not missing:
+            break
+    for text in texts if more else ():
+        text.set_fontfamily([*own.get_family(), *more])
+    return missing
+
+
+@lru_cache(maxsize=4)
+def letters(font: str) -> frozenset[str]:
+    """The letters of a font's file; none where matplotlib cannot read it."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return frozenset(map(chr, FT2Font(font).get_charmap()))
+    except (OSError, RuntimeError):
+        return frozenset()
+
+
+def fonts() -> Iterator[tuple[str, str]]:
+    """The upright installed fonts, by name and file: those of FONTS first."""
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    for path in set(font_manager.findSystemFonts()) - {font.fname for font in manager.ttflist}:
+        try:
+            manager.addfont(path)  # installed since matplotlib made its list, which it keeps for good
+        except (OSError, RuntimeError):
+            continue
+    upright = {font.name: font.fname for font in manager.ttflist if font.style == "normal" and font.weight == 400}
+    order = {name: place for place, name in enumerate(FONTS)}
+    for name in sorted(upright, key=lambda name: (order.get(name, len(FONTS)), name)):
+        if not name.startswith("Last Resort"):  # it has a box for every letter
+            yield name, upright[name]

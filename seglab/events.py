@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
@@ -104,7 +105,8 @@ class Score(BaseModel):
 class Evaluated(Event):
     """The model was scored after `epoch` epochs on `train` (as many images as `val` has), `search` and `val`.
 
-    `best` says that its mIoU on `search` is the highest so far; its weights then have this sha256.
+    `best` says that its mIoU on `search` is the highest so far; its weights then have this sha256. An evaluation within
+    an epoch, which only stopping brought about, is the best for want of another, until the next one is.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -114,6 +116,11 @@ class Evaluated(Event):
     scores: dict[str, Score]
     best: bool
     weights_sha256: str | None = None
+
+
+def best_of(events: Sequence[Event]) -> Evaluated | None:
+    """The evaluation with the best weights; None before the first."""
+    return next((event for event in reversed(events) if isinstance(event, Evaluated) and event.best), None)
 
 
 class Finished(Event):

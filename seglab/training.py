@@ -43,6 +43,11 @@ class Best:
     search_miou: float
     val_miou: float | None
 
+    @property
+    def provisional(self) -> bool:
+        """Whether only stopping brought it about, before an epoch was over: it lasts until the next evaluation."""
+        return self.epoch % 1 > 0
+
 
 Objective = Callable[[Batch], dict[str, Term]]
 
@@ -263,8 +268,12 @@ class Run(Feed):
         """Whether all weights and statistics of the model to evaluate are finite."""
         return all(bool(torch.isfinite(value).all()) for value in self.evaluated_model().state_dict().values())
 
-    def evaluate(self) -> Evaluated:
-        """Scores the model on every set; the label maps and matrices stay in `evaluations` until the next time."""
+    def evaluate(self, reason: Reason | None = None) -> Evaluated:
+        """Scores the model on every set; the label maps and matrices stay in `evaluations` until the next time.
+
+        Where stopping is the reason, within an epoch, the best so far stays the best: a run that goes on from there
+        ends as if it had not been stopped. Before the first epoch is over, when there is none, it is provisional.
+        """
         began = time.monotonic()
         model = self.evaluated_model()
         with self.autocast:
@@ -273,11 +282,13 @@ class Run(Feed):
                 self.evaluations[name] = evaluate(model, samples, self.terms, keep, self.targets)
         self.evaluation_seconds = time.monotonic() - began
         scores = {name: evaluation.score() for name, evaluation in self.evaluations.items()}
-        if self.step % self.steps_per_epoch == 0:  # a run that is stopped in between must go on as if it had not been
+        if self.step % self.steps_per_epoch == 0:
             self.scheduler.evaluated(scores["search"])
-        miou = scores["search"].miou or 0.0
-        finite = all(math.isfinite(score.loss) for score in scores.values())
-        best = finite and (self.best is None or miou > self.best.search_miou)
+            reason = None
+        miou = scores["search"].miou or 0.0  # None where no pixel is labeled
+        finite, known = all(math.isfinite(score.loss) for score in scores.values()), self.best
+        higher = known is None or known.provisional or (reason != "stopped" and miou > known.search_miou)
+        best = finite and higher
         if best:
             self.best = Best(self.epoch, miou, scores["val"].miou)
         return Evaluated(
@@ -394,7 +405,7 @@ def train(run: Run) -> Iterator[Event]:
             why = SeglabError("some weights are not finite after step {step}", step=run.step)
             yield run.finished("diverged", why)
             return
-        evaluated = run.evaluate()
+        evaluated = run.evaluate(reason)
         if not math.isfinite(sum(score.loss for score in evaluated.scores.values())):
             why = SeglabError("the validation loss is not finite after step {step}", step=run.step)
             yield run.finished("diverged", why)

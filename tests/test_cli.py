@@ -1,7 +1,9 @@
 """The command line, as a person types it."""
 
+import itertools
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglab import __version__, cli, runs
+from seglab import __version__, cli, prediction, runs
 from seglab.cli.options import OF_FAMILY
 from seglab.config import RunConfig, configured
 from seglab.entry import FAMILIES
@@ -246,6 +248,90 @@ def test_predict_says_what_is_wrong_with_an_image(capsys, run, tmp_path):
     assert code == 2 and "text.jpg" in err and len(err.strip().splitlines()) == 1
 
 
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of three photographs and other things."""
+    folder = tmp_path / "photos"
+    (folder / "nested.png").mkdir(parents=True)
+    for name in ("b.png", "a.JPG", "c.webp", ".hidden.png", "nested.png/deep.png"):
+        Image.fromarray(np.full((40, 48, 3), 90, np.uint8)).save(folder / name)
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def test_predict_takes_the_pictures_of_a_folder_by_name(capsys, run, photos, tmp_path):
+    code, out, err = seglab(capsys, "predict", run, photos, "--out", tmp_path / "out")
+    assert code == 0 and not err
+    assert out.split() == [str(tmp_path / "out" / f"{stem}.png") for stem in "abc"]
+    names = [f"{stem}{end}.png" for stem in "abc" for end in ("", "_overlay")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+
+
+BROKEN = {  # what stands in a file, or None for none, and what is told of it
+    "broken.png": (b"\x89PNG\r\n\x1a\n broken", "the image is damaged"),
+    "text.jpg": (b"hello", "not an image"),
+    "empty.webp": (b"", "the file is empty"),
+    "gone.png": (None, "there is no such file"),
+    "gone/*.png": (None, "no file matches this pattern"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_predict_goes_on_past_what_is_broken_and_tells_it_at_the_end(capsys, run, photos, tmp_path, name):
+    content, reason = BROKEN[name]
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    code, out, err = seglab(capsys, "predict", run, tmp_path / name, photos, "--out", tmp_path / "out")
+    assert code == 2 and err.startswith(f"seglab: {tmp_path / name}: {reason}") and err.count("\n") == 1
+    assert out.split() == [str(tmp_path / "out" / f"{stem}.png") for stem in "abc"]
+    assert len(list((tmp_path / "out").iterdir())) == 6
+
+
+def test_predict_tells_of_every_broken_photograph_of_a_folder(capsys, run, photos, tmp_path, monkeypatch):
+    (photos / "a2.png").write_bytes(b"hello")
+    (photos / "z.tif").write_bytes(b"")
+    real = prediction.predict
+    monkeypatch.setattr(prediction, "predict", lambda *given: give_up() if next(count) == 1 else real(*given))
+    count = itertools.count()
+
+    def give_up():
+        raise SeglabError("the dense CRF failed")
+
+    code, out, err = seglab(capsys, "predict", run, photos, "--out", tmp_path / "out")
+    wrong = [line.removeprefix(f"seglab: {photos}/") for line in err.splitlines()]
+    assert code == 2 and [line.partition(":")[0] for line in wrong] == ["a2.png", "b.png", "z.tif"]
+    assert wrong[1] == "b.png: the dense CRF failed"
+    assert (
+        sorted(path.name for path in (tmp_path / "out").glob("?.png")) == ["a.png", "c.png"] and len(out.split()) == 2
+    )
+
+
+@pytest.mark.parametrize("names", [(), (".hidden.png",), ("notes.txt", "x.heic"), ("nested/deep.png",)], ids=str)
+def test_predict_names_a_folder_without_pictures(capsys, tmp_path, names):
+    for name in ("here", *names):
+        path = tmp_path / "here" / name if name != "here" else tmp_path / name / "x"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"") if name != "here" else None
+    code, out, err = seglab(capsys, "predict", "unet", tmp_path / "here", "--out", tmp_path / "out")
+    assert code == 2 and not out and not (tmp_path / "out").exists()
+    assert err.startswith(f"seglab: {tmp_path}/here: there are no images in it; allowed: .bmp, ")
+    assert err.endswith("folders within it are not looked into\n")
+
+
+def test_predict_refuses_two_photographs_of_one_result(capsys, tmp_path):
+    for name in ("x.jpg", "x.png"):
+        (tmp_path / "here" / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((40, 48, 3), 90, np.uint8)).save(tmp_path / "here" / name)
+    code, _, err = seglab(capsys, "predict", "unet", tmp_path / "here", "--out", tmp_path / "out")
+    assert code == 2 and f"here/x.png would overwrite {tmp_path}/out/x.png, which is made of" in err
+    assert "here/x.jpg; rename one" in err and not (tmp_path / "out").exists()
+
+
+def test_predict_says_once_and_at_the_start_that_a_network_cannot_be_changed(capsys, run, photos, tmp_path):
+    code, out, err = seglab(capsys, "predict", run, photos, "--predictors", "depth", "--out", tmp_path / "out")
+    assert "depth" in err and code == 2 and not out and err.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
 LARGE = pytest.param((5000, 3400), marks=pytest.mark.slow)
 
 
@@ -269,6 +355,23 @@ def test_predict_never_overwrites_a_photograph(capsys, run, tmp_path):
     (tmp_path / "photo_overlay.jpg").write_bytes(before)
     code, _, err = seglab(capsys, "predict", run, photo, tmp_path / "photo_overlay.jpg", "--out", tmp_path / "out")
     assert code == 2 and "photo_overlay.jpg would overwrite" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", "unet", "photo.png", "--out", "/sys/maps"],
+        ["compare", "unet", "--png", "/sys/curves.png"],
+        ["describe", "unet", "--png", "/sys/net.svg"],
+        ["data", "--data", "streets", "--sheet", "/sys/sheet.png"],
+        ["ship", "unet", "--out", "/sys/copy"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_folder_for_results_that_cannot_be_written_to_is_told_at_the_start(capsys, command):
+    code, _, told = seglab(capsys, *command)
+    line = r"seglab: /sys(/\w+)? cannot be written to \(.*\); change its permissions, or use another folder\n"
+    assert code == 2 and re.fullmatch(line, told), told
 
 
 def test_a_configuration_that_is_no_object_is_refused(capsys, tmp_path):

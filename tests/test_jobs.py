@@ -136,6 +136,23 @@ def test_the_queue_goes_on_after_any_trouble_with_its_folder(runs_home, monkeypa
     worker.join(10)
 
 
+def test_a_folder_that_the_queue_cannot_be_kept_in_is_told_of_once(runs_home, monkeypatch, caplog):
+    monkeypatch.setattr(jobs.worker, "RETRY", 0.01)
+    runs_home.write_text("a file, not a folder")
+    worker, tries = jobs.Worker(), iter(range(3))
+    monkeypatch.setattr(worker.ended, "wait", lambda _: next(tries, None) is None and worker.ended.set())
+    worker.run()
+    (told,) = caplog.records
+    assert str(runs_home) in told.getMessage() and told.exc_info is None
+
+
+def test_the_app_does_not_start_where_runs_cannot_be_written():
+    program = [sys.executable, str(jobs.ROOT / "app.py")]
+    ended = subprocess.run(program, env=os.environ | {"SEGLAB_HOME": "/sys/seglab"}, capture_output=True, text=True)
+    assert ended.returncode == 2 and not ended.stdout
+    assert ended.stderr.startswith("seglab: runs cannot be written to /sys/seglab (") and ended.stderr.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_runs_are_worked_on_wherever_the_program_was_started(tmp_path, runs_home):
     (directory,) = jobs.submit([tiny(epochs=1)])

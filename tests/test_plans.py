@@ -236,7 +236,7 @@ def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch, fits):
 
     plan = validated(Plan, {"name": "seeds", "count": 3})
     writing(monkeypatch, full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(SeglabError, match=r"the disk is full.*\(No space left on device\).*SEGLAB_HOME"):
         plans.submit(plan, *plans.laid_out(plan, [tiny()], "mine"))
     assert list(runs.home().iterdir()) == [] and jobs.waiting() == []
 

@@ -1,9 +1,11 @@
 """The run directory: it survives being killed anywhere, and a damaged one is never used in silence."""
 
 import errno
+import itertools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +15,15 @@ import psutil
 import pytest
 import torch
 
-from seglab import metrics, prediction, runs
+from seglab import evaluation, jobs, metrics, prediction, runs, training
 from seglab.cache import Cache
+from seglab.cli import main
+from seglab.comparison.scores import compare
 from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Finished, Started
+from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.model import bytes_of
+from seglab.ui.views import progress, stamp
 from tests.conftest import finish, tiny, writing
 
 forked = multiprocessing.get_context("fork")
@@ -148,15 +153,101 @@ def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch):
 
     with monkeypatch.context() as patch:
         writing(patch, full)
-        with pytest.raises(OSError):
+        with pytest.raises(SeglabError, match="the disk is full"):
             runs.create(tiny(), "mine")
     assert runs.config(runs.create(tiny(), "mine")) == tiny()
 
 
-def test_runs_cannot_be_kept_in_a_file(runs_home):
-    runs_home.write_text("not a folder")
-    with pytest.raises(SeglabError, match="is not a folder"):
+UNWRITABLE = {  # folders, and why they cannot be written to
+    "no folder can be made": ("/sys/seglab", r"Operation not permitted|Permission denied"),
+    "no file can be made": ("/sys", r"Operation not permitted|Permission denied|Read-only file system"),
+    "deep": ("/sys/a/b/c", r"Operation not permitted|Permission denied"),
+    "a file": ("{tmp}/file", "Not a directory"),
+    "below a file": ("{tmp}/file/runs", "Not a directory"),
+}
+
+
+@pytest.fixture(params=UNWRITABLE.values(), ids=UNWRITABLE)
+def unwritable(request, tmp_path, monkeypatch):
+    """A home that nothing can be written to, for root either, and the sentence on it."""
+    (tmp_path / "file").write_text("not a folder")
+    place, reason = request.param
+    place = place.format(tmp=tmp_path)
+    monkeypatch.setenv("SEGLAB_HOME", place)
+    return rf"runs cannot be written to {place} \((?:{reason})\); set SEGLAB_HOME to a folder that can be written to"
+
+
+def test_a_home_that_cannot_be_written_to_is_told_with_the_way_out(unwritable):
+    for action in (runs.refuse_unwritable, lambda: runs.create(tiny()), lambda: jobs.submit([tiny()])):
+        with pytest.raises(SeglabError, match=unwritable):
+            action()
+    assert all(run.parent == runs.CHECKPOINTS for run in runs.every())
+
+
+def test_every_command_that_writes_runs_says_at_the_start_that_it_cannot(unwritable, monkeypatch, capsys):
+    reads = []
+    monkeypatch.setattr(type(tiny().data), "open", lambda self: reads.append(self))
+    for command in (["train"], ["plan", "seeds"], ["plan", "resume", "mine"]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        told = capsys.readouterr().err
+        assert ended.value.code == 2 and re.fullmatch(f"seglab: {unwritable}\n", told), told
+    assert not reads
+
+
+def test_checking_a_home_makes_nothing(runs_home):
+    runs.refuse_unwritable()
+    assert not runs_home.exists()
+    runs_home.mkdir()
+    runs.refuse_unwritable()
+    assert not list(runs_home.iterdir())
+
+
+def test_the_current_folder_is_what_cannot_be_written_to(monkeypatch):
+    monkeypatch.delenv("SEGLAB_HOME")
+    monkeypatch.chdir("/sys")
+    with pytest.raises(SeglabError, match=r"runs cannot be written to /sys/runs .* set SEGLAB_HOME"):
         runs.create(tiny())
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_run_s_folder_that_cannot_be_written_to_is_named(number, monkeypatch, capsys):
+    """Root may write to any folder, so the kernel's refusal is given here."""
+    directory = runs.create(tiny(epochs=1), "mine")
+    known = r"/mine cannot be written to \(.*\); change its permissions, or use another folder"
+
+    def refused(path, *_):
+        if path.is_relative_to(directory):
+            raise OSError(number, os.strerror(number), str(path))
+
+    def opened(path, mode="r", **named):
+        if mode[0] != "r":
+            refused(path)
+        return open(path, mode, **named)
+
+    monkeypatch.setattr(runs.directory, "open", opened, raising=False)
+    monkeypatch.setattr(runs.directory.tempfile, "TemporaryFile", lambda dir: refused(dir))
+    monkeypatch.setattr(type(directory), "touch", refused)
+    for action in (lambda: list(runs.work(directory)), lambda: runs.stop(directory), lambda: runs.remove(directory)):
+        with pytest.raises(SeglabError, match=known):
+            action()
+    for command in (["resume", "mine"], ["rm", "mine", "--yes"]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 2 and re.search(known, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_where_runs_are_put_in_the_queue(number, monkeypatch):
+    def full(path, content):
+        raise OSError(number, os.strerror(number))
+
+    directory = runs.create(tiny())
+    runs.stop(directory)
+    writing(monkeypatch, full)
+    for action in (lambda: jobs.submit([tiny()]), lambda: jobs.resubmit(directory)):
+        with pytest.raises(SeglabError, match=r"the disk is full: nothing can be written to .*; free some space"):
+            action()
 
 
 def test_a_shipped_run_s_name_is_taken():
@@ -270,6 +361,111 @@ def test_events_beyond_the_place_a_run_resumed_from_do_not_count():
         not any(isinstance(event, Finished) for event in kept)
         and sum(isinstance(event, Started) for event in kept) == 2
     )
+
+
+# --- being stopped
+
+
+def swinging(**options):
+    """A run whose mIoU goes up and down, with four steps an epoch, so that a stop often meets a higher one."""
+    return tiny(batch_size=2, epochs=4, optimizer={"name": "adamw", "lr": 0.1}, seed=3, **options)
+
+
+STEPS = [0]  # of the run at work, the latest last: what decides when it is stopped
+
+
+def stopped(directory, step):
+    """Works on the run until it has taken so many steps in all, as if it were stopped then."""
+    *_, event = runs.work(directory, interrupted=lambda: STEPS[-1] >= step, unstop=True)
+    assert event.reason == "stopped" and event.step == step
+    return event
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Keeps STEPS up to date."""
+    real = training.Run.advance
+
+    def advance(run, batch):
+        given = real(run, batch)
+        STEPS.append(run.step)
+        return given
+
+    monkeypatch.setattr(training.Run, "advance", advance)
+
+
+@pytest.mark.parametrize("techniques", [[], ["ema"]], ids=["plain", "ema"])
+@pytest.mark.parametrize("stops", [[1], [6], [15], [4], [1, 2], [2, 7, 14], [9, 10, 11, 12]], ids=str)
+def test_a_run_that_was_stopped_keeps_the_best_weights_of_one_that_was_not(stops, techniques, counted):
+    config = swinging(techniques=techniques)
+    whole, known = finished(config)
+    directory = runs.create(config)
+    for step in stops:
+        stopped(directory, step)
+        assert runs.load(directory)  # it predicts meanwhile
+    *_, last = runs.work(directory, unstop=True)
+    assert (last.best_epoch, last.search_miou, last.val_miou) == (
+        known[-1].best_epoch,
+        known[-1].search_miou,
+        known[-1].val_miou,
+    )
+    for name in ("weights.safetensors", "evaluation.npz", "probabilities.npz", "predictions/0000.png"):
+        assert (directory / name).read_bytes() == (whole / name).read_bytes(), name
+    rows = compare([whole, directory]).rows
+    assert (rows[0].best_epoch, rows[0].miou, rows[0].iou) == (rows[1].best_epoch, rows[1].miou, rows[1].iou)
+    assert runs.status(directory).finished == last and progress(*stamp([directory]))["miou"] == rows[0].miou
+
+
+@pytest.mark.parametrize(
+    "stops, mious, best",  # each evaluation's mIoU; the best epoch so far after each stop, and at the end
+    [
+        ([2], [0.9, 0.5, 0.7, 0.4, 0.6], [0.5, 2]),  # it gives way to the first epoch, even a worse one
+        ([2], [0.0, 0.0, 0.0, 0.0, 0.0], [0.5, 1]),
+        ([1, 3], [0.9, 0.8, 0.5, 0.7, 0.4, 0.6], [0.25, 0.75, 2]),
+        ([6], [0.5, 0.9, 0.7, 0.4, 0.6], [1, 2]),  # within a later epoch it changes nothing
+        ([6, 7], [0.5, 0.9, 0.95, 0.4, 0.4, 0.6], [1, 1, 4]),
+        ([4], [0.9, 0.5, 0.7, 0.4], [1, 1]),  # at an epoch's end it is the epoch's own
+        ([15], [0.5, 0.4, 0.3, 0.9, 0.2], [1, 1]),
+    ],
+)
+def test_only_whole_epochs_choose_the_best_weights(stops, mious, best, counted, monkeypatch):
+    real, asked = evaluation.Evaluation.score, itertools.count()
+
+    def score(self):  # of train, search and val at each evaluation
+        return real(self).model_copy(update={"miou": mious[next(asked) // 3]})
+
+    monkeypatch.setattr(evaluation.Evaluation, "score", score)
+    directory = runs.create(swinging())
+    for step, epoch in zip(stops, best, strict=False):
+        last = stopped(directory, step)
+        assert last.best_epoch == compare([directory]).rows[0].best_epoch == epoch
+    *_, last = runs.work(directory, unstop=True)
+    row = compare([directory]).rows[0]
+    assert last.best_epoch == row.best_epoch == best[-1]
+    assert last.val_miou == row.miou == progress(*stamp([directory]))["miou"]
+    assert last.val_miou == mious[int(best[-1]) - 1 + sum(step / 4 < best[-1] and step % 4 > 0 for step in stops)]
+
+
+@pytest.mark.parametrize("fatal", [3, 4, 5, 8])
+def test_a_run_killed_after_it_was_stopped_keeps_the_same_best_weights(fatal, counted):
+    config = swinging()
+    whole, _ = finished(config)
+    directory = runs.create(config)
+    stopped(directory, 2)
+
+    def dies():
+        for event in runs.work(directory, unstop=True):
+            if event.step >= fatal and isinstance(event, Evaluated | Stepped):
+                os._exit(9)
+
+    child = forked.Process(target=dies)
+    child.start()
+    child.join()
+    assert child.exitcode == 9
+    list(runs.work(directory))
+    assert (directory / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
+    rows = compare([whole, directory]).rows
+    assert (rows[0].best_epoch, rows[0].miou) == (rows[1].best_epoch, rows[1].miou)
 
 
 # --- one worker

@@ -8,6 +8,7 @@ import sys
 
 from seglab import draw, plans
 from seglab.cli.options import figure
+from seglab.cli.show import score, tell
 from seglab.comparison.scores import Comparison, Group, cautions, compare
 
 
@@ -20,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     comparison = compare(plans.expanded(arguments.runs))
     if arguments.png:
-        draw.curves(comparison).savefig(arguments.png, dpi=120)
+        tell(draw.save(draw.curves(comparison), arguments.png, dpi=120))
     print(json.dumps(comparison.as_json(), indent=1, ensure_ascii=False) if arguments.json else board(comparison))
     for warning in () if arguments.json else cautions(comparison):
         print(f"seglab: {warning}", file=sys.stderr)
@@ -32,9 +33,10 @@ def board(comparison: Comparison) -> str:
     wide = max(map(len, comparison.labels)) + 2
     lines = []
     for label, row in zip(comparison.labels, comparison.rows, strict=True):
-        miou = "-" if row.miou is None else f"{row.miou:.4f}"
-        size = f"{row.parameters or 0:>12,} parameters"
-        lines.append(f"{label:<{wide}}{row.state:<12}mIoU {miou:<8}{size}{row.seconds:>8.0f} s")
+        size = "-" if row.parameters is None else f"{row.parameters:,}"
+        lines.append(
+            f"{label:<{wide}}{row.state:<12}mIoU {score(row.miou):<8}{size:>12} parameters{row.seconds:>8.0f} s"
+        )
     lines += [f"{group.label}{' with a leak' * group.leak}: {spread_of(group)}" for group in comparison.groups]
     lines += [table_of(comparison)] if comparison.grid else []
     lines += [f"  {option}: {' | '.join(map(str, values))}" for option, values in comparison.differences.items()]
@@ -53,7 +55,7 @@ def table_of(comparison: Comparison) -> str:
     """The mIoU of a sweep over two options, the one downwards and the other to the right."""
     grid = comparison.grid
     assert grid
-    scores = [["-" if n is None else f"{n:.4f}" for n in row] for row in grid.scores(comparison.rows)]
+    scores = [[*map(score, row)] for row in grid.scores(comparison.rows)]
     lines = [[f"{grid.down} \\ {grid.right}", *map(str, grid.columns)]]
     lines += [[str(value), *row] for value, row in zip(grid.lines, scores, strict=True)]
     wide = [max(map(len, column)) for column in zip(*lines, strict=True)]

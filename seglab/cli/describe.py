@@ -7,9 +7,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from seglab import draw
 from seglab.anatomy.numbers import anatomy, milliseconds
 from seglab.anatomy.picture import structure_figure
 from seglab.cli.options import add_threads, figure, refuse_others
+from seglab.cli.show import tell
 from seglab.config import configured
 
 
@@ -41,7 +43,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     }
     print(json.dumps(known, indent=1, ensure_ascii=False) if arguments.json else described(known))
     if arguments.png:
-        structure_figure(found, model.name).savefig(arguments.png, dpi=150)
+        tell(draw.save(structure_figure(found, model.name), arguments.png, dpi=150))
     return 0
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from seglab import metrics, prediction, runs
 from seglab.cli.options import add_predictors, pipeline
-from seglab.cli.show import bar, waiting
+from seglab.cli.show import bar, score, waiting
 from seglab.data.base import Data, Split
 from seglab.errors import SeglabError
 from seglab.evaluation import number
@@ -79,7 +79,7 @@ def scored(found: dict[str, Any]) -> str:
     columns = [found, *([found["crf"]] if "crf" in found else [])]
 
     def line(name: str, values: Sequence[float | None]) -> str:
-        return f"{name:<18}" + "".join(f"{'-' if value is None else f'{value:.4f}':>10}" for value in values)
+        return f"{name:<18}" + "".join(f"{score(value):>10}" for value in values)
 
     lines = [f"{'':<18}" + "".join(f"{title:>10}" for title in ("plain", "crf")[: len(columns)])]
     lines += [line(name, [column[name] for column in columns]) for name in ("miou", "pixel_accuracy")]

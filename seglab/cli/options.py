@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from seglab import runs
 from seglab.cli.show import entry_help
 from seglab.config import RunConfig, chain, family_of, loss, several, text_of
 from seglab.entry import FAMILIES, Entry, refusal_of
@@ -133,6 +134,7 @@ def output_folder(text: str) -> Path:
     """A folder to write into, which need not be there yet."""
     if Path(text).exists() and not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a file; give a folder")
+    runs.refuse_unwritable(Path(text))
     return Path(text)
 
 
@@ -148,6 +150,7 @@ def drawing(text: str, endings: Sequence[str] = DRAWINGS) -> Path:
         raise argparse.ArgumentTypeError(f"{text}: there is no folder {path.parent}")
     if path.suffix.lower() not in endings:
         raise argparse.ArgumentTypeError(f"{text}: the ending {path.suffix!r} is not known; known: {' '.join(endings)}")
+    runs.refuse_unwritable(path.parent)
     return path
 
 

@@ -55,6 +55,8 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     kind = FAMILIES["plans"].entries[arguments.kind]
     given = {option: value for option in kind.model_fields if (value := getattr(arguments, option)) is not None}
     made = validated(kind, given)
+    if not arguments.dry_run:
+        runs.refuse_unwritable()
     device = chosen(arguments.device)
     title, steps = plans.laid_out(made, [configuration(arguments, options)], arguments.name)
     with waiting("reading the data"):
@@ -85,6 +87,7 @@ def foreseen(steps: Sequence[plans.Step], estimate: plans.Estimate) -> str:
 
 
 def resume(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    runs.refuse_unwritable()
     return work_through(plans.find(arguments.plan), chosen(arguments.device), arguments.threads)
 
 

@@ -15,5 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    directory, device = runs.find(arguments.run), chosen(arguments.device)
+    directory = runs.find(arguments.run)
+    runs.refuse_unwritable(directory)
+    device = chosen(arguments.device)
     return follow(directory, device, arguments.threads, unstop=True)

@@ -20,13 +20,15 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     files = [plans.find(name) for name in arguments.runs if plans.is_plan(name)]
     for directory in directories:
         runs.refuse_removal(directory)
+        runs.refuse_unwritable(directory)
     if not arguments.yes and not agreed(directories):
         print("seglab: nothing was deleted", file=sys.stderr)
         return 1
     for directory in directories:
         runs.remove(directory)
-    for file in files:
-        file.unlink()
+    with runs.writing(runs.home()):
+        for file in files:
+            file.unlink()
     return 0
 
 

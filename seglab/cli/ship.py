@@ -18,5 +18,6 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     directory = runs.find(arguments.run)
     if not runs.status(directory).over:
         raise SeglabError("{run} is not finished yet", run=directory.name)
+    runs.refuse_unwritable(arguments.out)
     runs.ship(directory, arguments.out)
     return 0

@@ -7,12 +7,13 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from seglab import runs
 from seglab.entry import Entry
+from seglab.errors import SeglabError
 
 
 def listed(entry: type[Entry]) -> dict[str, Any]:
@@ -64,6 +65,17 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def score(value: float | None) -> str:
+    """A mIoU or another score, which may be 0; `-` for one that is not known."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def tell(notes: Iterable[SeglabError]) -> None:
+    """Prints what a person should know beside a command's output."""
+    for note in notes:
+        print(f"seglab: note: {note}", file=sys.stderr)
+
+
 def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> int:
     """Works on a run with a progress bar; Ctrl-C and SIGTERM end it in good order."""
     from tqdm import tqdm
@@ -88,7 +100,11 @@ def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> 
     if event.reason in ("diverged", "failed"):
         print(f"seglab: {event.reason}: {event.text}", file=sys.stderr)
         return 1
-    best = f", best validation mIoU {event.val_miou:.4f} after epoch {event.best_epoch:g}" if event.val_miou else ""
+    best = (
+        ""
+        if event.best_epoch is None
+        else f", best validation mIoU {score(event.val_miou)} after epoch {event.best_epoch:g}"
+    )
     print(f"seglab: {event.reason} after {event.seconds:.0f} s{best}", file=sys.stderr)
     if event.reason == "stopped":
         print(f"seglab: to go on: python -m seglab resume {shlex.quote(directory.name)}", file=sys.stderr)

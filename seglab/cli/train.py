@@ -29,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     config = configuration(arguments, options)
+    runs.refuse_unwritable()
     device = chosen(arguments.device)
     with waiting("reading the data"):
         config.data.open()  # a missing folder is told before a run is made, and so is a missing run

@@ -16,7 +16,7 @@ from seglab.comparison.labels import labeled, roles, told_apart
 from seglab.comparison.settings import differing
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Event, Started, Stepped
+from seglab.events import Evaluated, Event, Started, Stepped, best_of
 from seglab.metrics import DEFINITION
 
 Points = tuple[list[float], list[float]]  # epochs, values
@@ -198,7 +198,7 @@ def points(evaluations: Sequence[Stepped | Evaluated], value: Any) -> Points:
 def row(
     directory: Path, config: RunConfig, events: list[Event], evaluations: list[Evaluated], start: Started | None
 ) -> Row:
-    best = next((event for event in reversed(evaluations) if event.best), None)
+    best = best_of(evaluations)
     val = best.scores["val"] if best else None
     classes = runs.description(directory)["classes"] if best else ()
     return Row(

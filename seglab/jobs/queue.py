@@ -36,10 +36,11 @@ def refuse_too_many(new: int) -> None:
 
 def enqueue(*directories: Path) -> None:
     """Puts runs at the end of the queue, in this order: all of them, or none where the disk is full."""
-    for directory in directories:
-        runs.write(directory / "queued.next", str(time.time_ns()).encode())
-    for directory in directories:
-        os.replace(directory / "queued.next", directory / "queued")
+    with runs.writing(runs.home()):
+        for directory in directories:
+            runs.write(directory / "queued.next", str(time.time_ns()).encode())
+        for directory in directories:
+            os.replace(directory / "queued.next", directory / "queued")
 
 
 def resubmit(directory: Path) -> None:
@@ -47,7 +48,8 @@ def resubmit(directory: Path) -> None:
     state = runs.status(directory).state
     if state not in ("stopped", "failed", "interrupted"):
         raise SeglabError("{run} cannot be resumed: it is {state}", run=directory.name, state=state)
-    (directory / "stop").unlink(missing_ok=True)
+    with runs.writing(directory):
+        (directory / "stop").unlink(missing_ok=True)
     enqueue(directory)
 
 

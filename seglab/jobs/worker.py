@@ -44,6 +44,7 @@ class Worker(threading.Thread):
         super().__init__(name="jobs", daemon=True)
         self.adapter: Adapter = adapter or Process()
         self.home, self.ended = runs.home(), threading.Event()
+        self.told = ""  # what was in the way, which is told once
 
     def run(self) -> None:
         while not self.ended.is_set():
@@ -52,8 +53,10 @@ class Worker(threading.Thread):
                 with open(self.home / ".jobs.lock", "a") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX)  # waits for as long as another program works
                     self.look_on()
-            except OSError:  # short of memory, files or disk: the runs wait
-                log.exception("the queue in %s cannot be worked on; it will be tried again", self.home)
+            except (OSError, SeglabError) as error:  # short of memory, files or disk: the runs wait
+                if str(error) != self.told:
+                    self.told = str(error)
+                    log.warning("the queue in %s cannot be worked on; it will be tried again: %s", self.home, error)
                 self.ended.wait(RETRY)
 
     def look_on(self) -> None:

@@ -98,7 +98,8 @@ def create(plan: Plan, title: str, steps: Sequence[Step], queued: bool = False) 
         for step in steps:
             undo.callback(shutil.rmtree, runs.create(step.config, step.directory.name), ignore_errors=True)
         members = tuple(Member(run=step.directory.name, label=step.label) for step in steps)
-        runs.write(located(title), Record(plan=plan, runs=members).model_dump_json(indent=1).encode())
+        with runs.writing(runs.home()):
+            runs.write(located(title), Record(plan=plan, runs=members).model_dump_json(indent=1).encode())
         undo.callback(located(title).unlink)
         if queued:
             jobs.enqueue(*(step.directory for step in steps))

@@ -18,6 +18,7 @@ from seglab.runs.directory import (
     listed,
     locked,
     made_now,
+    refuse_unwritable,
     refused,
     short_name,
     size_of,
@@ -25,6 +26,7 @@ from seglab.runs.directory import (
     taken,
     uses,
     write,
+    writing,
 )
 from seglab.runs.evidence import Evidence
 from seglab.runs.recording import ending, record, refuse_removal, remove, stop, work
@@ -33,6 +35,7 @@ from seglab.runs.trained import MOST_KEPT, learned, load, loaded, picture, settl
 __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Evidence", "Status", "all_events", "append", "checked",
     "config", "create", "description", "ending", "events", "every", "find", "home", "learned", "listed", "load",
-    "loaded", "locked", "made_now", "picture", "record", "refuse_removal", "refused", "remove", "settled", "ship",
-    "short_name", "size_of", "status", "stop", "taken", "uses", "weights", "weights_version", "work", "write",
+    "loaded", "locked", "made_now", "picture", "record", "refuse_removal", "refuse_unwritable", "refused", "remove",
+    "settled", "ship", "short_name", "size_of", "status", "stop", "taken", "uses", "weights", "weights_version",
+    "work", "write", "writing",
 ]  # fmt: skip

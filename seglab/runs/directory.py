@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import re
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -41,21 +43,57 @@ def create(config: RunConfig, name: str | None = None) -> Path:
     name = f"{config.model.name}-{made_now()}" if name is None else checked(name)
     content = config.model_dump_json(indent=1).encode()
     directory = home() / name
-    try:
-        if taken(name):
-            raise FileExistsError
+    if taken(name):
+        raise refused(name)
+    with writing(home()):
         home().mkdir(parents=True, exist_ok=True)
-        directory.mkdir()
-    except FileExistsError:
-        if home().exists() and not home().is_dir():
-            raise SeglabError("{folder} is not a folder; runs cannot be kept there", folder=str(home())) from None
-        raise refused(name) from None
-    try:
-        write(directory / "config.json", content)
-    except OSError:
-        shutil.rmtree(directory, ignore_errors=True)  # the name is free again
-        raise
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            raise refused(name) from None
+        try:
+            write(directory / "config.json", content)
+        except OSError:
+            shutil.rmtree(directory, ignore_errors=True)  # the name is free again
+            raise
     return directory
+
+
+def refuse_unwritable(folder: Path | None = None) -> None:
+    """Raises SeglabError where nothing can be written to the home of runs, or to the folder given, which may be yet to
+    be made."""
+    folder = home() if folder is None else folder
+    with writing(folder):
+        there = folder
+        while not there.exists():
+            there = there.parent
+        with tempfile.TemporaryFile(dir=there):
+            pass
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turns the OSError of what is written to the home of runs, or to a run, into a SeglabError that says what to
+    do."""
+    try:
+        yield
+    except OSError as error:
+        kind = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno  # a file in a folder's place
+        told = {"folder": str(folder), "reason": os.strerror(kind) if kind else str(error)}
+        if kind in (errno.ENOSPC, errno.EDQUOT):
+            raise SeglabError(
+                "the disk is full: nothing can be written to {folder} ({reason}); free some space, or set SEGLAB_HOME "
+                "to a folder on another disk",
+                **told,
+            ) from None
+        if folder == home():
+            raise SeglabError(
+                "runs cannot be written to {folder} ({reason}); set SEGLAB_HOME to a folder that can be written to",
+                **told,
+            ) from None
+        raise SeglabError(
+            "{folder} cannot be written to ({reason}); change its permissions, or use another folder", **told
+        ) from None
 
 
 def made_now() -> str:
@@ -228,7 +266,9 @@ def size_of(path: Path) -> int:
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Holds the run for this process; the kernel lets go of it however the process ends."""
-    with open(directory / ".lock", "a") as file:
+    with contextlib.ExitStack() as stack:
+        with writing(directory):
+            file = stack.enter_context(open(directory / ".lock", "a"))
         for attempt in range(20):  # `is_locked` holds it too, for microseconds
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

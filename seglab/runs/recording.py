@@ -22,7 +22,7 @@ from seglab import training
 from seglab.data.base import PARTS
 from seglab.data.masks import write_mask
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started
+from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started, best_of
 from seglab.runs.directory import (
     CHECKPOINTS,
     append,
@@ -34,6 +34,7 @@ from seglab.runs.directory import (
     locked,
     status,
     write,
+    writing,
 )
 from seglab.runs.evidence import epoch_text
 from seglab.runs.trained import learned, load, picture
@@ -44,11 +45,12 @@ def stop(directory: Path) -> None:
     state = status(directory)
     if state.over:
         return
-    (directory / "stop").touch()
-    if state.state != "running":
-        with contextlib.suppress(SeglabError), locked(directory):  # if it began meanwhile it sees the file
-            (directory / "queued").unlink(missing_ok=True)
-            append(directory, ending(directory, "stopped"))
+    with writing(directory):
+        (directory / "stop").touch()
+        if state.state != "running":
+            with contextlib.suppress(SeglabError), locked(directory):  # if it began meanwhile it sees the file
+                (directory / "queued").unlink(missing_ok=True)
+                append(directory, ending(directory, "stopped"))
 
 
 def work(
@@ -70,14 +72,15 @@ def work(
                 "{run} has ended ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
             )
         stopping = directory / "stop"
-        if unstop:
-            stopping.unlink(missing_ok=True)
-        if stopping.exists():
-            raise SeglabError("{run} was stopped; resume it to continue", run=directory.name)
-        (directory / "queued").unlink(missing_ok=True)
-        for place in (directory, directory / "samples"):  # what a killed process was writing
-            for leftover in place.glob(".*.????????"):
-                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        with writing(directory):
+            if unstop:
+                stopping.unlink(missing_ok=True)
+            if stopping.exists():
+                raise SeglabError("{run} was stopped; resume it to continue", run=directory.name)
+            (directory / "queued").unlink(missing_ok=True)
+            for place in (directory, directory / "samples"):  # what a killed process was writing
+                for leftover in place.glob(".*.????????"):
+                    shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         try:
             settings = config(directory)
             fresh = not (directory / "last").exists()
@@ -110,7 +113,7 @@ def work(
 def remove(directory: Path) -> None:
     """Deletes a run for good. Raises SeglabError for a shipped one and for one that is being worked on."""
     refuse_removal(directory)
-    with locked(directory):
+    with locked(directory), writing(directory):
         (directory / "config.json").unlink()  # from here on it is no run any more
         shutil.rmtree(directory)
 
@@ -127,7 +130,18 @@ def ending(directory: Path, reason: Reason, why: SeglabError | None = None) -> F
     """The end of a run whose own process did not say it."""
     known = events(directory)
     step, seconds = (known[-1].step, known[-1].seconds) if known else (0, 0.0)
-    return Finished(step=step, seconds=seconds, reason=reason, why=None if why is None else Sentence.of(why))
+    started, best = next((event for event in known if isinstance(event, Started)), None), best_of(known)
+    return Finished(
+        step=step,
+        seconds=seconds,
+        reason=reason,
+        why=None if why is None else Sentence.of(why),
+        epoch=step / started.steps_per_epoch if started else 0.0,
+        parameters=started.parameters if started else None,
+        best_epoch=best.epoch if best else None,
+        search_miou=best.scores["search"].miou if best else None,
+        val_miou=best.scores["val"].miou if best else None,
+    )
 
 
 def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Iterator[Event]:

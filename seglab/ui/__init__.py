@@ -18,6 +18,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from seglab import jobs, runs
+from seglab.errors import SeglabError
 from seglab.ui import compare, guard, predict, text, train, views
 
 HERE = Path(__file__).parent
@@ -38,7 +39,15 @@ def build() -> gr.Blocks:
 
 
 def launch(**options: Any) -> gr.Blocks:
-    """Serves the page and works through the queue; `options` go to Gradio's launch."""
+    """Serves the page and works through the queue; `options` go to Gradio's launch.
+
+    Where runs cannot be written, it says so and ends the program: no part of the page would be as it should.
+    """
+    try:
+        runs.refuse_unwritable()
+    except SeglabError as error:
+        print(f"seglab: {error}", file=sys.stderr)
+        sys.exit(2)
     with contextlib.suppress(ValueError):  # not in the main thread: whoever runs it there ends it
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that uploads are deleted then too
     guard.refuse_bombs()

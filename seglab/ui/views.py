@@ -23,7 +23,7 @@ from seglab.data.pairs import collected
 from seglab.data.survey import survey
 from seglab.download import last_shown
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Finished, Started, Stepped
+from seglab.events import Finished, Started, Stepped, best_of
 from seglab.families import Architecture, Dataset, Scheduler
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
@@ -174,7 +174,7 @@ def progress(stamped: Stamp) -> dict[str, Any]:
     except SeglabError as error:
         nothing = {"model": "-", "begun": False, "done": 0.0, "epoch": 0.0, "epochs": 0, "miou": None, "left": None}
         return nothing | {"readable": False, "said": [error]}
-    best = next((event for event in reversed(events) if isinstance(event, Evaluated) and event.best), None)
+    best = best_of(events)
     stepped = next((event for event in reversed(events) if isinstance(event, Stepped)), None)
     started = next((event for event in events if isinstance(event, Started)), None)
     done = events[-1].step / started.total_steps if started else 0.0

@@ -118,6 +118,17 @@ LAYOUTS = {
         (),
         "original_images/NAME.jpg + label_images_semantic/NAME.png",
     ),
+    "nnunet": (
+        both("imagesTr/case_{}_0000.png", "labelsTr/case_{}.png", "001", "002", "003"),
+        ("imagesTs/case_9_0000.png",),
+        "imagesTr/NAME_0000.png + labelsTr/NAME.png",
+    ),
+    "mmseg": (
+        both("img_dir/train/{}.jpg", "ann_dir/train/{}.png", *"ab")
+        | both("img_dir/val/{}.jpg", "ann_dir/val/{}.png", "c"),
+        (),
+        "img_dir/…/NAME.jpg + ann_dir/…/NAME.png",
+    ),
     "kitti": (
         both("training/image_2/{}.png", "training/semantic/{}.png", *"abc"),
         ("training/semantic_rgb/a.png",),
@@ -311,6 +322,8 @@ def test_litter_is_passed_over():
         ("label_train", "mask", "train"),
         ("instances", "other", None),
         ("학습", None, "train"),
+        ("labelsTr", "mask", "train"),
+        ("tr", None, None),
     ],
 )
 def test_folders_say_what_they_hold(folder, kind, split):

@@ -21,9 +21,9 @@ IMAGES = _words(
     "frames original originals raw 이미지 사진 원본 원천데이터"
 )
 MASKS = _words(
-    "mask masks label labels labelids annotation annotations annot annots anno annos gt gts gtfine gtcoarse truth "
-    "groundtruth groundtruths segmentation segmentations seg segs segmentationclass segmentationmask segmentationmasks "
-    "semantic manual target targets 마스크 라벨 레이블 라벨링데이터 정답"
+    "mask masks label labels labelids annotation annotations annot annots anno annos ann anns lab gt gts gtfine gtcoarse "
+    "truth groundtruth groundtruths segmentation segmentations seg segs segmentationclass segmentationmask "
+    "segmentationmasks semantic manual target targets 마스크 라벨 레이블 라벨링데이터 정답"
 )
 OTHERS = _words(  # what is no image, and holds no classes
     "object objects instance instances instanceids depth overlay overlays vis viz visualization visualizations preview "
@@ -33,8 +33,9 @@ SPLITS = {
     "train": "train", "training": "train", "학습": "train", "훈련": "train",
     "val": "val", "valid": "val", "validation": "val", "검증": "val",
     "test": "test", "testing": "test", "시험": "test", "테스트": "test",
-    "trainval": "all", "trainvaltest": "all",
+    "trainval": "all", "trainvaltest": "all", "tr": "train", "ts": "test",
 }  # fmt: skip
+ENTIRE = SPLITS.keys() - {"tr", "ts"}  # what a folder may be called; nnU-Net has imagesTr, labelsTr, imagesTs
 FILLERS = ("", "set", "data", "dataset", "split")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+")
 
@@ -57,7 +58,7 @@ def meaning(folder: str) -> Meaning:
             if split and len(rest) == len(name):
                 continue
             kind = _kind([rest])
-            if kind or (split and rest in FILLERS):
+            if kind or (split in ENTIRE and rest in FILLERS):
                 return Meaning(kind, SPLITS.get(split))
     words = [word.casefold() for word in WORD.findall(folder)]
     kind = _kind(words)
@@ -88,7 +89,7 @@ BESIDE = _words(  # of no use as masks, or of less than the one that an image ha
     "overlay label_viz viz vis preview blend polygons depth edge edges manual2 2ndHO"
 )
 BEGINNINGS = _words("mask masks label labels gt seg segmentation annotation groundtruth target")
-OF_IMAGES = _words("leftImg8bit image img im rgb sat photo original input raw training test")
+OF_IMAGES = _words("leftImg8bit image img im rgb sat photo original input raw training test 0000")
 ALONE = _words("img image photo rgb input original"), _words("label mask gt seg segmentation target")
 MARKS = ("_", "-", " ", ".")  # between a word and the rest
 

@@ -21,8 +21,8 @@ IMAGES = _words(
     "frames original originals raw 이미지 사진 원본 원천데이터"
 )
 MASKS = _words(
-    "mask masks label labels labelids annotation annotations annot annots anno annos ann anns lab gt gts gtfine gtcoarse "
-    "truth groundtruth groundtruths segmentation segmentations seg segs segmentationclass segmentationmask "
+    "mask masks label labels labelids annotation annotations annot annots anno annos ann anns lab gt gts gtfine "
+    "gtcoarse truth groundtruth groundtruths segmentation segmentations seg segs segmentationclass segmentationmask "
     "segmentationmasks semantic manual target targets 마스크 라벨 레이블 라벨링데이터 정답"
 )
 OTHERS = _words(  # what is no image, and holds no classes

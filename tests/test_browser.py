@@ -93,6 +93,7 @@ def pick(page, dropdown, *names):
     page.click(f"{dropdown} input")
     for name in names:
         page.click(f"{dropdown} [role=option]:has-text('{name}')")
+        expect(page.locator(f"{dropdown} .token:has-text('{name}')")).to_be_visible()
     page.keyboard.press("Escape")
 
 
@@ -179,6 +180,7 @@ def test_a_visitor_trains_two_models_reloads_stops_and_compares(visit, served):
     wait_until(lambda: runs.status(second).state == "stopped")
 
     tab(page, 2)
+    page.wait_for_timeout(1000)  # the list of runs is brought up to date when the tab opens
     short = [f"{runs.config(run).model.name} {run.name.split('-')[2][:2]}:" for run in (first, second)]
     pick(page, "#compare-runs", *short)
     board = page.locator("#compare-scores")

@@ -39,10 +39,15 @@ class Folder(Dataset):
     `mask_x.png` and the like. One pattern is taken for the whole set, and told. Class names are read from the usual
     lists, such as `classes.txt`, `_classes.csv` or nnU-Net's `dataset.json`, where ids beside names count.
 
-    A mask holds class ids, as gray values or palette indices, with 255 = void; PNG is best, and JPEG is refused. If all
-    masks together contain only 0 and 255, these are read as classes 0 and 1. Painted masks need a color table in the
-    folder: `colors.txt` with lines `name:r,g,b` (or CVAT's labelmap.txt, CamVid's label_colors.txt, a class_dict.csv).
-    Then every mask is read by its colors, and what the table calls void or unlabeled is void.
+    A mask holds class ids, as gray values or palette indices, with 255 = void; PNG is best. If all masks together
+    contain only 0 and 255, these are read as classes 0 and 1. Masks whose values may mean several things (soft edges,
+    JPEG, shades, some of 0 and 255 among others) are refused by name until `values` says what they mean. Painted masks
+    need a color table in the folder: `colors.txt` with lines `name:r,g,b` (or CVAT's labelmap.txt, CamVid's
+    label_colors.txt, a class_dict.csv). Then every mask is read by its colors, and what the table calls void or
+    unlabeled is void.
+
+    A photograph that EXIF turns and its mask end in the same frame; where nothing tells how the mask lies, `drawn_on`
+    has to. Values of 10 to 16 bits are scaled by the darkest and brightest of the whole set.
 
     Folders `train` and `val` (or `valid`), within these or around them, fix the split; `test` is left out. Without
     both, `val_fraction` of the pairs are used for validation, chosen by the sha256 of their names: always the same

@@ -250,7 +250,7 @@ class Form:
                 label("Inspect this data, or upload your own"), open=False, elem_id="inside"
             ) as self.inside:
                 self.upload = gr.UploadButton(
-                    label("Upload a zip with images/ and masks/"), file_types=[".zip"], size="sm", elem_id="zip"
+                    label("Upload a zip of images and masks"), file_types=[".zip"], size="sm", elem_id="zip"
                 )
                 self.surveyed = gr.HTML(apply_default_css=False, elem_id="surveyed", js_on_load=TELL_FORGET)
         with gr.Group(elem_classes="section"):

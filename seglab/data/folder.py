@@ -15,8 +15,8 @@ from pydantic import Field
 
 from seglab.data.base import VOID, Data, Sample, Split, leaked, reused, shared
 from seglab.data.classes import LISTS, read_classes
-from seglab.data.colors import TABLES, read_table
-from seglab.data.encodings import MANY, Values, reading
+from seglab.data.colors import TABLES, Table, read_table
+from seglab.data.encodings import MANY, Reading, Values, reading
 from seglab.data.images import Span, joined, printable, relative
 from seglab.data.layout import Layout, arranged
 from seglab.data.looks import Look, Style, looked, read
@@ -187,25 +187,23 @@ def report(
 ) -> Report:
     """Reads every image and mask below `root` and tells what is there; whatever is wrong goes into `rows`.
 
-    The others as in Folder. Asked again in the same process, it does not read files again whose size
-    and time are unchanged.
+    The others as in Folder. Files whose size and time are unchanged are not read again by the same process.
     """
     root = Path(root)
     train, val, rows, warnings, layout = _listing(root, val_fraction)
-    table, listed = None, ""
+    table = None
+    names: tuple[str, ...] = ()
+    named: list[SeglabError] = []
     try:
         table = next(filter(None, (read_table((root / place).parent) for place in layout.beside(TABLES))), None)
-        names, listed = _class_names(root, tuple(classes) or (table.classes if table else ()), layout)
+        names, named = _class_names(root, tuple(classes) or (table.classes if table else ()), layout)
     except SeglabError as error:
-        rows, names = [*rows, (error.values.get("file", "classes.txt"), error)], ()
+        rows = [*rows, (error.values.get("file", "classes.txt"), error)]
     style = Style(table, values in ("threshold", "shades"), values == "threshold", drawn_on)
     looks = looked(root, train + val, style)
-    rows += [row for look in looks for row in look.rows]
-    files = [relative(look.pair.mask, root) for look in looks]
     stored = np.stack([look.counts for look in looks]) if looks else np.zeros((0, 256), np.int64)
-    inner = np.stack([look.inner for look in looks]) if looks else stored > 0
-    how = reading("ids" if table else values, stored, inner, files, len(names))
-    rows += [(files[place], problem) for place, problem in how.wrong]
+    how, problems = _meaning(root, looks, stored, "ids" if table else values, len(names))
+    rows += [*(row for look in looks for row in look.rows), *problems]
     if not table and values != "ids":
         rows += _palette_problems(root, looks)
     counts = how.read(stored)
@@ -216,10 +214,6 @@ def report(
             warnings.append(SeglabError("ids go up to {largest}; are these shades of gray, not ids?", largest=largest))
     if not how.wrong:
         rows += _label_problems(root, looks, counts, len(names))
-    if table and len(table.colors) == len(names):
-        colors = table.colors
-    else:
-        colors = _colors(looks if how.plain else (), len(names))
     duplicates, copy_warnings = _copies(root, looks)
     span = joined(look.span for look in looks)
     facts, absence_warnings = _facts(counts, names, len(train))
@@ -230,14 +224,10 @@ def report(
         train=train,
         val=val,
         classes=names,
-        colors=colors,
+        colors=_colors(table, looks if how.plain else (), len(names)),
         sizes=tuple(Counter(look.size for look in looks if look.size).most_common()),
         stored=tuple(how.stored),
-        how=(
-            *([layout.pattern] if layout.pattern else []),
-            *([SeglabError("class names: those in {file}", file=printable(listed))] if listed else []),
-            table.text if table else how.text,
-        ),
+        how=(*filter(None, [layout.pattern]), *named, table.text if table else how.text),
         duplicates=duplicates,
         tables=tuple(how.tables),
         keys=tuple(
@@ -249,6 +239,16 @@ def report(
         span=span,
         **facts,
     )
+
+
+def _meaning(
+    root: Path, looks: Sequence[Look], stored: np.ndarray, values: Values, num_classes: int
+) -> tuple[Reading, list[Row]]:
+    """How the masks with `stored` (n, 256) pixels by value are to be read, and what keeps them from it."""
+    files = [relative(look.pair.mask, root) for look in looks]
+    inner = np.stack([look.inner for look in looks]) if looks else stored > 0
+    how = reading(values, stored, inner, files, num_classes)
+    return how, [(files[place], problem) for place, problem in how.wrong]
 
 
 def distinct_colors(count: int) -> tuple[tuple[int, int, int], ...]:
@@ -294,9 +294,9 @@ def _listing(
     return pairs[0], pairs[1], rows, list(layout.warnings), layout
 
 
-def _class_names(root: Path, classes: tuple[str, ...], layout: Layout) -> tuple[tuple[str, ...], str]:
-    """The names given, else those in a list of classes, else none, and that list; raises SeglabError for empty,
-    repeated and too many."""
+def _class_names(root: Path, classes: tuple[str, ...], layout: Layout) -> tuple[tuple[str, ...], list[SeglabError]]:
+    """The names given, else those in a list of classes, else none, and what tells of that list; raises SeglabError for
+    empty, repeated and too many."""
     file = ""
     if not classes:
         classes, file = read_classes(root, layout.beside(LISTS))
@@ -311,7 +311,7 @@ def _class_names(root: Path, classes: tuple[str, ...], layout: Layout) -> tuple[
         raise SeglabError("class names: {name} is listed twice", name=Counter(names).most_common(1)[0][0])
     if len(names) > MOST_CLASSES:
         raise SeglabError("class names: {count} were given; allowed: up to {most}", count=len(names), most=MOST_CLASSES)
-    return names, file
+    return names, [SeglabError("class names: those in {file}", file=printable(file))] if file else []
 
 
 # --- what is in them ------------------------------------------------------------------------------------------------
@@ -342,8 +342,11 @@ def _beyond(values: np.ndarray, num_classes: int, file: str) -> SeglabError:
     )
 
 
-def _colors(looks: Sequence[Look], num_classes: int) -> tuple[tuple[int, int, int], ...]:
-    """The palette's colors where the masks have one whose colors can be told apart, else made-up ones."""
+def _colors(table: Table | None, looks: Sequence[Look], num_classes: int) -> tuple[tuple[int, int, int], ...]:
+    """The table's colors, or the palette's where the masks have one whose colors can be told apart, else made-up
+    ones."""
+    if table and len(table.colors) == num_classes:
+        return table.colors
     longest = max((look.palette for look in looks if look.palette is not None), key=len, default=np.zeros((0, 3)))
     colors = longest[:num_classes].astype(int)
     apart = np.abs(colors[:, None] - colors).sum(axis=-1) + CLEARLY * np.eye(len(colors), dtype=int)

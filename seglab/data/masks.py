@@ -22,12 +22,12 @@ from seglab.data.images import (
     opened,
     orientation,
     raw_mode,
-    refuse_pages,
     relative,
     shown,
     turned,
     upright,
 )
+from seglab.data.tiffs import refuse_pages
 from seglab.errors import SeglabError
 
 if TYPE_CHECKING:

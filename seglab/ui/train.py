@@ -71,6 +71,7 @@ def build() -> None:
     fill(form.panels, form.html)
     about(form)
     inside(form)
+    sources(form)
     preview(form)
     schedule(form)
     plan(form, [shown, message]).then(look, [shown, epoch, seen], live, **views.QUIET)
@@ -188,30 +189,14 @@ def inside(form: Form) -> None:
     def accept(request: gr.Request, file: str, *given: Any) -> list[Any]:
         lang = language(request)
         try:
-            options = form.data.read("folder", given[-1])
-            reference = uploads.take(file, validated(Dataset, options[0]))
+            (options,) = form.data.read("folder", given[-1])
+            reference = uploads.take(file, validated(Dataset, options))
         except SeglabError as error:
             return [views.wrong(error, lang, refused=True), gr.skip(), gr.skip(), gr.skip()]
-        typed = {"data": {"folder": {"upload": reference}}}
+        typed = {"data": {"folder": options | {"upload": reference}}}
         filled = [*("folder" if name == "data" else None for name in form.choices), typed]
         known = views.render("upload.html", lang, reference=reference)
         return [look_inside(form, filled, lang), True, known, reference]
-
-    def marked(request: gr.Request) -> Any:
-        """The data sources, marked where their files are not on this server; the visitor's own are."""
-        lang = language(request)
-        sources: list[Dataset] = [entry() for entry in FAMILIES["datasets"].entries.values()]  # type: ignore[misc]
-        absent = [each.name for each in sources if not each.here and each.name != "folder"]
-        named = {name: say("{name} (not on this server)", lang, name=name) for name in absent}
-        return gr.Dropdown(choices=[(named.get(name, name), name) for name in form.data.entries])
-
-    def unfolded(*given: Any) -> Any:
-        """Opens the part with the upload where it is what the picked source needs."""
-        try:
-            form.dataset(given)
-        except SeglabError:
-            return gr.Accordion(open=True)
-        return gr.skip()
 
     def adopt(*given: Any) -> Any:
         return "folder" if uploaded(given[-1]) else gr.skip()
@@ -229,11 +214,32 @@ def inside(form: Form) -> None:
         adopt, form.inputs, form.data.picker, js=collecting(form.inputs), queue=False, api_visibility="private"
     )
     views.opening(recall, remembered, form.uploaded)
-    views.opening(marked, None, form.data.picker)
-    form.data.picker.change(unfolded, form.inputs, form.inside, **{"js": collecting(form.inputs)} | views.QUIET)
     form.surveyed.click(lambda: ["", FORGOTTEN], None, known, **views.QUIET).then(
         exchange, inputs, form.surveyed, **apart
     )
+
+
+def sources(form: Form) -> None:
+    """What the list of data sources says of each, and what picking one opens."""
+
+    def marked(request: gr.Request) -> Any:
+        """The data sources, marked where their files are not on this server; the visitor's own are."""
+        lang = language(request)
+        sources: list[Dataset] = [entry() for entry in FAMILIES["datasets"].entries.values()]  # type: ignore[misc]
+        absent = [each.name for each in sources if not each.here and each.name != "folder"]
+        named = {name: say("{name} (not on this server)", lang, name=name) for name in absent}
+        return gr.Dropdown(choices=[(named.get(name, name), name) for name in form.data.entries])
+
+    def unfolded(*given: Any) -> Any:
+        """Opens the part with the upload where it is what the picked source needs."""
+        try:
+            form.dataset(given)
+        except SeglabError:
+            return gr.Accordion(open=True)
+        return gr.skip()
+
+    views.opening(marked, None, form.data.picker)
+    form.data.picker.change(unfolded, form.inputs, form.inside, **{"js": collecting(form.inputs)} | views.QUIET)
 
 
 def look_inside(form: Form, given: Sequence[Any], lang: str) -> str:

@@ -425,7 +425,7 @@ def test_class_names_are_read_from_the_usual_lists(name, tmp_path):
         (root / place / name).write_text(TEXTS[name])
         found = report(root)
         listed = f"{place}/{name}".lstrip("/")
-        assert not found.rows and found.classes == NAMES and f"class names: those in {listed}\n" in found.text()
+        assert not found.rows and found.classes == NAMES and f"class names are read from {listed}\n" in found.text()
         with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
             for path in root.rglob("*.*"):
                 archive.write(path, path.relative_to(root))

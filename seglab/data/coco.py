@@ -96,7 +96,11 @@ class Coco(Dataset):
             notes=(*notes, *reading.notes(pictures)),
             classes=(BACKGROUND, *names),
             colors=((0, 0, 0), *distinct_colors(len(names))),
-            found=(SeglabError("masks: drawn from the outlines of {files}", files=", ".join(e.file for e in exports)),),
+            found=(
+                SeglabError(
+                    "the masks are drawn from the outlines in {files}", files=", ".join(e.file for e in exports)
+                ),
+            ),
             span=span,
         )
 

@@ -46,7 +46,7 @@ class Table:
     @property
     def text(self) -> SeglabError:
         """How masks are read by it."""
-        return SeglabError("masks: read by their colors, which {file} names", file=self.file)
+        return SeglabError("the masks are read by their colors, which {file} names", file=self.file)
 
     @property
     def digest(self) -> bytes:

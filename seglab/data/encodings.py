@@ -47,17 +47,17 @@ class Reading:
         """What the masks have, and what it is read as."""
         values = few(self.stored)
         if self.plain:
-            return SeglabError("masks: the values {values} are read as class ids", values=values)
+            return SeglabError("the masks contain the values {values}, read as class ids", values=values)
         if self.tables[0] is BINARY:
-            return SeglabError("masks: the values {values} are read as the classes 0 and 1", values=values)
+            return SeglabError("the masks contain the values {values}, read as the classes 0 and 1", values=values)
         if any(table is HALVES for table in self.tables):
             return SeglabError(
-                "masks: of the values {values}, those from {middle} on are read as class 1, the others as class 0",
+                "the masks contain the values {values}: those from {middle} on are read as class 1, the others as class 0",
                 values=values,
                 middle=MIDDLE,
             )
         return SeglabError(
-            "masks: the values {values} are read as the classes 0 to {largest}",
+            "the masks contain the values {values}, read as the classes 0 to {largest}",
             values=values,
             largest=len(self.stored) - 1,
         )

@@ -189,7 +189,6 @@ def report(
 
     The others as in Folder. Files whose size and time are unchanged are not read again by the same process.
     """
-    root = Path(root)
     train, val, rows, warnings, layout = _listing(root, val_fraction)
     table = None
     names: tuple[str, ...] = ()
@@ -311,7 +310,7 @@ def _class_names(root: Path, classes: tuple[str, ...], layout: Layout) -> tuple[
         raise SeglabError("class names: {name} is listed twice", name=Counter(names).most_common(1)[0][0])
     if len(names) > MOST_CLASSES:
         raise SeglabError("class names: {count} were given; allowed: up to {most}", count=len(names), most=MOST_CLASSES)
-    return names, [SeglabError("class names: those in {file}", file=printable(file))] if file else []
+    return names, [SeglabError("class names are read from {file}", file=printable(file))] if file else []
 
 
 # --- what is in them ------------------------------------------------------------------------------------------------

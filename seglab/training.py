@@ -308,7 +308,8 @@ class Run(Feed):
             for hooks in (self.data_hooks, self.step_hooks):
                 told += hooks[name].notes() if name in hooks else []
         network = self.config.model.suited(self.config.image_size).notes()
-        return [*self.data.notes, *network, *self.loss.notes(self.data.classes), *told]
+        advice = self.config.model.advice(self.config)
+        return [*advice, *self.data.notes, *network, *self.loss.notes(self.data.classes), *told]
 
     def started(self) -> Started:
         packages = ("torch", "numpy", "pydantic", "albumentations")

@@ -227,6 +227,10 @@ class Architecture(Entry, family="architectures"):
         """What a person should see of the suited network, such as its atrous rates and why they are what they are."""
         return []
 
+    def advice(self, config: RunConfig) -> list[SeglabError]:
+        """What a person should know before a run with this configuration begins, such as that it will not learn."""
+        return []
+
     def pretrain(self, net: nn.Module) -> None:
         """Gives the network the pretrained weights that the options ask for; raises SeglabError if it cannot."""
 

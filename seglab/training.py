@@ -308,8 +308,9 @@ class Run(Feed):
             for hooks in (self.data_hooks, self.step_hooks):
                 told += hooks[name].notes() if name in hooks else []
         network = self.config.model.suited(self.config.image_size).notes()
+        advice = self.config.model.advice(self.config)
         lost = self.train.lost(self.data.classes)
-        return [*self.data.warnings, *lost, *network, *self.loss.notes(self.data.classes), *told]
+        return [*advice, *self.data.warnings, *lost, *network, *self.loss.notes(self.data.classes), *told]
 
     def started(self) -> Started:
         packages = ("torch", "numpy", "pydantic", "albumentations")

@@ -92,6 +92,28 @@ def test_marginals_agree_with_the_exact_mean_field(changes):
 
 
 @needs_pydensecrf
+@pytest.mark.parametrize(
+    ("flat", "changes", "low", "high"),  # of the largest difference to the exact mean field, at the page's defaults
+    [
+        (False, {}, 0, 0.3),
+        (True, {}, 0, 0.15),
+        (False, {"theta_beta": 2.0}, 0.3, 1),  # far below the noise: hardly any pixels are alike
+        (True, {"theta_gamma": 0.5}, 0.3, 1),
+        (True, {"w1": 20.0}, 0.3, 1),
+    ],
+)
+def test_the_lattice_departs_from_the_exact_mean_field_where_the_docstring_says(flat, changes, low, high):
+    parameters = options(**Crf().model_dump(exclude={"name"}) | changes)
+    differences = []
+    for seed in range(3):
+        probabilities, image = example(height=40, width=40, seed=seed, noise=6)
+        image = np.full_like(image, 120) if flat else image
+        exact = exact_marginals(probabilities, image, parameters)
+        differences.append(np.abs(crf.refine_here(probabilities, image, parameters) - exact).max())
+    assert low <= max(differences) <= high, differences
+
+
+@needs_pydensecrf
 def test_no_iterations_give_the_clipped_input_normalised():
     probabilities = np.array([[[0.0, 0.5]], [[1.0, 0.25]], [[0.0, 0.25]]], dtype=np.float32)
     refined = crf.refine_here(probabilities, np.zeros((1, 2, 3), np.uint8), options(iterations=0))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from seglab import cli, draw, prediction, runs
+from seglab import cli, draw, jobs, prediction, runs
 from seglab.architectures.panoptic import PanopticDeepLab, center_maps, grouped, peaks, things_among
 from seglab.config import RunConfig
 from seglab.data.base import VOID, Sample
@@ -26,6 +26,7 @@ from seglab.model import Segmenter, resized
 from seglab.techniques.augmentation import Augmenting, Flip
 from seglab.training import Run, train
 from seglab.ui import predict as tab
+from seglab.ui.train import begun
 from tests.conftest import finish, tiny
 
 SMALL = {"name": "panoptic_deeplab", "encoder": "mobilenet_v2_035", "width": 16}
@@ -311,6 +312,54 @@ def test_maps_come_at_a_quarter_of_the_size_and_have_one_and_two_channels():
         found = network(torch.rand(2, 3, 64, 96))
         assert found.logits.shape == (2, 5, 16, 24)
         assert found.extras["center"].shape == (2, 1, 16, 24) and found.extras["offset"].shape == (2, 2, 16, 24)
+
+
+STEEP = [  # width, weight of the centers, optimizer: whether three of four epochs on streets diverged, or nearly did
+    (64, 200, {"name": "sgd"}, "0.003"),
+    (64, 200, {"name": "sgd", "lr": 0.006}, "0.003"),
+    (64, 200, {"name": "sgd", "momentum": 0.0}, "0.003"),
+    (16, 200, {"name": "sgd"}, "0.006"),
+    (128, 200, {"name": "sgd", "lr": 0.003}, "0.001"),
+    (256, 200, {"name": "sgd", "lr": 0.003}, "0.0009"),
+    (64, 200, {"name": "sgd", "lr": 0.003}, None),
+    (16, 200, {"name": "sgd", "lr": 0.003}, None),
+    (64, 20, {"name": "sgd"}, None),
+    (64, 0, {"name": "sgd", "lr": 10.0}, None),
+    (64, 200, {"name": "sgd", "clip": 1.0}, None),
+    (64, 200, {"name": "adamw"}, None),
+    (64, 200, {"name": "adam"}, None),
+]
+
+
+@pytest.mark.parametrize(("width", "weight", "optimizer", "most"), STEEP, ids=str)
+def test_a_step_too_long_for_the_heatmap_s_loss_is_told_before_it_is_taken(width, weight, optimizer, most):
+    config = tiny(model={"name": "panoptic_deeplab", "width": width, "center_weight": weight}, optimizer=optimizer)
+    told = [str(note) for note in config.model.advice(config)]
+    assert len(told) == (most is not None)
+    if most:
+        assert f"diverge with sgd at a learning rate of {config.optimizer.lr:g}" in told[0] and told[0].endswith(most)
+        rate = config.optimizer.model_copy(update={"lr": float(most)})
+        assert config.model.advice(config.model_copy(update={"optimizer": rate})) == []
+
+
+@pytest.mark.parametrize(("lr", "fate"), [(1e-2, "diverged"), (3e-3, "learns")])
+def test_the_defaults_of_sgd_diverge_as_they_are_said_to(lr, fate):
+    run = Run(tiny(model="panoptic_deeplab", optimizer={"name": "sgd", "lr": lr}, epochs=8))
+    notes = [str(note) for note in run.notes() if "diverge" in str(note)]
+    losses = [run.advance(run.batch(0, [0, 1, 2, 3]))[0] for _ in range(12)]
+    worst = max(loss if math.isfinite(loss) else math.inf for loss in losses)
+    assert (worst > 100) == bool(notes) == (fate == "diverged")
+
+
+def test_the_advice_comes_before_the_run_on_the_page_and_in_a_plan(capsys):
+    config = tiny(model="panoptic_deeplab", optimizer="sgd", epochs=1)
+    _, message = begun(lambda: jobs.submit([config, config]), "en")
+    assert message.count("will probably diverge") == 1 and message.index("Runs added") < message.index("diverge")
+    command = ["plan", "seeds", "--dry-run", "--model", "panoptic_deeplab", "--optimizer", "sgd", "--image_size", "64"]
+    with pytest.raises(SystemExit):
+        cli.main([*command, "--data.train_images", "8", "--data.val_images", "4", "--data.size", "64"])
+    told = capsys.readouterr()
+    assert told.err.count("seglab: note: panoptic_deeplab will probably diverge") == 1 and "runs, about" in told.out
 
 
 def test_the_command_line_gives_the_output_stride_as_a_word():

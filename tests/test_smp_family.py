@@ -216,6 +216,20 @@ def test_the_atrous_rates_suit_the_image(name, side, output_stride, rates):
     assert size == 128 // output_stride
 
 
+def test_the_decoder_of_v3_plus_departs_from_the_paper_as_its_docstring_says():
+    net = built("deeplab_v3_plus", encoder="mobilenet_v2_035", width=8)
+    parts = {"before": net.decoder.aspp[1:], "after": net.decoder.block2}
+    for part in parts.values():
+        depthwise, *others = [module for module in part.modules() if not list(module.children())]
+        assert depthwise.kernel_size == (3, 3) and depthwise.groups == depthwise.in_channels > 1
+        assert [type(module) for module in others[:1]] == [nn.Conv2d] and others[0].kernel_size == (1, 1)
+        assert sum(isinstance(module, nn.Conv2d) for module in part.modules()) == 2  # and no norm between them
+    assert net.decoder.up.align_corners
+    side = 128  # where the last of the pyramid's features lies, in pixels of the image, and where it belongs
+    last = net.decoder.up(torch.arange(side // 16).float().expand(1, 1, side // 16, side // 16))[0, 0, 0]
+    assert 4 * int((last - (side // 16 - 1)).abs().argmin()) - 16 * (side // 16 - 1) == 12
+
+
 def dilations(net):
     return {module.dilation[0] for module in net.decoder.modules() if isinstance(module, nn.Conv2d)} - {1}
 

@@ -214,9 +214,17 @@ class DeepLabV3Plus(OverAtrousPyramid):
     """DeepLabV3 with a small decoder that adds the encoder's fine features, for sharper edges.
 
     The published encoder is timm's Xception-65, which has the paper's changes: more layers, and strides in place of
-    pooling.
+    pooling. The rest is smp's. Where the paper and the authors' TensorFlow release mix what the pyramid gives and the
+    fine features by two 3x3 convolutions, it has one before the two are joined and one after. All are separable; in the
+    paper and the release the part for each channel by itself has a batch norm and ReLU of its own, here it has none.
 
-    Source: Chen et al. 2018, https://arxiv.org/abs/1802.02611, figure 2.
+    The pyramid's features are enlarged with their corners aligned, as in the release, whose images have sides of
+    16 k + 1; there that shifts nothing. Here the sides are multiples of 32: toward the right and the bottom the
+    features come to lie up to 12 pixels of the image beyond the fine ones that they are joined with. The logits are
+    enlarged without aligned corners, where the release has them aligned, too.
+
+    Source: Chen et al. 2018, https://arxiv.org/abs/1802.02611, figure 2; the decoder is smp's, with one separable 3x3
+    convolution before the fine features are joined and one after, where the paper has two after.
     """
 
     name = "deeplab_v3_plus"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -15,7 +16,8 @@ from seglab.architectures._stages import stages
 from seglab.architectures.deeplab import AtrousPyramid
 from seglab.data.base import VOID, Batch, Sample, spread
 from seglab.errors import SeglabError
-from seglab.families import Loss, Outputs, Run, Term
+from seglab.families import Loss, Outputs, Run, RunConfig, Term
+from seglab.optimizers import SGD
 from seglab.torchvision_guard import torchvision
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 SIDE = 1024  # the longer side, in pixels, of the images that the paper's numbers below are meant for
 SIGMA, LEAST_SIGMA = 8, 1.5  # pixels: how wide a center is in the heatmap's truth, and at least on small images
 THRESHOLD, KERNEL, MOST = 0.1, 7, 200  # what is a center: how high it is, among how many pixels, and how many there are
+STEEPEST = 6  # learning rate of sgd x weight of the centers x inputs of their last layer: 5.4 learns, 9 diverges
 LOOKED_AT = 500  # training images that tell which classes are things
 
 
@@ -36,8 +39,14 @@ class PanopticDeepLab(AtrousPyramid):
     such an image but no narrower than 1.5 pixels, so that the two weights mean the same at any size. Which classes are
     things is read from the training images: those with more than half of their pixels in an instance.
 
+    The decoders' convolutions are the paper's, a separable 5x5 one after each skip. The release enlarges maps with
+    their corners aligned, in the decoders and at the end, for images with sides of 32 k + 1; here the sides are
+    multiples of 32, and no corners are aligned. The release also gives each instance the class that most of its pixels
+    have, and removes small areas of other classes; here the classes stay as they are predicted.
+
     Source: Cheng et al. 2020, https://arxiv.org/abs/1911.10194, section 3 and figure 2; channels, rates and the third
-    skip at output stride 32 as in the authors' PyTorch release.
+    skip at output stride 32 as in the authors' PyTorch release, which aligns the corners of maps that it enlarges, as
+    nothing does here.
     """
 
     name = "panoptic_deeplab"
@@ -76,7 +85,30 @@ class PanopticDeepLab(AtrousPyramid):
         # timm's residual blocks would begin as identities, whose other weights get no gradient at the first step
         options = {"zero_init_last": False} if name == "tu-test_resnet" else {}
         encoder = get_encoder(name, in_channels=in_channels, weights=None, output_stride=stride, **options)
-        return TwoTasks(encoder, in_channels, num_classes, stride, self.width, self.rates, self.dropout)
+        return TwoTasks(encoder, in_channels, num_classes, stride, self.width, self.head, self.rates, self.dropout)
+
+    @property
+    def head(self) -> int:
+        """Channels of the heads of centers and offsets: an eighth of the width."""
+        return max(4, self.width // 8)
+
+    def advice(self, config: RunConfig) -> list[SeglabError]:
+        """The heatmap's loss is steep: the gradient of its head's last layer grows with its weight and its inputs."""
+        steepness, optimizer = self.center_weight * (self.head + 1), config.optimizer
+        if not isinstance(optimizer, SGD) or optimizer.clip or optimizer.lr * steepness <= STEEPEST:
+            return []
+        limit = STEEPEST / steepness
+        digit = 10.0 ** math.floor(math.log10(limit))
+        return [
+            SeglabError(
+                "{model} will probably diverge with sgd at a learning rate of {lr}, since its loss of the centers has "
+                "the weight {weight}; use adamw, clip the gradients (optimizer.clip 1), or a rate of at most {most}",
+                model=self.name,
+                lr=f"{optimizer.lr:g}",
+                weight=f"{self.center_weight:g}",
+                most=f"{math.floor(limit / digit) * digit:g}",
+            )
+        ]
 
     def start(self, run: Run) -> None:
         """Tells the network which classes are things; raises SeglabError where the training images have none."""
@@ -218,6 +250,7 @@ class TwoTasks(nn.Module):
         num_classes: int,
         output_stride: int,
         width: int,
+        head: int,
         rates: tuple[int, ...],
         dropout: float,
     ):
@@ -227,7 +260,7 @@ class TwoTasks(nn.Module):
         self.levels = {16: [3, 2], 32: [4, 3, 2]}[output_stride]  # of the skips: at 1 / 2^level of the size, deep first
         channels = [encoder.out_channels[level] for level in (-1, *self.levels)]
         few = [width >> 5 - level for level in self.levels]  # half of the width at level 4, a quarter at 3, ...
-        half, head = (max(4, width // share) for share in (2, 8))
+        half = max(4, width // 2)
         self.semantic = Decoder(channels, width, width, few, rates, dropout)
         self.instance = Decoder(channels, width, half, [count // 2 for count in few], rates, dropout)
         self.classifier = nn.Sequential(*separable(width, width), nn.Conv2d(width, num_classes, 1))

@@ -11,7 +11,7 @@ from typing import Any, get_origin
 
 from seglab import jobs, plans, runs
 from seglab.cli.options import OPTIONS, add_device, add_help, add_run, chosen
-from seglab.cli.show import duration, follow, waiting
+from seglab.cli.show import duration, follow, tell, waiting
 from seglab.cli.train import configuration
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
             lambda configs: [plans.timed(config, device, arguments.threads) for config in configs],
         )
     print(foreseen(steps, estimate), file=sys.stdout if arguments.dry_run else sys.stderr)
+    tell({str(note): note for step in steps for note in step.config.model.advice(step.config)}.values())
     if arguments.dry_run:
         return 0
     path = plans.create(made, title, steps)

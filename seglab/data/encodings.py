@@ -52,8 +52,8 @@ class Reading:
             return SeglabError("the masks contain the values {values}, read as the classes 0 and 1", values=values)
         if any(table is HALVES for table in self.tables):
             return SeglabError(
-                "the masks contain the values {values}: those from {middle} on are read as class 1, the others as class "
-                "0",
+                "the masks contain the values {values}: those from {middle} on are read as class 1, the others as "
+                "class 0",
                 values=values,
                 middle=MIDDLE,
             )

@@ -15,7 +15,7 @@ from seglab.errors import SeglabError
 from seglab.families import Dataset
 from seglab.ui import views
 from seglab.ui.form import UPLOAD_FIRST, Form, collecting, fill, uploaded
-from seglab.ui.text import label, language, say
+from seglab.ui.text import label, language, say, told
 
 POLL_SECONDS = 2
 FORGOTTEN = "forgotten"  # instead of an upload's reference: Gradio's BrowserState never stores an empty value
@@ -92,7 +92,10 @@ def begun(submitted: Callable[[], list[Path]], lang: str) -> list[Any]:
         "Runs added to the queue: {count}. They continue when you close this page.", lang, count=len(directories)
     )
     names = [directory.name for directory in directories]
-    return [showing(names), views.render("message.html", lang, text=text, kind="right")]
+    configs = [runs.config(directory) for directory in directories]
+    advice = dict.fromkeys(told(note, lang) for config in configs for note in config.model.advice(config))
+    messages = [(text, "right"), *((note, "note") for note in advice)]
+    return [showing(names), "".join(views.render("message.html", lang, text=t, kind=kind) for t, kind in messages)]
 
 
 def plan(form: Form, started: list[Any]) -> Any:

@@ -603,7 +603,7 @@ def test_a_run_is_scored_by_the_same_terms_that_it_trains_with(name, options, te
     assert all(math.isfinite(value) for score in scores.values() for value in score.terms.values())
     if name == "unet_3_plus":
         assert 5 < scores["val"].terms["cross_entropy"] < 14  # most pixels cost -log 1e-6 = 13.8
-        assert all(not labels.any() for labels in run.evaluations["val"].labels)
+        assert all(not each.labels().any() for each in run.evaluations["val"].labels)
 
 
 # --- residual U-Net ---------------------------------------------------------------------------------------------------

@@ -342,3 +342,41 @@ def test_folders_at_random_are_read_exactly_or_refused_by_name(given):
                 assert "contain only 0 and 255" in told and stored <= {0, 255}, (encoding, told)
     finally:
         shutil.rmtree(root)
+
+
+def test_the_threshold_is_only_advised_and_taken_where_something_reaches_it(tmp_path):
+    for top, advised in ((100, False), (127, False), (200, True)):
+        root = write(tmp_path / str(top), [top * ids for ids in TWO])
+        assert ("to threshold for two" in problems(root)) == advised
+        found = problems(root, values="threshold")
+        assert (f"masks/0.png: has values up to {top}, so that nothing is class 1" in found) != advised
+        assert np.array_equal(read(root, values="shades")[1], TWO[1])
+    odd = [through_jpeg(3 * ids, 95) for ids in TWO]
+    assert "set data.values to shades or ids" in problems(write(tmp_path / "jpeg", odd), values="threshold")
+
+
+def test_a_mask_of_a_darker_shade_is_never_emptied_by_the_threshold(tmp_path):
+    root = write(tmp_path / "odd", [(100 if n == 2 else 255) * ids for n, ids in enumerate(TWO)])
+    assert "masks/2.png: has values up to 100" in problems(root, values="threshold")
+    faint = TWO[2] * 0
+    faint[3, 3] = 60  # the last that a soft edge leaves of a small thing
+    root = write(tmp_path / "faint", [faint if n == 2 else 255 * ids for n, ids in enumerate(TWO)])
+    notes = Folder(root=root, values="threshold").open().notes
+    assert any("masks without class 1" in str(note) and "masks/2.png with values up to 60" in str(note) for note in notes)
+
+
+def test_ids_with_gaps_are_read_by_either_way_that_the_messages_name(tmp_path):
+    masks = [np.array([0, 30, 31, 31], np.uint8)[ids] for ids in FOUR]
+    root = write(tmp_path, masks)
+    assert "a line such as 30: road" in problems(root)
+    (root / "classes.txt").write_text("sky\nroad\ncar\n")
+    assert "write ids beside the names (30: road)" in problems(root) and "shades" in problems(root)
+    assert np.array_equal(read(root, values="shades")[0], np.minimum(FOUR[0], 2))
+    (root / "classes.txt").write_text("0: sky\n30: road\n31: car\n")
+    assert np.array_equal(read(root)[0], masks[0])
+
+
+def test_void_alone_among_many_classes_is_not_to_be_thresholded(tmp_path):
+    root = write(tmp_path, [FOUR[0] * 0 + 255, *FOUR[1:]])
+    assert "masks/0.png: contains 255" in problems(root) and "threshold" not in problems(root)
+    assert (read(root, values="ids")[0] == 255).all()

@@ -81,7 +81,8 @@ def reading(values: Values, counts: np.ndarray, inner: np.ndarray, files: Sequen
     known = np.flatnonzero(counts.sum(0)).tolist()
     plain = Reading([IDS] * len(files), known)
     if values == "threshold":
-        return Reading([IDS if not row[2:].any() else HALVES for row in shown], known)
+        found = Reading([IDS if not row[2:].any() else HALVES for row in shown], known)
+        return _without_object(found, shown, inner, files)
     if values == "shades":
         table = IDS.copy()
         table[known] = range(len(known))
@@ -96,6 +97,38 @@ def reading(values: Values, counts: np.ndarray, inner: np.ndarray, files: Sequen
     return _void_or_object(plain, shown, files, num_classes)
 
 
+def _without_object(found: Reading, shown: np.ndarray, inner: np.ndarray, files: Sequence[str]) -> Reading:
+    """The reading by the threshold with what is to be known of masks in which nothing reaches it: refused where none
+    does, or where one has an area of some other shade."""
+    faint = shown[:, 2:MIDDLE].any(1) & ~shown[:, MIDDLE:].any(1)
+    odd = faint & inner[:, NEAR:MIDDLE].any(1) if shown[:, MIDDLE:].any() else faint
+    largest = [int(np.flatnonzero(row).max(initial=0)) for row in shown]
+    if odd.any():
+        place = int(np.argmax(odd))
+        problem = SeglabError(
+            "{file}: has values up to {largest}, so that nothing is class 1, which begins at {middle} with data.values "
+            "threshold ({count} such masks); set data.values to shades or ids, or correct the mask",
+            file=files[place],
+            largest=largest[place],
+            middle=MIDDLE,
+            count=int(odd.sum()),
+        )
+        found.wrong.append((place, problem))
+    elif faint.any():
+        place = int(np.argmax(faint))
+        found.notes.append(
+            SeglabError(
+                "masks without class 1, since all their values are below {middle}, but not 0 alone: {count}, such as "
+                "{file} with values up to {largest}",
+                middle=MIDDLE,
+                count=int(faint.sum()),
+                file=files[place],
+                largest=largest[place],
+            )
+        )
+    return found
+
+
 def _unlikely(
     ids: np.ndarray, counts: np.ndarray, inner: np.ndarray, files: Sequence[str], num_classes: int
 ) -> tuple[int, SeglabError] | None:
@@ -105,13 +138,18 @@ def _unlikely(
     largest = int(ids.max(initial=0))
     if len(ids) > 1 and (_even(both) or _even(ids)):
         place = int(np.argmax(shown[:, both[1]]))
+        told = {"file": files[place], "values": few(both.tolist()), "largest": len(both) - 1}
+        if both[-1] < MIDDLE:
+            return place, SeglabError(
+                "{file}: the masks contain only the values {values}, shades at equal distances, not class ids; "
+                "set data.values to shades for the classes 0 to {largest}, or to ids to read them as they are",
+                **told,
+            )
         return place, SeglabError(
             "{file}: the masks contain only the values {values}, shades at equal distances, not class ids; "
             "set data.values to shades for the classes 0 to {largest}, to threshold for two classes, or to ids to read "
             "them as they are, with 255 as void",
-            file=files[place],
-            values=few(both.tolist()),
-            largest=len(both) - 1,
+            **told,
         )
     edges = [each for each in ids.tolist() if not inner[:, each].any()]
     blurred = len(edges) >= BLURRED and 2 * len(edges) > len(ids)
@@ -143,8 +181,8 @@ def _unlikely(
     place = int(np.argmax(shown[:, ids[gaps.argmax()]]))
     return place, SeglabError(
         "{file}: the masks contain {count} values up to {largest}: shades of gray rather than class ids; name the "
-        "classes in classes.txt, or set data.values to shades for the classes 0 to {most}, or to ids to read them as "
-        "they are",
+        "classes in classes.txt, with their ids (a line such as 30: road), or set data.values to shades for the "
+        "classes 0 to {most}, or to ids to read them as they are",
         file=files[place],
         count=len(both),
         largest=largest,
@@ -178,16 +216,27 @@ def _void_or_object(found: Reading, shown: np.ndarray, files: Sequence[str], num
     if bare.sum() > void.sum():  # few say that 255 is void, or none
         odd, usual = (labeled, bare) if bare.sum() > labeled.sum() else (bare, labeled)
         place, other = int(np.argmax(odd)), int(np.argmax(usual))
-        problem = SeglabError(
-            "{file}: contains {values}, but {count} masks contain {others}, such as {other}: whether 255 is an object "
-            "or void in masks of 0 and 255 is not known; correct the odd ones, or set data.values to ids to "
-            "read 255 as void everywhere, or to threshold for two classes",
-            file=files[place],
-            values=few(np.flatnonzero(shown[place]).tolist()),
-            count=int(usual.sum()),
-            others=few(np.flatnonzero(shown[usual].any(0)).tolist()),
-            other=files[other],
-        )
+        told = {
+            "file": files[place],
+            "values": few(np.flatnonzero(shown[place]).tolist()),
+            "count": int(usual.sum()),
+            "others": few(np.flatnonzero(shown[usual].any(0)).tolist()),
+            "other": files[other],
+        }
+        if two:
+            problem = SeglabError(
+                "{file}: contains {values}, but {count} masks contain {others}, such as {other}: whether 255 is an "
+                "object or void in masks of 0 and 255 is not known; correct the odd ones, or set data.values to ids to "
+                "read 255 as void everywhere, or to threshold for two classes",
+                **told,
+            )
+        else:
+            problem = SeglabError(
+                "{file}: contains {values}, but {count} masks contain {others}, such as {other}: whether 255 is an "
+                "object or void in masks of 0 and 255 is not known; correct the odd ones, or set data.values to ids to "
+                "read 255 as void everywhere",
+                **told,
+            )
         found.wrong.append((place, problem))
     else:
         found.notes.append(

@@ -333,7 +333,9 @@ def _label_problems(root: Path, looks: Sequence[Look], counts: np.ndarray, num_c
 def _beyond(values: np.ndarray, num_classes: int, file: str) -> SeglabError:
     beyond = [int(value) for value in values if value >= num_classes and value != VOID]
     return SeglabError(
-        "{file}: contains {values}; the {count} classes have the ids 0 to {largest}, and 255 is void",
+        "{file}: contains {values}; the {count} classes have the ids 0 to {largest}, and 255 is void; name every id in "
+        "classes.txt, or write ids beside the names (30: road), or set data.values to shades to number the values in "
+        "their order",
         file=file,
         values=few(beyond),
         count=num_classes,

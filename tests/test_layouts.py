@@ -54,6 +54,22 @@ LAYOUTS = {
         ("training/mask/21_training_mask.gif",),
         "training/images/NAME_training.tif + training/1st_manual/NAME_manual1.gif",
     ),
+    "supervisely": (
+        both("ds0/img/{}.jpg", "ds0/masks_machine/{}.png", *"abc"),
+        ("ds0/masks_human/a.png", "ds0/masks_human/b.png", "ds0/masks_human/c.png"),
+        "ds0/img/NAME.jpg + ds0/masks_machine/NAME.png",
+    ),
+    "two people's masks": (
+        both("Image_{}L.jpg", "Image_{}L_1stHO.png", 1, 2, 3),
+        tuple(f"Image_{n}L_2ndHO.png" for n in (1, 2, 3)),
+        "NAME.jpg + NAME_1stHO.png",
+    ),
+    "ai hub": (
+        both("Training/원천데이터/TS_1/{}.jpg", "Training/라벨링데이터/TL_1/{}.png", 1, 2, 3)
+        | both("Validation/원천데이터/VS_1/{}.jpg", "Validation/라벨링데이터/VL_1/{}.png", 1),
+        (),
+        "…/NAME.jpg + …/NAME.png",
+    ),
     "beginnings": (both("images/img_{}.jpg", "masks/mask_{}.png", 1, 2, 10), (), "img_NAME.jpg + masks/mask_NAME.png"),
     "other beginnings": (both("images/DSC{}.jpg", "masks/truth{}.png", 1, 2, 10), (), "images/DSCNAME.jpg"),
     "whole name": (both("images/{}.jpg", "masks/{}.jpg.png", *"abc"), (), "images/NAME.jpg + masks/NAME.jpg.png"),
@@ -297,6 +313,19 @@ def test_what_is_ambiguous_or_missing_is_refused_in_a_few_lines(kind):
 def test_what_is_left_out_is_told(paths, warning):
     problems, warnings = told("images/a.jpg", "masks/a.png", *paths)
     assert not problems and warning in warnings and ";" not in warnings
+
+
+def test_folders_of_other_names_are_paired_by_files_only_where_those_are_unique():
+    paths = ["images/a/1.jpg", "images/a/2.jpg", "images/b/1.jpg", "masks/c/1.png", "masks/c/2.png", "masks/d/1.png"]
+    layout = arranged(paths)
+    assert not layout.matches and layout.problems
+
+
+@pytest.mark.parametrize(("odd", "even"), [("images/{}.HEIC", "masks/{}.png"), ("images/{}.jpg", "masks/{}.npy")])
+def test_a_folder_without_a_picture_that_is_read_is_told_by_a_file(odd, even):
+    layout = arranged([each.format(name) for each in (odd, even) for name in "abc"])
+    named = next(each.format("a") for each in (odd, even) if not each.endswith(("jpg", "png")))
+    assert [str(error).startswith(f"{named}: not a format of pictures") for _, error in layout.problems] == [True]
 
 
 def test_litter_is_passed_over():

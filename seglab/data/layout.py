@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from seglab.data import leftovers
-from seglab.data.images import printable
+from seglab.data.images import SUFFIXES, printable
 from seglab.data.naming import Rule, best_rule, core, meaning, pairing_words
 from seglab.data.placing import (
     File,
@@ -113,6 +113,7 @@ class _Draft:
         self.pairs: list[tuple[Placed, Placed]] = []
         self.twins: list[tuple[str, str]] = []
         self.undivided = False  # whether masks of all parts lie together
+        self.flat = False  # whether images and masks lie in folders of other names
 
     def layout(self) -> Layout:
         parts = self.parts()
@@ -197,18 +198,15 @@ class _Draft:
         images, masks = self.sides["image"], self.sides["mask"]
         if not images or not masks:
             self.refuse_missing_folder()
-        self.rule = rule = self.rule or best_rule(
-            [(self.place(each), each.file.stem, each.file.ending) for each in images],
-            [(self.place(each), each.file.stem, each.file.ending) for each in masks],
-        )
+        self.rule = rule = self.rule or self.best()
         by_key: dict[object, list[Placed]] = {}
         for each in sorted(masks, key=lambda each: each.rank):
-            by_key.setdefault(self.key(each, "mask"), []).append(each)
+            by_key.setdefault(self.key(each, "mask", rule), []).append(each)
         alone = []
         used: dict[object, Placed] = {}
-        spare = [each for each in masks if self.key(each, "mask") is None]
+        spare = [each for each in masks if self.key(each, "mask", rule) is None]
         for image in images:
-            key = self.key(image, "image")
+            key = self.key(image, "image", rule)
             found = by_key.get(key) if key is not None else None
             if not found:
                 alone.append(image)
@@ -225,19 +223,43 @@ class _Draft:
         spare += [each for key, found in by_key.items() if key is not None and key not in used for each in found]
         self.leave_variants(spare, alone, rule)
 
+    def best(self) -> Rule:
+        """The rule that pairs the most: within equal folders, else, where none are, by the files' own names."""
+
+        def found() -> Rule:
+            sides = (
+                [(self.place(each), each.file.stem, each.file.ending) for each in self.sides[side]]
+                for side in self.sides
+            )
+            return best_rule(*sides)
+
+        rule = found()
+        if not self.common(rule):
+            self.flat = True
+            flat = found()
+            names = {(*self.place(each), each.file.stem) for each in self.sides["image"]}
+            if len(names) == len(self.sides["image"]) <= 2 * self.common(flat):
+                return flat
+            self.flat = False
+        return rule
+
+    def common(self, rule: Rule) -> int:
+        """How many images a rule pairs with masks."""
+        images, masks = ({self.key(each, side, rule) for each in self.sides[side]} for side in self.sides)
+        return len((images & masks) - {None})
+
     def place(self, each: Placed) -> tuple[str | None, tuple[str, ...]]:
         """What an image and its mask have in common besides a name."""
-        return None if self.undivided else each.split, each.folders
+        return None if self.undivided else each.split, () if self.flat else each.folders
 
-    def key(self, each: Placed, side: str) -> object:
+    def key(self, each: Placed, side: str, rule: Rule) -> object:
         """What an image and its mask have in common; None for a name that the rule does not fit."""
-        assert self.rule is not None
-        found = self.rule.core(each.file.stem, each.file.ending, side)
+        found = rule.core(each.file.stem, each.file.ending, side)
         if found is None:
             return None
         split, folders = self.place(each)
         words = (*folders, found)
-        return split, tuple(word.casefold() for word in words) if self.rule.fold else words
+        return split, tuple(word.casefold() for word in words) if rule.fold else words
 
     def leave_variants(self, spare: Sequence[Placed], alone: Sequence[Placed], rule: Rule) -> None:
         """Tells of masks beside the one that an image has, such as colored ones, of images without a mask, and of masks
@@ -294,6 +316,23 @@ class _Draft:
         elif missing:
             error = SeglabError("{folder}: there is no such folder, or it cannot be read", folder=missing)
             self.problems.append((missing, error))
+        elif strange := [
+            (kind, inside)
+            for kind in ("image", "mask")
+            if (inside := self.within(kind)) and not any(file.picture for file in inside)
+        ]:
+            kind, inside = strange[0]
+            error = SeglabError(
+                "{file}: not a format of pictures that is read, and nothing else is in its folder; allowed: {formats}",
+                file=printable(inside[0].path),
+                formats=", ".join(sorted(SUFFIXES)),
+            )
+            self.problems.append((f"{kind}s", error))
+
+    def within(self, kind: str) -> list[File]:
+        """The files in folders of images, or in those of masks."""
+        folders = ((file, file.folders) for file in self.files if file.last)
+        return [file for file, each in folders if any(meaning(folder).kind == kind for folder in each)]
 
     # --- in words
 

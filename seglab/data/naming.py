@@ -36,6 +36,7 @@ SPLITS = {
     "trainval": "all", "trainvaltest": "all", "tr": "train", "ts": "test",
 }  # fmt: skip
 ENTIRE = SPLITS.keys() - {"tr", "ts"}  # what a folder may be called; nnU-Net has imagesTr, labelsTr, imagesTs
+COLORED = {"color", "colors", "colored", "colour", "coloured", "rgb", "human"}
 FILLERS = ("", "set", "data", "dataset", "split")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+")
 
@@ -64,6 +65,11 @@ def meaning(folder: str) -> Meaning:
     kind = _kind(words)
     part = next((SPLITS[word] for word in words if word in SPLITS), None) if kind else None
     return Meaning(kind, part, False)
+
+
+def for_people(folder: str) -> bool:
+    """Whether a folder's name says that its masks are painted, as Supervisely's masks_human beside masks_machine."""
+    return not COLORED.isdisjoint(word.casefold() for word in WORD.findall(folder))
 
 
 def _kind(words: Sequence[str]) -> str | None:

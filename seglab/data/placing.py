@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from seglab.data.images import SUFFIXES, printable
-from seglab.data.naming import Rule, common_start, meaning, only_words, pairing_words
+from seglab.data.naming import Rule, common_start, for_people, meaning, only_words, pairing_words
 
 
 class File(NamedTuple):
@@ -37,8 +37,9 @@ class Placed(NamedTuple):
 
     @property
     def rank(self) -> int:
-        """0 for masks in a folder called so; 1 for `masks_color`, say."""
-        return 0 if self.at is None or meaning(self.file.folders[self.at]).plain else 1
+        """0 for masks in a folder called so; 1 for `masks_png`, say; 2 for `masks_color`, which is for people."""
+        folder = "" if self.at is None else self.file.folders[self.at]
+        return 2 if for_people(folder) else 0 if meaning(folder).plain else 1
 
 
 Sides = tuple[list[Placed], list[Placed], list[Placed]]  # images, masks, and the rest
@@ -130,6 +131,10 @@ def together(files: Sequence[Placed]) -> tuple[Sides, Rule | None] | None:
         masks = [each for each, sign in zip(files, signs, strict=True) if sign]
         places = {each[1:3] for each in masks}
         left = [each for each, sign in zip(files, signs, strict=True) if not sign]
+        masked = {(*each[1:3], found) for each in masks for found in pairing_words(each.file.stem, "mask")}
+        beside = {each for each in left if (*each[1:3], each.file.stem) not in masked and _variant(each, known)}
+        masks += [each for each in left if each in beside]  # such as a second person's, which nothing pairs
+        left = [each for each in left if each not in beside]
         rest = [each for each in left if each[1:3] not in places]
         return ([each for each in left if each[1:3] in places], masks, rest), None
     jpegs = [each for each in files if each.file.suffix.startswith(".j")]  # which no mask is
@@ -143,6 +148,12 @@ def together(files: Sequence[Placed]) -> tuple[Sides, Rule | None] | None:
             rest = [each for each in files if each.file.stem.lower() not in (image, mask)]
             return (images, masks, rest), Rule(image=(image, ""), mask=(mask, ""), empty=True)
     return None
+
+
+def _variant(each: Placed, known: dict[object, set[str]]) -> bool:
+    """Whether a file is called like a picture for people, or another mask, of an image among the `known`."""
+    words = pairing_words(each.file.stem, "variant")
+    return any(word != each.file.stem and word in known[each.split, each.folders] for word in words)
 
 
 def shape(files: Sequence[File], prefix: str, suffix: str) -> str:

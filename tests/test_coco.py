@@ -84,6 +84,10 @@ BAD = [  # what makes an annotation bad, and the reason that is given
     ({"segmentation": [[1, 1, 2, 2]]}, "annotation 1 has no valid outline"),
     ({"segmentation": [[1, 1, 2, 2, 3]]}, "annotation 1 has no valid outline"),
     ({"segmentation": [[1, 1, 2, 2, 3, float("nan")]]}, "annotation 1 has no valid outline"),
+    (
+        {"segmentation": [[0.1, 0.1, 0.4, 0.1, 0.4, 0.4]]},
+        "annotation 1 has an outline whose numbers are all from 0 to 1",
+    ),
     ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": [1, 2]}}, "annotation 1 has no valid outline"),
     ({"segmentation": {"size": [WIDTH, HEIGHT], "counts": [HEIGHT * WIDTH]}}, "annotation 1 has no valid outline"),
 ]

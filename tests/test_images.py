@@ -689,9 +689,13 @@ FOUR12 = np.dstack([RGB12, np.full((HEIGHT, WIDTH), 65535, np.uint16)])
 def test_a_fourth_band_is_transparency_only_where_the_file_says_so():
     near = FOUR8.copy()
     near[..., 3] = np.arange(WIDTH)  # such as infrared: dark, not transparent
-    for content, fourth in ((raw_tiff(near, 2), True), (raw_tiff(near, 2, extra=0), False)):
+    for content in (
+        raw_tiff(near, 2),
+        raw_tiff(near, 2, extra=0),
+        raw_tiff(np.dstack([near, near[..., 3]]), 2, extra=0),
+    ):
         assert np.array_equal(read_photo(content), near[..., :3])
-        assert images.header(content).fourth == fourth
+        assert images.header(content).fourth
     clear = read_photo(raw_tiff(near, 2, extra=2))
     assert (clear[:, 0] == 255).all() and not np.array_equal(clear, near[..., :3])
     deep = np.dstack([RGB12, np.tile(np.arange(WIDTH, dtype=np.uint16), (HEIGHT, 1))])
@@ -740,6 +744,9 @@ def test_planes_are_read_and_layouts_that_are_not_read_are_told_from_damaged_fil
         (raw_tiff(FOUR8[..., :2], 1), "TIFF with 2 bands of 8 bits"),
         (raw_tiff(RGB8[..., 0].astype(np.float64), 1, form=3), "TIFF with 1 bands of 64 bits"),
         (raw_tiff(RGB12, 2, planes=2), "colors have 16 bits and are laid out in a way that is not read"),
+        (raw_tiff(FOUR12, 2, planes=2), "TIFF with 4 bands of 16 bits|laid out in a way that is not read"),
+        (raw_tiff(FOUR12, 1, planes=2), "TIFF with 4 bands of 16 bits"),
+        (raw_tiff(FOUR12[..., :2], 1, planes=2), "TIFF with 2 bands of 16 bits"),
         (raw_tiff(five, 1, cut=99), "damaged"),
         (raw_tiff(RGB8, 2, cut=99), "damaged"),
     ):

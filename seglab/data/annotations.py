@@ -10,7 +10,7 @@ from typing import Any
 
 from seglab.data.exports import Export, Id, Pictures, identity
 from seglab.data.images import Header, Span, relative
-from seglab.data.outlines import Thing, sound, whole
+from seglab.data.outlines import Polygons, Runs, Thing, sound, whole
 from seglab.data.pairs import alone, collected, refuse_wrong, seen
 from seglab.errors import SeglabError
 
@@ -260,5 +260,18 @@ def _thing(file: str, annotation: dict[str, Any], labels: dict[Id, int], frames:
             "that cover the image",
             **told,
         ) from None
+    if _fractions(outline) and max(height, width) > 2:
+        raise SeglabError(
+            "{file}: annotation {id} has an outline whose numbers are all from 0 to 1, parts of the width and height "
+            "rather than pixels; export it again in pixels",
+            **told,
+        )
     crowd = str(annotation.get("iscrowd")).strip().casefold() in ("1", "1.0", "true", "yes")
     return image, Thing(labels[category], crowd, outline)
+
+
+def _fractions(outline: Polygons | Runs) -> bool:
+    """Whether the polygons of a sound outline lie in the first pixel, where nothing is outlined by hand."""
+    return isinstance(outline, list) and all(
+        isinstance(each, list) and 0 <= min(each) <= max(each) <= 1 for each in outline
+    )

@@ -99,8 +99,12 @@ def parsed(text: str, ending: str) -> tuple[str, ...] | None:
 def numbered(lines: Sequence[str]) -> Ids | None:
     """Names by the ids beside them; None unless every line has one, and they differ, as the names do.
 
-    Ids that follow a space begin with 0 or 1: "7 eleven" is a name.
+    Ids that follow a space begin with 0 or 1: "7 eleven" is a name. A first line of headings, id,name say, is passed
+    over.
     """
+    titles = [part.strip().lower() for part in re.split("[,;\t]", lines[0])] if lines else []
+    if len(titles) > 1 and all(title in HEADINGS for title in titles):
+        lines = lines[1:]
     for n, pattern in enumerate(NUMBERED):
         found = [pattern.fullmatch(line.strip()) for line in lines]
         pairs = [(int(match["id"]), match["name"].strip()) for match in found if match]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seglab.data.tiffs import BITS, EXTRA, ORIENTATION, PHOTOMETRIC, PLANES, refuse_pages, refuse_unusual
+from seglab.data.tiffs import BITS, EXTRA, ORIENTATION, PHOTOMETRIC, PLANES, SAMPLES, refuse_pages, refuse_unusual
 from seglab.errors import SeglabError
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def file_text(path: Path, name: str) -> str:
     try:
         return file_bytes(path, name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SeglabError("{file}: not UTF-8 text", file=name) from error
+        raise SeglabError("{file}: not UTF-8 text; save it as UTF-8", file=name) from error
 
 
 def relative(path: Path, root: Path) -> str:
@@ -266,7 +266,9 @@ def _refuse_unless_sized(image: Image, name: str, most: int) -> None:
 
 def _header(data: bytes, image: ImageFile) -> Header:
     tags = getattr(image, "tag_v2", {})
-    fourth = image.format == "TIFF" and image.mode == "RGBA" and EXTRA not in tags
+    fourth = image.format == "TIFF" and (
+        (image.mode == "RGBA" and EXTRA not in tags) or (image.mode == "RGB" and tags.get(SAMPLES, 3) > 3)
+    )
     turn, (width, height) = orientation(data, image), image.size
     lying = turn > 4 and image.format != "TIFF"
     return Header((width, height) if lying else (height, width), turn, is_deep(image), fourth)

@@ -36,7 +36,8 @@ def refuse_unusual(data: bytes, name: str, headed: bool) -> None:
         ]
     except Exception:  # damaged indeed
         return
-    if min(size) > 0 and max(ends) <= len(data) and (not headed or packing not in PACKINGS):
+    planar = tags.get(PLANES) == 2 and bits > 8  # known to Pillow by its header alone
+    if min(size) > 0 and max(ends) <= len(data) and (not headed or planar or packing not in PACKINGS):
         raise SeglabError(
             "{file}: a TIFF with {bands} bands of {bits} bits, packed as {packing}, in a layout that is not read; save "
             "it as RGB or gray with 8 or 16 bits, interleaved",

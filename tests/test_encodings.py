@@ -380,3 +380,23 @@ def test_void_alone_among_many_classes_is_not_to_be_thresholded(tmp_path):
     root = write(tmp_path, [FOUR[0] * 0 + 255, *FOUR[1:]])
     assert "masks/0.png: contains 255" in problems(root) and "threshold" not in problems(root)
     assert (read(root, values="ids")[0] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("classes.txt", "0: sky\n1: road\n2: ignore\n3: void\n"),
+        ("dataset.json", '{"labels": {"background": 0, "tumor": 1, "other": 2, "ignore": 3}}'),
+        ("labels.txt", "sky\nroad\nvoid\nVoid\n"),
+    ],
+)
+def test_ids_that_a_list_calls_void_are_void(file, text, tmp_path):
+    root = write(tmp_path, FOUR)
+    (root / file).write_text(text)
+    void = (2, 3) if "json" not in file else (3,)
+    for values in ("auto", "ids"):
+        found = read(root, values=values)
+        assert all(np.array_equal(found[n], np.where(np.isin(ids, void), VOID, ids)) for n, ids in enumerate(FOUR))
+    told = report(root)
+    assert f"ids that are void by {file}: {', '.join(map(str, void))}" in told.text()
+    assert "values 0, 1, 2, 3, read as class ids" in told.text() and not told.rows

@@ -487,7 +487,7 @@ def test_class_names_are_read_from_the_usual_lists(name, tmp_path):
 def test_ids_beside_names_are_respected(text, ending, names, tmp_path):
     place = f"classes.{ending}" if ending != "txt" else "labels.txt"
     (tmp_path / place).write_text(text)
-    assert read_classes(tmp_path, [place])[0] == (names or ())
+    assert read_classes(tmp_path, [place]).names == (names or ())
 
 
 def test_other_files_are_no_lists_of_classes(tmp_path):
@@ -498,8 +498,8 @@ def test_other_files_are_no_lists_of_classes(tmp_path):
         "classes.csv": "a,b\nc",
     }.items():
         (tmp_path / place).write_text(text)
-        assert read_classes(tmp_path, [place]) == ((), "")
-    assert numbered([]) is None and filled({}) == () and parsed("[" * 10, "txt") == ("[" * 10,)
+        assert read_classes(tmp_path, [place]) == ((), (), "")
+    assert numbered([]) is None and filled({}) == () and parsed("[" * 10, "txt") == {0: "[" * 10}
 
 
 def test_two_lists_of_one_name_must_agree(tmp_path):

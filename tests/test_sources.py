@@ -236,7 +236,9 @@ def test_unknown_colours_are_reported_file_by_file(tmp_path):
     paint(tmp_path, 2, ("sxxr", "rrvx"))
     (tmp_path / "colors.txt").write_text(TABLE)
     assert [str(problem) for _, problem in report(tmp_path).rows] == [
-        f"masks/{number}.png: 3 pixels have colors that are not in colors.txt: (128, 64, 129)" for number in (0, 1)
+        f"masks/{number}.png: 3 pixels have colors that are not in colors.txt: (128, 64, 129); "
+        "name them there, or take colors.txt away where masks hold class ids"
+        for number in (0, 1)
     ]
     with pytest.raises(SeglabError, match="files with problems: 2"):
         Folder(root=tmp_path).open()

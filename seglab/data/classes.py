@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from seglab.data.base import VOID
 from seglab.data.colors import UNLABELLED
@@ -35,30 +36,43 @@ IGNORED = UNLABELLED | {"__ignore__"}
 Ids = dict[int, str]
 
 
-def read_classes(root: Path, places: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Class names by id from the first of the lists that is one, and that list's path; ("", none) where there is none.
+class List(NamedTuple):
+    """What a list of classes says: their names by id, the ids below 255 that it calls void, and its path below the
+    root; all empty where there is no list."""
+
+    names: tuple[str, ...] = ()
+    void: tuple[int, ...] = ()
+    file: str = ""
+
+
+def read_classes(root: Path, places: Sequence[str]) -> List:
+    """The first of the lists that is one.
 
     `places` are paths below `root`, the best first. What is no list of classes is passed over, unless it is called
     classes.txt. Raises SeglabError for a classes.txt that cannot be read, and for two lists of one name that differ.
     """
     for place in places:
         called = place.rpartition("/")[2].lower()
-        names = _names(root, place)
-        if names is None:
+        found = _list(root, place)
+        if found is None:
             continue
         for other in places:
-            if other != place and other.rpartition("/")[2].lower() == called and _names(root, other) != names:
+            if other != place and other.rpartition("/")[2].lower() == called and _differs(_list(root, other), found):
                 raise SeglabError(
                     "{file}: has other classes than {other}; keep one of them",
                     file=printable(other),
                     other=printable(place),
                 )
-        return names, place
-    return (), ""
+        return found
+    return List()
 
 
-def _names(root: Path, place: str) -> tuple[str, ...] | None:
-    """The names in a list; None where it is none, or empty."""
+def _differs(one: List | None, other: List) -> bool:
+    return one is None or one[:2] != other[:2]
+
+
+def _list(root: Path, place: str) -> List | None:
+    """What a file says of classes; None where it is no list, or empty."""
     plain = place.rpartition("/")[2].lower() == PLAIN
     try:
         text = file_text(root / place, printable(place))
@@ -69,12 +83,15 @@ def _names(root: Path, place: str) -> tuple[str, ...] | None:
     if plain:
         lines = text.rstrip().splitlines()
         ids = numbered([line for line in lines if line.strip()])
-        return (filled(ids) if ids else tuple(line.strip() for line in lines)) or None
+        if ids is None:
+            return List(tuple(line.strip() for line in lines), (), place) if lines else None
+        return List(filled(ids), void_of(ids), place)
     try:
-        names = parsed(text, place.rpartition(".")[2].lower())
+        ids = parsed(text, place.rpartition(".")[2].lower())
     except (ValueError, TypeError, RecursionError, csv.Error):
         return None
-    return names if names and _likely(names) else None
+    names = filled(ids or {})
+    return List(names, void_of(ids or {}), place) if names and _likely(names) else None
 
 
 def _likely(names: Sequence[str]) -> bool:
@@ -83,8 +100,8 @@ def _likely(names: Sequence[str]) -> bool:
     return sound and len(set(names)) == len(names) <= MOST
 
 
-def parsed(text: str, ending: str) -> tuple[str, ...] | None:
-    """The class names in a file's text, by id; None where it is no list of classes. Raises ValueError and TypeError."""
+def parsed(text: str, ending: str) -> Ids | None:
+    """The names in a file's text by their ids; None where it is no list of classes. Raises ValueError and TypeError."""
     if ending == "json":
         ids = _of_json(json.loads(text))
     elif ending == "csv":
@@ -93,7 +110,7 @@ def parsed(text: str, ending: str) -> tuple[str, ...] | None:
     else:
         lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
         ids = numbered(lines) or dict(enumerate(line for line in lines if line.lower() != "__ignore__"))
-    return filled(ids) if ids else None
+    return ids or None
 
 
 def numbered(lines: Sequence[str]) -> Ids | None:
@@ -121,6 +138,11 @@ def filled(ids: Ids) -> tuple[str, ...]:
     while known and known[max(known)].strip().lower() in IGNORED:
         del known[max(known)]
     return tuple(known.get(id, f"class {id}") for id in range(max(known, default=-1) + 1))
+
+
+def void_of(ids: Ids) -> tuple[int, ...]:
+    """The ids that `filled` leaves out since they are called void, but for 255."""
+    return tuple(sorted(id for id in ids if len(filled(ids)) <= id < VOID))
 
 
 def _of_rows(rows: Sequence[Sequence[str]]) -> Ids | None:

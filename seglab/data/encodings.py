@@ -48,8 +48,6 @@ class Reading:
         values = few(self.stored)
         if self.plain:
             return SeglabError("the masks contain the values {values}, read as class ids", values=values)
-        if self.tables[0] is BINARY:
-            return SeglabError("the masks contain the values {values}, read as the classes 0 and 1", values=values)
         if any(table is HALVES for table in self.tables):
             return SeglabError(
                 "the masks contain the values {values}: those from {middle} on are read as class 1, the others as "
@@ -57,6 +55,8 @@ class Reading:
                 values=values,
                 middle=MIDDLE,
             )
+        if self.tables[0][VOID] == 1:
+            return SeglabError("the masks contain the values {values}, read as the classes 0 and 1", values=values)
         return SeglabError(
             "the masks contain the values {values}, read as the classes 0 to {largest}",
             values=values,
@@ -66,7 +66,16 @@ class Reading:
     @property
     def plain(self) -> bool:
         """Whether all stored numbers are ids."""
-        return all(table is IDS for table in self.tables)
+        return all(((table == IDS) | (table == VOID)).all() for table in self.tables)
+
+    def with_void(self, void: Sequence[int], stored: list[int]) -> Reading:
+        """The reading of the masks with the values `stored`, of which some more are void."""
+        tables = []
+        for each in self.tables:
+            table = each.copy()
+            table[list(void)] = VOID
+            tables.append(table)
+        return Reading(tables, stored, self.notes, self.wrong)
 
     def key(self, place: int) -> bytes:
         """What distinguishes this reading of a mask from that of ids."""

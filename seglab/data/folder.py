@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from seglab.data.base import VOID, Data, Sample, Split, leaked, reused, shared
-from seglab.data.classes import LISTS, read_classes
+from seglab.data.classes import LISTS, List, read_classes
 from seglab.data.colors import TABLES, Table, read_table
 from seglab.data.encodings import MANY, Reading, Values, reading
 from seglab.data.images import Span, joined, printable, relative
@@ -193,15 +193,16 @@ def report(
     table = None
     names: tuple[str, ...] = ()
     named: list[SeglabError] = []
+    void: list[int] = []
     try:
         table = next(filter(None, (read_table((root / place).parent) for place in layout.beside(TABLES))), None)
-        names, named = _class_names(root, tuple(classes) or (table.classes if table else ()), layout)
+        names, named, void = _class_names(root, tuple(classes) or (table.classes if table else ()), layout)
     except SeglabError as error:
         rows = [*rows, (error.values.get("file", "classes.txt"), error)]
     style = Style(table, values in ("threshold", "shades"), values == "threshold", drawn_on)
     looks = looked(root, train + val, style)
     stored = np.stack([look.counts for look in looks]) if looks else np.zeros((0, 256), np.int64)
-    how, problems = _meaning(root, looks, stored, "ids" if table else values, len(names))
+    how, problems = _meaning(root, looks, stored, "ids" if table else values, len(names), void)
     rows += [*(row for look in looks for row in look.rows), *problems]
     if not table and values != "ids":
         rows += _palette_problems(root, looks)
@@ -241,12 +242,18 @@ def report(
 
 
 def _meaning(
-    root: Path, looks: Sequence[Look], stored: np.ndarray, values: Values, num_classes: int
+    root: Path, looks: Sequence[Look], stored: np.ndarray, values: Values, num_classes: int, void: list[int]
 ) -> tuple[Reading, list[Row]]:
-    """How the masks with `stored` (n, 256) pixels by value are to be read, and what keeps them from it."""
+    """How the masks with `stored` (n, 256) pixels by value, of which some are `void`, are to be read, and what keeps
+    them from it."""
     files = [relative(look.pair.mask, root) for look in looks]
     inner = np.stack([look.inner for look in looks]) if looks else stored > 0
-    how = reading(values, stored, inner, files, num_classes)
+    if values in ("auto", "ids") and stored[:, void].any():
+        ids = stored.copy()
+        ids[:, void] = 0  # of which nothing is to be told
+        how = reading(values, ids, inner, files, num_classes).with_void(void, np.flatnonzero(stored.any(0)).tolist())
+    else:
+        how = reading(values, stored, inner, files, num_classes)
     return how, [(files[place], problem) for place, problem in how.wrong]
 
 
@@ -293,13 +300,13 @@ def _listing(
     return pairs[0], pairs[1], rows, list(layout.warnings), layout
 
 
-def _class_names(root: Path, classes: tuple[str, ...], layout: Layout) -> tuple[tuple[str, ...], list[SeglabError]]:
-    """The names given, else those in a list of classes, else none, and what tells of that list; raises SeglabError for
-    empty, repeated and too many."""
-    file = ""
-    if not classes:
-        classes, file = read_classes(root, layout.beside(LISTS))
-    names = tuple(printable(name.strip()) for name in classes)
+def _class_names(
+    root: Path, classes: tuple[str, ...], layout: Layout
+) -> tuple[tuple[str, ...], list[SeglabError], list[int]]:
+    """The names given, else those in a list of classes, else none, what tells of that list, and the ids that are void
+    by it; raises SeglabError for empty, repeated and too many."""
+    found = List(classes) if classes else read_classes(root, layout.beside(LISTS))
+    names = tuple(printable(name.strip()) for name in found.names)
     if "" in names:
         raise SeglabError("class names: the name of class {index} is empty", index=names.index(""))
     if longest := next((name for name in names if len(name) > LONGEST), ""):
@@ -310,7 +317,11 @@ def _class_names(root: Path, classes: tuple[str, ...], layout: Layout) -> tuple[
         raise SeglabError("class names: {name} is listed twice", name=Counter(names).most_common(1)[0][0])
     if len(names) > MOST_CLASSES:
         raise SeglabError("class names: {count} were given; allowed: up to {most}", count=len(names), most=MOST_CLASSES)
-    return names, [SeglabError("class names are read from {file}", file=printable(file))] if file else []
+    file = printable(found.file)
+    told = [SeglabError("class names are read from {file}", file=file)] if file else []
+    if found.void:
+        told.append(SeglabError("ids that are void by {file}: {ids}", file=file, ids=few(found.void)))
+    return names, told, list(found.void)
 
 
 # --- what is in them ------------------------------------------------------------------------------------------------

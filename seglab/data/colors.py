@@ -66,8 +66,8 @@ class Table:
             found, counts = np.unique(codes[ids < 0], return_counts=True)
             first = [(code >> 16, code >> 8 & 255, code & 255) for code in found[np.argsort(-counts)].tolist()]
             raise SeglabError(
-                "{file}: {count} pixels have colors that are not in {table}: {colors}; name them there, or take {table} "
-                "away where masks hold class ids",
+                "{file}: {count} pixels have colors that are not in {table}: {colors}; name them there, or take "
+                "{table} away where masks hold class ids",
                 file=file,
                 count=counts.sum(),
                 table=self.file,

@@ -400,3 +400,14 @@ def test_ids_that_a_list_calls_void_are_void(file, text, tmp_path):
     told = report(root)
     assert f"ids that are void by {file}: {', '.join(map(str, void))}" in told.text()
     assert "values 0, 1, 2, 3, read as class ids" in told.text() and not told.rows
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_the_threshold_is_for_grays_and_colors_are_never_told_apart_by_their_light(ending, tmp_path):
+    painted = np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0)], np.uint8)
+    masks = [jpeg(painted[ids], 95) if ending == "jpg" else painted[ids] for ids in THREE]
+    root = write(tmp_path, masks, ending)
+    assert f"masks/0.{ending}: is painted in" in problems(root, values="threshold")
+    grays = [jpeg(np.repeat(255 * ids[..., None], 3, 2), 80) for ids in TWO]
+    found = read(write(tmp_path / "gray", grays, "jpg"), values="threshold")
+    assert all(np.array_equal(found[n], ids) for n, ids in enumerate(TWO))

@@ -251,6 +251,7 @@ def test_unknown_colours_are_reported_file_by_file(tmp_path):
         ("label_colors.txt", "128 128 128\tsky\n128 64 128\t\troad\n0 0 0\tVoid\n"),
         ("class_dict.csv", "name,r,g,b\nsky,128,128,128\nroad,128,64,128\nUnlabelled,0,0,0\n"),
         ("colors.txt", "\ufeffsky 128 128 128\r\nroad 128 64 128\r\nignore 0 0 0\r\n\r\n"),
+        ("colors.txt", "sky: 128 128 128\nroad: 128 64 128\nvoid: 0 0 0\n"),
     ],
 )
 def test_tables_of_other_tools_are_read(tmp_path, file, text):

@@ -98,7 +98,7 @@ def read_table(root: Path) -> Table | None:
                 file=file,
                 number=number,
             )
-        name = printable(match["name"].strip())
+        name = printable(match["name"].strip().rstrip(":, "))
         if color in rows:
             raise SeglabError(
                 "{file}: line {number}: {name} and {other} have the same color",

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 DrawnOn = Literal["unknown", "shown", "stored"]
+VIVID = 64  # between the channels of a pixel: a color, and no gray
+SPARSE = 0.002  # the part of the pixels that may be so
 COLORS_SHOWN = 6  # of a painted mask, in a message
 
 
@@ -214,7 +216,7 @@ def _small(ids: np.ndarray, name: str) -> np.ndarray:
 
 def _gray(data: bytes, image: ImageFile, name: str, lossy: bool, deep: bool) -> np.ndarray:
     """The one channel of an image whose colors are all gray and opaque; raises SeglabError for others."""
-    if lossy and not _clear(image):
+    if lossy and not _clear(image) and not _colored(image):
         return np.array(image.convert("L"))
     if image.mode not in ("RGB", "RGBA", "LA", "PA"):
         raise SeglabError(
@@ -242,6 +244,12 @@ def _gray(data: bytes, image: ImageFile, name: str, lossy: bool, deep: bool) -> 
         count=len(found),
         colors="; ".join(map(str, found[:COLORS_SHOWN])) + "; …" * (len(found) > COLORS_SHOWN),
     )
+
+
+def _colored(image: ImageFile) -> bool:
+    """Whether an image shows more color than what JPEG makes of black and white."""
+    colors = np.asarray(image.convert("RGB"))
+    return float((colors.max(-1) - colors.min(-1) > VIVID).mean()) > SPARSE
 
 
 def _clear(image: ImageFile) -> bool:

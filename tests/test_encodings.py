@@ -397,6 +397,10 @@ def test_ids_that_a_list_calls_void_are_void(file, text, tmp_path):
     for values in ("auto", "ids"):
         found = read(root, values=values)
         assert all(np.array_equal(found[n], np.where(np.isin(ids, void), VOID, ids)) for n, ids in enumerate(FOUR))
+    for n, ids in enumerate(FOUR):
+        Image.fromarray(60 * ids).save(root / f"masks/{n}.png")
+    assert np.array_equal(read(root, values="shades")[0], np.where(np.isin(FOUR[0], void), VOID, FOUR[0]))
+    write(root, FOUR)
     told = report(root)
     assert f"ids that are void by {file}: {', '.join(map(str, void))}" in told.text()
     assert "values 0, 1, 2, 3, read as class ids" in told.text() and not told.rows

@@ -113,3 +113,8 @@ def test_a_run_keeps_the_span_of_deep_photographs_and_predicts_by_it(tmp_path, c
     assert np.asarray(Image.open(tmp_path / "out/dark_overlay.png"))[..., 2].max() < 255
     plain, _ = trained("plain", data=folder(tmp_path / "plain", LOW_FIRST[:8]))
     assert runs.load(plain).span is None
+    capsys.readouterr()
+    assert seglab("evaluate", "deep") == 0 and "trained with others" not in capsys.readouterr().err
+    bright = np.linspace(0, 60_000, 48 * 32).astype(np.uint16).reshape(32, 48)  # the set has grown brighter
+    Image.fromarray(bright).save(tmp_path / "deep/images" / f"{LOW_FIRST[1]}.png")
+    assert seglab("evaluate", "deep") == 0 and "deep was trained with others (640–3184)" in capsys.readouterr().err

@@ -57,10 +57,21 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 
 
 def warnings(trained: Trained, data: Data, held: Split | None) -> list[SeglabError]:
-    """What the source warns of, and the images of `held` that the model was trained on."""
+    """What the source warns of, other values of deep photographs than in training, and the images of `held` that the
+    model was trained on."""
     known = runs.learned(trained.directory)
     learned = [image for image in held.images if runs.picture(image) in known] if held else []
     found = list(data.warnings)
+    if data.span and data.span != trained.span:
+        found.append(
+            SeglabError(
+                "the values from {now} of the photographs are shown as black to white, but {run} was trained with "
+                "others ({then}): the scores are not its own",
+                now="–".join(map(str, data.span)),
+                then="–".join(map(str, trained.span or "?")),
+                run=trained.name,
+            )
+        )
     if held and learned:
         found.append(
             SeglabError(

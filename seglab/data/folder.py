@@ -248,7 +248,10 @@ def _meaning(
     them from it."""
     files = [relative(look.pair.mask, root) for look in looks]
     inner = np.stack([look.inner for look in looks]) if looks else stored > 0
-    if values in ("auto", "ids") and stored[:, void].any():
+    if values == "shades" and void:
+        how = reading(values, stored, inner, files, num_classes)
+        how.tables = [np.where(np.isin(table, void), VOID, table).astype(np.uint8) for table in how.tables]
+    elif values in ("auto", "ids") and stored[:, void].any():
         ids = stored.copy()
         ids[:, void] = 0  # of which nothing is to be told
         how = reading(values, ids, inner, files, num_classes).with_void(void, np.flatnonzero(stored.any(0)).tolist())

@@ -666,3 +666,14 @@ def test_the_shell_is_told_what_completes(capsys, shell):
 def test_the_texts_of_the_page_are_listed_for_translators(capsys):
     out = seglab(capsys, "list", "--strings")[1]
     assert 'msgid "Start"' in out and 'msgstr ""' in out
+
+
+def test_a_stopped_run_says_how_it_goes_on_to_the_same_weights(runs_home, monkeypatch, capsys):
+    work = runs.work
+    monkeypatch.setattr(runs, "work", lambda directory, device, threads, stop, unstop: work(
+        directory, device, threads, lambda: True, unstop))  # fmt: skip
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    for threads, more in ((1, " --threads 1"), (4, "")):
+        name = f"a run {threads}"
+        code, _, said = seglab(capsys, "train", *SMALL[:-1], threads, "--name", name)
+        assert code == 0 and f"to go on: python -m seglab resume '{name}'{more}\n" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import signal
 import sys
@@ -107,7 +108,8 @@ def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> 
     )
     print(f"seglab: {event.reason} after {event.seconds:.0f} s{best}", file=sys.stderr)
     if event.reason == "stopped":
-        print(f"seglab: to go on: python -m seglab resume {shlex.quote(directory.name)}", file=sys.stderr)
+        more = "" if threads == os.cpu_count() else f" --threads {threads}"  # others would round otherwise
+        print(f"seglab: to go on: python -m seglab resume {shlex.quote(directory.name)}{more}", file=sys.stderr)
     return 0
 
 

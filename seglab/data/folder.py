@@ -28,6 +28,7 @@ from seglab.families import Dataset
 
 MOST_CLASSES = 255  # ids 0 to 254
 LONGEST = 100  # characters of a class name
+_UNNAMED: tuple[tuple[str, ...], list[SeglabError], list[int]] = ((), [], [])  # where no list of classes is read
 CLEARLY = 24  # two colors closer than this, summed over RGB, look the same in an overlay
 
 
@@ -190,10 +191,7 @@ def report(
     The others as in Folder. Files whose size and time are unchanged are not read again by the same process.
     """
     train, val, rows, warnings, layout = _listing(root, val_fraction)
-    table = None
-    names: tuple[str, ...] = ()
-    named: list[SeglabError] = []
-    void: list[int] = []
+    table, (names, named, void) = None, _UNNAMED
     try:
         table = next(filter(None, (read_table((root / place).parent) for place in layout.beside(TABLES))), None)
         names, named, void = _class_names(root, tuple(classes) or (table.classes if table else ()), layout)

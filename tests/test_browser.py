@@ -354,7 +354,7 @@ def test_a_visitor_sends_a_zip_looks_at_it_and_trains_on_it(visit, served, tmp_p
     page.click("#inside > button")
     page.click("#surveyed button.act")
     expect(page.locator("#uploaded input")).to_have_count(0)
-    expect(page.locator("#surveyed .hint")).to_contain_text("folder is for your own images")
+    expect(page.locator("#surveyed")).to_contain_text("folder is for your own images")
     page = page.context.new_page()
     page.goto(served[0])
     expect(page.locator("#train-curves svg").first).to_be_visible()  # the second answer to what an opened page asks

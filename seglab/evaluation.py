@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -13,10 +13,10 @@ from torch import Tensor
 
 from seglab import metrics
 from seglab.data.base import Batch, Packed, Sample
-from seglab.data.images import resize_labels
+from seglab.data.images import side_within
 from seglab.events import Score
 from seglab.families import Outputs, Term
-from seglab.loader import Cached, ahead, collated
+from seglab.loader import Cached, ahead, collated, truth_at
 from seglab.model import Segmenter, changed, resized
 
 BATCH = 8  # images; the same for every run, since Dice depends on which images come together
@@ -92,10 +92,11 @@ def evaluate(
             result.term_weights[name] = float(term.weight)
             result.loss += term.weight * value
         places = batch.index.tolist()
-        whole = [samples[index].mask for index in places]
-        if whole[0].shape == tuple(size):
+        if samples.shape(places[0]) == tuple(size):
+            whole = list(batch.masks.to(torch.uint8).cpu().numpy())
             labels = list(outputs.logits.max(1).indices.to(torch.uint8).cpu().numpy())
         else:
+            whole = [samples[index].mask for index in places]
             labels = [labels_of(logits, mask.shape) for logits, mask in zip(raw.logits, whole, strict=True)]
         for n, index in enumerate(places):
             result.confusions[index] = metrics.confusion(labels[n], whole[n], model.num_classes)
@@ -111,9 +112,7 @@ def bounded(sample: Sample, num_classes: int) -> Sample:
     height, width = sample.mask.shape
     if height * width <= MOST_PIXELS:
         return sample
-    side = int(max(height, width) * (min(MOST_PIXELS, MOST_LOGITS // num_classes) / (height * width)) ** 0.5)
-    instances = None if sample.instances is None else resize_labels(sample.instances, side)
-    return replace(sample, mask=resize_labels(sample.mask, side), instances=instances)
+    return truth_at(sample, side_within(height, width, min(MOST_PIXELS, MOST_LOGITS // num_classes)))
 
 
 def labels_of(logits: Tensor, size: Sequence[int]) -> np.ndarray:

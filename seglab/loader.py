@@ -90,7 +90,10 @@ class Cached:
         """A warning of the classes that most of the masks that show them lose when they are shrunk; all are decoded."""
         with ThreadPoolExecutor(2, "decoder") as pool:
             list(pool.map(self.__getitem__, range(len(self))))
-        before, after = (sum(shown[place] for shown in self.shown.values()) for place in (0, 1))
+        before, after = np.zeros((2, VOID + 1), np.int64)
+        for stored, small in self.shown.values():
+            before += stored
+            after += small
         return lost(before, after, classes, self.side)
 
     def relabel(self, index: int, labels: np.ndarray) -> None:
@@ -102,10 +105,13 @@ class Cached:
 
 def at_side(sample: Sample, side: int) -> Sample:
     """The sample with `side` pixels on its longer side."""
+    return replace(truth_at(sample, side), image=resize_image(sample.image, side))
+
+
+def truth_at(sample: Sample, side: int) -> Sample:
+    """The sample with `side` pixels on the longer side of its mask and its instances; its image stays."""
     instances = None if sample.instances is None else resize_labels(sample.instances, side)
-    return replace(
-        sample, image=resize_image(sample.image, side), mask=resize_labels(sample.mask, side), instances=instances
-    )
+    return replace(sample, mask=resize_labels(sample.mask, side), instances=instances)
 
 
 def hidden_by(config: RunConfig, count: int) -> frozenset[int]:

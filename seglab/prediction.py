@@ -16,7 +16,7 @@ from seglab import crf as dense
 from seglab import metrics
 from seglab.cache import Cache
 from seglab.data.base import Split, photograph
-from seglab.data.images import labels_at, resize_image
+from seglab.data.images import labels_at, resize_image, side_within
 from seglab.errors import SeglabError
 from seglab.families import Architecture, Outputs, Predict, Predictor
 from seglab.loader import at_side, collated
@@ -118,11 +118,7 @@ def bounded(image: np.ndarray, num_classes: int) -> np.ndarray:
     """The image uint8 (H, W, 3), shrunk where the probabilities of all its pixels would fill the memory."""
     height, width = image.shape[:2]
     most = min(MOST_PIXELS, MOST_PROBABILITIES // num_classes)
-    return (
-        image
-        if height * width <= most
-        else resize_image(image, int(max(height, width) * (most / (height * width)) ** 0.5))
-    )
+    return image if height * width <= most else resize_image(image, side_within(height, width, most))
 
 
 # --- side by side

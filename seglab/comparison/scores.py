@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import statistics
@@ -200,7 +201,10 @@ def row(
 ) -> Row:
     best = best_of(evaluations)
     val = best.scores["val"] if best else None
-    classes = runs.description(directory)["classes"] if best else ()
+    known: dict = {}
+    with contextlib.suppress(SeglabError):  # it has not begun
+        known = runs.description(directory)
+    classes = known["classes"] if best else ()
     return Row(
         run=directory.name,
         state=runs.status(directory).state,
@@ -213,38 +217,35 @@ def row(
         pixel_accuracy=val.pixel_accuracy if val else None,
         iou=dict(zip(classes, val.iou if val else (), strict=True)),
         terms={name: (value, val.term_weights.get(name)) for name, value in val.terms.items()} if val else {},
-        leak=leak(directory, config),
-        reused=reused(directory),
+        leak=leak(known, directory, config),
+        reused=reused(known),
     )
 
 
-def leak(directory: Path, config: RunConfig) -> bool:
-    """Whether the run, or one whose weights it builds on, was trained on images it is validated on."""
-    try:
-        held = runs.description(directory).get("pictures")
-    except SeglabError:  # it has not begun
+def leak(known: dict, directory: Path, config: RunConfig) -> bool:
+    """Whether the run, of which this is known, or one whose weights it builds on, was trained on images it is validated
+    on."""
+    if not known:  # it has not begun
         return False
-    learned = frozenset().union(runs.learned(directory), *map(runs.learned, config.needs))
+    held = known.get("pictures")
+    learned = frozenset().union(runs.taught(known), *map(runs.learned, config.needs))
     if held and not learned.isdisjoint([*held["search"], *held["val"]]):
         return True
     for other in config.needs:  # older runs have nothing but names
         try:
-            trained, scored = (runs.description(place)["images"] for place in (runs.find(other), directory))
+            trained, scored = runs.description(runs.find(other))["images"], known["images"]
             same_source = runs.config(runs.find(other)).data == config.data
-        except SeglabError:  # one of them has not begun, or is gone
+        except SeglabError:  # it has not begun, or is gone
             continue
         if same_source and not set(trained["train"]).isdisjoint([*scored["search"], *scored["val"]]):
             return True
     return False
 
 
-def reused(directory: Path) -> bool:
-    """Whether images choose the run's best epoch and are reported too."""
-    try:
-        held = runs.description(directory).get("pictures") or runs.description(directory)["images"]
-    except SeglabError:
-        return False
-    return not set(held["search"]).isdisjoint(held["val"])
+def reused(known: dict) -> bool:
+    """Whether images choose the best epoch of the run of which this is known, and are reported too."""
+    held = known.get("pictures") or known.get("images")
+    return held is not None and not set(held["search"]).isdisjoint(held["val"])
 
 
 def repeated(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[list[int]]:

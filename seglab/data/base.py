@@ -103,7 +103,7 @@ class Data:
     def warnings(self) -> tuple[SeglabError, ...]:
         """What a person should know before training."""
         held = shared(self.train, [self.search, self.val])
-        return (*self.notes, *leaked(*held), *reused(*shared(self.search, [self.val])))
+        return (*self.notes, *leaked(held), *reused(shared(self.search, [self.val])))
 
     @property
     def digests(self) -> dict[str, str]:
@@ -128,39 +128,37 @@ class Data:
         )
 
 
-def shared(first: Split, others: Sequence[Split]) -> tuple[int, list[str]]:
-    """How many images of the others are in the first too, by what they show, and for each what it is called there and
-    here."""
+def shared(first: Split, others: Sequence[Split]) -> list[str]:
+    """The images of the others that are in the first too, by what they show: what each is called there and here."""
     known = dict(zip(reversed(first.images), reversed(first.names), strict=True))  # of equal ones the first
     each = {image: name for split in others for image, name in zip(split.images, split.names, strict=True)}
-    both = [
+    return [
         name if name == known[image] else f"{known[image]} = {name}" for image, name in each.items() if image in known
     ]
-    return len(both), both
 
 
-def leaked(count: int, names: Sequence[str]) -> list[SeglabError]:
+def leaked(names: Sequence[str]) -> list[SeglabError]:
     """A warning of images that are learned from and validated on."""
-    if not count:
+    if not names:
         return []
     return [
         SeglabError(
             "images in both training and validation: {count}, such as {first}; scores will be too high",
-            count=count,
+            count=len(names),
             first=names[0],
         )
     ]
 
 
-def reused(count: int, names: Sequence[str]) -> list[SeglabError]:
+def reused(names: Sequence[str]) -> list[SeglabError]:
     """A warning of images that choose the best epoch and are reported."""
-    if not count:
+    if not names:
         return []
     return [
         SeglabError(
             "validation images that choose the best epoch and are reported too: {count}, such as {first}; the reported "
             "score is too high",
-            count=count,
+            count=len(names),
             first=names[0],
         )
     ]

@@ -12,6 +12,7 @@ import numpy as np
 
 from seglab.data.base import VOID
 from seglab.data.images import file_text, printable
+from seglab.data.masks import color_codes, colors_in
 from seglab.data.pairs import few
 from seglab.errors import SeglabError
 
@@ -56,22 +57,19 @@ class Table:
     def ids(self, pixels: np.ndarray, file: str) -> np.ndarray:
         """The class ids uint8 (H, W) of a mask's colors uint8 (H, W, 3); raises SeglabError for unknown ones."""
         known = np.full(2**24, -1, np.int16)
-        known[_codes(np.array(self.colors + self.void, np.uint8))] = [
+        known[color_codes(np.array(self.colors + self.void, np.uint8))] = [
             *range(len(self.colors)),
             *[VOID] * len(self.void),
         ]
-        codes = _codes(pixels)
-        ids = known[codes]
-        if (ids < 0).any():
-            found, counts = np.unique(codes[ids < 0], return_counts=True)
-            first = [(code >> 16, code >> 8 & 255, code & 255) for code in found[np.argsort(-counts)].tolist()]
+        ids = known[color_codes(pixels)]
+        if (unknown := ids < 0).any():
             raise SeglabError(
                 "{file}: {count} pixels have colors that are not in {table}: {colors}; name them there, or take "
                 "{table} away where masks hold class ids",
                 file=file,
-                count=counts.sum(),
+                count=unknown.sum(),
                 table=self.file,
-                colors=few(first),
+                colors=few(colors_in(pixels[unknown])),
             )
         return ids.astype(np.uint8)
 
@@ -121,9 +119,3 @@ def read_table(root: Path) -> Table | None:
         colors=tuple(color for _, color in classes),
         void=tuple(color for color, name in rows.items() if name.lower() in UNLABELLED),
     )
-
-
-def _codes(pixels: np.ndarray) -> np.ndarray:
-    """Colors uint8 (..., 3) as one number each."""
-    red, green, blue = np.moveaxis(pixels, -1, 0)
-    return red.astype(np.int32) << 16 | green.astype(np.int32) << 8 | blue

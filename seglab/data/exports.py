@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from seglab.data.base import VOID
 from seglab.data.folder import MOST_CLASSES
 from seglab.data.images import SUFFIXES, printable, relative
 from seglab.data.pairs import few
+from seglab.data.walking import PASSED_OVER
 from seglab.errors import SeglabError
 
 KNOWN = (  # what the JSON files of training and validation are usually called
@@ -113,19 +115,14 @@ def _found(root: Path) -> Iterator[Path]:
     kept = []
     for folder, folders, names in os.walk(root):
         deep = len(Path(folder).relative_to(root).parts)
-        folders[:] = sorted(filter(_visible, folders)) if deep < DEEP else []
-        names = sorted(name for name in names if name.lower().endswith(".json") and _visible(name))
+        folders[:] = sorted(itertools.filterfalse(PASSED_OVER.search, folders)) if deep < DEEP else []
+        names = sorted(name for name in names if name.lower().endswith(".json") and not PASSED_OVER.search(name))
         if len(names) > MOST_FILES:
             names = [name for name in names if name.lower() in USUAL]
         kept += [Path(folder, name) for name in names]
     kept = [path for path in kept if _hopeful(path)]
     instances = any(path.name.startswith("instances_") for path in kept)
     return (path for path in kept if not (instances and path.name.startswith(OTHERS)))
-
-
-def _visible(name: str) -> bool:
-    """Whether a file or folder is a person's, and none that a Mac put into a zip."""
-    return not name.startswith(".") and name != "__MACOSX"
 
 
 def _hopeful(path: Path) -> bool:
@@ -306,9 +303,9 @@ class Pictures:
         """All picture files below the root by the last part of their names, in no letter case."""
         found: dict[str, list[Path]] = {}
         for folder, folders, names in os.walk(self.root):
-            folders[:] = sorted(filter(_visible, folders))
+            folders[:] = sorted(itertools.filterfalse(PASSED_OVER.search, folders))
             for name in sorted(names):
-                if os.path.splitext(name)[1].lower() in SUFFIXES and _visible(name):
+                if os.path.splitext(name)[1].lower() in SUFFIXES and not PASSED_OVER.search(name):
                     found.setdefault(unicodedata.normalize("NFC", name).casefold(), []).append(Path(folder, name))
         return found
 

@@ -116,8 +116,7 @@ class Report:
     `rows`: a file's path below the root, and its problem. `notes`: what a person should know and may want.
     `shares`: each class's part of the labeled pixels, 0 to 1; `images`: how many masks show it; `void`: the part of
     all pixels that is void. `sizes`: (width, height) and how many images have it, the most frequent first.
-    `absent_train`, `absent_val`: classes that no mask there shows. `stored`: the values that the masks contain.
-    `how`: how files were found and are read.
+    `absent_train`, `absent_val`: classes that no mask there shows. `how`: how files were found and are read.
     `duplicates`: groups of files with the same picture. Of the training pairs, then of the validation pairs: `tables`,
     the ids of a mask's 256 values; `keys`, what both files hold; `pixels`, what tells the photographs apart. `style`:
     how they were read; `span`: the values of deep photographs that are shown as black and white. Files that could not
@@ -137,7 +136,6 @@ class Report:
     sizes: tuple[tuple[tuple[int, int], int], ...]
     absent_train: tuple[str, ...]
     absent_val: tuple[str, ...]
-    stored: tuple[int, ...]
     how: tuple[SeglabError, ...]
     duplicates: tuple[tuple[str, ...], ...]
     tables: tuple[np.ndarray, ...]
@@ -157,7 +155,7 @@ class Report:
         """The notes, and what the two parts have in common."""
         train, val = self.splits
         lone = val.names if len(val) == 1 else ()
-        return (*self.notes, *leaked(*shared(train, [val])), *reused(len(lone), lone))
+        return (*self.notes, *leaked(shared(train, [val])), *reused(lone))
 
     def text(self, most: int = 50) -> str:
         """The report as plain lines, with at most so many of the problems."""
@@ -223,8 +221,7 @@ def report(
         val=val,
         classes=names,
         colors=_colors(table, looks if how.plain else (), len(names)),
-        sizes=tuple(Counter(look.size for look in looks if look.size).most_common()),
-        stored=tuple(how.stored),
+        sizes=tuple(Counter(look.header.shape[::-1] for look in looks if look.header).most_common()),
         how=(*filter(None, [layout.pattern]), *named, table.text if table else how.text),
         duplicates=duplicates,
         tables=tuple(how.tables),

@@ -50,8 +50,7 @@ class Header:
 
 def header(source: Path | str | bytes, name: str | None = None) -> Header:
     """The header of an image file; its pixels are not decoded."""
-    name = name or called(source)
-    data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
+    name, data = content(source, name)
     with opened(data, name) as image:
         return _header(data, image)
 
@@ -77,8 +76,7 @@ def decoded(
 ) -> tuple[np.ndarray, Header]:
     """A photograph's upright pixels, uint8 (H, W, 3), or where it is deep uint16 (H, W) or (H, W, 3) as stored, and
     what its header tells."""
-    name = name or called(source)
-    data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
+    name, data = content(source, name)
     with opened(data, name, most) as image:
         if image.mode in ("F", "I"):
             raise SeglabError(
@@ -170,6 +168,11 @@ def fitted(height: int, width: int, side: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def side_within(height: int, width: int, most: int) -> int:
+    """The longer side at which a picture of this height and width has `most` pixels."""
+    return int(max(height, width) * (most / (height * width)) ** 0.5)
+
+
 def file_bytes(path: Path, name: str) -> bytes:
     """What is in the file; raises SeglabError if it is missing, unreadable, empty or larger than MOST_BYTES."""
     if not os.path.isfile(path):  # opening a pipe would wait for ever; path.is_file() raises for some names
@@ -202,8 +205,12 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def called(source: Path | str | bytes) -> str:
-    return "image" if isinstance(source, bytes) else printable(str(source))
+def content(source: Path | str | bytes, name: str | None) -> tuple[str, bytes]:
+    """What a file is called, by its path where no name is given, and what is in it; raises what `file_bytes` does."""
+    if isinstance(source, bytes):
+        return name or "image", source
+    name = name or printable(str(source))
+    return name, file_bytes(Path(source), name)
 
 
 def _reason(error: Exception) -> str:
@@ -212,9 +219,9 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def opened(source: Path | str | bytes, name: str, most: int = MOST_MEGAPIXELS) -> Iterator[ImageFile]:
-    """The file as a Pillow image of allowed size with only its header read; whatever fails inside is a SeglabError."""
-    data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
+def opened(data: bytes, name: str, most: int = MOST_MEGAPIXELS) -> Iterator[ImageFile]:
+    """A file's content as a Pillow image of allowed size with only its header read; whatever fails inside is a
+    SeglabError."""
     if not data:
         raise SeglabError("{file}: the file is empty", file=name)
     factories = [factory for factory, accepts in _readers() if accepts is None or accepts(data[:16])]

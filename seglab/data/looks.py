@@ -34,14 +34,13 @@ class Style:
 
 @dataclass(frozen=True)
 class Look:
-    """What reading a pair gave: its problems, the photograph's header and (width, height), pixels by stored value
-    (256,) and which values are within areas, not on edges alone; the palette; the sha256 of both files; what tells the
-    photograph's pixels apart from others; and the span of its values where it is deep."""
+    """What reading a pair gave: its problems, the photograph's header, pixels by stored value (256,) and which values
+    are within areas, not on edges alone; the palette; the sha256 of both files; what tells the photograph's pixels
+    apart from others; and the span of its values where it is deep."""
 
     pair: Pair
     rows: tuple[Row, ...]
     header: Header | None
-    size: tuple[int, int] | None
     counts: np.ndarray
     inner: np.ndarray
     palette: np.ndarray | None
@@ -84,7 +83,7 @@ def _look(root: Path, pair: Pair, style: Style) -> Look:
 
     image, mask = relative(pair.image, root), relative(pair.mask, root)
     rows: list[Row] = []
-    photo = header = palette = span = None
+    header = palette = span = None
     image_sha = mask_sha = pixels = b""
     counts, inner = np.zeros(256, np.int64), np.zeros(256, bool)
     try:
@@ -107,8 +106,7 @@ def _look(root: Path, pair: Pair, style: Style) -> Look:
             laid(values, turn, header, mask, image, style.drawn_on)
     except SeglabError as error:
         rows.append((mask, alone(error)))
-    size = None if photo is None else (photo.shape[1], photo.shape[0])
-    return Look(pair, tuple(rows), header, size, counts, inner, palette, image_sha, mask_sha, pixels, span)
+    return Look(pair, tuple(rows), header, counts, inner, palette, image_sha, mask_sha, pixels, span)
 
 
 def _stored(data: bytes, pair: Pair, root: Path, style: Style) -> tuple[np.ndarray, int, np.ndarray | None]:

@@ -14,10 +14,9 @@ import numpy as np
 from seglab.data.images import (
     Header,
     Span,
-    called,
+    content,
     decoded,
     deep_pixels,
-    file_bytes,
     is_deep,
     opened,
     orientation,
@@ -60,8 +59,7 @@ def decoded_mask(source: Path | str | bytes, name: str | None = None, lossy: boo
 
     Three equal channels are one gray; 0 and 65535 of 16 bits are 0 and 255. With `lossy`, a JPEG is read too, as gray.
     """
-    name = name or called(source)
-    data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
+    name, data = content(source, name)
     with opened(data, name) as image:
         refuse_pages(image, name, animations=True)
         stored, deep, turn = raw_mode(image), is_deep(image), orientation(data, image)
@@ -83,8 +81,7 @@ def decoded_colors(source: Path | str | bytes, name: str | None = None) -> Mask:
 
     A palette gives its colors, gray values are grays.
     """
-    name = name or called(source)
-    data = source if isinstance(source, bytes) else file_bytes(Path(source), name)
+    name, data = content(source, name)
     with opened(data, name) as image:
         refuse_pages(image, name, animations=True)
         deep, turn = is_deep(image), orientation(data, image)
@@ -102,8 +99,14 @@ def decoded_colors(source: Path | str | bytes, name: str | None = None) -> Mask:
 def read_pair(image: Path, mask: Path, root: Path, span: Span | None = None) -> tuple[np.ndarray, np.ndarray]:
     """A photograph uint8 (H, W, 3) and its mask uint8 (H, W); errors call the files by their paths below `root`."""
     photo, found = decoded(image, relative(image, root))
-    stored = decoded_mask(mask, relative(mask, root))
-    return shown(photo, span), laid(stored.values, stored.turn, found, relative(mask, root), relative(image, root))
+    return shown(photo, span), mask_on(found, mask, image, root)
+
+
+def mask_on(photo: Header, mask: Path, image: Path, root: Path) -> np.ndarray:
+    """The numbers uint8 (H, W) of a mask's file as they lie on its photograph, of which the header is known."""
+    file = relative(mask, root)
+    stored = decoded_mask(mask, file)
+    return laid(stored.values, stored.turn, photo, file, relative(image, root))
 
 
 def laid(
@@ -183,15 +186,16 @@ def write_mask(path: Path, labels: np.ndarray, colors: Sequence[tuple[int, int, 
         beside.unlink(missing_ok=True)
 
 
-def color_counts(pixels: np.ndarray) -> list[tuple[tuple[int, int, int], int]]:
-    """The colors uint8 (..., 3) and how many pixels have each, the most frequent first."""
-    red, green, blue = np.moveaxis(pixels.reshape(-1, 3).astype(np.int32), -1, 0)
-    codes, counts = np.unique(red << 16 | green << 8 | blue, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    return [
-        ((c >> 16, c >> 8 & 255, c & 255), n)
-        for c, n in zip(codes[order].tolist(), counts[order].tolist(), strict=True)
-    ]
+def colors_in(pixels: np.ndarray) -> list[tuple[int, int, int]]:
+    """The colors of pixels uint8 (..., 3), the most frequent first."""
+    codes, counts = np.unique(color_codes(pixels), return_counts=True)
+    return [(code >> 16, code >> 8 & 255, code & 255) for code in codes[np.argsort(-counts, kind="stable")].tolist()]
+
+
+def color_codes(pixels: np.ndarray) -> np.ndarray:
+    """Colors uint8 (..., 3) as one number each."""
+    red, green, blue = np.moveaxis(pixels, -1, 0)
+    return red.astype(np.int32) << 16 | green.astype(np.int32) << 8 | blue
 
 
 def _small(ids: np.ndarray, name: str) -> np.ndarray:
@@ -234,9 +238,7 @@ def _gray(data: bytes, image: ImageFile, name: str, lossy: bool, deep: bool) -> 
         return colors
     if (colors == colors[..., :1]).all():
         return colors[..., 0]
-    found = [
-        color for color, _ in color_counts((colors >> 8 if colors.dtype == np.uint16 else colors).astype(np.uint8))
-    ]
+    found = colors_in((colors >> 8 if colors.dtype == np.uint16 else colors).astype(np.uint8))
     raise SeglabError(
         "{file}: is painted in {count} colors ({colors}), whose classes are not known; name them in a file colors.txt "
         "in the folder, a line name:r,g,b for each",

@@ -27,9 +27,10 @@ from seglab.data.images import (
     joined,
     printable,
     relative,
+    shown,
     span_of,
 )
-from seglab.data.masks import read_pair, turn_of
+from seglab.data.masks import mask_on, turn_of
 from seglab.errors import SeglabError
 
 
@@ -102,31 +103,20 @@ def place_of(name: str, command: str = "") -> Path:
     return Path(home) / name
 
 
-def listed(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]], list[Path]]:
-    """A folder's image files by name without ending, sorted; pairs of files with one name; and what else is there.
+def unique(folder: Path, root: Path) -> dict[str, Path]:
+    """A folder's image files by name without ending, sorted; raises SeglabError for two with one name.
 
     Names are fit to print, and composed (NFC), since a Mac takes them apart. Hidden files are passed over.
     """
     files: dict[str, Path] = {}
-    twins, others = [], []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.suffix.lower() not in SUFFIXES or os.path.isdir(path):
-            others.append(path)
+        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or os.path.isdir(path):
             continue
         first = files.setdefault(printable(unicodedata.normalize("NFC", path.stem)), path)
         if first != path:
-            twins.append((first, path))
-    return files, twins, others
-
-
-def unique(folder: Path, root: Path) -> dict[str, Path]:
-    """A folder's image files by name without ending, sorted; raises SeglabError for two with one name, and what
-    `listed` raises."""
-    files, twins, _ = listed(folder)
-    for first, second in twins:
-        raise SeglabError("{file}: {other} has the same name", file=relative(second, root), other=relative(first, root))
+            raise SeglabError(
+                "{file}: {other} has the same name", file=relative(path, root), other=relative(first, root)
+            )
     return files
 
 
@@ -235,23 +225,20 @@ def spanned(span: Span | None) -> bytes:
     return repr(span).encode() if span else b""
 
 
-def sha(path: Path, root: Path) -> bytes:
-    """sha256 of a file; raises SeglabError that names it if it cannot be read."""
-    return hashlib.sha256(file_bytes(path, relative(path, root))).digest()
-
-
 def _load(name: str, pairs: dict[str, Pair], root: Path, read: Reader, span: Span | None) -> Sample:
     return read(pairs[name], root, span)
 
 
 def read_ids(
     pair: Pair, root: Path, span: Span | None, known: Iterable[int], allowed: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """A pair's image uint8 (H, W, 3) and its stored numbers uint8 (H, W); raises SeglabError for others than `known`.
+) -> tuple[np.ndarray, np.ndarray, Header]:
+    """A pair's image uint8 (H, W, 3), its stored numbers uint8 (H, W), and the image's header; raises SeglabError for
+    others than `known`.
 
     `allowed` says which there are, in no language.
     """
-    image, ids = read_pair(pair.image, pair.mask, root, span)
+    photo, found = decoded(pair.image, relative(pair.image, root))
+    ids = mask_on(found, pair.mask, pair.image, root)
     if beyond := sorted(set(np.flatnonzero(np.bincount(ids.ravel())).tolist()) - set(known)):
         raise SeglabError(
             "{file}: contains {values}; allowed: {allowed}",
@@ -259,7 +246,7 @@ def read_ids(
             values=few(beyond),
             allowed=allowed,
         )
-    return image, ids
+    return shown(photo, span), ids, found
 
 
 def absences(train: Sequence[str], val: Sequence[str]) -> list[SeglabError]:

@@ -81,7 +81,7 @@ def _pairs(root: Path, names: Iterable[str]) -> list[Pair]:
 
 
 def _read(pair: Pair, root: Path, span: Span | None, species: dict[str, str | None], ids: dict[int, int]) -> Sample:
-    image, trimap = read_ids(pair, root, span, (PET, BACKGROUND, BORDER), "1, 2, 3")
+    image, trimap, _ = read_ids(pair, root, span, (PET, BACKGROUND, BORDER), "1, 2, 3")
     lookup = np.full(256, VOID, np.uint8)
     lookup[list(ids)] = list(ids.values())
     return Sample(image, lookup[trimap], domain=species[pair.name], name=pair.name)

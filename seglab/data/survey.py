@@ -98,11 +98,9 @@ def labels_in(mask: np.ndarray) -> np.ndarray:
     return np.bincount(mask.ravel(), minlength=VOID + 1) > 0
 
 
-def lost(before: np.ndarray | int, after: np.ndarray | int, classes: Sequence[str], side: int) -> list[SeglabError]:
+def lost(before: np.ndarray, after: np.ndarray, classes: Sequence[str], side: int) -> list[SeglabError]:
     """A warning of the classes that half of the masks that show them, or more, lose at a training size; `before` and
-    `after` are how many masks show each label."""
-    if isinstance(before, int) or isinstance(after, int):
-        return []  # of no masks
+    `after` (256,) are how many masks show each label."""
     gone = [
         f"{name} ({shown - left}/{shown})"
         for name, shown, left in zip(classes, before.tolist(), after.tolist(), strict=False)

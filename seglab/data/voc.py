@@ -11,8 +11,8 @@ from pydantic import Field
 
 from seglab.data.archives import Archive, Downloadable
 from seglab.data.base import VOID, Data, Sample
-from seglab.data.images import Span, header, relative
-from seglab.data.masks import decoded_mask, laid
+from seglab.data.images import Span
+from seglab.data.masks import mask_on
 from seglab.data.pairs import Pair, Root, read_ids, read_rows, splits_of
 from seglab.errors import SeglabError
 from seglab.torchvision_guard import torchvision
@@ -97,10 +97,8 @@ def _pairs(root: Path, part: str) -> list[Pair]:
 
 
 def _read(pair: Pair, root: Path, span: Span | None) -> Sample:
-    image, ids = read_ids(pair, root, span, (*range(len(CLASSES)), VOID), "0–20, 255")
+    image, ids, found = read_ids(pair, root, span, (*range(len(CLASSES)), VOID), "0–20, 255")
     if pair.objects is None:
         return Sample(image, ids, name=pair.name)
-    file, photo = relative(pair.objects, root), relative(pair.image, root)
-    objects = decoded_mask(pair.objects, file)
-    numbers = laid(objects.values, objects.turn, header(pair.image, photo), file, photo)
+    numbers = mask_on(found, pair.objects, pair.image, root)
     return Sample(image, ids, np.where(numbers == VOID, 0, numbers).astype(np.int32), name=pair.name)

@@ -12,7 +12,7 @@ from seglab.errors import SeglabError
 
 MOST_FILES = 500_000  # entries of a folder that are looked through
 MOST_DEPTH = 12  # folders within folders
-PASSED_OVER = re.compile(r"(^|/)(__MACOSX/|\.|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
+PASSED_OVER = re.compile(r"(^|/)(__MACOSX(/|$)|\.|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 
 Row = tuple[str, SeglabError]  # a file's path, and what is wrong with it
 

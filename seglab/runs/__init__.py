@@ -30,12 +30,23 @@ from seglab.runs.directory import (
 )
 from seglab.runs.evidence import Evidence
 from seglab.runs.recording import ending, record, refuse_removal, remove, stop, work
-from seglab.runs.trained import MOST_KEPT, learned, load, loaded, picture, settled, ship, weights, weights_version
+from seglab.runs.trained import (
+    MOST_KEPT,
+    learned,
+    load,
+    loaded,
+    picture,
+    settled,
+    ship,
+    taught,
+    weights,
+    weights_version,
+)
 
 __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Evidence", "Status", "all_events", "append", "checked",
     "config", "create", "description", "ending", "events", "every", "find", "home", "learned", "listed", "load",
     "loaded", "locked", "made_now", "picture", "record", "refuse_removal", "refuse_unwritable", "refused", "remove",
-    "settled", "ship", "short_name", "size_of", "status", "stop", "taken", "uses", "weights", "weights_version",
-    "work", "write", "writing",
+    "settled", "ship", "short_name", "size_of", "status", "stop", "taken", "taught", "uses", "weights",
+    "weights_version", "work", "write", "writing",
 ]  # fmt: skip

@@ -61,9 +61,13 @@ def learned(run: str | Path) -> frozenset[str]:
     """What tells apart the images that a run's weights were trained on, by itself and by the runs that they come from;
     empty where the run has not begun, and for older runs, which did not keep it."""
     try:
-        known = description(find(run))
+        return taught(description(find(run)))
     except SeglabError:
         return frozenset()
+
+
+def taught(known: dict) -> frozenset[str]:
+    """`learned` of the run with this description."""
     return frozenset([*known.get("pictures", {}).get("train", ()), *known.get("learned", ())])
 
 

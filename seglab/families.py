@@ -342,7 +342,7 @@ class Optimizer(Entry, family="optimizers"):
     ] = 0.0
     precision: Annotated[
         Literal["auto", "full", "mixed"],
-        Field(description="full: 32 bits; mixed: 16 bits where it does no harm; auto: mixed on a GPU"),
+        Field(description="full: 32 bits; mixed: 16 bits where it does no harm; auto: mixed where that is fast"),
     ] = "auto"
 
     def build(self, *modules: nn.Module) -> torch.optim.Optimizer:

@@ -1,4 +1,4 @@
-"""How gradients update the weights: entries over torch.optim."""
+"""How gradients update the weights: entries over torch.optim, in the form that updates all weights in one call."""
 
 from itertools import chain
 from typing import Annotated, Any
@@ -43,7 +43,7 @@ class Adam(Optimizer):
     weight_decay: WeightDecay = 0.0
 
     def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.Adam(groups(self, *modules), self.lr, weight_decay=self.weight_decay)
+        return torch.optim.Adam(groups(self, *modules), self.lr, weight_decay=self.weight_decay, fused=True)
 
 
 class AdamW(Optimizer):
@@ -57,7 +57,7 @@ class AdamW(Optimizer):
     weight_decay: WeightDecay = 1e-2
 
     def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(groups(self, *modules), self.lr, weight_decay=self.weight_decay)
+        return torch.optim.AdamW(groups(self, *modules), self.lr, weight_decay=self.weight_decay, fused=True)
 
 
 class SGD(Optimizer):
@@ -72,4 +72,5 @@ class SGD(Optimizer):
     weight_decay: WeightDecay = 0.0
 
     def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.SGD(groups(self, *modules), self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        rest = {"momentum": self.momentum, "weight_decay": self.weight_decay, "fused": True}
+        return torch.optim.SGD(groups(self, *modules), self.lr, **rest)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from seglab import __version__
+from seglab import __version__, machine
 from seglab.config import RunConfig
 from seglab.data.base import Batch, Data, Statistics, spread
 from seglab.errors import SeglabError
@@ -107,11 +107,11 @@ class Run(Feed):
         self.steps_per_epoch = len(batches(range(len(self.train)), config.batch_size))
         self.total_steps = self.steps_per_epoch * config.epochs
         self.scheduler = Schedule(config.scheduler, self.optimizer, self.steps_per_epoch, config.epochs)
-        cuda = self.device.type == "cuda"
-        half = torch.float16 if cuda and not torch.cuda.is_bf16_supported() else torch.bfloat16
-        mixed = {"auto": cuda, "full": False, "mixed": True}[config.optimizer.precision]
-        self.autocast = torch.autocast(self.device.type, dtype=half, enabled=mixed)
-        self.scaler = torch.amp.GradScaler(enabled=mixed and half == torch.float16)
+        kind = computed_in(config.optimizer.precision, self.device)
+        self.precision = str(kind).removeprefix("torch.")
+        mixed = kind != torch.float32
+        self.autocast = torch.autocast(self.device.type, dtype=kind if mixed else torch.bfloat16, enabled=mixed)
+        self.scaler = torch.amp.GradScaler(enabled=kind == torch.float16)
 
         self.step = 0
         self.best: Best | None = None
@@ -321,6 +321,7 @@ class Run(Feed):
             parameters=parameters(self.model),
             device=torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
             threads=self.threads,
+            precision=self.precision,
             steps_per_epoch=self.steps_per_epoch,
             total_steps=self.total_steps,
             images={"train": len(self.data.train), "search": len(self.data.search), "val": len(self.data.val)},
@@ -343,6 +344,14 @@ class Run(Feed):
             search_miou=None if best is None else best.search_miou,
             val_miou=None if best is None else best.val_miou,
         )
+
+
+def computed_in(precision: str, device: torch.device) -> torch.dtype:
+    """What the network's large sums are computed in on a device: float32, or 16 bits that suit it."""
+    cuda = device.type == "cuda"
+    if precision == "full" or (precision == "auto" and not cuda and not machine.native_bfloat16()):
+        return torch.float32
+    return torch.float16 if cuda and not torch.cuda.is_bf16_supported() else torch.bfloat16
 
 
 def wrapped(hooks: StepHooks, inner: Objective) -> Objective:

@@ -11,7 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 import torch
 
-from seglab import runs
+from seglab import machine, runs
 from seglab.config import RunConfig, configured
 
 KEPT: list[Path] = []  # where this session keeps one finished run of each configuration
@@ -22,6 +22,12 @@ def runs_home(tmp_path, monkeypatch):
     """Every test has a place of its own for runs."""
     monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
+
+
+@pytest.fixture(autouse=True)
+def native_bfloat16(monkeypatch):
+    """Every test sees the same processor: one that is no faster with 16 bits."""
+    monkeypatch.setattr(machine, "native_bfloat16", lambda: False)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -75,6 +75,29 @@ def test_a_gradient_reaches_every_parameter(architecture):
     assert without == []
 
 
+@each
+def test_a_network_learns_as_well_with_sixteen_bits(architecture):
+    entry, batch = narrow(architecture), streets(architecture, 3, 96)
+    losses: dict[bool, list[float]] = {}
+    for mixed in (False, True):
+        model = small(architecture, 11).train().to(memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+        losses[mixed] = []
+        for step in range(12):
+            torch.manual_seed(step)  # of dropout
+            optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+                outputs = model(batch.images)
+            assert outputs.logits.dtype == torch.float32
+            terms = entry.terms(outputs, batch, CrossEntropy(), 0.5)
+            loss = sum(term.weight * term.value for term in terms.values())
+            loss.backward()
+            optimizer.step()
+            losses[mixed].append(float(loss.detach()))
+    assert losses[True][0] == pytest.approx(losses[False][0], rel=0.02) and losses[True][0] != losses[False][0]
+    assert losses[True][-1] == pytest.approx(losses[False][-1], rel=0.05) and losses[True][-1] < losses[True][0]
+
+
 @pytest.mark.slow
 @each
 def test_two_images_are_learned_by_heart(architecture):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglab import __version__, cli, prediction, runs
+from seglab import __version__, cli, machine, prediction, runs
 from seglab.cli.options import OF_FAMILY
 from seglab.config import RunConfig, configured
 from seglab.entry import FAMILIES
@@ -672,7 +672,7 @@ def test_a_stopped_run_says_how_it_goes_on_to_the_same_weights(runs_home, monkey
     work = runs.work
     monkeypatch.setattr(runs, "work", lambda directory, device, threads, stop, unstop: work(
         directory, device, threads, lambda: True, unstop))  # fmt: skip
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(machine, "cores", lambda: 4)
     for threads, more in ((1, " --threads 1"), (4, "")):
         name = f"a run {threads}"
         code, _, said = seglab(capsys, "train", *SMALL[:-1], threads, "--name", name)

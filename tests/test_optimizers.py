@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from seglab import training
+from seglab import machine, training
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Optimizer, StepHooks
@@ -45,25 +45,33 @@ LR = (0, -0.1, 10.1, float("nan"), float("inf"), "fast", None, True)
 WEIGHT_DECAY = (-0.01, 1.01, float("nan"), "some")
 CASES = {
     "adam": Case(
-        default=lambda weights: torch.optim.Adam(weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0),
+        default=lambda weights: torch.optim.Adam(
+            weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, fused=True
+        ),
         options={"lr": 0.03, "encoder_lr": 0.01, "weight_decay": 0.2} | SHARED,
-        set_up=lambda weights: torch.optim.Adam(weights, lr=0.03, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.2),
+        set_up=lambda weights: torch.optim.Adam(
+            weights, lr=0.03, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.2, fused=True
+        ),
         # The first step is 0.1 for any weight. Then the gradient was 1 and is 0.95:
         # m = (0.9 x 1 + 0.95) / 1.9 = 0.973684, v = (0.999 x 1 + 0.95^2) / 1.999 = 0.951226, m / sqrt(v) = 0.998335
         decayed=((1.9, -7.9), (1.8001665, -7.9 + 0.0999652)),
         bad={"lr": LR, "encoder_lr": LR[:5], "weight_decay": WEIGHT_DECAY} | BAD_SHARED,
     ),
     "adamw": Case(
-        default=lambda weights: torch.optim.AdamW(weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01),
+        default=lambda weights: torch.optim.AdamW(
+            weights, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, fused=True
+        ),
         options={"lr": 0.03, "encoder_lr": 0.01, "weight_decay": 0.2} | SHARED,
-        set_up=lambda weights: torch.optim.AdamW(weights, lr=0.03, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.2),
+        set_up=lambda weights: torch.optim.AdamW(
+            weights, lr=0.03, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.2, fused=True
+        ),
         decayed=((1.9, -7.6), (1.805, -7.22)),  # 0.95 of what they were, twice
         bad={"lr": LR, "encoder_lr": LR[:5], "weight_decay": WEIGHT_DECAY} | BAD_SHARED,
     ),
     "sgd": Case(
-        default=lambda weights: torch.optim.SGD(weights, lr=0.01, momentum=0.9, weight_decay=0),
+        default=lambda weights: torch.optim.SGD(weights, lr=0.01, momentum=0.9, weight_decay=0, fused=True),
         options={"lr": 0.03, "encoder_lr": 0.01, "momentum": 0.6, "weight_decay": 0.2} | SHARED,
-        set_up=lambda weights: torch.optim.SGD(weights, lr=0.03, momentum=0.6, weight_decay=0.2),
+        set_up=lambda weights: torch.optim.SGD(weights, lr=0.03, momentum=0.6, weight_decay=0.2, fused=True),
         # The steps are -0.05 of the weight, then that of the new weight and half the step before.
         decayed=((1.9, -7.6), (1.755, -7.02)),
         bad={"lr": LR, "encoder_lr": LR[:5], "momentum": (-0.1, 1, 1.5, float("nan")), "weight_decay": WEIGHT_DECAY}
@@ -148,7 +156,10 @@ def test_every_option_has_values_here_that_differ_from_its_default(name):
 def test_a_convex_function_falls_with_the_first_step_and_to_its_minimum_with_many(name):
     torch.manual_seed(0)
     target, curvature = torch.randn(6), torch.linspace(0.5, 2, 6)
-    for entry, steps, most in [(OPTIMIZERS[name](), 1, 1.0), (OPTIMIZERS[name](lr=0.05, weight_decay=0), 300, 1e-3)]:
+    for entry, steps, most in [
+        (OPTIMIZERS[name](), 1, 1.0),
+        (OPTIMIZERS[name](lr=0.05, weight_decay=0), 300, 1e-3),
+    ]:
         module = nn.Linear(6, 1, bias=False)
         optimizer = entry.build(module)
         values = []
@@ -303,14 +314,22 @@ def test_the_clip_bounds_the_norm_of_the_gradients_and_keeps_their_direction():
 
 
 @pytest.mark.parametrize(
-    ("precision", "dtype"), [("auto", torch.float32), ("full", torch.float32), ("mixed", torch.bfloat16)]
+    ("precision", "native", "dtype"),
+    [
+        ("auto", False, torch.float32),
+        ("auto", True, torch.bfloat16),
+        ("full", True, torch.float32),
+        ("mixed", False, torch.bfloat16),
+    ],
 )
-def test_the_network_computes_in_the_precision_that_is_asked_for(precision, dtype):
+def test_the_network_computes_in_the_precision_that_is_asked_for(precision, native, dtype, monkeypatch):
+    monkeypatch.setattr(machine, "native_bfloat16", lambda: native)
     run, kinds = training.Run(tiny(optimizer={"name": "adamw", "precision": precision})), set()
     layer = next(module for module in run.model.modules() if isinstance(module, nn.Conv2d))
     layer.register_forward_hook(lambda module, inputs, output: kinds.add(output.dtype))
     loss, _, _ = run.advance(run.batch(0, [0, 1, 2, 3]))
-    exact = training.Run(tiny())
+    assert run.started().precision == str(dtype).removeprefix("torch.")
+    exact = training.Run(tiny(optimizer={"name": "adamw", "precision": "full"}))
     assert loss == pytest.approx(exact.advance(exact.batch(0, [0, 1, 2, 3]))[0], rel=0.02)
     assert run.evaluate().scores["val"].loss > 0
     assert kinds == {dtype} and {parameter.dtype for parameter in run.model.parameters()} == {torch.float32}

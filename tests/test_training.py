@@ -62,19 +62,25 @@ def test_the_loss_falls_on_images_it_has_seen():
     assert losses[-1] < 0.75 * losses[0]
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
-    one, events = trained(tiny(techniques=["flip", "color"]))
-    two, again = trained(tiny(techniques=["flip", "color"]))
-    other, _ = trained(tiny(techniques=["flip", "color"], seed=1))
+precisions = pytest.mark.parametrize("precision", ["full", "mixed"])
+
+
+@precisions
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(precision):
+    given = {"techniques": ["flip", "color"], "optimizer": {"name": "adamw", "precision": precision}}
+    one, events = trained(tiny(**given))
+    two, again = trained(tiny(**given))
+    other, _ = trained(tiny(**given, seed=1))
     assert equal(weights(one), weights(two)) and not equal(weights(one), weights(other))
     assert [e.scores for e in events if isinstance(e, Evaluated)] == [
         e.scores for e in again if isinstance(e, Evaluated)
     ]
 
 
+@precisions
 @pytest.mark.parametrize("stop_at", [1, 2, 3])
-def test_a_run_stopped_at_any_step_goes_on_to_the_same_weights(stop_at):
-    config = tiny(techniques=["flip", "ema"])
+def test_a_run_stopped_at_any_step_goes_on_to_the_same_weights(stop_at, precision):
+    config = tiny(techniques=["flip", "ema"], optimizer={"name": "adamw", "precision": precision})
     whole, _ = trained(config)
     first = training.Run(config)
     first.should_stop = lambda: first.step == stop_at

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from seglab import runs
+from seglab import machine, runs
 from seglab.cli.show import entry_help
 from seglab.config import RunConfig, chain, family_of, loss, several, text_of
 from seglab.entry import FAMILIES, Entry, refusal_of
@@ -175,7 +174,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--threads", type=threads, default=os.cpu_count(), help="threads of the CPU (default: %(default)s)"
+        "--threads", type=threads, default=machine.cores(), help="threads of the CPU (default: %(default)s)"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import signal
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from seglab import runs
+from seglab import machine, runs
 from seglab.entry import Entry
 from seglab.errors import SeglabError
 
@@ -90,6 +89,8 @@ def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> 
         for event in runs.work(directory, device, threads, lambda: bool(asked), unstop):
             if isinstance(event, Started):
                 bar.reset(event.total_steps)
+                with_threads = f", {event.threads} thread{'s' * (event.threads > 1)}" if event.device == "cpu" else ""
+                bar.write(f"seglab: computing in {event.precision} on {event.device}{with_threads}", file=sys.stderr)
                 for note in event.notes:
                     bar.write(f"seglab: note: {note.error()}", file=sys.stderr)
             bar.update(event.step - bar.n)
@@ -108,7 +109,7 @@ def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> 
     )
     print(f"seglab: {event.reason} after {event.seconds:.0f} s{best}", file=sys.stderr)
     if event.reason == "stopped":
-        more = "" if threads == os.cpu_count() else f" --threads {threads}"  # others would round otherwise
+        more = "" if threads == machine.cores() else f" --threads {threads}"  # others would round otherwise
         print(f"seglab: to go on: python -m seglab resume {shlex.quote(directory.name)}{more}", file=sys.stderr)
     return 0
 

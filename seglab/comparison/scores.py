@@ -42,6 +42,7 @@ class Row:
     pixel_accuracy: float | None
     iou: dict[str, float | None]
     terms: dict[str, tuple[float, float | None]]
+    precision: str | None = None
     leak: bool = False
     reused: bool = False
 
@@ -172,6 +173,14 @@ def cautions(comparison: Comparison) -> list[SeglabError]:
                 runs=", ".join(reusing),
             )
         )
+    if len({row.precision for row in comparison.rows if row.precision}) > 1:
+        told = [f"{label}: {row.precision}" for label, row in labeled if row.precision]
+        found.append(
+            SeglabError(
+                "these runs computed in different precision ({runs}): their times cannot be compared",
+                runs="; ".join(told),
+            )
+        )
     return found
 
 
@@ -209,6 +218,7 @@ def row(
         run=directory.name,
         state=runs.status(directory).state,
         parameters=start.parameters if start else None,
+        precision=start.precision if start else None,
         seconds=events[-1].seconds if events else 0.0,
         images_per_second=evaluations[-1].images_per_second if evaluations else None,
         epochs=evaluations[-1].epoch if evaluations else 0.0,

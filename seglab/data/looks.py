@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from seglab import machine
 from seglab.data.colors import Table
 from seglab.data.images import Header, Span, decoded, file_bytes, relative, shown, span_of
 from seglab.data.masks import DrawnOn, decoded_colors, decoded_mask, laid
@@ -65,7 +65,7 @@ def read(pair: Pair, root: Path, style: Style, span: Span | None) -> tuple[np.nd
 
 def _stamp(path: Path) -> Stamp:
     try:
-        status = os.stat(path)
+        status = path.stat()
     except (OSError, ValueError):
         return None
     return status.st_size, status.st_mtime_ns
@@ -74,7 +74,7 @@ def _stamp(path: Path) -> Stamp:
 @functools.lru_cache(maxsize=2)
 def _looks(root: Path, stamped: tuple[tuple[Pair, Stamp, Stamp], ...], style: Style) -> tuple[Look, ...]:
     """The stamps let the cache notice changed files."""
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # decoding and hashing release the interpreter's lock
+    with ThreadPoolExecutor(min(4, machine.cores())) as pool:  # decoding and hashing release the interpreter's lock
         return tuple(pool.map(lambda entry: _look(root, entry[0], style), stamped))
 
 

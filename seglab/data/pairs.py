@@ -15,6 +15,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator
 
+from seglab import machine
 from seglab.data.base import Sample, Split
 from seglab.data.images import (
     SUFFIXES,
@@ -158,7 +159,7 @@ def collected(task: Callable, things: Sequence) -> tuple[list, list[SeglabError]
         except SeglabError as error:
             return alone(error)
 
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # hashing and decoding release the interpreter's lock
+    with ThreadPoolExecutor(min(4, machine.cores())) as pool:  # hashing and decoding release the interpreter's lock
         results = list(pool.map(attempt, things))
     wrong = [result for result in results if isinstance(result, SeglabError)]
     return [result for result in results if not isinstance(result, SeglabError)], wrong

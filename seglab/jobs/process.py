@@ -10,14 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from seglab import machine
 from seglab.errors import SeglabError
 
 ROOT = Path(__file__).parents[2]  # a process that begins here finds seglab even where it is not installed
 
 
 def threads() -> int:
-    """How many threads a run gets: one core is left for the page, which would not answer otherwise."""
-    return max(1, (os.cpu_count() or 1) - 1)
+    """How many threads a run gets."""
+    return machine.cores()
 
 
 def environment() -> dict[str, str]:

@@ -1,0 +1,77 @@
+"""What this machine computes with: how many cores are ours, and in which precision it is fast."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+def cores() -> int:
+    """How many threads can compute at once: the least of $CPU_CORES, which Spaces set, the quota of the container, the
+    cores that this process may run on, and those that there are."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    counts = [os.cpu_count() or 1, *quotas()]
+    counts += [len(affinity(0))] if affinity else []
+    counts += [given] if (given := number(os.environ.get("CPU_CORES", ""))) else []
+    return max(1, math.floor(min(counts)))
+
+
+def quotas() -> Iterator[float]:
+    """The processors' worth of time that each of the process's control groups may use, where it is bounded.
+
+    Version 2 writes quota and period in one file, version 1 in two (kernel documentation, cgroup-v2 and sched-bwc).
+    """
+    try:
+        lines = OWN_CGROUPS.read_text().splitlines()
+    except OSError:
+        return
+    for _, controllers, group in (line.split(":", 2) for line in lines if line.count(":") >= 2):
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        own = Path(group.lstrip("/"))
+        for above in (own, *own.parents):  # a container often sees its own group as the topmost one
+            if controllers:
+                folder = CGROUPS / "cpu" / above
+                values = [text_of(folder / name) for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")]
+            else:
+                values = text_of(CGROUPS / above / "cpu.max").split()
+            quota, period = (number(value) for value in (*values, "", "")[:2])
+            if quota and period:
+                yield quota / period
+
+
+def text_of(file: Path) -> str:
+    """What a file of the kernel says; nothing where there is none."""
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""
+
+
+def number(text: str) -> float | None:
+    """The positive number that a text says; None for any other, such as `max` and -1, which mean that none is set."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if value > 0 and math.isfinite(value) else None
+
+
+def native_bfloat16() -> bool:
+    """Whether the processor itself multiplies bfloat16 (avx512_bf16 or AMX), as torch sees it.
+
+    Elsewhere torch does it in many more instructions, and mixed precision is slower than full.
+    """
+    import torch
+
+    if not torch.backends.mkldnn.is_available():
+        return False
+    ask = getattr(torch.cpu, "get_capabilities", None)  # older torch has two questions in its place
+    if ask is None:
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    known = ask()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))

@@ -1,0 +1,146 @@
+"""How many cores are ours, by every way in which they are counted, and what the processor is fast in."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from seglab import comparison, machine, runs
+from tests.conftest import tiny
+
+ask_processor = machine.native_bfloat16  # before the fixture of all tests puts its own answer in the place of it
+
+
+@pytest.fixture
+def counted(tmp_path, monkeypatch):
+    """`machine.cores` where the machine has 16 cores, the process may run on `affinity` of them and is in these control
+    groups, whose files are given by path."""
+    monkeypatch.setattr(machine, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(machine, "OWN_CGROUPS", tmp_path / "own")
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    monkeypatch.delenv("CPU_CORES", raising=False)
+
+    def cores(own="0::/\n", affinity=16, given=None, **files):
+        if affinity is None:
+            monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+        else:
+            monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)), raising=False)
+        if own is not None:
+            (tmp_path / "own").write_text(own)
+        if given is not None:
+            monkeypatch.setenv("CPU_CORES", given)
+        for path, content in files.items():
+            file = tmp_path / "cgroup" / path.replace("__", "/").replace("_dot_", ".")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        return machine.cores()
+
+    return cores
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, 16),
+        ({"affinity": 3}, 3),
+        ({"affinity": None}, 16),  # as on a Mac
+        ({"own": None}, 16),  # no control groups at all
+        ({"given": "2"}, 2),
+        ({"given": "2.0"}, 2),
+        ({"given": "64"}, 16),  # of the host, not ours
+        ({"given": "many"}, 16),
+        ({"given": "-1"}, 16),
+        ({"given": "nan"}, 16),
+        ({"cpu_dot_max": "200000 100000\n"}, 2),
+        ({"cpu_dot_max": "max 100000\n"}, 16),
+        ({"cpu_dot_max": "250000 100000\n"}, 2),  # a third thread would be halted half of the time
+        ({"cpu_dot_max": "50000 100000\n"}, 1),
+        ({"cpu_dot_max": "nonsense\n"}, 16),
+        ({"own": "0::/user/run\n", "user__cpu_dot_max": "400000 100000\n"}, 4),  # of a group above
+        ({"own": "0::/user/run\n", "user__run__cpu_dot_max": "max 100000\n", "cpu_dot_max": "300000 100000\n"}, 3),
+        (
+            {"own": "4:cpu,cpuacct:/\n", "cpu__cpu_dot_cfs_quota_us": "200000", "cpu__cpu_dot_cfs_period_us": "100000"},
+            2,
+        ),
+        ({"own": "4:cpu,cpuacct:/\n", "cpu__cpu_dot_cfs_quota_us": "-1", "cpu__cpu_dot_cfs_period_us": "100000"}, 16),
+        (
+            {"own": "4:cpu:/docker/x\n", "cpu__cpu_dot_cfs_quota_us": "300000", "cpu__cpu_dot_cfs_period_us": "100000"},
+            3,
+        ),
+        ({"own": "5:memory:/\n", "cpu__cpu_dot_cfs_quota_us": "300000", "cpu__cpu_dot_cfs_period_us": "100000"}, 16),
+        ({"given": "4", "affinity": 3, "cpu_dot_max": "200000 100000\n"}, 2),
+        ({"given": "4", "affinity": 3, "cpu_dot_max": "800000 100000\n"}, 3),
+        ({"given": "1", "affinity": 3, "cpu_dot_max": "800000 100000\n"}, 1),
+    ],
+    ids=str,
+)
+def test_the_least_of_all_counts_is_ours(counted, settings, expected):
+    assert counted(**settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx512_f": True}, False),
+        ({"architecture": "aarch64"}, False),
+    ],
+    ids=str,
+)
+def test_torch_is_asked_whether_the_processor_has_bfloat16(known, expected, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    assert ask_processor() is expected
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert ask_processor() is False
+
+
+@pytest.mark.parametrize(("avx", "amx"), [(True, False), (False, True), (False, False)])
+def test_an_older_torch_is_asked_in_its_own_way(avx, amx, monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert ask_processor() is (avx or amx)
+
+
+@pytest.mark.parametrize("module", ["seglab", "seglab.cli", "seglab.jobs", "seglab.ui"])
+def test_threads_wait_asleep_before_torch_is_loaded(module):
+    code = (
+        "import os, sys\n"
+        "class Look:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch':\n"
+        "            assert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'\n"
+        "sys.meta_path.insert(0, Look())\n"
+        f"import {module}\n"
+        "print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    free = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    out = subprocess.run([sys.executable, "-c", code], env=free, capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["PASSIVE"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({"CPU_CORES": "1"}, ["PASSIVE", "1"]), ({"OMP_WAIT_POLICY": "ACTIVE", "OMP_NUM_THREADS": "1"}, ["ACTIVE", "1"])],
+)
+def test_torch_takes_our_cores_unless_it_is_told_otherwise(settings, expected):
+    code = "import os, seglab, torch; print(os.environ['OMP_WAIT_POLICY'], torch.get_num_threads())"
+    free = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    given = {"env": free | settings, "capture_output": True, "text": True, "check": True}
+    assert subprocess.run([sys.executable, "-c", code], **given).stdout.split() == expected
+
+
+def test_a_run_tells_its_precision_and_a_comparison_of_two_says_so():
+    made = []
+    for precision in ("full", "mixed", "mixed"):
+        config = tiny(epochs=1, optimizer={"name": "adamw", "precision": precision})
+        made.append(runs.create(config, f"{precision} {len(made)}"))
+        list(runs.work(made[-1]))
+    told = [runs.events(directory)[0].precision for directory in made]
+    assert told == ["float32", "bfloat16", "bfloat16"]
+    said = [str(each) for each in comparison.cautions(comparison.compare(made))]
+    assert len(said) == 1 and "float32" in said[0] and "bfloat16" in said[0]
+    assert comparison.cautions(comparison.compare(made[1:])) == []

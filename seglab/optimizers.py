@@ -72,5 +72,6 @@ class SGD(Optimizer):
     weight_decay: WeightDecay = 0.0
 
     def build(self, *modules: nn.Module) -> torch.optim.Optimizer:
-        rest = {"momentum": self.momentum, "weight_decay": self.weight_decay, "fused": True}
-        return torch.optim.SGD(groups(self, *modules), self.lr, **rest)
+        return torch.optim.SGD(
+            groups(self, *modules), self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=True
+        )

@@ -124,21 +124,31 @@ def in_order(techniques: Iterable[Technique]) -> list[Technique]:
     return sorted(techniques, key=lambda technique: technique.comes_last)
 
 
+def learned_from(config: RunConfig, data: Data, forget: bool = False) -> Cached:
+    """The training samples as a run with this configuration sees them."""
+    return Cached(data.train, config.image_size, forget=forget, hidden=hidden_by(config, len(data.train)))
+
+
 class Feed:
     """What a run learns from: its training samples in each epoch's order, and in batches as its techniques make them.
 
     What it gives depends on the seed, the epoch and the places asked for alone. A place is that of a sample among the n
     of `train`; where an epoch shows a sample again, its second place is n further on, its third another n.
 
-    `load` gives the best model of a run that this one needs, by its folder.
+    `load` gives the best model of a run that this one needs, by its folder; `train` are the training samples, where
+    some are decoded already.
     """
 
     def __init__(
-        self, config: RunConfig, data: Data, forget: bool = False, load: Callable[[Path], Trained] | None = None
+        self,
+        config: RunConfig,
+        data: Data,
+        forget: bool = False,
+        load: Callable[[Path], Trained] | None = None,
+        train: Cached | None = None,
     ):
         self.config, self.data, self.load = config, data, load
-        hidden = hidden_by(config, len(data.train))
-        self.train = Cached(data.train, config.image_size, forget=forget, hidden=hidden)
+        self.train = train or learned_from(config, data, forget)
         self.data_hooks: dict[str, DataHooks] = {}
 
     def start(self, techniques: Iterable[Technique]) -> None:

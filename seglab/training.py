@@ -23,7 +23,7 @@ from seglab.errors import SeglabError
 from seglab.evaluation import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started, Stepped
 from seglab.families import Outputs, StepHooks, Term
-from seglab.loader import Cached, Feed, ahead, batches, in_order, random
+from seglab.loader import Cached, Feed, ahead, batches, in_order, learned_from, random
 from seglab.losses.weights import per
 from seglab.model import Segmenter, Trained, parameters, placed
 from seglab.schedulers import Schedule
@@ -52,12 +52,29 @@ class Best:
 Objective = Callable[[Batch], dict[str, Term]]
 
 
+class Images:
+    """The images of one run, each decoded when first asked for: what it learns from, and the sets it is scored on."""
+
+    def __init__(self, config: RunConfig):
+        self.data = folded(config.data.open(), config)
+        self.train = learned_from(config, self.data)
+        few = random(config.seed, "scored").permutation(len(self.train))[: len(self.data.val)]
+        sets = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
+        self.scored = {name: Cached(split, config.image_size, keep_truth=True) for name, split in sets.items()}
+
+    def decode(self) -> None:
+        """Decodes all of them now, for the processes that are forked from this one."""
+        for images in (self.train, *self.scored.values()):
+            for n in range(len(images)):
+                _ = images[n]
+
+
 class Run(Feed):
     """Everything one training run consists of; `state_dict` is what another needs to go on from the same place.
 
     `weights` are the model's initial weights, where they come from elsewhere; without `fresh`, pretrained weights are
     not fetched, since those of `load_state_dict` take their place. `should_stop` is asked after every step. `load`
-    gives the best model of a run that a technique needs, by its folder.
+    gives the best model of a run that a technique needs, by its folder. `images` are the run's, where they are open.
     """
 
     def __init__(
@@ -69,14 +86,14 @@ class Run(Feed):
         fresh: bool = True,
         should_stop: Callable[[], bool] = lambda: False,
         load: Callable[[Path], Trained] | None = None,
+        images: Images | None = None,
     ):
         torch.set_num_threads(threads)
-        super().__init__(config, folded(config.data.open(), config), load=load)
+        images = images or Images(config)
+        super().__init__(config, images.data, load=load, train=images.train)
         self.should_stop, self.threads, self.fresh = should_stop, threads, fresh
         self.device = torch.device(device)
-        few = random(config.seed, "scored").permutation(len(self.data.train))[: len(self.data.val)]
-        scored = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
-        self.scored = {name: Cached(split, config.image_size, keep_truth=True) for name, split in scored.items()}
+        self.scored = images.scored
         self.samples = spread(len(self.data.val), SAMPLES)
 
         self.seed_torch("weights")

@@ -3,8 +3,9 @@
 from seglab.jobs.process import ROOT, Process, device, environment, subordinate, threads
 from seglab.jobs.queue import awaited, enqueue, fail, next_run, refuse_too_many, resubmit, stop, submit, waiting
 from seglab.jobs.worker import Adapter, Worker
+from seglab.jobs.zerogpu import ZeroGPU
 
 __all__ = [
-    "ROOT", "Adapter", "Process", "Worker", "awaited", "device", "enqueue", "environment", "fail", "next_run",
-    "refuse_too_many", "resubmit", "stop", "submit", "subordinate", "threads", "waiting",
+    "ROOT", "Adapter", "Process", "Worker", "ZeroGPU", "awaited", "device", "enqueue", "environment", "fail",
+    "next_run", "refuse_too_many", "resubmit", "stop", "submit", "subordinate", "threads", "waiting",
 ]  # fmt: skip

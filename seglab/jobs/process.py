@@ -22,9 +22,10 @@ def threads() -> int:
 
 
 def environment() -> dict[str, str]:
-    """What processes of this one are to know: how many threads they get and where things are, but no secrets."""
+    """What processes of this one are to know: how many threads they get and where things are, but no secrets, and
+    not that GPUs are lent here: to them none is."""
     found = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    found = {name: value for name, value in found.items() if "TOKEN" not in name}
+    found = {name: value for name, value in found.items() if "TOKEN" not in name and name != "SPACES_ZERO_GPU"}
     if "SEGLAB_DATA" in found:
         found["SEGLAB_DATA"] = os.path.abspath(found["SEGLAB_DATA"])
     return found

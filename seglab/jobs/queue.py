@@ -34,11 +34,12 @@ def refuse_too_many(new: int) -> None:
         )
 
 
-def enqueue(*directories: Path) -> None:
-    """Puts runs at the end of the queue, in this order: all of them, or none where the disk is full."""
+def enqueue(*directories: Path, after: float = 0.0) -> None:
+    """Puts runs at the end of the queue, in this order, to begin in so many seconds or later: all of them, or none
+    where the disk is full."""
     with runs.writing(runs.home()):
         for directory in directories:
-            runs.write(directory / "queued.next", str(time.time_ns()).encode())
+            runs.write(directory / "queued.next", str(time.time_ns() + int(after * 1e9)).encode())
         for directory in directories:
             os.replace(directory / "queued.next", directory / "queued")
 
@@ -57,9 +58,16 @@ def waiting(home: Path | None = None) -> list[Path]:
     """The runs that wait, the next one first."""
     found = []
     for path in (home or runs.home()).glob("*/queued"):
-        with contextlib.suppress(FileNotFoundError, ValueError):  # it has just begun, or is no marker of ours
-            found.append((int(path.read_text()), path.parent))
+        if (when := begins(path.parent)) is not None:
+            found.append((when, path.parent))
     return [directory for _, directory in sorted(found)]
+
+
+def begins(directory: Path) -> int | None:
+    """When a waiting run may begin, in nanoseconds since 1970; None for one that does not wait."""
+    with contextlib.suppress(FileNotFoundError, ValueError):  # it has just begun, or is no marker of ours
+        return int((directory / "queued").read_text())
+    return None
 
 
 def awaited(directory: Path) -> list[Path]:
@@ -87,6 +95,8 @@ def next_run(home: Path | None = None) -> Path | None:
     by the end of the program, comes back into the queue.
     """
     for directory in waiting(home):
+        if (begins(directory) or 0) > time.time_ns():
+            continue
         try:
             needed = awaited(directory)
         except SeglabError as why:

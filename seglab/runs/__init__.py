@@ -15,6 +15,7 @@ from seglab.runs.directory import (
     every,
     find,
     home,
+    last_word,
     listed,
     locked,
     made_now,
@@ -45,8 +46,8 @@ from seglab.runs.trained import (
 
 __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Evidence", "Status", "all_events", "append", "checked",
-    "config", "create", "description", "ending", "events", "every", "find", "home", "learned", "listed", "load",
-    "loaded", "locked", "made_now", "picture", "record", "refuse_removal", "refuse_unwritable", "refused", "remove",
-    "settled", "ship", "short_name", "size_of", "status", "stop", "taken", "taught", "uses", "weights",
+    "config", "create", "description", "ending", "events", "every", "find", "home", "last_word", "learned", "listed",
+    "load", "loaded", "locked", "made_now", "picture", "record", "refuse_removal", "refuse_unwritable", "refused",
+    "remove", "settled", "ship", "short_name", "size_of", "status", "stop", "taken", "taught", "uses", "weights",
     "weights_version", "work", "write", "writing",
 ]  # fmt: skip

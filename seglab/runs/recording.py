@@ -59,11 +59,12 @@ def work(
     threads: int = 1,
     interrupted: Callable[[], bool] = lambda: False,
     unstop: bool = False,
+    images: training.Images | None = None,
 ) -> Iterator[Event]:
     """Trains the run in this process, from where it stands to its end; yields each event once it is recorded.
 
-    With `unstop`, a run that was stopped goes on. Raises SeglabError when the run is over, busy, or asked to stop; a
-    mistake on the way is recorded, then raised.
+    With `unstop`, a run that was stopped goes on. `images` are the run's, where they are open. Raises SeglabError when
+    the run is over, busy, or asked to stop; a mistake on the way is recorded, then raised.
     """
     with locked(directory):
         ended = last_word(directory)
@@ -93,6 +94,7 @@ def work(
                 fresh,
                 should_stop=lambda: interrupted() or stopping.exists(),
                 load=partial(load, device=device),
+                images=images,
             )
             restore(run, directory)
             yield from record(training.train(run), directory, run)

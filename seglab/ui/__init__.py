@@ -19,6 +19,7 @@ from starlette.middleware import Middleware
 
 from seglab import jobs, runs
 from seglab.errors import SeglabError
+from seglab.jobs import zerogpu
 from seglab.ui import compare, guard, predict, text, train, views
 
 HERE = Path(__file__).parent
@@ -52,7 +53,7 @@ def launch(**options: Any) -> gr.Blocks:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that uploads are deleted then too
     guard.refuse_bombs()
     guard.Broom(guard.private_folder()).start()
-    jobs.Worker().start()
+    jobs.Worker(jobs.ZeroGPU() if zerogpu.LENDS else None).start()
     page = build()
     page.queue(max_size=64, default_concurrency_limit=1, api_open=False)
     settings: dict[str, Any] = {

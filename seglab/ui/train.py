@@ -13,6 +13,7 @@ from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset
+from seglab.jobs import zerogpu
 from seglab.ui import views
 from seglab.ui.form import UPLOAD_FIRST, Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say, told
@@ -21,6 +22,7 @@ POLL_SECONDS = 2
 FORGOTTEN = "forgotten"  # instead of an upload's reference: Gradio's BrowserState never stores an empty value
 LATEST = "latest"
 SHOWN_AT_FIRST = 4  # finished runs that a new page shows beside those under way
+ACTIONS = {"stop": jobs.stop, "resume": jobs.resubmit, "cpu": zerogpu.leave, "wait": zerogpu.stay}  # of a run's buttons
 TELL_ROW = """element.addEventListener('click', event => {
   const button = event.target.closest('button.act');
   if (button) { button.disabled = true; trigger('click', {run: button.dataset.run, action: button.dataset.action}); }
@@ -55,7 +57,7 @@ def build() -> None:
         def submitted() -> list[Path]:
             configs = form.configs(given)
             configs[0].data.open()  # data that is missing is told now, not by a run that fails
-            return jobs.submit(configs)
+            return lending(jobs.submit(configs), request)
 
         return begun(submitted, language(request))
 
@@ -128,7 +130,7 @@ def plan(form: Form, started: list[Any]) -> Any:
     def start_runs(request: gr.Request, _: str, picked: Any, *given: Any) -> list[Any]:
         def submitted() -> list[Path]:
             made, title, steps = form.steps(picked, given)
-            return plans.submit(made, title, plans.settled(steps))
+            return lending(plans.submit(made, title, plans.settled(steps)), request)
 
         return [listed(request, picked, given), *begun(submitted, language(request))]
 
@@ -331,17 +333,28 @@ def act(event: gr.EventData, request: gr.Request) -> str:
     lang = language(request)
     try:
         directory = next((directory for directory in own() if directory.name == event.run), None)
-        action = {"stop": jobs.stop, "resume": jobs.resubmit}.get(event.action)
+        action = ACTIONS.get(event.action)
         if directory is None or action is None:
             raise SeglabError("there is no run {run}", run=repr(event.run))
+        if event.action == "resume":
+            lending([directory], request)
         action(directory)
     except SeglabError as error:
         return views.refusal(error, lang)
     return ""
 
 
+def lending(directories: list[Path], request: gr.Request) -> list[Path]:
+    """The runs, to which the visitor whose request this is lends their GPU time, where it is lent."""
+    for directory in directories if zerogpu.LENDS else ():
+        zerogpu.offer(directory, request.session_hash)
+    return directories
+
+
 def look(names: list[str] | None, epoch: float | str | None, seen: dict[str, Any], request: gr.Request) -> list[Any]:
     """What is new since `seen` about the runs; leaves alone on the page what has not changed."""
+    if zerogpu.LENDS:
+        zerogpu.greet(request.session_hash)
     lang, known = language(request), {directory.name: directory for directory in own()}
     picked = [directory for name, directory in known.items() if name in (names or [])]
     directories = [directory for directory in picked if views.readable(directory)]

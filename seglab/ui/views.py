@@ -25,12 +25,14 @@ from seglab.download import last_shown
 from seglab.errors import SeglabError
 from seglab.events import Finished, Started, Stepped, best_of
 from seglab.families import Architecture, Dataset, Scheduler
+from seglab.jobs import zerogpu
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
 from seglab.training import folded
 from seglab.ui.text import label, say, sentence, state_text, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
+LENT = ("queued", "running", "stopped", "interrupted")  # states in which a run may want a GPU
 BACKGROUNDS = {  # by the dashes of a line
     "-": "{}",
     "--": "repeating-linear-gradient(90deg, {} 0 5px, #fff 5px 7px)",
@@ -140,8 +142,9 @@ def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
         title = titles.get(directory, known["model"])
         note = known["model"] if title == directory.name else directory.name
         told_of = {"run": directory.name, "title": title, "note": note, "state": state, "place": place, "texts": texts}
+        told_of["unlent"] = zerogpu.chosen(directory) if zerogpu.LENDS and state in LENT else None
         rows.append(told_of | known)
-    return render("jobs.html", lang, rows=rows, others=others)
+    return render("jobs.html", lang, rows=rows, others=others, loan=f"{zerogpu.LOAN:g}")
 
 
 def planned(steps: Sequence[plans.Step], estimate: plans.Estimate | None, lang: str) -> str:

@@ -186,7 +186,9 @@ def to_trackio(directories: Sequence[Path], project: str = PROJECT) -> None:
                 config = {"seglab": __version__} | run.options
                 trackio.init(project, run.name, config=config, embed=False, auto_log_gpu=False, auto_log_cpu=False)
             except ValueError as reason:
-                raise SeglabError("--project {name} is not allowed: {reason}", name=repr(project), reason=reason) from None
+                raise SeglabError(
+                    "--project {name} is not allowed: {reason}", name=repr(project), reason=reason
+                ) from None
             for event in run.events:
                 if known := run.measured(event):
                     trackio.log(known, step=event.step)

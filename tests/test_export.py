@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from seglab import export, prediction, runs
 from seglab.cli import main
@@ -14,6 +15,7 @@ from seglab.errors import SeglabError
 from seglab.export import exported_apart
 from seglab.model import Segmenter, Trained
 from tests.conftest import finish, tiny
+from tests.documents import PAGES, blocks
 
 pytest.importorskip("onnxscript")
 onnx = pytest.importorskip("onnx")
@@ -131,6 +133,20 @@ def test_the_span_of_deep_photographs_stands_in_the_file(tmp_path):
     export.export(directory, tmp_path / "mine.onnx")
     _, told = given(tmp_path / "mine.onnx", np.zeros((1, 3, 48, 64), np.float32))
     assert json.loads(told["span"]) == [12, 4000]
+
+
+def test_the_documents_lines_label_a_photograph(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    export.export("unet", Path("unet.onnx"))
+    Image.fromarray(runs.config(runs.find("unet")).data.open().val[1].image).save("photo.jpg")
+    (code,) = blocks(PAGES["docs/export.md"], "python")
+    exec(compile(code, "export.md", "exec"), {})
+    told = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
+    own = prediction.predict(runs.load("unet"), np.asarray(Image.open("photo.jpg"))).labels
+    classes = runs.description(runs.find("unet"))["classes"]
+    assert told == {name: f"{(own == n).mean():.1%} of the photograph" for n, name in enumerate(classes)}
+    road = runs.description(runs.find("unet"))["colors"][classes.index("road")]
+    assert (np.asarray(Image.open("labels.png"))[own == classes.index("road")] == road).all()
 
 
 def test_a_process_of_its_own_gives_the_same_file(tmp_path):

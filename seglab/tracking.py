@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from seglab import __version__, draw, runs
 from seglab.comparison.scores import compare
 from seglab.comparison.settings import flat
@@ -136,12 +138,15 @@ def write_scalars(run: Log, writer: SummaryWriter) -> None:
 
 
 def write_samples(run: Log, writer: SummaryWriter) -> None:
-    """The label maps in their classes' colors: each image's truth at step 0, and what was predicted by epoch."""
+    """The label maps in their classes' colors: each image's truth at step 0, and what was predicted by epoch; those
+    that are missing are left out."""
     evaluations = {event.epoch: event for event in run.events if isinstance(event, Evaluated)}
     if not evaluations:
         return
     evidence, colors = runs.Evidence(run.directory), runs.description(run.directory)["colors"]
-    pictures = [(0, began(run), f"samples/{n} truth", evidence.truth(i)) for n, i in enumerate(evidence.samples)]
+    pictures: list[tuple[int, float, str, np.ndarray]] = []
+    with contextlib.suppress(SeglabError):
+        pictures += [(0, began(run), f"samples/{n} truth", evidence.truth(i)) for n, i in enumerate(evidence.samples)]
     for epoch in evidence.epochs():
         with contextlib.suppress(SeglabError, KeyError):  # an epoch that is being written, or that does not count
             event = evaluations[epoch]

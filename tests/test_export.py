@@ -149,6 +149,7 @@ def test_the_documents_lines_label_a_photograph(tmp_path, monkeypatch, capsys):
     assert (np.asarray(Image.open("labels.png"))[own == classes.index("road")] == road).all()
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_gives_the_same_file(tmp_path):
     directory = finish(runs.create(tiny(), "mine"))
     made = exported_apart(directory, tmp_path / "apart.onnx")

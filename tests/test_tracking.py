@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import math
+import shutil
 import sqlite3
 import sys
+from importlib.util import find_spec
 from subprocess import run as process
 
 import numpy as np
@@ -20,6 +22,8 @@ from seglab.comparison.tables import measures
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Started, Stepped, best_of
 from tests.conftest import finish, tiny
+
+board_needed = pytest.mark.skipif(not find_spec("tensorboard"), reason="tensorboard is not installed")
 
 
 def command(*words):
@@ -87,14 +91,13 @@ def test_the_table_of_a_run_is_not_that_of_the_comparison(tmp_path):
     assert [*tmp_path.glob("*.csv")] == []
 
 
-def test_nothing_is_written_where_a_run_is_damaged(tmp_path, capsys):
+@pytest.mark.parametrize("sink", ["csv", pytest.param("tensorboard", marks=board_needed)])
+def test_nothing_is_written_where_a_run_is_damaged(sink, tmp_path, capsys):
     directory = runs.create(tiny(), "broken")
     (directory / "events.jsonl").write_text("{}\n")
-    for sink in ("csv", "tensorboard"):
-        pytest.importorskip("tensorboard")
-        assert command("track", "unet", "broken", "--to", sink, "--out", tmp_path / "out") == 2
-        assert "broken/events.jsonl is damaged: line 1" in capsys.readouterr().err
-        assert not (tmp_path / "out").exists()
+    assert command("track", "unet", "broken", "--to", sink, "--out", tmp_path / "out") == 2
+    assert "broken/events.jsonl is damaged: line 1" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -125,7 +128,6 @@ def test_what_is_not_installed_is_named_with_the_command_that_installs_it(packag
 
 def read(folder):
     """What TensorBoard reads in a run's folder."""
-    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     found = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0})
@@ -186,6 +188,7 @@ def test_tensorboard_shows_the_label_maps_in_their_colors(board):
         assert (pixels(point) == colors[evidence.sampled(epoch)[1]]).all()
 
 
+@board_needed
 def test_a_running_run_that_is_handed_on_again_has_each_point_once(tmp_path):
     directory = runs.create(tiny(loss="cross_entropy"), "going")
     work = runs.work(directory)
@@ -201,12 +204,24 @@ def test_a_running_run_that_is_handed_on_again_has_each_point_once(tmp_path):
     assert len([*(tmp_path / "going").iterdir()]) == 2  # others' files are theirs
 
 
+@board_needed
+def test_a_run_without_the_truth_of_its_samples_has_the_rest(tmp_path):
+    directory = finish(runs.create(tiny(), "old"))
+    shutil.rmtree(directory / "truth")
+    (directory / "samples" / "epoch_001" / "0000.png").unlink()
+    tracking.to_tensorboard([directory], tmp_path)
+    assert [point.step for point in read(tmp_path / "old").Images("samples/1")] == [4]
+    assert "samples/0 truth" not in read(tmp_path / "old").Tags()["images"]
+
+
+@board_needed
 def test_a_run_that_has_not_begun_has_its_options_alone(tmp_path):
     tracking.to_tensorboard([runs.create(tiny(), "waiting")], tmp_path)
     assert read(tmp_path / "waiting").Tags()["scalars"] == []
     assert "config/text_summary" in read(tmp_path / "waiting").Tags()["tensors"]
 
 
+@board_needed
 def test_names_in_any_script_come_back_as_they_are(tmp_path):
     directory = finish(runs.create(tiny(loss="cross_entropy"), "이름"))
     known = json.loads((directory / "dataset.json").read_text())
@@ -219,6 +234,7 @@ def test_names_in_any_script_come_back_as_they_are(tmp_path):
 # --- Trackio
 
 
+@pytest.mark.slow
 def test_trackios_store_has_every_number_and_the_options_once(tmp_path, monkeypatch):
     pytest.importorskip("trackio")
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "store"))  # Trackio reads it when it is imported

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from seglab import runs
+from seglab import export, runs
 from tests.conftest import tiny
 
 CHROMIUM = "/usr/bin/chromium"
@@ -315,6 +315,25 @@ def test_the_page_answers_while_a_run_trains(visit, served):
     tab(page, 0)
     page.click(f"#jobs tr[data-run='{run.name}'] button[data-action=stop]")
     expect(page.locator(f"#jobs tr[data-run='{run.name}'] .state")).to_have_text("stopped", timeout=60_000)
+
+
+@pytest.mark.skipif(not export.available(), reason="onnx, onnxscript or onnxruntime is not installed")
+def test_a_visitor_takes_a_model_as_an_onnx_file(visit, tmp_path):
+    import onnxruntime
+
+    page = visit("?lang=ko")
+    tab(page, 2)
+    button = page.locator("#compare-scores button.act[data-run=unet]")
+    button.click()
+    expect(button).to_be_disabled()
+    expect(page.locator("#exported .right")).to_contain_text("12,288픽셀 중 12,288픽셀", timeout=60_000)
+    expect(button).to_be_enabled()
+    with page.expect_download() as download:
+        page.click("#onnx-file")
+    assert download.value.suggested_filename == "unet.onnx"
+    download.value.save_as(tmp_path / "unet.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "unet.onnx", providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == [1, 3, 96, 128]
 
 
 def test_training_images_are_previewed_as_the_techniques_make_them(visit):

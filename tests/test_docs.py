@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from benchmarks import table
-from seglab import cli, plans, runs
+from seglab import cli, export, plans, runs
 from seglab.architectures import _encoders, deconvnet, deeplab, unet
 from seglab.architectures._pretrained import LITE0
 from seglab.cli import train
@@ -36,6 +36,7 @@ DATA = {
     "voc2012": written.voc,
 }
 NOT_RUN = {"--download": "it fetches up to 2 GB"}  # parsed alone
+PACKAGES = {"export": export.PACKAGES, "tensorboard": ("tensorboard",), "trackio": ("trackio",)}  # of words in commands
 SMALL = {  # what a number becomes that a command names
     "image_size": lambda value: max(32, value // 8),
     "batch_size": lambda value: 2 if value <= 16 else 4,
@@ -77,6 +78,12 @@ SIZES = {*SMALL, *UNNAMED, *STREETS, "model.encoder", "data.root", "fold.of"}  #
 def asks(command):
     """Whether it ends as soon as it is parsed."""
     return "--help" in command or command[0].startswith("--")
+
+
+def lacks(command):
+    """Whether it needs packages that are not installed."""
+    needed = {name for word in command for name in PACKAGES.get(word, ())}
+    return not all(importlib.util.find_spec(name) for name in needed)
 
 
 def trains(command):
@@ -190,6 +197,7 @@ def options_of(value, option=""):
 def desk(tmp_path, monkeypatch):
     """A folder to work in that has the folders, photographs and runs which a command takes to be there."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
 
     def prepared(command, finished=None):
         for word in command:
@@ -270,7 +278,7 @@ def test_every_command_of_a_page_is_configured_at_full_size(page, desk):
 @pytest.mark.parametrize("group", RUN)
 def test_every_command_does_its_work_when_it_is_made_small(group, tmp_path, capsys, offline, desk, finished):
     for command in GROUPS[group]:
-        if any(option in command for option in NOT_RUN):
+        if any(option in command for option in NOT_RUN) or lacks(command):
             continue
         desk(command, finished)
         makes = trains(command)

@@ -30,7 +30,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
     ["config"],
     ["evaluation", "training", "prediction"],
     ["runs"],
-    ["jobs", "plans", "comparison", "preview", "anatomy", "draw", "uploads"],
+    ["jobs", "plans", "comparison", "preview", "anatomy", "draw", "uploads", "export", "tracking"],
     ["cli", "ui", "__main__"],
 ]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglab import crf, draw, jobs, plans, runs
+from seglab import crf, draw, export, jobs, plans, runs
 from seglab.comparison.scores import compare as compared
 from seglab.entry import validated
 from seglab.errors import SeglabError
@@ -625,3 +625,62 @@ def test_a_zip_that_is_refused_leaves_the_upload_before_it(tmp_path):
     wrong, *rest = handlers["accept"](Request(), str(bad), *given)
     assert "images/z.png: its mask is missing" in wrong and "was not accepted" in wrong and str(tmp_path) not in wrong
     assert rest == [gr.skip()] * 3
+
+
+# --- a run's model as a file
+
+
+def test_the_scoreboard_has_a_button_for_each_run_that_is_over_where_files_can_be_made(monkeypatch):
+    over, going = done("over"), runs.create(tiny(), "going")
+    stream = runs.work(going)
+    while not (going / "weights.safetensors").exists():
+        next(stream)
+    for available, pressable in ((True, ["over"]), (False, [])):
+        monkeypatch.setattr(export, "available", lambda available=available: available)
+        board = views.scoreboard(views.stamp([over, going]), "en")
+        assert re.findall(r'<button class="act" data-run="(\w+)"', board) == pressable
+        assert ("Export" in board) == available
+    stream.close()
+
+
+def test_a_pressed_button_gives_the_file_once_made_to_everybody(monkeypatch, tmp_path):
+    directory, asked = done("mine"), []
+
+    def apart(run, out):
+        asked.append(run)
+        out.write_bytes(bytes(2_345_678))
+        return export.OnnxFile(out, (48, 64), "val_0002", 3072, 3071, 1e-6)
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(export, "exported_apart", apart)
+    (waiting, hidden), (message, button) = compare.onnx(Pressed("mine", None), Request())
+    assert "Making mine.onnx" in waiting and hidden.visible is False
+    assert "64 pixels wide and 48 high" in message and "3,071 of 3,072 pixels" in message
+    assert button.visible and button.label == "Download mine.onnx (2.3 MB)"
+    *_, (_, second) = compare.onnx(Pressed("mine", None), Request())
+    assert second.value == button.value and asked == [directory]
+    compare.FILES[directory, runs.weights_version(directory)].file.unlink()  # as the broom does
+    *_, (_, third) = compare.onnx(Pressed("mine", None), Request())
+    assert third.visible and len(asked) == 2
+
+
+@pytest.mark.parametrize("name", ["../mine", "waiting", None])
+def test_no_file_is_made_of_what_only_the_page_made_up(name):
+    done("mine"), runs.create(tiny(), "waiting")
+    ((message, button),) = compare.onnx(Pressed(name, None), Request())
+    assert "There is no run" in message and button.visible is False
+
+
+def test_why_a_file_cannot_be_made_is_told_in_korean(monkeypatch, tmp_path):
+    class Korean(Request):
+        headers = {"accept-language": "ko"}
+
+    done("mine")
+
+    def apart(run, out):
+        raise SeglabError("the ONNX file of {run} was not ready in {seconds} s", run=run.name, seconds="180")
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(export, "exported_apart", apart)
+    *_, (message, button) = compare.onnx(Pressed("mine", None), Korean())
+    assert "mine의 ONNX 파일을 180초 안에 만들지 못했습니다." in message and button.visible is False

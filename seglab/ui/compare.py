@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from seglab import plans, runs
+from seglab import export, plans, runs
 from seglab.comparison import cautions
 from seglab.errors import SeglabError
 from seglab.ui import views
 from seglab.ui.text import language, say, told
+
+TELL_ROW = """element.addEventListener('click', event => {
+  const button = event.target.closest('button.act');
+  if (!button) return;
+  element.querySelectorAll('button.act').forEach(each => each.disabled = true);
+  trigger('click', {run: button.dataset.run});
+});"""
+FREE_ROWS = """() => {
+  document.querySelectorAll('#compare-scores button.act').forEach(each => each.disabled = false);
+  document.querySelector('#exported').scrollIntoView({block: 'nearest'});
+}"""
 
 
 def build(tab: gr.Tab) -> None:
@@ -22,8 +35,19 @@ def build(tab: gr.Tab) -> None:
     picked = views.run_picker("Runs and shipped checkpoints", "compare-runs")
     message = gr.HTML(apply_default_css=False, elem_id="compare-message")
     curves = gr.HTML(apply_default_css=False, elem_id="compare-curves")
-    scores = gr.HTML(apply_default_css=False, elem_id="compare-scores")
+    exported = gr.HTML(apply_default_css=False, elem_id="exported")
+    file = gr.DownloadButton(visible=False, variant="primary", size="sm", elem_id="onnx-file")
+    scores = gr.HTML(apply_default_css=False, elem_id="compare-scores", js_on_load=TELL_ROW)
     picked.change(show, picked, [message, curves, scores], **views.QUIET)
+    scores.click(
+        onnx,
+        None,
+        [exported, file],
+        show_progress="hidden",
+        api_visibility="private",
+        concurrency_id="onnx",
+        concurrency_limit=1,
+    ).then(None, None, None, js=FREE_ROWS)
     tab.select(offered, None, picked, **views.QUIET)  # runs may have begun since the page was opened
     views.opening(first, None, picked)
 
@@ -80,3 +104,50 @@ def show(names: list[str] | None, request: gr.Request) -> list[str]:
         return [warnings, views.curves(stamped, lang), views.scoreboard(stamped, lang)]
     except SeglabError as error:
         return [views.refusal(error, lang), "", ""]
+
+
+# --- a run's model as a file
+
+FILES: dict[tuple[Path, tuple[int, ...]], export.OnnxFile] = {}  # by the run and the version of its weights
+
+
+def onnx(event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
+    """Makes the ONNX file of the run of a pressed button; gives what is told of it, and the button that has it."""
+    lang = language(request)
+    try:
+        directory = next((directory for directory in trained() if directory.name == event.run), None)
+        if directory is None:
+            raise SeglabError("there is no run {run}", run=repr(str(event.run)))
+        name = f"{directory.name}.onnx"
+        text = say("Making {file} and comparing it with the model …", lang, file=name)
+        yield [views.render("message.html", lang, text=text, kind="note"), gr.DownloadButton(visible=False)]
+        made = onnx_file(directory, name)
+        text = say(
+            "{file} takes images {width} pixels wide and {height} high. On a test image it gives the same class as the "
+            "model for {equal} of {pixels} pixels.",
+            lang,
+            file=name,
+            height=made.size[0],
+            width=made.size[1],
+            equal=f"{made.equal:,}",
+            pixels=f"{made.pixels:,}",
+        )
+        messages = [(text, "right"), *([(told(made.note, lang), "note")] if made.note else [])]
+        size = f"{made.file.stat().st_size / 1e6:.1f}"
+        yield [
+            "".join(views.render("message.html", lang, text=text, kind=kind) for text, kind in messages),
+            gr.DownloadButton(
+                say("Download {file} ({size} MB)", lang, file=name, size=size), str(made.file), visible=True
+            ),
+        ]
+    except SeglabError as error:
+        yield [views.refusal(error, lang), gr.DownloadButton(visible=False)]
+
+
+def onnx_file(directory: Path, name: str) -> export.OnnxFile:
+    """The run's file, made by a process of its own, or again the one that was made for somebody before."""
+    key = directory, runs.weights_version(directory)
+    if key not in FILES or not FILES[key].file.exists():  # the broom has it after half an hour
+        folder = tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR"))
+        FILES[key] = export.exported_apart(directory.resolve(), Path(folder) / name)
+    return FILES[key]

@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from seglab import anatomy, draw, jobs, plans, runs, schedulers, uploads
+from seglab import anatomy, draw, export, jobs, plans, runs, schedulers, uploads
 from seglab.anatomy import picture as network_picture
 from seglab.comparison.scores import Comparison, compare
 from seglab.config import RunConfig
@@ -349,6 +349,7 @@ def scoreboard(stamped: tuple[Stamp, ...], lang: str) -> str:
         high=max(known, default=0),
         definition=DEFINITION,
         terms=[(term, *(svg(stamped, f"{part} {term}") for part in ("train", "val"))) for term in comparison.terms],
+        onnx=export.available(),
     )
 
 

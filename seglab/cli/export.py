@@ -1,0 +1,52 @@
+"""Write a run's best model as an ONNX file, checked with onnxruntime."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from seglab.cli.options import drawing
+from seglab.cli.show import tell, waiting
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--out", type=onnx_file, required=True, metavar="FILE", help="such as model.onnx")
+    parser.add_argument(
+        "--size",
+        type=size,
+        metavar="HxW",
+        help="height and width of the images that it takes, such as 96x128 (default: as the run's are in training)",
+    )
+
+
+def onnx_file(text: str) -> Path:
+    return drawing(text, (".onnx",))
+
+
+def size(text: str) -> tuple[int, int]:
+    from seglab.export import SIDES
+
+    found = re.fullmatch(r"(\d{1,5})[x×X](\d{1,5})", text)
+    if not found or not all(SIDES[0] <= int(side) <= SIDES[1] for side in found.groups()):
+        least, most = SIDES
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed; allowed: height x width such as 96x128, {least} to {most} each"
+        )
+    return int(found[1]), int(found[2])
+
+
+def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    from seglab.export import export
+
+    with waiting("exporting"):
+        made = export(arguments.run, arguments.out, arguments.size)
+    tell([made.note] if made.note else [])
+    height, width = made.size
+    print(
+        f"{made.file}: {made.file.stat().st_size / 1e6:.1f} MB, images of {height} x {width} pixels\n"
+        f"checked with onnxruntime on {made.image}: the class is equal for {made.equal:,} of {made.pixels:,} pixels, "
+        f"logits differ by up to {made.difference:.1e}"
+    )
+    return 0

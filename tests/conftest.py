@@ -13,7 +13,15 @@ import torch
 
 from seglab import runs
 from seglab.config import RunConfig, configured
+from tests.documents import ROOT
 
+LACKING = """
+import os, sys
+for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+    sys.modules[name] = None
+for name in ("nice", "fork", "forkpty", "setsid", "killpg", "getpgid", "getloadavg", "sched_getaffinity"):
+    vars(os).pop(name, None)
+"""
 KEPT: list[Path] = []  # where this session keeps one finished run of each configuration
 
 
@@ -81,3 +89,10 @@ def finish(directory: Path) -> Path:
     if not runs.config(directory).needs:  # another run, of this test alone
         shutil.copytree(directory, kept)
     return directory
+
+
+def lacking(folder: Path) -> dict[str, str]:
+    """The environment of a process that, as its children, lacks what only Unix has, and prints as Windows does."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(LACKING)
+    return os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "PYTHONIOENCODING": "cp1252"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ COMPLETION = "--print-completion"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command. Exit status: 0 done, 1 failed, 2 a person's mistake, told in one line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that a terminal of few letters lacks ends no command
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options, plain = dotted(sys.argv[1:] if argv is None else argv)
         top = parser(completing=COMPLETION in plain)

@@ -58,7 +58,7 @@ def waiting(home: Path | None = None) -> list[Path]:
     found = []
     for path in (home or runs.home()).glob("*/queued"):
         with contextlib.suppress(FileNotFoundError, ValueError):  # it has just begun, or is no marker of ours
-            found.append((int(path.read_text()), path.parent))
+            found.append((int(path.read_text(encoding="ascii")), path.parent))
     return [directory for _, directory in sorted(found)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import re
@@ -16,12 +15,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from seglab import locks
 from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+
+
+LOCK = ".lock"  # the file in a run's directory that whoever works on it holds
 
 
 PLAN = ".plan.json"  # the end of the name of a plan's file, which stands beside the plan's runs
@@ -265,30 +268,18 @@ def size_of(path: Path) -> int:
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Holds the run for this process; the kernel lets go of it however the process ends."""
+    """Holds the run for this process; the system lets go of it however the process ends."""
     with contextlib.ExitStack() as stack:
         with writing(directory):
-            file = stack.enter_context(open(directory / ".lock", "a"))
-        for attempt in range(20):  # `is_locked` holds it too, for microseconds
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if attempt == 19:
-                    raise SeglabError("{run} is busy: another process is working on it", run=directory.name) from None
-                time.sleep(0.01)
+                stack.enter_context(locks.held(directory / LOCK))
+            except TimeoutError:
+                raise SeglabError("{run} is busy: another process is working on it", run=directory.name) from None
         yield
 
 
 def is_locked(directory: Path) -> bool:
-    try:
-        with open(directory / ".lock") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
+    return locks.is_held(directory / LOCK)
 
 
 def description(directory: Path) -> dict:

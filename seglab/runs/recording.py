@@ -115,7 +115,8 @@ def remove(directory: Path) -> None:
     refuse_removal(directory)
     with locked(directory), writing(directory):
         (directory / "config.json").unlink()  # from here on it is no run any more
-        shutil.rmtree(directory)
+    with writing(directory):
+        shutil.rmtree(directory)  # not before: Windows deletes no file that is open, as the lock's is
 
 
 def refuse_removal(directory: Path) -> None:

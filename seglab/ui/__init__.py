@@ -58,7 +58,7 @@ def launch(**options: Any) -> gr.Blocks:
     settings: dict[str, Any] = {
         "i18n": text.browser_texts(),
         "theme": gr.themes.Soft(primary_hue="indigo", font=["ui-sans-serif", "system-ui", "NanumGothic", "sans-serif"]),
-        "head": f"<script>{(HERE / 'form.js').read_text()}</script>",
+        "head": f"<script>{(HERE / 'form.js').read_text(encoding='utf-8')}</script>",
         "css_paths": [HERE / "style.css"],
         "max_file_size": "30mb",
         "show_error": False,

@@ -1,6 +1,8 @@
 """What only Unix has is used where it is there, and not missed elsewhere."""
 
+import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -61,6 +63,25 @@ def test_the_command_line_works_without_what_only_unix_has(tmp_path, runs_home):
     assert "\\ucc98\\uc74c" in ended.stdout  # the name, in a terminal without its letters
     assert {path.name for path in (tmp_path / "masks").iterdir()} >= {"photo.png"}
     assert [run.name for run in runs.every()][:2] == ["in the queue", "first"]
+
+
+@pytest.mark.parametrize("platform, tries", [("win32", 3), ("linux", 1)])
+def test_windows_is_asked_again_while_somebody_reads_what_is_replaced(platform, tries, tmp_path, monkeypatch):
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "old").write_bytes(b"old")
+    asked, real = [], os.replace
+
+    def reading(source, target):
+        asked.append(target)
+        if len(asked) < 3:
+            raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", reading)
+    monkeypatch.setattr(sys, "platform", platform)
+    with contextlib.nullcontext() if platform == "win32" else pytest.raises(PermissionError):
+        runs.replace(tmp_path / "new", tmp_path / "old")
+    assert len(asked) == tries and (tmp_path / "old").read_bytes() == (b"new" if tries == 3 else b"old")
 
 
 def test_files_are_read_and_written_in_an_encoding_that_is_named():

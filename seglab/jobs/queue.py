@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def enqueue(*directories: Path) -> None:
         for directory in directories:
             runs.write(directory / "queued.next", str(time.time_ns()).encode())
         for directory in directories:
-            os.replace(directory / "queued.next", directory / "queued")
+            runs.replace(directory / "queued.next", directory / "queued")
 
 
 def resubmit(directory: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -178,9 +179,25 @@ def write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Gives a file or a folder its name, in the place of what had it.
+
+    Windows refuses that, and to delete, while somebody reads what is there: it is tried for a second.
+    """
+    for attempt in range(100):
+        try:
+            if target.is_dir():
+                shutil.rmtree(target)
+            return os.replace(source, target)
+        except PermissionError:
+            if sys.platform != "win32" or attempt == 99:
+                raise
+            time.sleep(0.01)
 
 
 def events(directory: Path) -> list[Event]:

@@ -25,7 +25,7 @@ def held(path: Path, seconds: float = PATIENCE, poll: float = 0.01) -> Iterator[
     """
     path.parent.stat()  # filelock would make a folder that has just been deleted
     # not bound to a thread: a generator that holds it may be closed by another one
-    with FileLock(path, timeout=seconds, poll_interval=poll, thread_local=False):
+    with FileLock(path, thread_local=False).acquire(timeout=seconds, poll_interval=poll):
         yield
 
 

@@ -22,6 +22,7 @@ from seglab.errors import SeglabError
 
 __all__ = ["plans"]  # its kinds are entries, too
 COMMANDS = (
+    "app",
     "train", "resume", "plan", "evaluate", "predict", "compare", "runs", "rm", "ship", "data", "list", "describe",
 )  # fmt: skip
 COMPLETION = "--print-completion"

@@ -22,7 +22,10 @@ from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
 
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+PACKAGE = Path(__file__).parents[1]
+CHECKPOINTS = next(  # in an installed package, and in a checkout
+    filter(Path.is_dir, (PACKAGE / "checkpoints", PACKAGE.parent / "checkpoints")), PACKAGE / "checkpoints"
+)
 
 
 LOCK = ".lock"  # the file in a run's directory that whoever works on it holds

@@ -39,7 +39,7 @@ def build() -> gr.Blocks:
 
 
 def launch(**options: Any) -> gr.Blocks:
-    """Serves the page and works through the queue; `options` go to Gradio's launch.
+    """Serves the page and works through the queue for as long as the program runs; `options` go to Gradio's launch.
 
     Where runs cannot be written, it says so and ends the program: no part of the page would be as it should.
     """
@@ -73,6 +73,7 @@ def launch(**options: Any) -> gr.Blocks:
         "max_threads": 16,
         "strict_cors": True,
         "footer_links": [],
+        "prevent_thread_lock": True,
         "app_kwargs": {"middleware": [Middleware(guard.Guard)]},
     }
     page.launch(**settings | options)

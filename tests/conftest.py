@@ -13,7 +13,6 @@ import torch
 
 from seglab import runs
 from seglab.config import RunConfig, configured
-from tests.documents import ROOT
 
 LACKING = """
 import os, sys
@@ -95,4 +94,4 @@ def lacking(folder: Path) -> dict[str, str]:
     """The environment of a process that, as its children, lacks what only Unix has, and prints as Windows does."""
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(LACKING)
-    return os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "PYTHONIOENCODING": "cp1252"}
+    return os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[1]}", "PYTHONIOENCODING": "cp1252"}

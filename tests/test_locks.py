@@ -13,13 +13,12 @@ from seglab import locks
 from tests.conftest import lacking
 from tests.documents import ROOT
 
-HOLDS = "from seglab import locks; from pathlib import Path; import sys, time; path = Path(sys.argv[1])\n"
-FOREVER = HOLDS + "with locks.held(path): print('held', flush=True); sys.stdin.read()\n"
-ONCE = (
-    f"{HOLDS}sys.stdin.read()\n"
+HOLDS = "from seglab import locks; from pathlib import Path; import sys; path = Path(sys.argv[1])\n"
+TRY = (  # says that it is ready, tries at the first line of its input, and holds the lock until there is no more
+    f"{HOLDS}print('ready', flush=True); sys.stdin.readline()\n"
     "try:\n"
-    "    with locks.held(path, 0): print('held', flush=True); time.sleep(2)\n"
-    "except TimeoutError: print('taken')\n"
+    "    with locks.held(path, 0): print('held', flush=True); sys.stdin.read()\n"
+    "except TimeoutError: print('taken', flush=True)\n"
 )
 LOOK = HOLDS + "print(locks.is_held(path))"
 
@@ -39,25 +38,38 @@ def looked(path, environment):
     return program(LOOK, path, environment).communicate()[0].strip()
 
 
+def tried(path, environment, count=1):
+    """Processes that try to get the lock at the same moment, and what they say; whoever has it holds it."""
+    started = [program(TRY, path, environment) for _ in range(count)]
+    assert [each.stdout.readline() for each in started] == ["ready\n"] * count
+    for each in started:
+        each.stdin.write("\n")
+        each.stdin.flush()
+    return started, sorted(each.stdout.readline() for each in started)
+
+
 def test_a_lock_is_seen_by_others_and_gone_once_its_holder_was_killed(tmp_path, environment):
     path = tmp_path / ".lock"
     assert looked(path, environment) == "False" and not path.exists()
-    holder = program(FOREVER, path, environment)
-    assert holder.stdout.readline() == "held\n"
-    assert looked(path, environment) == "True"
-    assert program(ONCE, path, environment).communicate("")[0] == "taken\n"
+    (holder,), said = tried(path, environment)
+    assert said == ["held\n"] and looked(path, environment) == "True"
+    (other,), said = tried(path, environment)
+    assert said == ["taken\n"] and looked(path, environment) == "True"
     holder.kill()
-    holder.communicate()
+    for each in (holder, other):
+        each.communicate()
     assert looked(path, environment) == "False"
-    assert program(ONCE, path, environment).communicate("")[0] == "held\n"
+    (heir,), said = tried(path, environment)
+    assert said == ["held\n"]
+    heir.communicate()
+    assert heir.returncode == 0 and looked(path, environment) == "False"
 
 
 def test_of_many_who_want_it_exactly_one_gets_it(tmp_path, environment):
-    started = [program(ONCE, tmp_path / ".lock", environment) for _ in range(5)]
+    started, said = tried(tmp_path / ".lock", environment, 5)
     for each in started:
-        each.stdin.close()  # go
-    assert sorted(each.stdout.read() for each in started) == ["held\n"] + 4 * ["taken\n"]
-    assert all(each.wait() == 0 for each in started)
+        each.communicate()
+    assert said == ["held\n"] + 4 * ["taken\n"] and all(each.returncode == 0 for each in started)
 
 
 def test_a_process_sees_its_own_lock_and_cannot_take_it_twice(tmp_path):

@@ -10,4 +10,5 @@ gc.freeze()
 gc.enable()
 
 if __name__ == "__main__":
-    launch()
+    demo = launch()  # a Space that reloads what was edited looks for this name
+    demo.block_thread()

@@ -23,6 +23,7 @@ def main() -> None:
         for n in range(RUNS):
             directory = runs.create(RunConfig(), f"copy {n}")
             os.link(source / "events.jsonl", directory / "events.jsonl")
+            (directory / ".lock").touch()  # which a run that was worked on has
         began = perf_counter()
         listed()
         print(f"{RUNS} runs listed in {perf_counter() - began:.2f} s")

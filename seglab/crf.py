@@ -25,7 +25,11 @@ import numpy as np
 from seglab.entry import shown
 from seglab.errors import SeglabError
 
-MISSING = "dense CRF needs pydensecrf2 (pip install pydensecrf2, needs a C++ compiler)"
+ONE_COMMAND = "the dense CRF needs pydensecrf2, which a C++ compiler builds: pip install pydensecrf2"
+TWO_COMMANDS = (
+    "the dense CRF needs pydensecrf2, which a C++ compiler builds in two commands: pip install Cython~=3.0 setuptools "
+    "wheel, and then pip install --no-build-isolation pydensecrf2"
+)
 TOO_LONG = "the dense CRF was stopped after {seconds} s; try fewer iterations or a smaller image"
 RANGE = "{thing}: {value} is not allowed; allowed: {lowest} to {highest}"
 ARRAY = "{thing}: {value} was given; allowed: {allowed}"
@@ -56,12 +60,12 @@ class Kernels(Protocol):
     iterations: int
 
 
-def missing() -> str | None:
+def missing() -> SeglabError | None:
     """Why the dense CRF can't run here, or None if it can."""
     try:
         import pydensecrf.densecrf  # noqa: F401
-    except ImportError:
-        return MISSING
+    except ImportError:  # its own build asks for a Cython that does not know Python 3.13
+        return SeglabError(ONE_COMMAND if sys.version_info < (3, 13) else TWO_COMMANDS)
     return None
 
 
@@ -73,7 +77,7 @@ def refine(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels, de
     after a deadline, and if pydensecrf is not installed. With one class the probabilities come back as they are.
     """
     if reason := missing():
-        raise SeglabError(reason)
+        raise reason
     checked = _checked(probabilities, image, parameters)
     if len(checked[0]) == 1:
         return checked[0]
@@ -131,10 +135,10 @@ def _marginals(
     iterations: int,
 ) -> np.ndarray:
     """Mean-field marginals of checked inputs; a kernel without weight is left out, which saves building it."""
-    try:
-        from pydensecrf.densecrf import DenseCRF2D
-    except ImportError:
-        raise SeglabError(MISSING) from None
+    if reason := missing():
+        raise reason
+    from pydensecrf.densecrf import DenseCRF2D
+
     classes, height, width = probabilities.shape
     unary = np.clip(probabilities, CLIP, 1.0)
     np.negative(np.log(unary, out=unary), out=unary)
@@ -270,7 +274,7 @@ def _serve() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what anything prints must not get among the answers
     with suppress(OSError):  # Linux: short of memory, the kernel is to end this process and not the app
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     with suppress(EOFError, BrokenPipeError):
         while True:
             pickle.dump(_answered(*pickle.load(sys.stdin.buffer)), answers, protocol=5)

@@ -26,7 +26,7 @@ def quotas() -> Iterator[float]:
     Version 2 writes quota and period in one file, version 1 in two (kernel documentation, cgroup-v2 and sched-bwc).
     """
     try:
-        lines = OWN_CGROUPS.read_text().splitlines()
+        lines = OWN_CGROUPS.read_text(encoding="utf-8").splitlines()
     except OSError:
         return
     for _, controllers, group in (line.split(":", 2) for line in lines if line.count(":") >= 2):
@@ -47,7 +47,7 @@ def quotas() -> Iterator[float]:
 def text_of(file: Path) -> str:
     """What a file of the kernel says; nothing where there is none."""
     try:
-        return file.read_text().strip()
+        return file.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 

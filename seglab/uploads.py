@@ -87,7 +87,7 @@ def take(file: Path | str, options: Folder | None = None) -> str:
         called |= {place: name for place, name in named.items() if "/" not in place}
         notes = [note for note in (layout.pattern, *layout.warnings) if note]
         known = {"files": called, "notes": [{"template": note.template, "values": note.values} for note in notes]}
-        (beside / NAMES).write_text(json.dumps(known, indent=1))
+        (beside / NAMES).write_text(json.dumps(known, indent=1), encoding="utf-8")
         os.replace(beside, folder_of(reference))
     except OSError as error:
         raise SeglabError("the zip cannot be unpacked: {reason}", reason=error.strerror or "?") from error
@@ -126,7 +126,7 @@ def _kept(dataset: Dataset) -> dict:
     root = getattr(dataset, "root", None)
     if root is None or root.parent != home() or not (root / NAMES).is_file():
         return {}
-    return json.loads((root / NAMES).read_text())
+    return json.loads((root / NAMES).read_text(encoding="utf-8"))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,13 @@ import torch
 from seglab import machine, runs
 from seglab.config import RunConfig, configured
 
+LACKING = """
+import os, sys
+for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+    sys.modules[name] = None
+for name in ("nice", "fork", "forkpty", "setsid", "killpg", "getpgid", "getloadavg", "sched_getaffinity"):
+    vars(os).pop(name, None)
+"""
 KEPT: list[Path] = []  # where this session keeps one finished run of each configuration
 
 
@@ -87,3 +94,10 @@ def finish(directory: Path) -> Path:
     if not runs.config(directory).needs:  # another run, of this test alone
         shutil.copytree(directory, kept)
     return directory
+
+
+def lacking(folder: Path) -> dict[str, str]:
+    """The environment of a process that, as its children, lacks what only Unix has, and prints as Windows does."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(LACKING)
+    return os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[1]}", "PYTHONIOENCODING": "cp1252"}

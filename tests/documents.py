@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PATHS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PATHS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "PACKAGE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in PATHS}
 NAMES = {"MODEL": "unet", "RUN": "any"}  # what stands for a name of the reader's own
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -677,3 +678,27 @@ def test_a_stopped_run_says_how_it_goes_on_to_the_same_weights(runs_home, monkey
         name = f"a run {threads}"
         code, _, said = seglab(capsys, "train", *SMALL[:-1], threads, "--name", name)
         assert code == 0 and f"to go on: python -m seglab resume '{name}'{more}\n" in said
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        (["--port", "0"], "argument --port: '0' is not allowed; allowed: 1 to 65535"),
+        (["--port", "http"], "argument --port: 'http' is not allowed"),
+        (["--host", "192.0.2.1"], "argument --host: '192.0.2.1' is no address of this machine"),
+        (["--home", "/sys/seglab"], "runs cannot be written to /sys/seglab ("),
+    ],
+)
+def test_the_page_is_not_served_where_it_cannot_be(given, told, capsys, monkeypatch):
+    monkeypatch.setenv("SEGLAB_HOME", "put back afterwards")
+    code, out, err = seglab(capsys, "app", *given)
+    assert code == 2 and out == "" and err.startswith(f"seglab: {told}") and err.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        program = [sys.executable, "-m", "seglab", "app", "--port", port, "--home", tmp_path]
+        ended = subprocess.run(program, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == f"seglab: port {port}: something else is served there already; give another --port\n"

@@ -475,10 +475,17 @@ def test_importing_the_module_loads_nothing_heavy():
 # --- without pydensecrf ---------------------------------------------------------------------------------------------
 
 
-def test_without_pydensecrf_the_error_says_what_to_install(monkeypatch):
+@pytest.mark.parametrize(
+    "python, commands",
+    [
+        ((3, 12), "builds: pip install pydensecrf2"),
+        ((3, 13), "pip install Cython~=3.0 setuptools wheel, and then pip install --no-build-isolation pydensecrf2"),
+    ],
+)
+def test_without_pydensecrf_the_error_says_what_to_install(python, commands, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
-    assert crf.missing() == "dense CRF needs pydensecrf2 (pip install pydensecrf2, needs a C++ compiler)"
+    monkeypatch.setattr(sys, "version_info", python)
     for call in (crf.refine, crf.refine_here):
-        with pytest.raises(SeglabError, match="needs pydensecrf2"):
+        with pytest.raises(SeglabError, match=f"needs pydensecrf2.* {commands}$"):
             call(*example(), options())

@@ -184,7 +184,7 @@ def test_what_is_kept_is_bounded(three):
 
 
 def test_a_crf_that_fails_keeps_the_masks_and_says_why(three, monkeypatch):
-    monkeypatch.setattr(crf, "missing", lambda: crf.MISSING)
+    monkeypatch.setattr(crf, "missing", lambda: SeglabError(crf.ONE_COMMAND))
     found = side_by_side(three, IMAGE, crf=Crf(), vote=True)
     assert len(found) == 4
     for each in found:

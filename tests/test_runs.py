@@ -9,6 +9,7 @@ import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -217,15 +218,16 @@ def test_a_run_s_folder_that_cannot_be_written_to_is_named(number, monkeypatch, 
     known = r"/mine cannot be written to \(.*\); change its permissions, or use another folder"
 
     def refused(path, *_):
-        if path.is_relative_to(directory):
+        if Path(path).is_relative_to(directory):
             raise OSError(number, os.strerror(number), str(path))
 
-    def opened(path, mode="r", **named):
-        if mode[0] != "r":
+    def opened(path, flags, *more, **named):
+        if flags & (os.O_WRONLY | os.O_RDWR):
             refused(path)
-        return open(path, mode, **named)
+        return real(path, flags, *more, **named)
 
-    monkeypatch.setattr(runs.directory, "open", opened, raising=False)
+    real = os.open
+    monkeypatch.setattr(os, "open", opened)
     monkeypatch.setattr(runs.directory.tempfile, "TemporaryFile", lambda dir: refused(dir))
     monkeypatch.setattr(type(directory), "touch", refused)
     for action in (lambda: list(runs.work(directory)), lambda: runs.stop(directory), lambda: runs.remove(directory)):

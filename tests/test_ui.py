@@ -66,7 +66,7 @@ def test_the_masks_of_an_epoch_that_was_picked_stay_while_training_goes_on():
 
 def test_without_the_crf_the_models_masks_are_shown_and_what_is_missing_is_told(monkeypatch):
     done("one")
-    monkeypatch.setattr(crf, "missing", lambda: crf.MISSING)
+    monkeypatch.setattr(crf, "missing", lambda: SeglabError(crf.ONE_COMMAND))
     legend, caption, *_, message = predict.painted(["one"], predict.Example(0), {}, "en")
     assert "building" in legend and "one" in caption and "pydensecrf2" in message
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from seglab.errors import SeglabError
 
 __all__ = ["plans"]  # its kinds are entries, too
 COMMANDS = (
-    "train", "resume", "plan", "evaluate", "predict", "compare", "export", "track", "runs", "rm", "ship", "data",
+    "app", "train", "resume", "plan", "evaluate", "predict", "compare", "export", "track", "runs", "rm", "ship", "data",
     "list", "describe",
 )  # fmt: skip
 COMPLETION = "--print-completion"
@@ -29,6 +30,8 @@ COMPLETION = "--print-completion"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command. Exit status: 0 done, 1 failed, 2 a person's mistake, told in one line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that a terminal of few letters lacks ends no command
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options, plain = dotted(sys.argv[1:] if argv is None else argv)
         top = parser(completing=COMPLETION in plain)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
 import os
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from seglab import locks
 from seglab.data.images import printable
 from seglab.data.pairs import Root, is_here, located, place_of
 from seglab.download import download
@@ -92,17 +92,21 @@ class Downloadable(Dataset):
 
 @contextlib.contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Holds a folder against other downloads; the kernel lets go of it however the process ends."""
-    folder = os.open(root, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise SeglabError(
-            "{folder}: another process is downloading into it; wait until it has finished", folder=printable(str(root))
-        ) from None
-    finally:
-        os.close(folder)
+    """Holds a folder against other downloads; the system lets go of it however the process ends."""
+    lock = root / ".lock"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locks.held(lock, seconds=0))
+        except TimeoutError:
+            raise SeglabError(
+                "{folder}: another process is downloading into it; wait until it has finished",
+                folder=printable(str(root)),
+            ) from None
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # on Windows it goes by itself, once nobody holds it
+                lock.unlink()
 
 
 def fetched(archive: Archive, root: Path) -> Path:

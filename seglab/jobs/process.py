@@ -38,8 +38,9 @@ def subordinate(parent: int) -> None:
         if os.getppid() != parent:
             sys.exit()
         with contextlib.suppress(OSError):  # short of memory, the kernel ends this process, not the page
-            Path("/proc/self/oom_score_adj").write_text("1000")
-    os.nice(10)
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    if hasattr(os, "nice"):  # Windows has its priorities where processes are started
+        os.nice(10)
 
 
 def device() -> str:
@@ -63,6 +64,7 @@ class Process:
                 env=environment() | {"SEGLAB_HOME": str(directory.parent)},
                 cwd=ROOT,
                 start_new_session=True,
+                creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),  # of Windows
             )
             code = child.wait()
         if code < 0:

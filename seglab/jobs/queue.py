@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def enqueue(*directories: Path, after: float = 0.0) -> None:
         for directory in directories:
             runs.write(directory / "queued.next", str(time.time_ns() + int(after * 1e9)).encode())
         for directory in directories:
-            os.replace(directory / "queued.next", directory / "queued")
+            runs.replace(directory / "queued.next", directory / "queued")
 
 
 def resubmit(directory: Path) -> None:
@@ -66,7 +65,7 @@ def waiting(home: Path | None = None) -> list[Path]:
 def begins(directory: Path) -> int | None:
     """When a waiting run may begin, in nanoseconds since 1970; None for one that does not wait."""
     with contextlib.suppress(FileNotFoundError, ValueError):  # it has just begun, or is no marker of ours
-        return int((directory / "queued").read_text())
+        return int((directory / "queued").read_text(encoding="ascii"))
     return None
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import threading
 from pathlib import Path
 from typing import Protocol
 
-from seglab import runs
+from seglab import locks, runs
 from seglab.errors import SeglabError
 from seglab.jobs.process import Process
 from seglab.jobs.queue import fail, next_run
@@ -50,8 +49,7 @@ class Worker(threading.Thread):
         while not self.ended.is_set():
             try:
                 self.home.mkdir(parents=True, exist_ok=True)
-                with open(self.home / ".jobs.lock", "a") as lock:
-                    fcntl.flock(lock, fcntl.LOCK_EX)  # waits for as long as another program works
+                with locks.held(self.home / ".jobs.lock", seconds=-1, poll=TAKE_A_LOOK):  # while another program works
                     self.look_on()
             except (OSError, SeglabError) as error:  # short of memory, files or disk: the runs wait
                 if str(error) != self.told:
@@ -72,12 +70,12 @@ class Worker(threading.Thread):
         """Has the run worked on to its end; one that died without a word is recorded as failed."""
         marker = directory / "queued"
         try:
-            taken = marker.read_text()
+            taken = marker.read_text(encoding="ascii")
         except FileNotFoundError:  # stopped just now
             return
         why = self.adapter.work(directory)
         with contextlib.suppress(FileNotFoundError):  # the run took it away, unless it never began
-            if marker.read_text() == taken:
+            if marker.read_text(encoding="ascii") == taken:
                 marker.unlink()
         if why and not runs.status(directory).over:
             fail(directory, why)

@@ -100,7 +100,7 @@ def choose(directory: Path, then: Then) -> None:
 def chosen(directory: Path) -> Then:
     """What the run does when no GPU is lent; it waits unless it was told otherwise."""
     with contextlib.suppress(OSError):
-        return "cpu" if (directory / "unlent").read_text() == "cpu" else "wait"
+        return "cpu" if (directory / "unlent").read_text(encoding="ascii") == "cpu" else "wait"
     return "wait"
 
 

@@ -21,6 +21,7 @@ from seglab.runs.directory import (
     made_now,
     refuse_unwritable,
     refused,
+    replace,
     short_name,
     size_of,
     status,
@@ -48,6 +49,6 @@ __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Evidence", "Status", "all_events", "append", "checked",
     "config", "create", "description", "ending", "events", "every", "find", "home", "last_word", "learned", "listed",
     "load", "loaded", "locked", "made_now", "picture", "record", "refuse_removal", "refuse_unwritable", "refused",
-    "remove", "settled", "ship", "short_name", "size_of", "status", "stop", "taken", "taught", "uses", "weights",
-    "weights_version", "work", "write", "writing",
+    "remove", "replace", "settled", "ship", "short_name", "size_of", "status", "stop", "taken", "taught", "uses",
+    "weights", "weights_version", "work", "write", "writing",
 ]  # fmt: skip

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from seglab import locks
 from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
 
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+PACKAGE = Path(__file__).parents[1]
+CHECKPOINTS = next(  # in an installed package, and in a checkout
+    filter(Path.is_dir, (PACKAGE / "checkpoints", PACKAGE.parent / "checkpoints")), PACKAGE / "checkpoints"
+)
+
+
+LOCK = ".lock"  # the file in a run's directory that whoever works on it holds
 
 
 PLAN = ".plan.json"  # the end of the name of a plan's file, which stands beside the plan's runs
@@ -175,9 +182,25 @@ def write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Gives a file or a folder its name, in the place of what had it.
+
+    Windows refuses that, and to delete, while somebody reads what is there: it is tried for a second.
+    """
+    for attempt in range(100):
+        try:
+            if target.is_dir():
+                shutil.rmtree(target)
+            return os.replace(source, target)
+        except PermissionError:
+            if sys.platform != "win32" or attempt == 99:
+                raise
+            time.sleep(0.01)
 
 
 def events(directory: Path) -> list[Event]:
@@ -265,30 +288,18 @@ def size_of(path: Path) -> int:
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Holds the run for this process; the kernel lets go of it however the process ends."""
+    """Holds the run for this process; the system lets go of it however the process ends."""
     with contextlib.ExitStack() as stack:
         with writing(directory):
-            file = stack.enter_context(open(directory / ".lock", "a"))
-        for attempt in range(20):  # `is_locked` holds it too, for microseconds
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if attempt == 19:
-                    raise SeglabError("{run} is busy: another process is working on it", run=directory.name) from None
-                time.sleep(0.01)
+                stack.enter_context(locks.held(directory / LOCK))
+            except TimeoutError:
+                raise SeglabError("{run} is busy: another process is working on it", run=directory.name) from None
         yield
 
 
 def is_locked(directory: Path) -> bool:
-    try:
-        with open(directory / ".lock") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
+    return locks.is_held(directory / LOCK)
 
 
 def description(directory: Path) -> dict:

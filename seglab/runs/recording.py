@@ -7,7 +7,6 @@ import errno
 import hashlib
 import io
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +31,7 @@ from seglab.runs.directory import (
     is_locked,
     last_word,
     locked,
+    replace,
     status,
     write,
     writing,
@@ -117,7 +117,8 @@ def remove(directory: Path) -> None:
     refuse_removal(directory)
     with locked(directory), writing(directory):
         (directory / "config.json").unlink()  # from here on it is no run any more
-        shutil.rmtree(directory)
+    with writing(directory):
+        shutil.rmtree(directory)  # not before: Windows deletes no file that is open, as the lock's is
 
 
 def refuse_removal(directory: Path) -> None:
@@ -205,8 +206,7 @@ def write_maps(directory: Path, maps: Iterable[np.ndarray], run: training.Run) -
     try:
         for n, labels in enumerate(maps):
             write_mask(temporary / f"{n:04}.png", labels, run.data.colors)
-        shutil.rmtree(directory, ignore_errors=True)
-        temporary.rename(directory)
+        replace(temporary, directory)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -232,7 +232,7 @@ def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluat
     event = event.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
     write(directory / "weights.next", content)
     append(directory, event)
-    os.replace(directory / "weights.next", directory / "weights.safetensors")
+    replace(directory / "weights.next", directory / "weights.safetensors")
     return event
 
 

@@ -40,7 +40,7 @@ def build() -> gr.Blocks:
 
 
 def launch(**options: Any) -> gr.Blocks:
-    """Serves the page and works through the queue; `options` go to Gradio's launch.
+    """Serves the page and works through the queue for as long as the program runs; `options` go to Gradio's launch.
 
     Where runs cannot be written, it says so and ends the program: no part of the page would be as it should.
     """
@@ -59,7 +59,7 @@ def launch(**options: Any) -> gr.Blocks:
     settings: dict[str, Any] = {
         "i18n": text.browser_texts(),
         "theme": gr.themes.Soft(primary_hue="indigo", font=["ui-sans-serif", "system-ui", "NanumGothic", "sans-serif"]),
-        "head": f"<script>{(HERE / 'form.js').read_text()}</script>",
+        "head": f"<script>{(HERE / 'form.js').read_text(encoding='utf-8')}</script>",
         "css_paths": [HERE / "style.css"],
         "max_file_size": "30mb",
         "show_error": False,
@@ -74,6 +74,7 @@ def launch(**options: Any) -> gr.Blocks:
         "max_threads": 16,
         "strict_cors": True,
         "footer_links": [],
+        "prevent_thread_lock": True,
         "app_kwargs": {"middleware": [Middleware(guard.Guard)]},
     }
     page.launch(**settings | options)

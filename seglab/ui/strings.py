@@ -69,7 +69,7 @@ def of_sources() -> Iterator[String]:
     """Errors anywhere in the package, and in the page's own files what is given to `label` and `say` and to templates
     as their `text`."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        place, tree = path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text())
+        place, tree = path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
         page = place.startswith("ui/")
         for text, context in calls(tree, (*ERRORS, *TRANSLATING) if page else ERRORS):
             yield String(text, context, place)
@@ -113,7 +113,7 @@ def calls(tree: ast.AST, names: Sequence[str]) -> Iterator[tuple[str, str | None
 def of_templates() -> Iterator[String]:
     """What the templates translate with `t("...")`."""
     for path in sorted((PACKAGE / "ui").rglob("*.html")):
-        for call in Environment().parse(path.read_text()).find_all(nodes.Call):
+        for call in Environment().parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
             if isinstance(call.node, nodes.Name) and call.node.name == "t" and isinstance(call.args[0], nodes.Const):
                 context = next((each.value.as_const() for each in call.kwargs if each.key == "context"), None)
                 yield String(call.args[0].value, context, path.relative_to(PACKAGE).as_posix())

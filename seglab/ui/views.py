@@ -27,7 +27,6 @@ from seglab.events import Finished, Started, Stepped, best_of
 from seglab.families import Architecture, Dataset, Scheduler
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
-from seglab.training import folded
 from seglab.ui.text import label, say, sentence, state_text, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
@@ -231,7 +230,7 @@ def originals(directory: str, digest: str, lang: str) -> list[dict[str, Any]]:
     """The rows above the runs': the sample images, unless the data has gone, and their truth."""
     config, dataset = runs.config(Path(directory)), runs.description(Path(directory))
     try:
-        data = folded(config.data.open(), config)
+        data = runs.opened(Path(directory))
         images = [picture(data.val[n].image) for n in dataset["samples"]]
     except SeglabError:
         images = []

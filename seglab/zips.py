@@ -22,6 +22,7 @@ MOST_RATIO = 200  # to which an entry may grow that has more than GROWN bytes th
 GROWN = 64 * 2**20  # an uncompressed mask of one or two classes grows a thousandfold, but not beyond its pixels
 MOST_DEPTH = 12  # folders within folders
 CHUNK = 1 << 18
+ENTRY = b"PK\1\2"  # what each entry of a zip's list begins with
 DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, ValueError, IndexError)
 Entries = list[tuple[str, zipfile.ZipInfo]]
 
@@ -46,11 +47,13 @@ def opened(
 
 def counted(file: Path | IO[bytes]) -> int:
     """How many entries a zip has at most, as its bytes tell."""
-    if isinstance(file, Path):
-        return file.read_bytes().count(b"PK\1\2")
-    content = file.read()
-    file.seek(0)
-    return content.count(b"PK\1\2")
+    with open(file, "rb") if isinstance(file, Path) else contextlib.nullcontext(file) as source:
+        count, end = 0, b""
+        while chunk := source.read(1 << 24):
+            count += (end + chunk).count(ENTRY)
+            end = chunk[-len(ENTRY) + 1 :]
+        source.seek(0)
+    return count
 
 
 def accepted(files: Sequence[zipfile.ZipInfo], most_bytes: int = MOST_BYTES) -> Entries:

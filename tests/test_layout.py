@@ -32,6 +32,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
     ["evaluation", "training", "prediction"],
     ["runs"],
     ["jobs", "plans", "comparison", "preview", "anatomy", "draw", "uploads"],
+    ["travel"],
     ["cli", "ui", "__main__"],
 ]
 

@@ -21,7 +21,8 @@ from seglab.errors import SeglabError
 
 __all__ = ["plans"]  # its kinds are entries, too
 COMMANDS = (
-    "train", "resume", "plan", "evaluate", "predict", "compare", "runs", "rm", "ship", "data", "list", "describe",
+    "train", "resume", "plan", "evaluate", "predict", "compare", "runs", "rm", "ship", "bring", "data", "list",
+    "describe",
 )  # fmt: skip
 COMPLETION = "--print-completion"
 

@@ -18,15 +18,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="PATH", help="the folder or, with .zip, the zip to make"
     )
-    parser.add_argument("--with-names", action="store_true", help="keep the names of private images")
+    parser.add_argument("--with-names", "--with_names", action="store_true", help="keep the names of private images")
     parser.add_argument(
-        "--with-pictures", action="store_true", help="keep masks, predictions and probabilities of private images"
+        "--with-pictures",
+        "--with_pictures",
+        action="store_true",
+        help="keep masks, predictions and probabilities of private images",
     )
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     directory = runs.find(arguments.run)
-    runs.refuse_unwritable(arguments.out)
+    runs.refuse_unwritable(arguments.out.parent)
     with runs.writing(arguments.out.parent):
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         said = travel.take(directory, arguments.out, arguments.with_names, arguments.with_pictures)

@@ -38,10 +38,10 @@ def keep_finished(interrupted: Callable[[], bool] = lambda: False) -> None:
     once in the log and tried again at the next call. Returns when it is done, the folder stalls or it is interrupted.
     """
     place = kept.folder()
+    if place is None and os.environ.get("SEGLAB_KEEP"):
+        tell(SeglabError("SEGLAB_KEEP names the same folder as SEGLAB_HOME; name another one to keep runs in"))
     if place is None or not home().is_dir():
         return
-    if place == home():
-        return tell(SeglabError("SEGLAB_KEEP names the same folder as SEGLAB_HOME; name another one to keep runs in"))
     copying = Copying(place)
     copying.start()
     while copying.is_alive() and not copying.stalled() and not interrupted():

@@ -22,9 +22,10 @@ SILENCE = 5.0  # seconds without an answer after which the folder is taken for g
 
 
 def folder() -> Path | None:
-    """Where finished runs are kept, if anywhere: $SEGLAB_KEEP."""
+    """Where finished runs are kept, if anywhere: $SEGLAB_KEEP, unless that is where new runs live."""
     named = os.environ.get("SEGLAB_KEEP")
-    return Path(os.path.abspath(os.path.expanduser(named))) if named else None
+    place = Path(os.path.abspath(os.path.expanduser(named))) if named else None
+    return None if place == Path(os.environ.get("SEGLAB_HOME") or "runs").absolute() else place
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 import safetensors.torch
 
 from seglab.config import RunConfig
-from seglab.entry import FAMILIES, validated
+from seglab.entry import FAMILIES, Options, validated
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Finished, Sentence, Started
 from seglab.runs.directory import append, config, description, events, home, status, write
@@ -93,7 +93,10 @@ def files(directory: Path) -> list[str]:
 
 def folder_options() -> frozenset[str]:
     """The names of all options of seglab's entries that hold paths, and those of a run."""
-    kinds = [RunConfig, *(entry for family in FAMILIES.values() for entry in family.entries.values())]
+    kinds: list[type[Options]] = [
+        RunConfig,
+        *(entry for family in FAMILIES.values() for entry in family.entries.values()),
+    ]
     return frozenset(
         name for kind in kinds for name, field in kind.model_fields.items() if "Path" in str(field.annotation)
     )

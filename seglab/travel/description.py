@@ -70,7 +70,8 @@ def described(content: bytes, file: str) -> dict[str, Any]:
         found = Description.model_validate_json(content)
     except (ValidationError, RecursionError) as error:
         raise SeglabError("{file}: is not a run's ({reason})", file=file, reason=reason(error)) from None
-    known = found.model_dump(exclude_none=True)
+    given = found.model_dump(exclude_unset=True)
+    known = {key: value for key, value in given.items() if value is not None or key == "span"}
     known["classes"] = [printable(name) for name in found.classes]
     known["images"] = {part: [printable(name) for name in names] for part, names in known["images"].items()}
     counts = {part: len(known["images"][part]) for part in PARTS}

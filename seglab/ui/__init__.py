@@ -53,6 +53,7 @@ def launch(**options: Any) -> gr.Blocks:
     guard.refuse_bombs()
     guard.Broom(guard.private_folder()).start()
     jobs.Worker().start()
+    jobs.Keeper().start()
     page = build()
     page.queue(max_size=64, default_concurrency_limit=1, api_open=False)
     settings: dict[str, Any] = {

@@ -37,7 +37,7 @@ from seglab.runs.recording import packed
 from seglab.runs.shipped import SHIPPED
 from seglab.runs.shipping import PICTURES, RECORDS
 from seglab.travel.description import described, told
-from seglab.travel.take import EXTRAS
+from seglab.travel.taking import EXTRAS
 
 MOST_ENTRIES = 10_000
 MOST_BYTES = 4 * 2**30  # of a zip from the command line, unpacked
@@ -45,7 +45,7 @@ MOST_BROUGHT = 4 * 2**30  # of all runs that visitors of the page brought
 LARGEST = {"config.json": 2**20, SHIPPED: 2**16, "dataset.json": 64 * 2**20, "events.jsonl": 64 * 2**20}
 MOST_MEGAPIXELS = 1024  # of 2**20 pixels, of all maps together
 ABANDONED = 3600  # seconds after which what a killed program left is deleted
-KINDS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+KINDS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "BOOL": torch.bool}
 MOST_HEADER = 16 * 2**20
 NUMBERED = re.compile(r"(.*?) (\d+)")
 
@@ -219,7 +219,7 @@ def refuse_unfit(content: bytes, settings: RunConfig, num_classes: int) -> None:
     except Exception as error:  # of a library, for options that only it knows
         raise SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error) from None
     odd = sorted(tensors.keys() ^ expected.keys())
-    odd += sorted(name for name in tensors.keys() & expected.keys() if tensors[name] != tuple(expected[name].shape))
+    odd += sorted(name for name in tensors.keys() & expected.keys() if not alike(expected[name], *tensors[name]))
     if odd:
         raise SeglabError(
             "the weights of {run} do not fit its model: {names}",
@@ -228,9 +228,15 @@ def refuse_unfit(content: bytes, settings: RunConfig, num_classes: int) -> None:
         )
 
 
-def layout(content: bytes) -> dict[str, tuple[int, ...]]:
-    """The shapes of the tensors in a safetensors file, by name; raises SeglabError for one in which bytes are missing,
-    shared or left over, or of a kind that no weights have."""
+def alike(expected: torch.Tensor, shape: tuple[int, ...], kind: torch.dtype) -> bool:
+    """Whether a tensor can take another one's place: its shape is the same, and its kind, but for how many bits."""
+    same = kind == expected.dtype or (kind.is_floating_point and expected.is_floating_point())
+    return same and shape == tuple(expected.shape)
+
+
+def layout(content: bytes) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    """The shapes and kinds of the tensors in a safetensors file, by name; raises SeglabError for one in which bytes are
+    missing, shared or left over, or of a kind that no weights have."""
     wrong = SeglabError("{file}: is not a safetensors file of weights", file="weights.safetensors")
     try:
         (length,) = struct.unpack("<Q", content[:8])
@@ -238,19 +244,19 @@ def layout(content: bytes) -> dict[str, tuple[int, ...]]:
             raise wrong
         listed = json.loads(content[8 : 8 + length])
         listed.pop("__metadata__", None)
-        spans, shapes = [], {}
+        spans, found = [], {}
         for name, tensor in listed.items():
             shape, (start, end) = tuple(map(int, tensor["shape"])), tensor["data_offsets"]
             if min(shape, default=0) < 0 or end - start != math.prod(shape) * KINDS[tensor["dtype"]].itemsize:
                 raise wrong
-            shapes[name] = shape
+            found[name] = shape, KINDS[tensor["dtype"]]
             spans.append((start, end))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, struct.error):
         raise wrong from None
     ends = [0, *(end for _, end in sorted(spans))]
     if [start for start, _ in sorted(spans)] != ends[:-1] or ends[-1] != len(content) - 8 - length:
         raise wrong
-    return shapes
+    return found
 
 
 def write_maps(arrival: Arrival, known: dict[str, Any], target: Path) -> bool:
@@ -321,16 +327,15 @@ def arrays(content: bytes, file: str, allowed: Sequence[str], kind: np.dtype) ->
     found = {}
     with zips.opened(io.BytesIO(content), len(allowed) + 1) as (archive, entries):
         for name, entry in entries:
-            bytes_of = io.BytesIO(b"".join(zips.chunks(archive, entry, f"{file}: {name}")))
-            try:
-                version = np.lib.format.read_magic(bytes_of)
-                shape, fortran, dtype = np.lib.format.read_array_header_1_0(bytes_of)
-            except ValueError:
-                version = shape = None
-            rest = bytes_of.read()
+            stream = io.BytesIO(b"".join(zips.chunks(archive, entry, f"{file}: {name}")))
             title = name.removesuffix(".npy")
-            sound = version == (1, 0) and not fortran and dtype == kind and title in allowed and name != title
-            if not sound or len(shape) > 4 or math.prod(shape) * kind.itemsize != len(rest):
+            try:
+                plain = np.lib.format.read_magic(stream) == (1, 0) and title in allowed and name != title
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+            except ValueError:
+                plain = False
+            rest = stream.read()
+            if not plain or fortran or dtype != kind or len(shape) > 4 or math.prod(shape) * kind.itemsize != len(rest):
                 raise SeglabError("{file}: holds what no run has: {name}", file=file, name=printable(name)[:100])
             found[title] = np.frombuffer(rest, kind).reshape(shape)
     return found

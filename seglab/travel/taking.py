@@ -17,7 +17,7 @@ from seglab.comparison.tables import ENCODING
 from seglab.data.base import spread
 from seglab.errors import SeglabError
 from seglab.metrics import DEFINITION
-from seglab.travel.command import CONFIG, command
+from seglab.travel.commands import CONFIG, command
 
 README, CURVES, CURVES_CSV, SCORES_CSV, MASKS = "README.md", "curves.png", "curves.csv", "scores.csv", "masks.png"
 EXTRAS = (README, CURVES, CURVES_CSV, SCORES_CSV, MASKS)  # for a person; seglab reads none of them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -287,6 +288,16 @@ def test_nothing_is_written_over(name, tmp_path):
     with pytest.raises(SeglabError, match="already exists"):
         travel.take(public(), tmp_path / name)
     assert (tmp_path / name).read_text() == "mine"
+
+
+def test_other_images_than_a_run_s_own_are_not_taken_for_its_own(tmp_path, capsys):
+    travel.take(public(), tmp_path / "away")
+    assert len(runs.opened(tmp_path / "away").val) == 2
+    config = json.loads((tmp_path / "away" / "config.json").read_bytes())
+    config["data"]["val_images"] = 2
+    (tmp_path / "away" / "config.json").write_text(json.dumps(config))
+    main_ends(["evaluate", str(tmp_path / "away")], 2)
+    assert "the images here are not those that away was trained and scored on" in capsys.readouterr().err
 
 
 # --- what comes back
@@ -716,6 +727,8 @@ def whole_or_refused(file: Path) -> None:
     assert curves_csv(brought)
     assert "<svg" in views.curves(views.stamp([brought]), "en") and views.scoreboard(views.stamp([brought]), "ko")
     assert views.table([brought], "ko") and views.samples([brought], None, "en")
+    with contextlib.suppress(SeglabError):
+        runs.opened(brought).val[max(runs.description(brought)["samples"])]
     evidence = runs.Evidence(brought)
     for place in range(len(evidence.names)):
         evidence.truth(place), evidence.labels(place)

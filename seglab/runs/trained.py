@@ -60,14 +60,21 @@ def load(run: str | Path, device: str = "cpu") -> Trained:
 
 
 def opened(directory: Path) -> Data:
-    """The run's data as it was trained and scored on; raises SeglabError where it is not here, as private data of a run
-    that was shipped: the folder that its source has by default is another one's."""
-    settings, known = config(directory), shipped(directory)
-    if known and known.private and getattr(settings.data, "root", None) is None:
+    """The run's data as it was trained and scored on.
+
+    Raises SeglabError where it is not here. That is so for private data of a run that was shipped, since the folder
+    that its source has by default is another one's; and for a run that was shipped and other images than its own.
+    """
+    settings, copied = config(directory), shipped(directory)
+    if copied and copied.private and getattr(settings.data, "root", None) is None:
         raise SeglabError(
             "{run} came without its images: they are private and stayed where it was trained", run=directory.name
         )
-    return folded(settings.data.open(), settings)
+    data = folded(settings.data.open(), settings)
+    known = description(directory) if copied else {}
+    if copied and (data.digests != known["digests"] or len(data.val) != len(known["images"]["val"])):
+        raise SeglabError("the images here are not those that {run} was trained and scored on", run=directory.name)
+    return data
 
 
 def learned(run: str | Path) -> frozenset[str]:

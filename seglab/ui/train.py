@@ -16,6 +16,7 @@ from seglab.families import Dataset
 from seglab.ui import views
 from seglab.ui.form import UPLOAD_FIRST, Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say, told
+from seglab.ui.travel import Travel
 
 POLL_SECONDS = 2
 FORGOTTEN = "forgotten"  # instead of an upload's reference: Gradio's BrowserState never stores an empty value
@@ -23,7 +24,11 @@ LATEST = "latest"
 SHOWN_AT_FIRST = 4  # finished runs that a new page shows beside those under way
 TELL_ROW = """element.addEventListener('click', event => {
   const button = event.target.closest('button.act');
-  if (button) { button.disabled = true; trigger('click', {run: button.dataset.run, action: button.dataset.action}); }
+  if (!button) return;
+  const {run, action} = button.dataset;
+  if (action !== 'take') button.disabled = true;
+  else setTimeout(() => document.querySelector('#travel').scrollIntoView({block: 'nearest', behavior: 'smooth'}), 600);
+  trigger('click', {run, action});
 });"""
 
 
@@ -38,6 +43,7 @@ def build() -> None:
         with gr.Column(scale=5, min_width=480):
             shown = views.run_picker("Runs shown here", "train-shown")
             table = gr.HTML(apply_default_css=False, elem_id="jobs", js_on_load=TELL_ROW)
+            parcel = Travel()
             curves = gr.HTML(apply_default_css=False, elem_id="train-curves")
             epoch = gr.Dropdown(
                 [(label("Latest"), LATEST)],
@@ -65,6 +71,7 @@ def build() -> None:
     # a message is of what stood in the form before
     gr.on(form.changes(), None, None, message, js="() => ''", api_visibility="private")
     table.click(act, None, message, **views.QUIET).then(look, [shown, epoch, seen], live, **views.QUIET)
+    parcel.wire(table, shown).then(look, [shown, epoch, seen], live, **views.QUIET)
     shown.input(look, [shown, epoch, seen], live, **views.QUIET)
     epoch.input(look, [shown, epoch, seen], live, **views.QUIET)
     timer.tick(look, [shown, epoch, seen], live, **views.QUIET)
@@ -331,6 +338,8 @@ def act(event: gr.EventData, request: gr.Request) -> str:
     lang = language(request)
     try:
         directory = next((directory for directory in own() if directory.name == event.run), None)
+        if event.action == "take":  # which the part for that does
+            return ""
         action = {"stop": jobs.stop, "resume": jobs.resubmit}.get(event.action)
         if directory is None or action is None:
             raise SeglabError("there is no run {run}", run=repr(event.run))

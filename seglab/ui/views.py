@@ -139,7 +139,8 @@ def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
         title = titles.get(directory, known["model"])
         note = known["model"] if title == directory.name else directory.name
         told_of = {"run": directory.name, "title": title, "note": note, "state": state, "place": place, "texts": texts}
-        rows.append(told_of | known)
+        copied = {"copy": runs.shipped(directory), "over": runs.status(directory).over}
+        rows.append(known | told_of | copied)
     return render("jobs.html", lang, rows=rows, others=others)
 
 
@@ -211,6 +212,8 @@ def samples(directories: Sequence[Path], epoch: float | None, lang: str) -> str:
             reached = [each for each in evidence.epochs() if epoch is None or each <= epoch]
             dataset = runs.description(directory)
             if not reached:
+                if (copied := runs.shipped(directory)) and not copied.pictures:
+                    rows.append({"title": name, "note": say("came without masks", lang), "pictures": []})
                 continue
             digest = dataset["digests"]["val"]
             if digest not in known:

@@ -37,11 +37,13 @@ class Travel:
                     label=label("With masks and predictions"), visible=False, elem_id="travel-pictures"
                 )
                 self.leaving = gr.HTML(apply_default_css=False, elem_id="travel-leaving")
-                self.make = gr.Button(label("Make a zip"), elem_id="travel-make", visible=False)
-                self.file = gr.DownloadButton(visible=False, variant="primary", elem_id="travel-file")
+                self.make = gr.Button(label("Make a zip"), elem_id="travel-make", visible=False, size="md")
+                self.file = gr.DownloadButton(visible=False, variant="primary", elem_id="travel-file", size="md")
             with gr.Column(min_width=260):
                 self.hint = gr.HTML(apply_default_css=False, elem_id="travel-hint")
-                self.upload = gr.UploadButton(label("Bring a run back"), file_types=[".zip"], elem_id="travel-upload")
+                self.upload = gr.UploadButton(
+                    label("Bring a run back"), file_types=[".zip"], elem_id="travel-upload", size="md"
+                )
                 self.said = gr.HTML(apply_default_css=False, elem_id="travel-said")
 
     def wire(self, table: gr.HTML, shown: gr.Dropdown) -> Any:

@@ -139,7 +139,7 @@ def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
         title = titles.get(directory, known["model"])
         note = known["model"] if title == directory.name else directory.name
         told_of = {"run": directory.name, "title": title, "note": note, "state": state, "place": place, "texts": texts}
-        copied = {"copy": runs.shipped(directory), "over": runs.status(directory).over}
+        copied = {"foreign": runs.shipped(directory), "over": runs.status(directory).over}
         rows.append(known | told_of | copied)
     return render("jobs.html", lang, rows=rows, others=others)
 

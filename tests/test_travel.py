@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import safetensors.torch
 import torch
@@ -439,12 +440,14 @@ def test_a_network_that_is_far_too_large_is_refused_without_being_built(parcel, 
     largest = {"name": "unet", "width": 128, "depth": 5}
     configured({"model": largest})  # allowed, and 2 GB of weights
     change = as_json(lambda config: config | {"model": largest})
-    assert "do not fit its model" in refused(edited(parcel, tmp_path / "a.zip", "config.json", change))
-    assert built == []
+    before = psutil.Process().memory_info().rss
+    reason = refused(edited(parcel, tmp_path / "a.zip", "config.json", change))
+    assert "is larger than its weights" in reason and built == []
+    assert psutil.Process().memory_info().rss - before < 300e6
 
 
 @pytest.mark.parametrize("name", FAMILIES["architectures"].entries)
-def test_the_layout_of_every_network_is_known_without_its_memory(name):
+def test_the_weights_of_every_network_are_taken_and_no_others(name):
     model: Architecture = FAMILIES["architectures"].entries[name]()  # type: ignore[assignment]
     from seglab.model import Segmenter
 

@@ -24,8 +24,8 @@ def environment() -> dict[str, str]:
     """What processes of this one are to know: how many threads they get and where things are, but no secrets."""
     found = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     found = {name: value for name, value in found.items() if "TOKEN" not in name}
-    if "SEGLAB_DATA" in found:
-        found["SEGLAB_DATA"] = os.path.abspath(found["SEGLAB_DATA"])
+    for name in {"SEGLAB_DATA", "SEGLAB_KEEP"} & found.keys():
+        found[name] = os.path.abspath(os.path.expanduser(found[name]))
     return found
 
 

@@ -1,8 +1,9 @@
 """A run from elsewhere taken in, as a zip that somebody sent: with suspicion.
 
 Only the files that a run has are looked at, each is read within bounds, and what becomes of it is written anew: the
-configuration, what is known of the images, events, masks and arrays. Of the weights the sizes and names of all tensors
-are compared with those of the network, which is not built before; nothing in the zip is ever executed.
+configuration, what is known of the images, events, masks and arrays. The names and sizes of all tensors in the
+weights are compared with the network's, which may not need much more memory than they have; nothing in the zip is ever
+executed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from seglab import runs, zips
 from seglab.config import RunConfig
@@ -47,6 +50,7 @@ MOST_MEGAPIXELS = 1024  # of 2**20 pixels, of all maps together
 ABANDONED = 3600  # seconds after which what a killed program left is deleted
 KINDS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "BOOL": torch.bool}
 MOST_HEADER = 16 * 2**20
+SLACK = 64 * 2**20  # bytes that building any network may take for a while
 NUMBERED = re.compile(r"(.*?) (\d+)")
 
 
@@ -69,7 +73,7 @@ def bring(file: Path, name: str | None = None, most_bytes: int = MOST_BYTES) -> 
             with zips.opened(file, MOST_ENTRIES, most_bytes) as (archive, entries):
                 found, title, others = chosen(entries)
                 notes = written(Arrival(archive, found), beside)
-            runs.load(beside)
+            refuse_unloadable(beside)
             directory = settled(beside, wanted, title or file.stem)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
@@ -205,14 +209,23 @@ def manifest(arrival: Arrival) -> runs.Shipped:
         raise SeglabError("{file} cannot be read: {reason}", file=SHIPPED, reason=error) from None
 
 
+def refuse_unloadable(directory: Path) -> None:
+    """Raises SeglabError for a run whose best model cannot be had."""
+    try:
+        runs.load(directory)
+    except SafetensorError as error:  # for what only its own reader refuses
+        raise SeglabError("{file} cannot be read: {reason}", file="weights.safetensors", reason=error) from None
+
+
 def refuse_unfit(content: bytes, settings: RunConfig, num_classes: int) -> None:
     """Raises SeglabError for weights that are not exactly those of the configuration's network.
 
-    The network is laid out without its memory, so that one that is far too large costs nothing.
+    A network that needs far more memory than the weights is given up while it is built, before it has that.
     """
     tensors = layout(content)
+    bytes_of = sum(4 * math.prod(shape) for shape, _ in tensors.values())
     try:
-        with torch.device("meta"):
+        with Allowance(2 * bytes_of + SLACK):
             expected = Segmenter(settings.model, num_classes, settings.image_size).state_dict()
     except SeglabError:
         raise
@@ -226,6 +239,23 @@ def refuse_unfit(content: bytes, settings: RunConfig, num_classes: int) -> None:
             run="the zip",
             names=printable(", ".join(odd[:3]))[:300],
         )
+
+
+class Allowance(TorchDispatchMode):
+    """Lets so many bytes of new tensors be made; raises SeglabError at the one that is too much, which has no memory
+    yet, since nothing has been written to it."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = most
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and not any(isinstance(each, torch.Tensor) for each in args):
+            self.left -= made.nbytes
+            if self.left < 0:
+                raise SeglabError("the network of its configuration is larger than its weights")
+        return made
 
 
 def alike(expected: torch.Tensor, shape: tuple[int, ...], kind: torch.dtype) -> bool:

@@ -314,3 +314,11 @@ def test_a_thousand_kept_runs_are_listed_by_their_markers_alone(keep, monkeypatc
     assert sum(runs.status(run).state == "completed" for run in runs.every()) == 1001 + 3
     runs.every()
     assert len(read) == 1001  # once each
+
+
+def test_a_run_of_the_queue_is_kept_by_its_own_process(keep, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEGLAB_KEEP", "bucket")  # from the folder in which the page was begun
+    directory = runs.create(tiny(epochs=1), "first")
+    assert jobs.Process().work(directory) is None
+    assert (keep / "first" / "kept.json").exists() and kept.read(keep / "first").finished == runs.events(directory)[-1]

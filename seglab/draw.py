@@ -180,7 +180,9 @@ def curves(comparison: Comparison) -> Figure:
         axes.set_xlabel("epoch", fontsize=9)
     grid[-1].axis("off")
     lines = [Line2D([], [], **stroke(n), linewidth=2.5) for n in range(len(comparison.labels))]
-    grid[-1].legend(lines, comparison.labels, loc="center left", frameon=False, fontsize=10)
+    legend = grid[-1].legend(lines, comparison.labels, loc="center left", frameon=False, fontsize=10)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a dollar in a name is a dollar
     return figure
 
 

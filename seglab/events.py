@@ -11,6 +11,7 @@ from seglab.errors import SeglabError
 from seglab.spelling import american
 
 Reason = Literal["completed", "budget", "stopped", "diverged", "failed"]  # why a run ended
+FOR_GOOD: tuple[Reason, ...] = ("completed", "budget", "diverged")  # after which nothing is left to resume
 LONGEST = 1_000  # characters of a value in a sentence
 
 

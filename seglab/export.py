@@ -30,7 +30,6 @@ from seglab.errors import SeglabError
 from seglab.events import Sentence
 from seglab.loader import collated
 from seglab.model import Segmenter, Trained
-from seglab.training import folded
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -104,7 +103,7 @@ def size_of(trained: Trained) -> Size:
 def pictured(trained: Trained, size: Size) -> tuple[Sample, SeglabError | None]:
     """The run's first validation image; where its data is not here, a street scene, and a note that says so."""
     try:
-        return folded(trained.config.data.open(), trained.config).val[0], None
+        return runs.opened(trained.directory).val[0], None
     except SeglabError as reason:
         scenes = Streets(size=min(max(*size, 64), 1024)).open()
         return scenes.val[0], SeglabError(

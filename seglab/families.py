@@ -419,6 +419,8 @@ class Plan(Entry, family="plans"):
 class Dataset(Entry, family="datasets"):
     """Where images and masks come from."""
 
+    private: ClassVar[bool] = True  # whether pictures and their names stay on this machine unless somebody says so
+
     @property
     def here(self) -> bool:
         """Whether its files are on this machine, as far as their folder tells; True for what needs none."""

@@ -16,17 +16,13 @@ import os
 import re
 import secrets
 import shutil
-import stat
 import time
-import unicodedata
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from seglab import runs
+from seglab import runs, zips
 from seglab.data.classes import LISTS
 from seglab.data.colors import TABLES
 from seglab.data.folder import Folder, Report
@@ -35,24 +31,16 @@ from seglab.data.layout import Layout, arranged
 from seglab.data.looks import Style
 from seglab.data.masks import decoded_colors, decoded_mask, laid
 from seglab.data.pairs import Pair, refuse_wrong
-from seglab.data.walking import PASSED_OVER
 from seglab.errors import SeglabError
 from seglab.families import Dataset
 
-MOST_ENTRIES = 2000
-MOST_BYTES = 300 * 2**20  # of one upload, unpacked
 MOST_MEGAPIXELS = 512  # of 2**20 pixels, of all its pictures together: a few kilobytes may hold 16 of them
-MOST_RATIO = 200  # to which an entry may grow that has more than GROWN bytes then
-GROWN = 64 * 2**20  # an uncompressed mask of one or two classes grows a thousandfold, but not beyond its pixels
-MOST_DEPTH = 12  # folders within folders
 MOST_KEPT = 6 * 2**30  # bytes of all uploads together; kept without loss, a photograph is some five times its JPEG
 KEEP_SECONDS = 24 * 3600  # after an upload was last used
-CHUNK = 1 << 18
 NAMES = "names.json"  # what the files of an upload are called in its zip, and how they were paired
 PLACE = re.compile(r"(images|masks)/((train|val)/)?\d{4}\.\w+")  # of a picture in an upload
 NUMBER = re.compile(r"\d{4}")  # what a sample of an upload is called
 SAMPLES = re.compile(r"\d{4}( = \d{4})?")
-DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, ValueError, IndexError)
 
 log = logging.getLogger(__name__)
 
@@ -186,21 +174,13 @@ def unpack(file: Path, target: Path) -> tuple[dict[str, str], Layout]:
     Nothing is believed: neither names nor sizes, and no entry is written where the zip wants it.
     """
     named: dict[str, str] = {}
-    count = file.read_bytes().count(b"PK\1\2")  # before Python makes an object of each
-    if count > MOST_ENTRIES:
-        raise SeglabError("the zip has {count} entries; allowed: {most}", count=count, most=MOST_ENTRIES)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entries = accepted([entry for entry in archive.infolist() if not entry.is_dir()])
-            refuse_twice([name for name, _ in entries])
-            layout = arranged([name for name, _ in entries])
-            chosen = placed(layout)
-            for name, entry in entries:
-                if name in chosen:
-                    named[chosen[name]] = printable(name)
-                    write(archive, entry, target / chosen[name], name)
-    except DAMAGED as error:
-        raise SeglabError("the zip is damaged or packed in an unusual way; pack it again") from error
+    with zips.opened(file) as (archive, entries):
+        layout = arranged([name for name, _ in entries])
+        chosen = placed(layout)
+        for name, entry in entries:
+            if name in chosen:
+                named[chosen[name]] = printable(name)
+                zips.write(archive, entry, target / chosen[name], name)
     return named, layout
 
 
@@ -219,77 +199,6 @@ def refuse_huge(folder: Path) -> None:
         )
 
 
-def accepted(files: Sequence[zipfile.ZipInfo]) -> list[tuple[str, zipfile.ZipInfo]]:
-    """The files with their names, litter left out; raises SeglabError for too large ones, and such as no honest zip
-    has."""
-    total = sum(entry.file_size for entry in files)
-    if total > MOST_BYTES:
-        raise SeglabError(
-            "the zip has {size} MB when unpacked; allowed: {most} MB",
-            size=-(-total // 2**20),
-            most=MOST_BYTES // 2**20,
-        )
-    end = 0
-    named = [(name_of(entry), entry) for entry in files]
-    for name, entry in sorted(named, key=lambda each: each[1].header_offset):
-        name = printable(name)[:200]
-        if entry.header_offset < end:
-            raise SeglabError("{file}: overlaps another entry of the zip", file=name)
-        end = entry.header_offset + 30 + entry.compress_size  # a header has at least 30 bytes
-        if entry.flag_bits & 1:
-            raise SeglabError("{file}: is encrypted; pack the zip without a password", file=name)
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise SeglabError("{file}: is packed in an unusual way; use the usual deflate", file=name)
-        kind = stat.S_IFMT(entry.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG):
-            raise SeglabError("{file}: is a link or a device, not a file", file=name)
-        if entry.file_size > max(GROWN, MOST_RATIO * entry.compress_size):
-            raise SeglabError(
-                "{file}: grows more than {most} times when unpacked, to {size} MB; save it as PNG",
-                file=name,
-                most=MOST_RATIO,
-                size=entry.file_size // 2**20,
-            )
-    return [(name, entry) for name, entry in named if not PASSED_OVER.search(name)]
-
-
-def name_of(entry: zipfile.ZipInfo) -> str:
-    """An entry's name with / between its parts, composed (NFC); raises SeglabError for one that leads elsewhere.
-
-    Names without the mark for UTF-8 are often UTF-8 all the same, or the Korean of Windows.
-    """
-    name = entry.orig_filename
-    if not entry.flag_bits & 0x800:
-        for encoding in ("utf-8", "cp949"):
-            try:
-                name = name.encode("cp437").decode(encoding)
-                break
-            except UnicodeError:
-                continue
-    name = unicodedata.normalize("NFC", name.replace("\\", "/"))
-    parts = name.split("/")
-    if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
-        raise SeglabError("{file}: points outside the zip's folder", file=printable(name)[:200])
-    if len(parts) > MOST_DEPTH:
-        raise SeglabError("{file}: is more than {most} folders deep", file=printable(name)[:200], most=MOST_DEPTH - 1)
-    if not name.strip() or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise SeglabError("{file}: its name has characters that are not allowed", file=printable(name)[:200])
-    return "/".join(part for part in parts if part not in ("", "."))
-
-
-def refuse_twice(names: Sequence[str]) -> None:
-    """Raises SeglabError for names that some file systems take for the same, or for a file and its folder."""
-    seen: set[str] = set()
-    for name in names:
-        if name.casefold() in seen:
-            raise SeglabError("{file}: is in the zip twice", file=printable(name)[:200])
-        seen.add(name.casefold())
-    for name in names:
-        for folder in PurePosixPath(name.casefold()).parents:
-            if str(folder) in seen:
-                raise SeglabError("{file}: is in the zip twice", file=printable(str(folder))[:200])
-
-
 def placed(layout: Layout) -> dict[str, str]:
     """Where the entries go that are needed, by name: a number for each image, the same for its mask, and lists of
     classes beside them; raises SeglabError for pictures that nothing would read."""
@@ -306,18 +215,6 @@ def placed(layout: Layout) -> dict[str, str]:
             chosen[name] = f"{kind}/{part}{number:04}{PurePosixPath(name).suffix.lower()}"
     lists = {PurePosixPath(name).name.lower(): name for name in reversed(layout.beside((*TABLES, *LISTS)))}
     return chosen | {name: place for place, name in lists.items()}
-
-
-def write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, name: str) -> None:
-    """Unpacks one entry, and stops where it has more than it says."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    written = 0
-    with archive.open(entry) as source, open(target, "xb") as file:
-        while chunk := source.read(CHUNK):
-            written += len(chunk)
-            if written > entry.file_size:
-                raise SeglabError("{file}: contains more than the zip says", file=printable(name)[:200])
-            file.write(chunk)
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------

@@ -409,3 +409,25 @@ def test_a_visitor_plans_a_cross_validation_and_its_runs_wait_for_each_other(vis
     expect(page.locator(f"#jobs tr[data-run='{second.name}'] .state")).to_have_text("completed", timeout=90_000)
     expect(page.locator(f"#jobs tr[data-run='{first.name}']")).to_contain_text("unet (fold 0)")
     assert runs.status(first).state == "completed"
+
+
+def test_a_visitor_takes_a_run_away_and_brings_it_back(visit, served, tmp_path):
+    page = visit()
+    page.click("tr[data-run='done unet'] button[data-action=take]")
+    expect(page.locator("#travel-leaving")).to_contain_text("The data is public")
+    expect(page.locator("#travel-run input")).to_have_value("done unet")
+    expect(page.locator("#travel-names")).not_to_be_visible()
+    page.click("#travel-make")
+    expect(page.locator("#travel-file")).to_contain_text("Download done unet.zip")
+    with page.expect_download() as download:
+        page.click("#travel-file")
+    assert download.value.suggested_filename == "done unet.zip"
+    download.value.save_as(tmp_path / "done unet.zip")
+    with page.expect_file_chooser() as chooser:
+        page.click("#travel-upload")
+    chooser.value.set_files(tmp_path / "done unet.zip")
+    expect(page.locator("#travel-said")).to_contain_text("done unet 2 is here now")
+    expect(page.locator("#jobs tr[data-run='done unet 2']")).to_contain_text("brought from elsewhere")
+    ours, theirs = (runs.status(served[1] / name).finished for name in ("done unet", "done unet 2"))
+    assert ours == theirs
+    runs.remove(served[1] / "done unet 2")

@@ -19,6 +19,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
         "loader",
         "crf",
         "download",
+        "zips",
         "torchvision_guard",
         "architectures",
         "losses",
@@ -31,6 +32,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
     ["evaluation", "training", "prediction"],
     ["runs"],
     ["jobs", "plans", "comparison", "preview", "anatomy", "draw", "uploads", "export", "tracking"],
+    ["travel"],
     ["cli", "ui", "__main__"],
 ]
 

@@ -22,8 +22,8 @@ from seglab.errors import SeglabError
 
 __all__ = ["plans"]  # its kinds are entries, too
 COMMANDS = (
-    "app", "train", "resume", "plan", "evaluate", "predict", "compare", "export", "track", "runs", "rm", "ship", "data",
-    "list", "describe",
+    "app", "train", "resume", "plan", "evaluate", "predict", "compare", "export", "track", "runs", "rm", "ship",
+    "bring", "data", "list", "describe",
 )  # fmt: skip
 COMPLETION = "--print-completion"
 

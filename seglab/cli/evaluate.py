@@ -17,7 +17,6 @@ from seglab.data.base import Data, Split
 from seglab.errors import SeglabError
 from seglab.evaluation import number
 from seglab.model import Trained
-from seglab.training import folded
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +30,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     predictors = pipeline(arguments, options)
     trained, others = runs.load(arguments.run), [runs.load(run) for run in arguments.others]
     with waiting("reading the data"):
-        data = folded(trained.config.data.open(), trained.config)
+        data = runs.opened(trained.directory)
     if data.classes != trained.classes:
         raise SeglabError("the classes of {run} no longer match those of its data", run=trained.name)
     split = getattr(data, arguments.split)

@@ -1,4 +1,4 @@
-"""List the runs, the newest first, then the shipped ones."""
+"""List the runs, the newest first, then the kept ones and those that come with seglab."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def known(directory: Path) -> dict[str, Any]:
     return {
         "run": directory.name,
         "shipped": directory.parent == runs.CHECKPOINTS,
+        "kept": runs.is_kept(directory),
         "state": status.state,
         "epochs": ended and ended.epoch,
         "seconds": ended and ended.seconds,
@@ -44,5 +45,6 @@ def table(found: list[dict[str, Any]]) -> str:
             f"{'-' if each[name] is None else format(each[name], how):>{space}}"
             for name, how, space in (("epochs", "g", 8), ("seconds", ".0f", 9), ("miou", ".4f", 9))
         ]
-        lines.append(f"{each['run']:<{wide}}{each['state']:<14}{''.join(cells)}{'  shipped' * each['shipped']}")
+        where = "  shipped" if each["shipped"] else "  kept" if each["kept"] else ""
+        lines.append(f"{each['run']:<{wide}}{each['state']:<14}{''.join(cells)}{where}")
     return "\n".join(lines)

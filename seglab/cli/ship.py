@@ -1,23 +1,39 @@
-"""Copy a finished run with its weights in float16, to share it."""
+"""Take a finished run away: as a zip or a folder, without what is private.
+
+No folder of this machine leaves it. Of private data, which is all but seglab's own and the public sets, neither do
+names of images nor pictures unless they are asked for. `seglab bring` takes such a zip in.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from seglab import runs
-from seglab.errors import SeglabError
+from seglab import runs, travel
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to create")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="PATH", help="the folder or, with .zip, the zip to make"
+    )
+    parser.add_argument("--with-names", "--with_names", action="store_true", help="keep the names of private images")
+    parser.add_argument(
+        "--with-pictures",
+        "--with_pictures",
+        action="store_true",
+        help="keep masks, predictions and probabilities of private images",
+    )
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     directory = runs.find(arguments.run)
-    if not runs.status(directory).over:
-        raise SeglabError("{run} is not finished yet", run=directory.name)
-    runs.refuse_unwritable(arguments.out)
-    runs.ship(directory, arguments.out)
+    runs.refuse_unwritable(arguments.out.parent)
+    with runs.writing(arguments.out.parent):
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        said = travel.take(directory, arguments.out, arguments.with_names, arguments.with_pictures)
+    for each in said:
+        print(f"seglab: {each}", file=sys.stderr)
+    print(arguments.out)
     return 0

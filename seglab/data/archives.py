@@ -42,6 +42,7 @@ class Archive:
 class Downloadable(Dataset):
     """A data source with a public place; `licence` says what its makers allow, `size` how much is fetched."""
 
+    private: ClassVar[bool] = False
     licence: ClassVar[str]
     size: ClassVar[str]
     root: Root | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -36,6 +36,7 @@ class KittiRoad(Dataset):
     """
 
     name = "kitti_road"
+    private: ClassVar[bool] = False
     root: Annotated[
         Root | None,
         Field(description="folder with training/image_2 and gt_image_2; default: $SEGLAB_DATA/kitti_road"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ class Streets(Dataset):
     """
 
     name = "streets"
+    private: ClassVar[bool] = False
 
     train_images: Annotated[int, Field(ge=2, le=5000, description="number of training scenes")] = 400
     val_images: Annotated[

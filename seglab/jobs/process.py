@@ -26,8 +26,8 @@ def environment() -> dict[str, str]:
     not that GPUs are lent here: to them none is."""
     found = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     found = {name: value for name, value in found.items() if "TOKEN" not in name and name != "SPACES_ZERO_GPU"}
-    if "SEGLAB_DATA" in found:
-        found["SEGLAB_DATA"] = os.path.abspath(found["SEGLAB_DATA"])
+    for name in {"SEGLAB_DATA", "SEGLAB_KEEP"} & found.keys():
+        found[name] = os.path.abspath(os.path.expanduser(found[name]))
     return found
 
 

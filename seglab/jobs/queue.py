@@ -45,6 +45,7 @@ def enqueue(*directories: Path, after: float = 0.0) -> None:
 
 def resubmit(directory: Path) -> None:
     """Puts a stopped, failed or interrupted run back in the queue, to go on where it was."""
+    runs.refuse_resuming(directory)
     state = runs.status(directory).state
     if state not in ("stopped", "failed", "interrupted"):
         raise SeglabError("{run} cannot be resumed: it is {state}", run=directory.name, state=state)

@@ -86,7 +86,7 @@ def finished_paces(wanted: set[str]) -> dict[str, Pace]:
     """The paces of the latest finished runs with these keys; what they spent once is spread over their epochs."""
     found: dict[str, Pace] = {}
     for directory in runs.every():
-        if directory.parent == runs.CHECKPOINTS:  # made on another machine
+        if directory.parent != runs.home() or runs.shipped(directory):  # made on another machine
             continue
         try:
             key = pace_key(json.loads((directory / "config.json").read_bytes()))

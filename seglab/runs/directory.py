@@ -21,6 +21,7 @@ from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
+from seglab.runs import kept
 
 PACKAGE = Path(__file__).parents[1]
 CHECKPOINTS = next(  # in an installed package, and in a checkout
@@ -137,10 +138,14 @@ def short_name(directory: Path) -> str:
 
 
 def find(run: str | Path) -> Path:
-    """The directory of a run given by its path, or by its name among the new runs and the shipped ones."""
+    """The directory of a run given by its path, or by its name among the new runs, the shipped ones and those that are
+    kept, which are looked for last."""
     for directory in (Path(run), home() / run, CHECKPOINTS / run):
         if (directory / "config.json").is_file():
             return directory
+    for known in kept.every():
+        if str(run) in (known.run, known.directory.name):
+            return known.directory
     raise SeglabError("there is no run {run}; known runs: {known}", run=repr(str(run)), known=listed(every()))
 
 
@@ -150,10 +155,12 @@ def listed(directories: Iterable[Path], most: int = 8) -> str:
 
 
 def every() -> list[Path]:
-    """All runs, newest first, then the shipped ones."""
+    """All runs, newest first, then those that are kept and are not here as well, then the shipped ones."""
     new = [path.parent for path in home().glob("*/config.json")] if home().is_dir() else []
     new.sort(key=lambda directory: (directory / "config.json").stat().st_mtime_ns, reverse=True)
-    return new + sorted(path.parent for path in CHECKPOINTS.glob("*/config.json"))
+    names = {directory.name for directory in new}
+    elsewhere = [known.directory for known in kept.every() if known.run not in names]
+    return new + elsewhere + sorted(path.parent for path in CHECKPOINTS.glob("*/config.json"))
 
 
 def config(directory: Path) -> RunConfig:
@@ -255,7 +262,10 @@ class Status:
 
 
 def status(directory: Path) -> Status:
-    """Derived from its place in the queue, the lock and the last event; reads only the end of the events."""
+    """Derived from its place in the queue, the lock and the last event; reads only the end of the events, and of a kept
+    run nothing."""
+    if known := kept.ending(directory):
+        return Status(known.reason, known)
     if (directory / "queued").exists():
         return Status("queued")
     if is_locked(directory):

@@ -12,6 +12,7 @@ import numpy as np
 from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
 from seglab.runs.directory import description
+from seglab.runs.shipped import shipped
 
 EPOCH = re.compile(r"epoch_(\d+(?:\.\d+)?)")
 
@@ -67,7 +68,7 @@ class Evidence:
     def map(self, folder: str, index: int) -> np.ndarray:
         file = self.directory / folder / f"{index:04}.png"
         if not file.is_file():
-            raise SeglabError("{run} has no {file}", run=self.directory.name, file=f"{folder}/{file.name}")
+            raise self.missing(f"{folder}/{file.name}")
         return read_mask(file)[0]
 
     def array(self, file: str, name: str) -> np.ndarray:
@@ -75,10 +76,21 @@ class Evidence:
             with np.load(self.directory / file, allow_pickle=False) as arrays:
                 return arrays[name]
         except (FileNotFoundError, KeyError):
-            raise SeglabError("{run} has no {file}", run=self.directory.name, file=f"{file}: {name}") from None
+            raise self.missing(f"{file}: {name}") from None
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             where = f"{self.directory.name}/{file}"
             raise SeglabError("{file} cannot be read: {reason}", file=where, reason=error) from None
+
+    def missing(self, file: str) -> SeglabError:
+        """What is told of a file that is not there."""
+        known = shipped(self.directory)
+        if known and not known.pictures:
+            return SeglabError(
+                "{run} came without its pictures: {file} stayed where it was trained",
+                run=self.directory.name,
+                file=file,
+            )
+        return SeglabError("{run} has no {file}", run=self.directory.name, file=file)
 
 
 def epoch_text(epoch: float) -> str:

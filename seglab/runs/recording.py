@@ -21,7 +21,7 @@ from seglab import training
 from seglab.data.base import PARTS
 from seglab.data.masks import write_mask
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started, best_of
+from seglab.events import FOR_GOOD, Evaluated, Event, Finished, Reason, Sentence, Started, best_of
 from seglab.runs.directory import (
     CHECKPOINTS,
     append,
@@ -37,6 +37,9 @@ from seglab.runs.directory import (
     writing,
 )
 from seglab.runs.evidence import epoch_text
+from seglab.runs.keeping import keep_finished
+from seglab.runs.kept import is_kept
+from seglab.runs.shipped import shipped
 from seglab.runs.trained import learned, load, picture
 
 
@@ -66,9 +69,10 @@ def work(
     With `unstop`, a run that was stopped goes on. `images` are the run's, where they are open. Raises SeglabError when
     the run is over, busy, or asked to stop; a mistake on the way is recorded, then raised.
     """
+    refuse_resuming(directory)
     with locked(directory):
         ended = last_word(directory)
-        if ended and ended.reason in ("completed", "budget", "diverged"):
+        if ended and ended.reason in FOR_GOOD:
             raise SeglabError(
                 "{run} has ended ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
             )
@@ -110,6 +114,16 @@ def work(
             if isinstance(error, OSError):
                 raise why from None
             raise
+    keep_finished(interrupted)
+
+
+def refuse_resuming(directory: Path) -> None:
+    """Raises SeglabError for a run that was shipped or is a kept copy: what resuming needs is not with it."""
+    if is_kept(directory) or shipped(directory):
+        raise SeglabError(
+            "{run} is a copy that cannot be trained further; begin a new run with its weights: init_from",
+            run=directory.name,
+        )
 
 
 def remove(directory: Path) -> None:
@@ -125,6 +139,11 @@ def refuse_removal(directory: Path) -> None:
     """Raises SeglabError for a run that cannot be deleted."""
     if directory.resolve().parent == CHECKPOINTS.resolve():
         raise SeglabError("{run} comes with seglab and cannot be deleted", run=directory.name)
+    if is_kept(directory.resolve()):
+        raise SeglabError(
+            "{run} is in the folder that SEGLAB_KEEP names, which seglab only adds to; delete it there",
+            run=directory.name,
+        )
     if is_locked(directory):
         raise SeglabError("{run} is running and cannot be deleted; stop it first", run=directory.name)
 

@@ -1,9 +1,8 @@
-"""A run's best model: loaded, and shipped to others."""
+"""A run's best model, loaded."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
@@ -14,10 +13,13 @@ import torch
 from seglab import prediction
 from seglab.cache import Cache
 from seglab.config import RunConfig
+from seglab.data.base import Data
 from seglab.errors import SeglabError
 from seglab.events import Evaluated
 from seglab.model import SMALLEST, Segmenter, Trained, bytes_of, placed
-from seglab.runs.directory import all_events, append, config, description, events, find, write
+from seglab.runs.directory import all_events, config, description, find
+from seglab.runs.shipped import shipped
+from seglab.training import folded
 
 
 def settled(config: RunConfig, to_be: Collection[Path] = ()) -> RunConfig:
@@ -55,6 +57,24 @@ def load(run: str | Path, device: str = "cpu") -> Trained:
     colors = tuple(tuple(color) for color in dataset["colors"])
     span = dataset.get("span")  # older runs have none
     return Trained(directory, settings, tuple(dataset["classes"]), colors, model, span and (span[0], span[1]))
+
+
+def opened(directory: Path) -> Data:
+    """The run's data as it was trained and scored on.
+
+    Raises SeglabError where it is not here. That is so for private data of a run that was shipped, since the folder
+    that its source has by default is another one's; and for a run that was shipped and other images than its own.
+    """
+    settings, copied = config(directory), shipped(directory)
+    if copied and copied.private and getattr(settings.data, "root", None) is None:
+        raise SeglabError(
+            "{run} came without its images: they are private and stayed where it was trained", run=directory.name
+        )
+    data = folded(settings.data.open(), settings)
+    known = description(directory) if copied else {}
+    if copied and (data.digests != known["digests"] or len(data.val) != len(known["images"]["val"])):
+        raise SeglabError("the images here are not those that {run} was trained and scored on", run=directory.name)
+    return data
 
 
 def learned(run: str | Path) -> frozenset[str]:
@@ -116,20 +136,3 @@ def weights(directory: Path) -> dict[str, torch.Tensor]:
     if hashlib.sha256(content).hexdigest() not in announced:
         raise SeglabError("the weights of {run} are damaged: their sha256 is not the one recorded", run=directory.name)
     return safetensors.torch.load(content)
-
-
-def ship(directory: Path, target: Path) -> None:
-    """Copies a finished run to a new directory with its weights in float16, and without what only resuming needs."""
-    state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
-    content = safetensors.torch.save(state)
-    ignored = shutil.ignore_patterns("last*", "log.txt", ".*", "stop", "queued*", "weights.*", "events.jsonl")
-    try:
-        shutil.copytree(directory, target, ignore=ignored)
-    except FileExistsError:
-        raise SeglabError("{target} already exists", target=str(target)) from None
-    write(target / "weights.safetensors", content)
-    sha = hashlib.sha256(content).hexdigest()
-    for event in events(directory):
-        if isinstance(event, Evaluated) and event.best:
-            event = event.model_copy(update={"weights_sha256": sha})
-        append(target, event)

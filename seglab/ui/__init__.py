@@ -54,6 +54,7 @@ def launch(**options: Any) -> gr.Blocks:
     guard.refuse_bombs()
     guard.Broom(guard.private_folder()).start()
     jobs.Worker(jobs.ZeroGPU() if zerogpu.LENDS else None).start()
+    jobs.Keeper().start()
     page = build()
     page.queue(max_size=64, default_concurrency_limit=1, api_open=False)
     settings: dict[str, Any] = {

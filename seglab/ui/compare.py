@@ -53,8 +53,9 @@ def build(tab: gr.Tab) -> None:
 
 
 def trained() -> list[Path]:
-    """The runs that have been scored at least once, newest first, then the shipped ones."""
-    return [directory for directory in runs.every() if (directory / "weights.safetensors").exists()]
+    """The runs that have been scored at least once, newest first, then the kept ones, of which all have, then those
+    that come with seglab."""
+    return [each for each in runs.every() if runs.is_kept(each) or (each / "weights.safetensors").exists()]
 
 
 def whole() -> dict[str, list[Path]]:

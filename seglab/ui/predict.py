@@ -21,7 +21,6 @@ from seglab.metrics import picture_miou
 from seglab.model import Trained
 from seglab.prediction import Prediction, Result, Session
 from seglab.predictors import Crf
-from seglab.training import folded
 from seglab.ui import compare, views
 from seglab.ui.form import Choice, collecting, drawn, fill, of_entry, panel
 from seglab.ui.text import label, language, say
@@ -160,8 +159,7 @@ def first() -> Any:
 @lru_cache(maxsize=8)
 def data_of(setting: str, directory: Path) -> Data:
     """A run's data, opened; runs whose data `setting` is the same share it."""
-    config = runs.config(directory)
-    return folded(config.data.open(), config)
+    return runs.opened(directory)
 
 
 def found(name: str) -> Path:
@@ -174,7 +172,7 @@ def found(name: str) -> Path:
 
 def opened(directory: Path) -> Data:
     config = runs.config(directory)
-    return data_of(repr((config.data, config.fold)), directory)
+    return data_of(repr((config.data, config.fold, runs.shipped(directory))), directory)
 
 
 def picture(names: Sequence[str], source: Example | Upload) -> Picture:

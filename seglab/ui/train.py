@@ -17,6 +17,7 @@ from seglab.jobs import zerogpu
 from seglab.ui import views
 from seglab.ui.form import UPLOAD_FIRST, Form, collecting, fill, uploaded
 from seglab.ui.text import label, language, say, told
+from seglab.ui.travel import Travel
 
 POLL_SECONDS = 2
 FORGOTTEN = "forgotten"  # instead of an upload's reference: Gradio's BrowserState never stores an empty value
@@ -25,7 +26,11 @@ SHOWN_AT_FIRST = 4  # finished runs that a new page shows beside those under way
 ACTIONS = {"stop": jobs.stop, "resume": jobs.resubmit, "cpu": zerogpu.leave, "wait": zerogpu.stay}  # of a run's buttons
 TELL_ROW = """element.addEventListener('click', event => {
   const button = event.target.closest('button.act');
-  if (button) { button.disabled = true; trigger('click', {run: button.dataset.run, action: button.dataset.action}); }
+  if (!button) return;
+  const {run, action} = button.dataset;
+  if (action !== 'take') button.disabled = true;
+  else setTimeout(() => document.querySelector('#travel').scrollIntoView({block: 'nearest', behavior: 'smooth'}), 600);
+  trigger('click', {run, action});
 });"""
 
 
@@ -40,6 +45,7 @@ def build() -> None:
         with gr.Column(scale=5, min_width=480):
             shown = views.run_picker("Runs shown here", "train-shown")
             table = gr.HTML(apply_default_css=False, elem_id="jobs", js_on_load=TELL_ROW)
+            parcel = Travel()
             curves = gr.HTML(apply_default_css=False, elem_id="train-curves")
             epoch = gr.Dropdown(
                 [(label("Latest"), LATEST)],
@@ -67,6 +73,7 @@ def build() -> None:
     # a message is of what stood in the form before
     gr.on(form.changes(), None, None, message, js="() => ''", api_visibility="private")
     table.click(act, None, message, **views.QUIET).then(look, [shown, epoch, seen], live, **views.QUIET)
+    parcel.wire(table, shown).then(look, [shown, epoch, seen], live, **views.QUIET)
     shown.input(look, [shown, epoch, seen], live, **views.QUIET)
     epoch.input(look, [shown, epoch, seen], live, **views.QUIET)
     timer.tick(look, [shown, epoch, seen], live, **views.QUIET)
@@ -333,6 +340,8 @@ def act(event: gr.EventData, request: gr.Request) -> str:
     lang = language(request)
     try:
         directory = next((directory for directory in own() if directory.name == event.run), None)
+        if event.action == "take":  # which the part for that does
+            return ""
         action = ACTIONS.get(event.action)
         if directory is None or action is None:
             raise SeglabError("there is no run {run}", run=repr(event.run))

@@ -28,7 +28,6 @@ from seglab.families import Architecture, Dataset, Scheduler
 from seglab.jobs import zerogpu
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
-from seglab.training import folded
 from seglab.ui.text import label, say, sentence, state_text, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
@@ -142,8 +141,10 @@ def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
         title = titles.get(directory, known["model"])
         note = known["model"] if title == directory.name else directory.name
         told_of = {"run": directory.name, "title": title, "note": note, "state": state, "place": place, "texts": texts}
-        told_of["unlent"] = zerogpu.chosen(directory) if zerogpu.LENDS and state in LENT else None
-        rows.append(told_of | known)
+        foreign = runs.shipped(directory)
+        told_of |= {"foreign": foreign, "over": runs.status(directory).over}
+        told_of["unlent"] = zerogpu.chosen(directory) if zerogpu.LENDS and state in LENT and not foreign else None
+        rows.append(known | told_of)
     return render("jobs.html", lang, rows=rows, others=others, loan=f"{zerogpu.LOAN:g}")
 
 
@@ -215,6 +216,8 @@ def samples(directories: Sequence[Path], epoch: float | None, lang: str) -> str:
             reached = [each for each in evidence.epochs() if epoch is None or each <= epoch]
             dataset = runs.description(directory)
             if not reached:
+                if (copied := runs.shipped(directory)) and not copied.pictures:
+                    rows.append({"title": name, "note": say("came without masks", lang), "pictures": []})
                 continue
             digest = dataset["digests"]["val"]
             if digest not in known:
@@ -234,7 +237,7 @@ def originals(directory: str, digest: str, lang: str) -> list[dict[str, Any]]:
     """The rows above the runs': the sample images, unless the data has gone, and their truth."""
     config, dataset = runs.config(Path(directory)), runs.description(Path(directory))
     try:
-        data = folded(config.data.open(), config)
+        data = runs.opened(Path(directory))
         images = [picture(data.val[n].image) for n in dataset["samples"]]
     except SeglabError:
         images = []

@@ -1,0 +1,29 @@
+"""What is known of a run that was shipped: what left with it, and what stayed where it was trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from seglab.entry import Options, validated
+from seglab.errors import SeglabError
+
+SHIPPED = "shipped.json"
+
+
+class Shipped(Options):
+    """What of a shipped run left with it: the names of its images, and pictures of them, which are masks, predictions
+    and probabilities; whether its data is private; and whether it was brought here from elsewhere."""
+
+    names: bool = False
+    pictures: bool = False
+    private: bool = True
+    brought: bool = False
+
+
+def shipped(directory: Path) -> Shipped | None:
+    """What left with a run that was shipped; None for one that lies where it was trained, or comes with seglab."""
+    try:
+        return validated(Shipped, json.loads((directory / SHIPPED).read_bytes()))
+    except (OSError, ValueError, SeglabError):
+        return None

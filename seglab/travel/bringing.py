@@ -1,0 +1,371 @@
+"""A run from elsewhere taken in, as a zip that somebody sent: with suspicion.
+
+Only the files that a run has are looked at, each is read within bounds, and what becomes of it is written anew: the
+configuration, what is known of the images, events, masks and arrays. The names and sizes of all tensors in the
+weights are compared with the network's, which may not need much more memory than they have; nothing in the zip is ever
+executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import re
+import secrets
+import shutil
+import struct
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from seglab import runs, zips
+from seglab.config import RunConfig
+from seglab.data.base import PARTS, VOID
+from seglab.data.images import header, printable
+from seglab.data.masks import read_mask, write_mask
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.events import best_of, to_line
+from seglab.model import Segmenter
+from seglab.runs.recording import packed
+from seglab.runs.shipped import SHIPPED
+from seglab.runs.shipping import PICTURES, RECORDS
+from seglab.travel.description import described, told
+from seglab.travel.taking import EXTRAS
+
+MOST_ENTRIES = 10_000
+MOST_BYTES = 4 * 2**30  # of a zip from the command line, unpacked
+MOST_BROUGHT = 4 * 2**30  # of all runs that visitors of the page brought
+LARGEST = {"config.json": 2**20, SHIPPED: 2**16, "dataset.json": 64 * 2**20, "events.jsonl": 64 * 2**20}
+MOST_MEGAPIXELS = 1024  # of 2**20 pixels, of all maps together
+ABANDONED = 3600  # seconds after which what a killed program left is deleted
+KINDS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "BOOL": torch.bool}
+MOST_HEADER = 16 * 2**20
+SLACK = 64 * 2**20  # bytes that building any network may take for a while
+NUMBERED = re.compile(r"(.*?) (\d+)")
+
+
+def bring(file: Path, name: str | None = None, most_bytes: int = MOST_BYTES) -> tuple[Path, list[SeglabError]]:
+    """Takes in the run in a zip; gives its directory in the home, and what a person should know.
+
+    Its name is the one given, or the one that it had, numbered where that is taken. Raises SeglabError for anything
+    that is not as it should be; nothing is kept then.
+    """
+    wanted = runs.checked(name) if name else None
+    arriving = runs.home() / ".arriving"
+    beside = arriving / secrets.token_hex(8)
+    runs.refuse_unwritable()
+    with runs.writing(runs.home()):
+        beside.mkdir(parents=True, mode=0o700)
+        for path in arriving.iterdir():
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                shutil.rmtree(path, ignore_errors=True)
+        try:
+            with zips.opened(file, MOST_ENTRIES, most_bytes) as (archive, entries):
+                found, title, others = chosen(entries)
+                notes = written(Arrival(archive, found), beside)
+            refuse_unloadable(beside)
+            directory = settled(beside, wanted, title or file.stem)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    if others:
+        notes.append(SeglabError("files in the zip that are not a run's and were left out: {count}", count=others))
+    return directory, notes
+
+
+def refuse_no_room(size: int) -> None:
+    """Raises SeglabError where so many bytes more are too many for all runs that were brought here."""
+    taken = 0
+    for directory in runs.every():
+        if directory.parent == runs.home() and (known := runs.shipped(directory)) and known.brought:
+            taken += sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+    if taken + size > MOST_BROUGHT:
+        raise SeglabError("there is no room for more runs from elsewhere; delete some of those that were brought here")
+
+
+class Arrival:
+    """The files of a run in a zip, read within bounds; their names are paths below the run."""
+
+    def __init__(self, archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> None:
+        self.archive, self.entries = archive, entries
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries
+
+    def content(self, name: str) -> bytes:
+        if name not in self.entries:
+            raise SeglabError("the zip has no {file}: it is not a run that seglab shipped", file=name)
+        entry = self.entries[name]
+        if entry.file_size > (
+            most := LARGEST.get(name, zips.MOST_BYTES if name != "weights.safetensors" else MOST_BYTES)
+        ):
+            raise SeglabError("{file}: larger than {most} MB", file=name, most=most // 2**20)
+        return b"".join(zips.chunks(self.archive, entry, name))
+
+
+def chosen(entries: zips.Entries) -> tuple[dict[str, zipfile.ZipInfo], str, int]:
+    """The files of the one run in a zip by their paths below it, the name of its folder, and how many files are not of
+    it."""
+    tops = [PurePosixPath(name).parent for name, _ in entries if PurePosixPath(name).name == "config.json"]
+    if len(tops) != 1:
+        raise SeglabError("the zip holds {count} runs; allowed: one, as seglab ship makes it", count=len(tops))
+    found, others = {}, 0
+    for name, entry in entries:
+        path = PurePosixPath(name)
+        inside = path.relative_to(tops[0]).as_posix() if path.is_relative_to(tops[0]) else ""
+        if inside in RECORDS or inside == SHIPPED or PICTURES.fullmatch(inside):
+            found[inside] = entry
+        else:
+            others += inside not in EXTRAS
+    return found, tops[0].name, others
+
+
+def settled(beside: Path, wanted: str | None, title: str) -> Path:
+    """Moves the run to a free name: its configuration last, which makes it one."""
+    title = re.sub(r"[^\w .+-]", " ", printable(title)).strip(" .+-")[:70] or "run"
+    number = NUMBERED.fullmatch(title)
+    title, first = (number[1], int(number[2])) if number else (title, 1)
+    for n in range(first, first + 10_000):
+        name = wanted or (title if n == 1 else f"{title} {n}")
+        directory = runs.home() / name
+        if runs.taken(name):
+            if wanted:
+                raise runs.refused(wanted)
+            continue
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            continue
+        for path in sorted(beside.iterdir(), key=lambda path: path.name == "config.json"):
+            path.rename(directory / path.name)
+        return directory
+    raise runs.refused(title)
+
+
+# --- what is written anew
+
+
+def written(arrival: Arrival, target: Path) -> list[SeglabError]:
+    """Checks every file and writes it below `target`; gives what a person should know."""
+    settings, emptied = configuration(arrival.content("config.json"))
+    known = described(arrival.content("dataset.json"), "dataset.json")
+    events = told(arrival.content("events.jsonl"), known, "events.jsonl")
+    runs.write(target / "config.json", settings.model_dump_json(indent=1).encode())
+    runs.write(target / "dataset.json", json.dumps(known, indent=1, ensure_ascii=False).encode())
+    runs.write(target / "events.jsonl", "".join(map(to_line, events)).encode())
+    content = arrival.content("weights.safetensors")
+    best = best_of(events)
+    if best is None or best.weights_sha256 != hashlib.sha256(content).hexdigest():
+        raise SeglabError("the weights of {run} are damaged: their sha256 is not the one recorded", run="the zip")
+    refuse_unfit(content, settings, len(known["classes"]))
+    runs.write(target / "weights.safetensors", content)
+    pictures = write_maps(arrival, known, target)
+    write_arrays(arrival, known, target)
+    what = manifest(arrival).model_copy(
+        update={"brought": True, "pictures": pictures, "private": settings.data.private}
+    )
+    runs.write(target / SHIPPED, what.model_dump_json(indent=1).encode())
+    notes = []
+    if emptied:
+        notes.append(SeglabError("folders in its configuration were emptied: they are another machine's"))
+    if not pictures:
+        notes.append(SeglabError("it came without masks and predictions: its curves and scores can be compared"))
+    return notes
+
+
+def configuration(content: bytes) -> tuple[RunConfig, bool]:
+    """The configuration, every folder in it emptied before it is looked at, and whether there was one; raises
+    SeglabError, which names an entry that is not known here."""
+    try:
+        given = json.loads(content)
+        bare = runs.without_folders(given, runs.folder_options())
+        return runs.emptied(validated(RunConfig, bare)), bare != given
+    except (ValueError, RecursionError) as error:
+        raise SeglabError("{file} cannot be read: {reason}", file="config.json", reason=error) from None
+    except SeglabError as error:
+        raise SeglabError(
+            "the run cannot be used here: {reason}; if that is an entry of somebody's own, it has to be installed "
+            "first",
+            reason=error,
+        ) from None
+
+
+def manifest(arrival: Arrival) -> runs.Shipped:
+    """What the zip says of what was left out; of an older one, which says nothing, what is safe."""
+    if SHIPPED not in arrival:
+        return runs.Shipped()
+    try:
+        return validated(runs.Shipped, json.loads(arrival.content(SHIPPED)))
+    except (ValueError, RecursionError) as error:
+        raise SeglabError("{file} cannot be read: {reason}", file=SHIPPED, reason=error) from None
+
+
+def refuse_unloadable(directory: Path) -> None:
+    """Raises SeglabError for a run whose best model cannot be had."""
+    try:
+        runs.load(directory)
+    except SafetensorError as error:  # for what only its own reader refuses
+        raise SeglabError("{file} cannot be read: {reason}", file="weights.safetensors", reason=error) from None
+
+
+def refuse_unfit(content: bytes, settings: RunConfig, num_classes: int) -> None:
+    """Raises SeglabError for weights that are not exactly those of the configuration's network.
+
+    A network that needs far more memory than the weights is given up while it is built, before it has that.
+    """
+    tensors = layout(content)
+    bytes_of = sum(4 * math.prod(shape) for shape, _ in tensors.values())
+    try:
+        with Allowance(2 * bytes_of + SLACK):
+            expected = Segmenter(settings.model, num_classes, settings.image_size).state_dict()
+    except SeglabError:
+        raise
+    except Exception as error:  # of a library, for options that only it knows
+        raise SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error) from None
+    odd = sorted(tensors.keys() ^ expected.keys())
+    odd += sorted(name for name in tensors.keys() & expected.keys() if not alike(expected[name], *tensors[name]))
+    if odd:
+        raise SeglabError(
+            "the weights of {run} do not fit its model: {names}",
+            run="the zip",
+            names=printable(", ".join(odd[:3]))[:300],
+        )
+
+
+class Allowance(TorchDispatchMode):
+    """Lets so many bytes of new tensors be made; raises SeglabError at the one that is too much, which has no memory
+    yet, since nothing has been written to it."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = most
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and not any(isinstance(each, torch.Tensor) for each in args):
+            self.left -= made.nbytes
+            if self.left < 0:
+                raise SeglabError("the network of its configuration is larger than its weights")
+        return made
+
+
+def alike(expected: torch.Tensor, shape: tuple[int, ...], kind: torch.dtype) -> bool:
+    """Whether a tensor can take another one's place: its shape is the same, and its kind, but for how many bits."""
+    same = kind == expected.dtype or (kind.is_floating_point and expected.is_floating_point())
+    return same and shape == tuple(expected.shape)
+
+
+def layout(content: bytes) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    """The shapes and kinds of the tensors in a safetensors file, by name; raises SeglabError for one in which bytes are
+    missing, shared or left over, or of a kind that no weights have."""
+    wrong = SeglabError("{file}: is not a safetensors file of weights", file="weights.safetensors")
+    try:
+        (length,) = struct.unpack("<Q", content[:8])
+        if not 2 <= length <= min(MOST_HEADER, len(content) - 8):
+            raise wrong
+        listed = json.loads(content[8 : 8 + length])
+        listed.pop("__metadata__", None)
+        spans, found = [], {}
+        for name, tensor in listed.items():
+            shape, (start, end) = tuple(map(int, tensor["shape"])), tensor["data_offsets"]
+            if min(shape, default=0) < 0 or end - start != math.prod(shape) * KINDS[tensor["dtype"]].itemsize:
+                raise wrong
+            found[name] = shape, KINDS[tensor["dtype"]]
+            spans.append((start, end))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, struct.error):
+        raise wrong from None
+    ends = [0, *(end for _, end in sorted(spans))]
+    if [start for start, _ in sorted(spans)] != ends[:-1] or ends[-1] != len(content) - 8 - length:
+        raise wrong
+    return found
+
+
+def write_maps(arrival: Arrival, known: dict[str, Any], target: Path) -> bool:
+    """Writes the label maps anew, of every kind all or none; gives whether there are predictions."""
+    count = len(known["images"]["val"])
+    folders = sorted({name.rpartition("/")[0] for name in arrival.entries if name.endswith(".png")})
+    room = MOST_MEGAPIXELS * 2**20
+    shapes: dict[str, list[tuple[int, ...]]] = {}
+    for folder in folders:
+        places = range(len(known["samples"]) if folder.startswith("samples/") else count)
+        names = [f"{folder}/{place:04}.png" for place in places]
+        present = sum(name.startswith(f"{folder}/") for name in arrival.entries)
+        if missing := [name for name in names if name not in arrival] or ([folder] if present != len(names) else []):
+            raise SeglabError("{file}: its maps are not complete: {missing}", file=folder, missing=missing[0])
+        shapes[folder] = write_folder(arrival, names, known, target / folder, room)
+        room -= sum(map(math.prod, shapes[folder]))
+    for folder, own in shapes.items():
+        whole = shapes.get("truth", own)
+        if own != (
+            [whole[n] for n in known["samples"]] if folder.startswith("samples/") and whole is not own else whole
+        ):
+            raise SeglabError("{file}: its maps have other sizes than the truth", file=folder)
+    return {"predictions", "truth"} <= shapes.keys()
+
+
+def write_folder(
+    arrival: Arrival, names: Sequence[str], known: dict[str, Any], target: Path, room: int
+) -> list[tuple[int, ...]]:
+    """Writes maps of one folder anew and gives their shapes; raises SeglabError for one that is no label map of so many
+    classes, and for more than `room` pixels, which would take minutes to decode."""
+    target.mkdir(parents=True)
+    shapes, most = [], len(known["classes"])
+    for name in names:
+        content = arrival.content(name)
+        room -= math.prod(header(content, name).shape[:2])
+        if room < 0:
+            raise SeglabError("the maps in the zip have more than {most} megapixels in total", most=MOST_MEGAPIXELS)
+        labels = read_mask(content, name)[0]
+        if ((labels >= most) & (labels != VOID)).any():
+            raise SeglabError("{file}: has classes that the run does not have", file=name)
+        write_mask(target / PurePosixPath(name).name, labels, [tuple(color) for color in known["colors"]])
+        shapes.append(labels.shape)
+    return shapes
+
+
+def write_arrays(arrival: Arrival, known: dict[str, Any], target: Path) -> None:
+    """Writes the confusion matrices and the probabilities anew, as far as they are there."""
+    num_classes, images = len(known["classes"]), known["images"]
+    if (file := "evaluation.npz") in arrival:
+        counts = {"train": None, "search": len(images["search"]), "val": len(images["val"])}
+        found = arrays(arrival.content(file), file, PARTS, np.dtype(np.int64))
+        for name, array in found.items():
+            wanted = (counts[name] or len(array), num_classes, num_classes)
+            if array.shape != wanted or array.min(initial=0) < 0 or array.max(initial=0) > 2**40:
+                raise SeglabError("{file}: has no confusion matrix for each image: {name}", file=file, name=name)
+        runs.write(target / file, packed(**found))
+    if (file := "probabilities.npz") in arrival:
+        found = arrays(arrival.content(file), file, [str(n) for n in known["samples"]], np.dtype(np.float16))
+        for name, array in found.items():
+            if array.ndim != 3 or len(array) != num_classes or not np.isfinite(array).all():
+                raise SeglabError("{file}: has no probabilities of each class: {name}", file=file, name=name)
+        runs.write(target / file, packed(**found))
+
+
+def arrays(content: bytes, file: str, allowed: Sequence[str], kind: np.dtype) -> dict[str, np.ndarray]:
+    """The arrays of an npz, each of one of these names and of this kind; raises SeglabError, before anything is made
+    that is larger than the file."""
+    found = {}
+    with zips.opened(io.BytesIO(content), len(allowed) + 1) as (archive, entries):
+        for name, entry in entries:
+            stream = io.BytesIO(b"".join(zips.chunks(archive, entry, f"{file}: {name}")))
+            title = name.removesuffix(".npy")
+            try:
+                plain = np.lib.format.read_magic(stream) == (1, 0) and title in allowed and name != title
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+            except ValueError:
+                plain = False
+            rest = stream.read()
+            if not plain or fortran or dtype != kind or len(shape) > 4 or math.prod(shape) * kind.itemsize != len(rest):
+                raise SeglabError("{file}: holds what no run has: {name}", file=file, name=printable(name)[:100])
+            found[title] = np.frombuffer(rest, kind).reshape(shape)
+    return found

@@ -1,0 +1,58 @@
+"""The command that makes the same run again."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from seglab.config import RunConfig, configured, text_of
+from seglab.entry import Entry, Options
+from seglab.errors import SeglabError
+
+CONFIG = "config.json"
+
+
+def command(config: RunConfig) -> str:
+    """The `seglab train` command of a configuration, its options as they are typed; where they cannot be, as for two
+    losses of one name, the one that reads config.json."""
+    plain, dotted = words(config)
+    try:
+        same = configured(plain, dotted) == config
+    except SeglabError:
+        same = False
+    given = {**plain, **dotted} if same else {"config": CONFIG}
+    return shlex.join(["seglab", "train", *(word for name, value in given.items() for word in (f"--{name}", value))])
+
+
+def words(config: RunConfig) -> tuple[dict[str, str], dict[str, str]]:
+    """What is typed for the fields that are not at their defaults, and for the options of their entries."""
+    default = RunConfig()
+    plain: dict[str, str] = {}
+    dotted: dict[str, str] = {}
+    for field in RunConfig.model_fields:
+        value = getattr(config, field)
+        if value == getattr(default, field):
+            continue
+        if isinstance(value, Options) and not isinstance(value, Entry):  # the fold
+            dotted |= {f"{field}.{name}": typed(each) for name, each in value}
+            continue
+        plain[field] = text_of(value)
+        parts = [part.loss for part in getattr(value, "parts", ())]
+        for entry in value if isinstance(value, tuple) else parts or [value]:
+            if isinstance(entry, Entry):
+                inner = f"{field}.{entry.name}" if parts or isinstance(value, tuple) else field
+                dotted |= {f"{inner}.{name}": typed(each) for name, each in changed(entry)}
+    return plain, dotted
+
+
+def changed(entry: Entry) -> list[tuple[str, Any]]:
+    """The options of an entry that are not at their defaults."""
+    fields = type(entry).model_fields.items()
+    return [(name, getattr(entry, name)) for name, field in fields if getattr(entry, name) != field.default]
+
+
+def typed(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(typed, value)) if isinstance(value, tuple | list) else text_of(value)

@@ -1,0 +1,179 @@
+"""A finished run taken away: shipped, with what a person opens beside it, as a folder or a zip."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from seglab import draw, runs
+from seglab.comparison import compare, curves_csv, scores_csv
+from seglab.comparison.tables import ENCODING
+from seglab.data.base import spread
+from seglab.errors import SeglabError
+from seglab.metrics import DEFINITION
+from seglab.travel.commands import CONFIG, command
+
+README, CURVES, CURVES_CSV, SCORES_CSV, MASKS = "README.md", "curves.png", "curves.csv", "scores.csv", "masks.png"
+EXTRAS = (README, CURVES, CURVES_CSV, SCORES_CSV, MASKS)  # for a person; seglab reads none of them
+MOST_MASKS = 8  # on one sheet
+STORED = (".png", ".npz", ".safetensors")  # nothing is left to be pressed out of these
+
+
+def take(directory: Path, target: Path, names: bool = False, pictures: bool = False) -> list[SeglabError]:
+    """Writes a finished run to a new folder, or to a new zip where `target` ends in .zip, with curves, scores and masks
+    to look at and the command that makes it again; gives what left, in sentences.
+
+    `names` and `pictures`: whether those of private data go along. Raises SeglabError for a target that is there.
+    """
+    if target.exists():
+        raise SeglabError("{target} already exists", target=str(target))
+    if target.suffix.lower() != ".zip":
+        return filled(directory, target, names, pictures)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".seglab-") as beside:
+        said = filled(directory, Path(beside) / directory.name, names, pictures)
+        packed = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            pack(Path(beside) / directory.name, packed)
+            os.replace(packed, target)
+        finally:
+            packed.unlink(missing_ok=True)
+    return said
+
+
+def filled(directory: Path, target: Path, names: bool, pictures: bool) -> list[SeglabError]:
+    """Ships the run to a new folder and adds what a person opens."""
+    what = runs.ship(directory, target, names, pictures)
+    try:
+        comparison = compare([target])
+        draw.save(draw.curves(comparison), target / CURVES, dpi=120)
+        (target / CURVES_CSV).write_text(curves_csv(target), ENCODING)
+        (target / SCORES_CSV).write_text(scores_csv(comparison), ENCODING)
+        sheet = masks(target) if what.pictures else None
+        if sheet is not None:
+            from PIL import Image
+
+            Image.fromarray(sheet).save(target / MASKS)
+        (target / README).write_text(readme(directory, target, what), "utf-8")
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    return leaving(directory, names, pictures)
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Zips a folder under its own name; no date, owner or right of a file goes along."""
+    with zipfile.ZipFile(target, "x") as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}")
+            entry.compress_type = zipfile.ZIP_STORED if path.suffix in STORED else zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            with open(path, "rb") as source, archive.open(entry, "w") as file:
+                shutil.copyfileobj(source, file)
+
+
+def masks(directory: Path) -> np.ndarray | None:
+    """uint8 (H, W, 3): the truth of some images beside what the best weights predict, in colors; None where a run has
+    none of them."""
+    evidence, colors = runs.Evidence(directory), runs.description(directory)["colors"]
+    try:
+        places = spread(len(evidence.names), MOST_MASKS)
+        pairs = [(evidence.truth(place), evidence.labels(place)) for place in places]
+    except SeglabError:  # of an older run
+        return None
+    return draw.contact_sheet([(draw.painted(a, colors), draw.painted(b, colors)) for a, b in pairs], columns=2)
+
+
+# --- in words
+
+
+def leaving(directory: Path, names: bool = False, pictures: bool = False) -> list[SeglabError]:
+    """What leaves this machine with a run, and what stays, in sentences."""
+    settings, known, earlier = runs.config(directory), runs.description(directory), runs.shipped(directory)
+    found = [
+        SeglabError(
+            "these leave this machine: the configuration, scores and curves, the {count} class names, and the weights",
+            count=len(known["classes"]),
+        )
+    ]
+    if known.get("pictures"):  # older runs have none
+        found.append(
+            SeglabError(
+                "so do hashes of the images, which show nothing of them: whoever has the same image can tell that it "
+                "was used, so that images in both training and validation are found elsewhere, too"
+            )
+        )
+    if settings != runs.emptied(settings):
+        found.append(SeglabError("no folders leave it: data.root, init_from and teachers are left empty"))
+    if not settings.data.private:
+        return [*found, SeglabError("the data is public: names of images, masks and predictions go along")]
+    count = len(set().union(*known["images"].values()))
+    if names and (earlier is None or earlier.names):
+        found.append(
+            SeglabError("the data is private; the names of its {count} images leave this machine", count=count)
+        )
+    else:
+        found.append(SeglabError("the data is private: its {count} images have numbers instead of names", count=count))
+    if pictures and (earlier is None or earlier.pictures):
+        found.append(SeglabError("masks, predictions and probabilities of private images leave this machine"))
+    else:
+        found.append(SeglabError("masks, predictions and probabilities of its images stay here"))
+    return found
+
+
+def readme(directory: Path, target: Path, what: runs.Shipped) -> str:
+    """What the run is, what it scored, how it is made again, and what is in the folder, as Markdown."""
+    settings, row = runs.config(target), compare([target]).rows[0]
+    scores = [("mIoU", row.miou), ("pixel accuracy", row.pixel_accuracy), *row.iou.items()]
+    table = "\n".join(f"| {cell(name)} | {'-' if value is None else f'{value:.4f}'} |" for name, value in scores)
+    inside = {
+        "config.json": "the configuration",
+        "dataset.json": "classes and colors, and what tells the images apart",
+        "weights.safetensors": "the best weights, 16 bits",
+        "events.jsonl": "what the run reported",
+        "evaluation.npz": "a confusion matrix for each image",
+        CURVES: "the curves",
+        CURVES_CSV: "the same as a table",
+        SCORES_CSV: "the scores as a table",
+        MASKS: "the truth of some images beside what is predicted for them",
+        "predictions": "the predicted masks, in the classes' colors",
+        "truth": "the masks they are scored with",
+        "samples": "masks of a few images after each epoch",
+    }
+    listed = "\n".join(f"- `{name}`: {text}" for name, text in inside.items() if (target / name).exists())
+    again = command(settings)
+    left_out = [
+        *(["The names of its images, which have numbers."] if not what.names else []),
+        *(["Masks, predictions and probabilities of its images."] if not what.pictures else []),
+        *(
+            ["All folders: give your own with `--data.root`, and other runs with their options."]
+            if runs.config(directory) != settings
+            else []
+        ),
+    ]
+    parts = [
+        f"# {cell(directory.name)}",
+        f"A semantic-segmentation run of seglab: the network {settings.model.name} on the data {settings.data.name}, "
+        f"{row.epochs:g} epochs, {row.seconds:.0f} s, {row.parameters or 0:,} parameters; best epoch "
+        f"{'-' if row.best_epoch is None else f'{row.best_epoch:g}'}.",
+        f"## Scores\n\n{DEFINITION}. Of the validation images `val`, by the best weights:\n\n"
+        f"| | |\n| --- | ---: |\n{table}",
+        f"## The same run again\n\n```sh\n{again}\n```"
+        + (f"\n\n`{CONFIG}` is the file beside this one." if f"--config {CONFIG}" in again else ""),
+        "## Use it\n\n```sh\nseglab bring FILE.zip\nseglab predict RUN photo.jpg --out masks\n```\n\n"
+        "FILE.zip is the whole of this as a zip, RUN what `seglab bring` calls it.",
+        f"## Files\n\n{listed}",
+    ]
+    if left_out:
+        parts.append("## Left out\n\n" + "\n".join(f"- {each}" for each in left_out))
+    return "\n\n".join(parts) + "\n"
+
+
+def cell(text: str) -> str:
+    """A text that a person chose, as it may stand in Markdown."""
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#" else letter for letter in text)

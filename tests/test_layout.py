@@ -11,7 +11,7 @@ ROOT = Path(seglab.__file__).parent
 FLOORS = [  # from the ground up; a file may import its own floor and those below
     ["errors", "cache", "spelling"],
     ["events", "entry", "data.base"],
-    ["families"],
+    ["families", "plugins", "source", "schema"],
     [
         "data",
         "model",
@@ -31,6 +31,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
     ["evaluation", "training", "prediction"],
     ["runs"],
     ["jobs", "plans", "comparison", "preview", "anatomy", "draw", "uploads"],
+    ["api"],
     ["cli", "ui", "__main__"],
 ]
 

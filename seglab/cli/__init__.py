@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import shtab
 
-from seglab import __version__, plans
+from seglab import __version__, plans, plugins
 from seglab.cli.options import OF_FAMILY, Parser, add_help, dotted, suggestion
 from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
@@ -29,6 +29,8 @@ COMPLETION = "--print-completion"
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command. Exit status: 0 done, 1 failed, 2 a person's mistake, told in one line."""
     try:
+        for problem in plugins.PROBLEMS:
+            print(f"seglab: warning: {problem}", file=sys.stderr)
         options, plain = dotted(sys.argv[1:] if argv is None else argv)
         top = parser(completing=COMPLETION in plain)
         if not plain:

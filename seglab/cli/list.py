@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import Iterable
 
-from seglab.cli.show import allowed, default, listed
 from seglab.entry import FAMILIES, Entry
 from seglab.families import Architecture
+from seglab.schema import allowed, default, listed
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from seglab import plugins
 from seglab.errors import SeglabError
 
 ROOT = Path(__file__).parents[2]  # a process that begins here finds seglab even where it is not installed
@@ -26,7 +27,7 @@ def environment() -> dict[str, str]:
     found = {name: value for name, value in found.items() if "TOKEN" not in name}
     if "SEGLAB_DATA" in found:
         found["SEGLAB_DATA"] = os.path.abspath(found["SEGLAB_DATA"])
-    return found
+    return found | plugins.environment()
 
 
 def subordinate(parent: int) -> None:

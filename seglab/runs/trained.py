@@ -17,6 +17,7 @@ from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.events import Evaluated
 from seglab.model import SMALLEST, Segmenter, Trained, bytes_of, placed
+from seglab.runs import own
 from seglab.runs.directory import all_events, append, config, description, events, find, write
 
 
@@ -122,7 +123,7 @@ def ship(directory: Path, target: Path) -> None:
     """Copies a finished run to a new directory with its weights in float16, and without what only resuming needs."""
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
     content = safetensors.torch.save(state)
-    ignored = shutil.ignore_patterns("last*", "log.txt", ".*", "stop", "queued*", "weights.*", "events.jsonl")
+    ignored = shutil.ignore_patterns("last*", "log.txt", ".*", "stop", "queued*", "weights.*", "events.jsonl", own.FILE)
     try:
         shutil.copytree(directory, target, ignore=ignored)
     except FileExistsError:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -75,7 +77,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in HOMES:
         raise AttributeError(f"module 'seglab' has no attribute {name!r}")
-    return getattr(importlib.import_module(HOMES[name]), name)
+    first = "seglab.config" not in sys.modules
+    found = getattr(importlib.import_module(HOMES[name]), name)
+    for problem in sys.modules["seglab.plugins"].PROBLEMS if first and "seglab.plugins" in sys.modules else ():
+        warnings.warn(str(problem), stacklevel=2)
+    return found
 
 
 def __dir__() -> list[str]:

@@ -95,6 +95,8 @@ def as_data(entry: Any) -> dict[str, Any]:
     """An entry, its data or its name as data of its own, to set options in."""
     if isinstance(entry, Entry):
         return entry.model_dump()
+    if isinstance(entry, type) and issubclass(entry, Entry):
+        return {"name": getattr(entry, "name", None)}
     if not isinstance(entry, Mapping):
         return {"name": entry}
     parts = entry.get("parts")

@@ -39,7 +39,7 @@ class Options(BaseModel):
             if (
                 isinstance(given, bool) and cls.model_fields[option].annotation is not bool
             ):  # pydantic would read 0 or 1
-                raise mistake("switch", option=option, given=given)
+                raise mistake("switch", option=option, given=str(given))
         return value
 
     @classmethod

@@ -139,9 +139,9 @@ def codes_of(thing: Any) -> Iterator[CodeType]:
     """The code of a function, or of the methods that a class defines."""
     for value in vars(thing).values() if isinstance(thing, type) else [thing]:
         value = getattr(value, "fget", None) or getattr(value, "__func__", None) or getattr(value, "wrapped", value)
-        code = getattr(unwrap(value), "__code__", None) if callable(value) else None
-        if isinstance(code, CodeType):
-            yield code
+        function = unwrap(value) if callable(value) else None
+        if isinstance(function, FunctionType) and function.__module__ == thing.__module__:  # not pydantic's
+            yield function.__code__
 
 
 def source_of(thing: Any, entry: str) -> str:
@@ -201,7 +201,7 @@ def made(text: str) -> tuple[type[Entry], ...]:
     module = sys.modules[name] = ModuleType(name)
     token = APART.set(True)
     try:
-        exec(compile(text, file, "exec"), vars(module))
+        exec(compile(text, file, "exec", dont_inherit=True), vars(module))
     except Exception as error:
         del sys.modules[name]
         raise SeglabError(

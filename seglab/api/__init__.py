@@ -1,8 +1,5 @@
 """What `import seglab` offers: runs trained, loaded, compared and asked, in a notebook or a script."""
 
-import warnings
-
-from seglab import plugins
 from seglab.api.comparing import Comparison, Predictions, compare, predict
 from seglab.api.describing import (
     Collection,
@@ -26,6 +23,3 @@ __all__ = [
     "Samples", "Scores", "compare", "configure", "dataset", "describe", "entries", "learning_rates", "list_plans",
     "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
 ]  # fmt: skip
-
-for problem in plugins.PROBLEMS:
-    warnings.warn(str(problem), stacklevel=2)

@@ -206,6 +206,7 @@ def summary(directory: Path) -> list[str]:
     """A run in words, from the end of its events alone."""
     status = runs.status(directory)
     words = ["shipped" if directory.parent == runs.CHECKPOINTS else status.state]
+    words += ["resume() goes on"] if status.state in ("stopped", "interrupted") else []
     if ended := status.finished:
         words += [f"{ended.epoch:g} epochs", f"{ended.seconds:.0f} s"]
         words += [] if ended.val_miou is None else [f"mIoU {ended.val_miou:.4f}"]

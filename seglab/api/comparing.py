@@ -74,21 +74,24 @@ class Comparison:
     def _repr_html_(self) -> str:
         found = self.found
         classes = list(dict.fromkeys(name for row in found.rows for name in row.iou))
-        columns = ["", "run", "state", "mIoU", *classes, "parameters", "seconds"]
-        strokes = [draw.stroke(place) for place in range(len(found.rows))]
-        chips = [html.swatch(each["color"], each["linestyle"]) for each in strokes]
-        rows = [
-            [label, row.state, row.miou, *(row.iou.get(name) for name in classes), row.parameters, round(row.seconds)]
-            for label, row in zip(found.labels, found.rows, strict=True)
+        chips = [html.stroke(**draw.stroke(place)) for place in range(len(found.rows))]
+        rows: list[list[Any]] = [
+            ["state", *(row.state for row in found.rows)],
+            ["mIoU", *(row.miou for row in found.rows)],
         ]
-        parts = [html.notes(self.warnings), html.table(rows, columns, chips)]
+        rows += [[name, *(row.iou.get(name) for row in found.rows)] for name in classes]
+        rows.append(["parameters", *(row.parameters for row in found.rows)])
+        rows.append(["seconds", *(round(row.seconds) for row in found.rows)])
+        parts = [html.notes(self.warnings), html.table(rows, ["", *found.labels], chips)]
         parts += [html.title(spread_of(group)) for group in found.groups]
         if found.grid:
             scores = found.grid.scores(found.rows)
             lines = [[str(value), *line] for value, line in zip(found.grid.lines, scores, strict=True)]
             parts.append(html.table(lines, [f"{found.grid.down} \\ {found.grid.right}", *map(str, found.grid.columns)]))
         if found.differences:
-            parts.append(html.table([[o, *map(str, v)] for o, v in found.differences.items()], ["", *found.labels]))
+            told = [[option, *(each if each is None else str(each) for each in values)]
+                    for option, values in found.differences.items()]  # fmt: skip
+            parts.append(html.table(told, ["", *found.labels]))
         return "".join([*parts, html.curves(found), html.title("", DEFINITION)])
 
 
@@ -99,9 +102,9 @@ class Predictions(list[Prediction]):
         return "\n".join(map(repr, self))
 
     def _repr_html_(self) -> str:
-        rows = [(each.title, each.rows()[0][1]) for each in self]
+        rows = [(each.title, each.pictures()) for each in self]
         legends = dict.fromkeys(html.legend(each.classes, each.colors) for each in self)
-        return html.gallery(rows, 260) + "".join(legends)
+        return html.gallery(rows, 256, self[0].heads() if self else ()) + "".join(legends)
 
 
 def predict(

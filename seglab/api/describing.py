@@ -188,7 +188,7 @@ class Collection:
         shown = [data.train[n] for n in spread(len(data.train), SHOWN)]
         drawn = [draw.overlay(sample.image, sample.mask, data.colors, 0.4) for sample in shown]
         head = ["class", *(f"{part} pixels" for part in seen.shares), f"of {seen.looked} masks show it"]
-        parts = [html.title(self.source.name, counts), html.table(shares, head), html.gallery([("", drawn)], 160)]
+        parts = [html.title(self.source.name, counts), html.table(shares, head), html.gallery([("", drawn)], 128)]
         told = [*seen.wrong, *seen.warnings, *seen.lost]
         return "".join([*parts, html.legend(data.classes, data.colors), html.notes(told)])
 

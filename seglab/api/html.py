@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from seglab.comparison import Comparison
 
-CELL = "padding:2px 10px 2px 0;text-align:{};vertical-align:top"
+CELL = "padding:2px 12px 2px 0;text-align:{};vertical-align:top"
+TABLE = '<div style="overflow-x:auto"><table style="width:auto;margin:4px 0">{}</table></div>'
 
 
 def text(value: Any) -> str:
@@ -27,25 +28,21 @@ def text(value: Any) -> str:
     return "-" if value is None else f"{value:,}" if type(value) is int else str(value)
 
 
-def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = (), labels: Sequence[str] = ()) -> str:
-    """Rows of values; numbers to the right. `labels` are HTML before the rows."""
-
-    def cell(value: Any, tag: str = "td", side: str | None = None) -> str:
-        side = side or ("right" if isinstance(value, int | float) or value is None else "left")
-        return f'<{tag} style="{CELL.format(side)}">{escape(text(value))}</{tag}>'
-
+def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = (), chips: Sequence[str] = ()) -> str:
+    """Rows of values, numbers to the right; `chips` are HTML before the last titles of the head."""
     rows = list(rows)
-    sides = [
-        "right" if any(isinstance(v, int | float) for v in column) else "left" for column in zip(*rows, strict=True)
-    ]
-    lines = []
-    if head:
-        padded = ["left"] * (len(head) - len(sides)) + sides
-        lines.append("".join(cell(title, "th", side) for title, side in zip(head, padded, strict=True)))
-    for place, row in enumerate(rows):
-        label = f'<td style="{CELL.format("left")}">{labels[place]}</td>' if labels else ""
-        lines.append(label + "".join(cell(value, side=side) for value, side in zip(row, sides, strict=True)))
-    return '<table style="width:auto;margin:4px 0">' + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    columns = list(zip(*rows, strict=True)) or [()] * len(head)
+    sides = ["right" if any(isinstance(value, int | float) for value in column) else "left" for column in columns]
+
+    def line(values: Sequence[Any], tag: str, before: Sequence[str]) -> str:
+        return "".join(
+            f'<{tag} style="{CELL.format(side)}">{chip}{escape(text(value))}</{tag}>'
+            for side, chip, value in zip(sides, before, values, strict=True)
+        )
+
+    plain = [""] * len(sides)
+    lines = [line(head, "th", plain[len(chips) :] + list(chips))] if head else []
+    return TABLE.format("".join(f"<tr>{each}</tr>" for each in [*lines, *(line(row, "td", plain) for row in rows)]))
 
 
 def title(words: str, note: str = "") -> str:
@@ -57,11 +54,11 @@ def notes(told: Iterable[Any]) -> str:
     return "".join(f'<p style="margin:4px 0">⚠ {escape(str(note))}</p>' for note in told)
 
 
-def swatch(color: Sequence[int], dash: str = "-") -> str:
-    """A square of a color."""
-    style = "solid" if dash == "-" else "dashed" if dash == "--" else "dotted"
-    css = "display:inline-block;width:16px;height:0;vertical-align:middle;margin-right:6px;border-top:4px"
-    return f'<span style="{css} {style} {color if isinstance(color, str) else hexadecimal(color)}"></span>'
+def stroke(color: str, linestyle: str) -> str:
+    """A short line like a run's in the curves."""
+    style = {"-": "solid", "--": "dashed"}.get(linestyle, "dotted")
+    css = f"display:inline-block;width:16px;vertical-align:middle;margin-right:6px;border-top:4px {style} {color}"
+    return f'<span style="{css}"></span>'
 
 
 def hexadecimal(color: Sequence[int]) -> str:
@@ -80,29 +77,33 @@ def legend(classes: Sequence[str], colors: Sequence[Sequence[int]]) -> str:
 
 
 def image(pixels: np.ndarray, longest: int = 320) -> str:
-    """An image uint8 (H, W, 3) as an <img>, shrunk to `longest` pixels."""
+    """An image uint8 (H, W, 3) as an <img> whose longer side has so many pixels, or twice its own if that is less."""
     from PIL import Image
 
     shown = Image.fromarray(pixels)
     shown.thumbnail((longest, longest))
     buffer = io.BytesIO()
     shown.save(buffer, "WEBP", quality=85)
-    return img("webp", buffer.getvalue(), shown.width)
+    times = min(2.0, longest / max(shown.size))
+    return img("webp", buffer.getvalue(), round(times * shown.width))
 
 
-def img(kind: str, content: bytes, width: int | None = None) -> str:
-    size = f' width="{width}"' if width else ""
-    return f'<img src="data:image/{kind};base64,{base64.b64encode(content).decode()}"{size} style="max-width:100%">'
+def img(kind: str, content: bytes, width: int) -> str:
+    data = base64.b64encode(content).decode()
+    return f'<img src="data:image/{kind};base64,{data}" width="{width}" style="max-width:100%">'
 
 
-def gallery(rows: Sequence[tuple[str, Sequence[np.ndarray]]], longest: int = 200) -> str:
-    """Rows of images uint8 (H, W, 3), with a title before each."""
+def gallery(rows: Sequence[tuple[str, Sequence[np.ndarray]]], longest: int = 200, head: Sequence[str] = ()) -> str:
+    """Rows of images uint8 (H, W, 3), each with a title before it, and titles above the columns."""
+    title = '<th style="{}">{}</th>'.format
     lines = []
+    if head:
+        cells = (title("text-align:left;padding:0 2px", escape(words)) for words in head)
+        lines.append(f"{title('', '')}{''.join(cells)}")
     for words, images in rows:
-        cells = "".join(f'<td style="padding:2px">{image(pixels, longest)}</td>' for pixels in images)
-        head = f'<th style="{CELL.format("left")}">{escape(words)}</th>'
-        lines.append(f"<tr>{head}{cells}</tr>")
-    return f'<table style="width:auto;margin:4px 0">{"".join(lines)}</table>'
+        cells = (f'<td style="padding:2px">{image(pixels, longest)}</td>' for pixels in images)
+        lines.append(f"{title(CELL.format('left'), escape(words))}{''.join(cells)}")
+    return TABLE.format("".join(f"<tr>{line}</tr>" for line in lines))
 
 
 def figure(drawn: Figure, width: int = 900) -> str:

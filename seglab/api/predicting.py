@@ -100,11 +100,13 @@ class Prediction:
         return f"<seglab prediction of {self.title}, {width} x {height}: {told}>"
 
     def _repr_html_(self) -> str:
-        return html.title(self.title) + html.gallery(self.rows(), 300) + self.legend()
+        return html.title(self.title) + html.gallery([("", self.pictures())], 300, self.heads()) + self.legend()
 
-    def rows(self) -> list[tuple[str, list[np.ndarray]]]:
-        columns = [self.image, self.drawn(self.before)] + ([self.drawn(self.after)] if self.after else [])
-        return [("", columns)]
+    def heads(self) -> list[str]:
+        return ["image", "before the CRF", "after the CRF"] if self.after else ["image", "prediction"]
+
+    def pictures(self) -> list[np.ndarray]:
+        return [self.image, self.drawn(self.before)] + ([self.drawn(self.after)] if self.after else [])
 
     def legend(self) -> str:
         here = [n for n, name in enumerate(self.classes) if name in self.shares]

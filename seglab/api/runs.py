@@ -190,9 +190,10 @@ class Run:
         row = found.rows[0]
         parts = [html.title(self.name, ", ".join(summary(self.directory)))]
         if row.iou:
-            best = "" if row.best_epoch is None else f" (best, epoch {row.best_epoch:g})"
-            names = [f"mIoU{best}", "pixel accuracy", *row.iou]
-            parts.append(html.table([[row.miou, row.pixel_accuracy, *row.iou.values()]], names))
+            words = f"mIoU {html.text(row.miou)}, pixel accuracy {html.text(row.pixel_accuracy)} on val"
+            parts.append(html.title(words, f"after epoch {row.best_epoch:g}, the best on search; IoU by class:"))
+            colors = runs.description(self.directory)["colors"]
+            parts.append(html.legend([f"{name} {html.text(value)}" for name, value in row.iou.items()], colors))
         return "".join([*parts, html.curves(found), html.notes(self.notes)])
 
     def __eq__(self, other: object) -> bool:
@@ -224,8 +225,17 @@ class Runs(list[Run]):
         return table(self.rows()) if self else "no runs"
 
     def _repr_html_(self) -> str:
-        rows = self.rows()
-        return html.table([list(row.values()) for row in rows], list(rows[0]) if rows else ["no runs"])
+        rows = [
+            [
+                each["run"],
+                "shipped" if each["shipped"] else each["state"],
+                *(None if each[name] is None else f"{each[name]:g}" for name in ("epochs", "best_epoch")),
+                each["seconds"] and round(each["seconds"]),
+                each["miou"],
+            ]
+            for each in self.rows()
+        ]
+        return html.table(rows, ["run", "state", "epochs", "best epoch", "seconds", "mIoU"])
 
 
 def known(directory: Path) -> dict[str, Any]:

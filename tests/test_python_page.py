@@ -69,3 +69,23 @@ def test_the_notebook_runs_and_shows_what_it_is_stored_with(monkeypatch):
     assert outputs(found) == outputs(nbformat.read(NOTEBOOK, as_version=4))
     (own,) = [cell for cell in found.cells if "notebook_robust" not in cell.source and "own.wait()" in cell.source]
     assert own.outputs[0]["data"]["text/plain"] == "(Robust(q=0.5), 'completed')"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("seglab", "seglab"), ("fastai", "fastai"), ("lightning", "Lightning and smp")]
+)
+def test_the_page_counts_the_lines_of_the_three_programs(name, title):
+    text = (ROOT / "benchmarks" / "three_ways" / f"with_{name}.py").read_text()
+    code = text.split('"""', 2)[2]
+    lines = [line for line in code.splitlines() if line.strip() and not line.strip().startswith("#")]
+    assert f"| {title} | {len(lines)} |" in PAGE
+
+
+def test_the_program_with_seglab_trains_what_it_says(monkeypatch, camvid):
+    code = (ROOT / "benchmarks" / "three_ways" / "with_seglab.py").read_text()
+    made = []
+    monkeypatch.setattr(seglab, "train", lambda **options: made.append(seglab.configure(**options)), raising=False)
+    with pytest.raises(AttributeError):  # there is no run to ask for its scores
+        exec(compile(code, "with_seglab.py", "exec"), {})
+    assert made[0].model.build(11).decoder is not None and made[0].data.name == "camvid"
+    assert sum(parameter.numel() for parameter in made[0].model.build(11).parameters()) == 14_329_659  # smp.Unet's

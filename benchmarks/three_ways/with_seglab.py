@@ -3,8 +3,8 @@
 import seglab
 
 run = seglab.train(
-    data="camvid", model="smp", model__encoder="resnet18", loss="cross_entropy", techniques="flip",
-    image_size=128, epochs=2, optimizer__lr=1e-3,
+    data="camvid", model="smp", model__decoder="unet", model__encoder="resnet18", model__width=16,
+    loss="cross_entropy", techniques="flip", image_size=128, epochs=2, optimizer__lr=1e-3,
 )  # fmt: skip
 print(run.scores)
 run.curves().savefig("curves.png")

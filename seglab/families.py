@@ -56,6 +56,14 @@ class Staged(Protocol):
     def stages(self) -> Sequence[nn.Module]: ...
 
 
+def stages_of(network: Any, option: str) -> Sequence[nn.Module]:
+    """The stages of a network's encoder; raises SeglabError where it does not say, for the option that asks."""
+    if not isinstance(network, Staged):
+        raise SeglabError("{option}: this network does not say what its encoder is; give it a method stages, which "
+                          "lists the encoder's stages", option=option)  # fmt: skip
+    return network.stages()
+
+
 # --- what a technique, an architecture or a loss may use of a run
 
 
@@ -200,9 +208,9 @@ class Architecture(Entry, family="architectures"):
     `std` are what the colours of its images, in [0, 1], are normalised with.
     """
 
-    paper: ClassVar[dict[str, Any]]
-    parameters: ClassVar[int]
-    year: ClassVar[int]
+    paper: ClassVar[dict[str, Any]] = {}
+    parameters: ClassVar[int | None] = None  # of one's own network, which nobody has published
+    year: ClassVar[int | None] = None
 
     @property
     def mean(self) -> tuple[float, float, float]:
@@ -216,7 +224,8 @@ class Architecture(Entry, family="architectures"):
         """The network, its weights random: (B, in_channels, H, W) with H and W multiples of 32 -> logits (B,
         num_classes, h, w) or Outputs.
 
-        Its `stages()` lists the encoder's stages from shallow to deep.
+        Its `stages()` lists the encoder's stages from shallow to deep; one without it can do all but what asks for
+        these: freezing, and a learning rate of the encoder's own.
         """
         raise NotImplementedError
 

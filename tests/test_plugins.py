@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
+import seglab
 from seglab import jobs, plugins, runs, source
+from seglab.cli.list import markdown
 from seglab.config import configured
 from seglab.entry import FAMILIES, along, validated
 from seglab.errors import SeglabError
-from seglab.families import Loss
+from seglab.families import Architecture, Loss
 from seglab.runs import own
+from seglab.ui import views
 from tests.conftest import tiny
 
 CELLS = [
@@ -33,7 +36,7 @@ def counted(masks):
     return (masks != VOID).sum().clamp(min=1)
 """,
     """
-from seglab.families import Loss
+from seglab.families import Architecture, Loss
 class Mine(Loss):
     \"\"\"Half the cross-entropy.\"\"\"
 
@@ -48,7 +51,7 @@ raise SystemExit("what else the cell does is left out")
 ]
 PLUGIN = '''
 """A loss."""
-from seglab.families import Loss
+from seglab.families import Architecture, Loss
 
 
 class Other(Loss):
@@ -213,7 +216,7 @@ def test_entries_known_along_are_known_to_nobody_else():
 # --- of files, modules and packages
 
 
-def seglab(*words, cwd, **variables):
+def command(*words, cwd, **variables):
     """The command line in a process of its own, in another folder."""
     environment = os.environ | {"PYTHONPATH": str(Path(runs.__file__).parents[2])} | variables
     command = [sys.executable, "-m", "seglab", *words]
@@ -229,7 +232,7 @@ def test_a_file_and_an_installed_package_are_found_and_a_broken_one_is_told(tmp_
     (site / "theirs-1.0.dist-info" / "entry_points.txt").write_text("[seglab.entries]\nall = theirs\n")
     (site / "theirs.py").write_text(PLUGIN.replace("other", "theirs").format(size=3))
     path = os.pathsep.join([str(site), str(Path(runs.__file__).parents[2])])
-    ended = seglab("list", "losses", cwd=tmp_path, SEGLAB_PLUGINS="mine.py,broken.py", PYTHONPATH=path)
+    ended = command("list", "losses", cwd=tmp_path, SEGLAB_PLUGINS="mine.py,broken.py", PYTHONPATH=path)
     assert ended.returncode == 0
     assert "  other " in ended.stdout and "  theirs " in ended.stdout and "  half " not in ended.stdout
     (line,) = ended.stderr.splitlines()
@@ -241,7 +244,7 @@ def test_a_run_in_the_queue_knows_a_plug_in_of_a_relative_path(tmp_path, monkeyp
     home = str(runs.home())
     words = ["train", "--loss", "other", "--epochs", "1", "--name", "first", "--threads", "1", "--model.width", "4"]
     words += ["--data.train_images", "4", "--data.val_images", "2", "--data.size", "64", "--image_size", "32"]
-    ended = seglab(*words, cwd=tmp_path, SEGLAB_PLUGINS="mine.py", SEGLAB_HOME=home)
+    ended = command(*words, cwd=tmp_path, SEGLAB_PLUGINS="mine.py", SEGLAB_HOME=home)
     assert ended.returncode == 0, ended.stderr
     directory = runs.home() / "first"
     with pytest.raises(SeglabError, match="there is no 'other' among the losses"):
@@ -297,3 +300,40 @@ def test_a_plug_in_has_its_own_name_unless_another_module_has_it(attempted, tmp_
         (tmp_path / f"{name}.py").write_text(PLUGIN.replace("other", f"of_{name}").format(size=1))
         assert plugins.module_at(tmp_path / f"{name}.py").__name__ == module
     assert sys.modules["json"].__name__ == "json" and "loads" in dir(sys.modules["json"])
+
+
+# --- a network of one's own
+
+
+NETWORK = """
+from torch import nn
+from seglab.families import Architecture
+class Tiny(Architecture):
+    'One convolution.'
+
+    name = 'tiny_net'
+    width: int = 3
+
+    def build(self, num_classes, in_channels=3):
+        return nn.Sequential(nn.Conv2d(in_channels, self.width, 3, padding=1), nn.ReLU(), nn.Conv2d(self.width,
+                                                                                                   num_classes, 1))
+"""
+
+
+def test_a_network_without_stages_or_a_paper_is_trained_described_and_shown(notebook):
+    notebook(NETWORK)
+    directory = runs.create(tiny(epochs=1, model="tiny_net"))
+    list(runs.work(directory))
+    assert runs.load(directory).model.net[0].out_channels == 3
+    found = seglab.describe("tiny_net", width=5)
+    assert found.anatomy.receptive_field == 3 and "parameters" in repr(found) and "published" not in repr(found)
+    assert "<table" in found._repr_html_()
+    assert "tiny_net" in markdown("architectures", [FAMILIES["architectures"].entries["tiny_net"]])
+    assert "Published" not in views.card(validated(Architecture, "tiny_net"), 64, "en")
+
+
+@pytest.mark.parametrize("options", [{"optimizer": {"name": "adamw", "encoder_lr": 1e-4}}, {"techniques": ["freeze"]}])
+def test_what_asks_for_stages_says_that_a_network_has_none(notebook, options):
+    notebook(NETWORK)
+    with pytest.raises(SeglabError, match="does not say what its encoder is"):
+        list(runs.work(runs.create(tiny(model="tiny_net", **options))))

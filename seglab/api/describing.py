@@ -80,16 +80,17 @@ class Network:
 
     @property
     def rows(self) -> list[list[Any]]:
-        found, paper = self.anatomy, self.model.paper
-        published = ", ".join(f"{name} {value}" for name, value in paper.items()) or "the default options"
-        return [
-            ["parameters", f"{found.parameters:,} with {self.classes} classes; {self.model.parameters:,} with 21 and "
-             f"{published}"],
+        found, model = self.anatomy, self.model
+        published = ", ".join(f"{name} {value}" for name, value in model.paper.items()) or "the default options"
+        paper = f"; {model.parameters:,} with 21 and {published}" if model.parameters else ""
+        rows = [
+            ["parameters", f"{found.parameters:,} with {self.classes} classes{paper}"],
             ["multiply-adds", f"{found.multiply_adds:,} for {found.side} x {found.side} pixels"],
             ["output stride", str(found.output_stride)],
             ["receptive field", f"{found.receptive_field} pixels" if found.receptive_field else found.why],
-            ["source", self.model.source()],
-        ]  # fmt: skip
+            ["source", model.source()],
+        ]
+        return [row for row in rows if row[1]]
 
     def milliseconds(self, threads: int = 1) -> float:
         """The median time of a forward pass of one image, on the CPU with so many threads."""

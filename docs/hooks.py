@@ -1,4 +1,4 @@
-"""The reference: a page for each family of entries, written by the command that lists them when the site is built."""
+"""Pages that are written when the site is built: the reference, by the command that lists entries, and the notebook."""
 
 from __future__ import annotations
 
@@ -26,7 +26,24 @@ def on_config(config: Any) -> Any:
 def on_files(files: Files, config: Any) -> Files:
     for family in families():
         files.append(File.generated(config, f"reference/{family}.md", content=page(family)))
+    files.append(File.generated(config, "notebook.md", content=notebook()))
     return files
+
+
+def notebook() -> str:
+    """docs/notebook.ipynb as a page, with what its cells gave when it was run."""
+    parts = []
+    for cell in json.loads((Path(__file__).parent / "notebook.ipynb").read_text())["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/html" in data:
+                parts.append(f'<div class="output">{"".join(data["text/html"])}</div>'.replace("\n", " "))
+            else:
+                parts.append(f"```text\n{''.join(output.get('text') or data['text/plain']).rstrip()}\n```")
+    parts.append("This page is [a notebook](notebook.ipynb): open it, and run it.")
+    return "\n\n".join(parts)
 
 
 def page(family: str) -> str:

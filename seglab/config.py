@@ -9,14 +9,13 @@ plans, which are made of runs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from seglab import architectures, data, losses, optimizers, predictors, schedulers, techniques
-from seglab.entry import FAMILIES, Entry, discover, refusal_of, shown, spelled, validated
+from seglab import architectures, data, losses, optimizers, plugins, predictors, schedulers, techniques
+from seglab.entry import FAMILIES, Entry, along, discover, kinds_in, refusal_of, shown, spelled, validated
 from seglab.errors import SeglabError
-from seglab.families import Default, Fold, RunConfig, Technique
+from seglab.families import Default, Fold, RunConfig, Technique, from_text
 
 __all__ = ["Fold", "RunConfig", "optimizers", "predictors", "schedulers"]
 
@@ -24,15 +23,20 @@ for package in (architectures, data, losses, techniques):
     discover(package)
 
 
-def configured(given: Mapping[str, Any], options: Mapping[str, str] | None = None) -> RunConfig:
+def configured(given: Mapping[str, Any], options: Mapping[str, Any] | None = None) -> RunConfig:
     """The configuration of what was given for a run's fields, with the dotted options set inside.
 
     Losses and techniques may be text. Raises SeglabError for what is unknown or not allowed.
     """
+    with along(tuple(kinds_in(given))):
+        return _configured(given, options or {})
+
+
+def _configured(given: Mapping[str, Any], options: Mapping[str, Any]) -> RunConfig:
     if not isinstance(given, Mapping):
         raise SeglabError("the configuration is {given}; it must be an object with options", given=shown(given))
     fields = {field: read(field, value) for field, value in given.items()}
-    for option, value in (options or {}).items():
+    for option, value in options.items():
         field, *path = option.split(".")
         if field not in RunConfig.model_fields:
             raise refusal_of("option", field, RunConfig.model_fields, thing=option, owner="seglab")
@@ -55,20 +59,7 @@ def configured(given: Mapping[str, Any], options: Mapping[str, str] | None = Non
 
 def read(field: str, value: Any) -> Any:
     """What was given for a field, as data where it is text that stands for several entries."""
-    if field == "loss":
-        return loss(value)
-    return several(value, "techniques") if field == "techniques" else value
-
-
-def loss(value: Any) -> Any:
-    """`cross_entropy + 0.5*dice` as the data of a weighted sum; anything else as it is."""
-    if not isinstance(value, str) or {"+", "*"}.isdisjoint(value):
-        return value
-    parts = [part.rpartition("*") for part in re.split(r"(?<!\d[eE])\+", value)]  # not 1e+2
-    return {
-        "name": "sum",
-        "parts": [{"weight": weight if star else 1, "loss": name.strip()} for weight, star, name in parts],
-    }
+    return several(value, "techniques") if field == "techniques" else from_text(field, value)
 
 
 def text_of(value: Any) -> str:
@@ -86,7 +77,7 @@ def several(names: Any, family: str) -> Any:
     """`flip,color` as a list of names, so that a near miss is told; anything else as it is."""
     if not isinstance(names, str):
         return names
-    known = FAMILIES[family].entries
+    known = FAMILIES[family].known()
     found = [spelled(name.strip(), known) for name in names.split(",") if name.strip()]
     for name in found:
         if name not in known:
@@ -104,6 +95,8 @@ def as_data(entry: Any) -> dict[str, Any]:
     """An entry, its data or its name as data of its own, to set options in."""
     if isinstance(entry, Entry):
         return entry.model_dump()
+    if isinstance(entry, type) and issubclass(entry, Entry):
+        return {"name": getattr(entry, "name", None)}
     if not isinstance(entry, Mapping):
         return {"name": entry}
     parts = entry.get("parts")
@@ -111,7 +104,7 @@ def as_data(entry: Any) -> dict[str, Any]:
     return dict(entry) | inner
 
 
-def assign_to_field(family: type[Entry], entry: dict[str, Any], path: Sequence[str], value: str, option: str) -> None:
+def assign_to_field(family: type[Entry], entry: dict[str, Any], path: Sequence[str], value: Any, option: str) -> None:
     """Sets `width`, or `dice.smooth` with the entry's name before the option, in the entry or in a part of a sum."""
     parts = [part["loss"] for part in entry.get("parts", ())]
     if len(path) > 1:
@@ -121,7 +114,7 @@ def assign_to_field(family: type[Entry], entry: dict[str, Any], path: Sequence[s
 
 
 def assign(
-    family: type[Entry], entries: Sequence[dict[str, Any]], path: Sequence[str], value: str, option: str
+    family: type[Entry], entries: Sequence[dict[str, Any]], path: Sequence[str], value: Any, option: str
 ) -> None:
     """Sets `color.p` in the entry named color; text with commas becomes a list where the option is one."""
     name, *rest = path
@@ -133,10 +126,11 @@ def assign(
             place=f"--{option}",
             names=", ".join(str(entry["name"]) for entry in entries) or "-",
         )
-    fields = family.entries[name].model_fields if name in family.entries else {}
+    known = family.known()
+    fields = known[name].model_fields if name in known else {}
     name = spelled(rest[0], fields)
     kinds = kinds_of(fields[name].annotation) if name in fields else []
-    listed = kinds and (all(kind is tuple for kind in kinds) or (tuple in kinds and "," in value))
+    listed = isinstance(value, str) and kinds and (all(k is tuple for k in kinds) or (tuple in kinds and "," in value))
     entry[name] = value.split(",") if listed else value
 
 
@@ -195,8 +189,8 @@ def exchanged(config: RunConfig, field: str, value: str) -> Any:
         return [known.get(name, name) for name in several(value.replace("+", ","), field)]
     if not isinstance(old, Entry):
         return value
-    new = as_data(loss(value) if field == "loss" else value)
-    kind = type(old).entries.get(new["name"])
+    new = as_data(from_text(field, value))
+    kind = type(old).known().get(new["name"])
     kept = {name: given for name, given in old if kind and name in kind.model_fields and name not in unset(old)}
     return kept | new
 
@@ -204,3 +198,6 @@ def exchanged(config: RunConfig, field: str, value: str) -> Any:
 def unset(entry: Entry) -> set[str]:
     """The entry's options that are at their defaults."""
     return {name for name, option in type(entry).model_fields.items() if getattr(entry, name) == option.default}
+
+
+plugins.load()  # last: what they hold may import this

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextvars import ContextVar
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_serializer, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
 from seglab.errors import SeglabError
-from seglab.spelling import american
+from seglab.spelling import OTHER_WORDS, american
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Options(BaseModel):
@@ -29,12 +34,24 @@ class Options(BaseModel):
             value = {spelled(option, cls.model_fields): given for option, given in value.items()}
         for option, given in value.items() if isinstance(value, Mapping) else ():
             if option not in cls.model_fields:
-                raise refusal("option", option, cls.model_fields, owner=getattr(cls, "name", cls.__name__))
+                owner, near = getattr(cls, "name", cls.__name__), cls.elsewhere(option, value)
+                raise refusal("option", option, cls.model_fields, near, owner=owner)
             if (
                 isinstance(given, bool) and cls.model_fields[option].annotation is not bool
             ):  # pydantic would read 0 or 1
-                raise PydanticCustomError("switch", "", {"option": option, "given": given})
+                raise mistake("switch", option=option, given=str(given))
         return value
+
+    @classmethod
+    def elsewhere(cls, option: str, given: Mapping[str, Any]) -> str | None:
+        """Where an option of this name is, such as optimizer.lr, among what was given; None if nobody knows."""
+        return None
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some options changed, which are validated."""
+        if not update:
+            return super().model_copy(deep=deep)
+        return type(self).model_validate(dict(self) | dict(update))
 
 
 class Entry(Options):
@@ -54,15 +71,21 @@ class Entry(Options):
         if family:
             cls.family, cls.entries = family, {}
             FAMILIES[family] = cls
-        if "name" in cls.__dict__:
-            taken = cls.entries.setdefault(cls.name, cls)
-            if taken.__qualname__ != cls.__qualname__:
+        if "name" in cls.__dict__ and not APART.get():
+            taken = cls.entries.get(cls.name, cls)
+            if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
                 raise TypeError(f"{cls.family} has two entries named {cls.name}: {taken} and {cls}")
+            cls.entries[cls.name] = cls  # in the place of an older one, where a notebook's cell is run again
 
     @classmethod
     def is_family(cls) -> bool:
         """Whether the class is a family's base, which stands for any of its entries."""
         return cls.__mro__[2] is Options
+
+    @classmethod
+    def known(cls) -> dict[str, type[Entry]]:
+        """The family's entries by name, with those that are known `along` with them for now."""
+        return cls.entries | {kind.name: kind for kind in ALONG.get() if kind.family == cls.family}
 
     @classmethod
     def summary(cls) -> str:
@@ -82,18 +105,21 @@ class Entry(Options):
 
     @classmethod
     def parse(cls, value: Any) -> Entry:
-        """Turns an instance, a name or `{"name": ..., **options}` into an entry of this family."""
+        """Turns an instance, an entry's class, a name or `{"name": ..., **options}` into an entry of this family."""
+        if isinstance(value, type) and issubclass(value, cls) and "name" in value.__dict__:
+            return value.model_validate({})
         if isinstance(value, cls) and "name" in type(value).__dict__:
             return value
         if isinstance(value, str):
             value = {"name": value}
         name = value.get("name") if isinstance(value, Mapping) else None
         if not isinstance(name, str):
-            raise PydanticCustomError("no_name", "", {"family": cls.family, "allowed": ", ".join(cls.entries)})
-        known = spelled(name, cls.entries)
-        if known not in cls.entries:
-            raise refusal("entry", name, cls.entries, family=cls.family)
-        return cls.entries[known].model_validate({**value, "name": known})
+            raise mistake("no_name", value=shown(value), family=cls.family, allowed=", ".join(cls.entries))
+        entries = cls.known()
+        known = spelled(name, entries)
+        if known not in entries:
+            raise refusal("entry", name, entries, family=cls.family)
+        return entries[known].model_validate({**value, "name": known})
 
     @model_validator(mode="before")
     @classmethod
@@ -102,7 +128,7 @@ class Entry(Options):
             raise TypeError(f"{cls.__name__} is abstract: pick one of its entries")
         if isinstance(value, Mapping) and "name" in value:
             if value["name"] != cls.name:
-                raise PydanticCustomError("other_entry", "", {"allowed": cls.name, "given": shown(value["name"])})
+                raise mistake("other_entry", allowed=cls.name, given=shown(value["name"]))
             value = {option: given for option, given in value.items() if option != "name"}
         return value
 
@@ -126,6 +152,30 @@ class Entry(Options):
 
 
 FAMILIES: dict[str, type[Entry]] = {}
+APART: ContextVar[bool] = ContextVar("apart", default=False)  # whether entries that are defined enter no family
+ALONG: ContextVar[tuple[type[Entry], ...]] = ContextVar("along", default=())
+
+
+@contextlib.contextmanager
+def along(kinds: tuple[type[Entry], ...]) -> Iterator[None]:
+    """Entries that no family has, or has otherwise, are found by their names meanwhile, in this thread alone."""
+    token = ALONG.set((*ALONG.get(), *kinds))
+    try:
+        yield
+    finally:
+        ALONG.reset(token)
+
+
+def kinds_in(value: Any) -> Iterator[type[Entry]]:
+    """The class of every entry in a value: an entry with those inside it, a configuration, a list, a dict."""
+    if isinstance(value, Entry):
+        yield type(value)
+    if isinstance(value, Options):
+        value = dict(value)
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    for inner in value if isinstance(value, list | tuple) else ():
+        yield from kinds_in(inner)
 
 
 def discover(package: ModuleType) -> None:
@@ -143,11 +193,18 @@ def spelled(name: Any, known: Container[str]) -> Any:
     return american(name) if isinstance(name, str) and name not in known and american(name) in known else name
 
 
-def refusal(what: str, given: Any, known: Any, **context: str) -> PydanticCustomError:
-    """The error for a word that is not among the known ones; names the closest where one is close."""
-    near = difflib.get_close_matches(given, list(known), n=1) if isinstance(given, str) else []
-    context |= {"given": shown(given), "near": repr(near[0]) if near else "", "allowed": ", ".join(known) or "-"}
-    return PydanticCustomError(f"unknown_{what}_near" if near else f"unknown_{what}", "", context)
+def mistake(kind: str, **context: Any) -> PydanticCustomError:
+    """An error of one of the REASONS, which is a sentence wherever pydantic shows it, too."""
+    return PydanticCustomError(kind, REASONS[kind].removeprefix("{thing}: "), context)
+
+
+def refusal(what: str, given: Any, known: Any, near: str | None = None, **context: str) -> PydanticCustomError:
+    """The error for a word that is not among the known ones; names the one that is `near`, or the closest if one is."""
+    if near is None and isinstance(given, str):
+        word = OTHER_WORDS.get(given, given)
+        near = next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+    context |= {"given": shown(given), "near": repr(near) if near else "", "allowed": ", ".join(known) or "-"}
+    return mistake(f"unknown_{what}_near" if near else f"unknown_{what}", **context)
 
 
 def shown(value: Any, most: int = 60) -> str:
@@ -188,9 +245,9 @@ REASONS = {
 }
 
 
-def refusal_of(what: str, given: Any, known: Any, thing: str, **context: str) -> SeglabError:
+def refusal_of(what: str, given: Any, known: Any, thing: str, near: str | None = None, **context: str) -> SeglabError:
     """`refusal` for what is looked up outside pydantic."""
-    error = refusal(what, given, known, **context)
+    error = refusal(what, given, known, near, **context)
     return SeglabError(REASONS[error.type], thing=thing, **(error.context or {}))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sysconfig
+import traceback
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 
@@ -16,6 +19,12 @@ class SeglabError(Exception):
     def __init__(self, template: str, **values: Any):
         super().__init__(template.format(**values))
         self.template, self.values = template, values
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the reader's own lines that led to it, and the sentence."""
+        inner = (str(Path(__file__).parent), *(sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")))
+        frames = [each for each in traceback.extract_tb(self.__traceback__) if not each.filename.startswith(inner)]
+        return [*traceback.format_list(frames), f"SeglabError: {self}"]
 
     def __reduce__(self) -> Any:
         return partial(type(self), self.template, **self.values), (), {"each": self.each}

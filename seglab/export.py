@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seglab import __version__, jobs, runs
 from seglab.data.base import Sample, photograph
@@ -29,7 +29,7 @@ from seglab.data.streets import Streets
 from seglab.errors import SeglabError
 from seglab.events import Sentence
 from seglab.loader import collated
-from seglab.model import Segmenter, Trained
+from seglab.model import Logits, Segmenter, Trained
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -122,17 +122,6 @@ def at_size(image: np.ndarray, size: Size) -> np.ndarray:
 
 
 # --- the file
-
-
-class Logits(nn.Module):
-    """What a Segmenter gives, as the one tensor that a file has."""
-
-    def __init__(self, model: Segmenter):
-        super().__init__()
-        self.model = model
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.model(image).logits
 
 
 def translated(model: Segmenter, images: Tensor) -> ModelProto:

@@ -5,17 +5,18 @@ Entries are registered by `seglab.config`, which finds their files; `RunConfig` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from seglab.entry import Entry, Options
+from seglab.entry import Entry, Options, mistake
 from seglab.errors import SeglabError
+from seglab.spelling import OTHER_WORDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +54,14 @@ class Staged(Protocol):
     """A network that says which modules are its encoder's stages, from shallow to deep."""
 
     def stages(self) -> Sequence[nn.Module]: ...
+
+
+def stages_of(network: Any, option: str) -> Sequence[nn.Module]:
+    """The stages of a network's encoder; raises SeglabError where it does not say, for the option that asks."""
+    if not isinstance(network, Staged):
+        raise SeglabError("{option}: this network does not say what its encoder is; give it a method stages, which "
+                          "lists the encoder's stages", option=option)  # fmt: skip
+    return network.stages()
 
 
 # --- what a technique, an architecture or a loss may use of a run
@@ -199,9 +208,9 @@ class Architecture(Entry, family="architectures"):
     `std` are what the colours of its images, in [0, 1], are normalised with.
     """
 
-    paper: ClassVar[dict[str, Any]]
-    parameters: ClassVar[int]
-    year: ClassVar[int]
+    paper: ClassVar[dict[str, Any]] = {}
+    parameters: ClassVar[int | None] = None  # of one's own network, which nobody has published
+    year: ClassVar[int | None] = None
 
     @property
     def mean(self) -> tuple[float, float, float]:
@@ -215,7 +224,8 @@ class Architecture(Entry, family="architectures"):
         """The network, its weights random: (B, in_channels, H, W) with H and W multiples of 32 -> logits (B,
         num_classes, h, w) or Outputs.
 
-        Its `stages()` lists the encoder's stages from shallow to deep.
+        Its `stages()` lists the encoder's stages from shallow to deep; one without it can do all but what asks for
+        these: freezing, and a learning rate of the encoder's own.
         """
         raise NotImplementedError
 
@@ -457,6 +467,36 @@ def default(family: type[Entry], name: str, **options: Any) -> Any:
     return Field(default_factory=Default(family, {"name": name, **options}))
 
 
+def from_text(field: Any, value: Any) -> Any:
+    """What was given for a field, as data where it is text that stands for several entries: `cross_entropy + 0.5*dice`
+    as a weighted sum, `flip,color` as a list of names."""
+    if field == "techniques" and isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    if field != "loss" or not isinstance(value, str) or {"+", "*"}.isdisjoint(value):
+        return value
+    parts = [part.rpartition("*") for part in re.split(r"(?<!\d[eE])\+", value)]  # not 1e+2
+    return {
+        "name": "sum",
+        "parts": [{"weight": weight if star else 1, "loss": name.strip()} for weight, star, name in parts],
+    }
+
+
+def kinds_named(family: type[Entry], value: Any) -> Iterator[type[Entry]]:
+    """The entries that a value names, as far as they are known; those of a sum in its place."""
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from kinds_named(family, each)
+        return
+    value = value.model_dump() if isinstance(value, Entry) else value
+    if isinstance(value, Mapping):
+        if parts := value.get("parts"):
+            yield from kinds_named(family, [part.get("loss") for part in parts if isinstance(part, Mapping)])
+            return
+        value = value.get("name")
+    if isinstance(value, str) and (kind := family.known().get(value)):
+        yield kind
+
+
 class RunConfig(Options):
     """Everything that decides what a run learns; two runs are the same setting when only their seeds differ."""
 
@@ -491,16 +531,36 @@ class RunConfig(Options):
         techniques = tuple(technique.needing(other) for technique in self.techniques)
         return self.model_copy(update={"init_from": self.init_from and other(self.init_from), "techniques": techniques})
 
+    @classmethod
+    def elsewhere(cls, option: str, given: Mapping[str, Any]) -> str | None:
+        option = OTHER_WORDS.get(option, option)
+        for name, info in cls.model_fields.items():
+            family = Technique if name == "techniques" else getattr(info.default_factory, "family", None)
+            if family is None or option in cls.model_fields:
+                continue
+            value = from_text(name, given.get(name))
+            kinds = list(kinds_named(family, info.get_default(call_default_factory=True) if value is None else value))
+            for kind in kinds:
+                if option in kind.model_fields:
+                    several = len(kinds) > 1 or name == "techniques"
+                    return f"{name}.{kind.name}.{option}" if several else f"{name}.{option}"
+        return None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        return {field: from_text(field, each) for field, each in value.items()} if isinstance(value, Mapping) else value
+
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
         names = [technique.name for technique in self.techniques]
         for technique in self.techniques:
             if names.count(technique.name) > 1:
-                raise PydanticCustomError("twice", "", {"name": technique.name})
+                raise mistake("twice", name=technique.name)
             if reason := technique.refuses(self):
-                raise PydanticCustomError("refused", "", {"name": technique.name, "reason": reason})
+                raise mistake("refused", name=technique.name, reason=reason)
         if self.fold and self.fold.index >= self.fold.of:
-            raise PydanticCustomError("fold", "", {"index": self.fold.index, "most": self.fold.of - 1})
+            raise mistake("fold", index=self.fold.index, most=self.fold.of - 1)
         if self.scheduler.warmup >= self.epochs:
-            raise PydanticCustomError("warmup", "", {"warmup": f"{self.scheduler.warmup:g}", "epochs": self.epochs})
+            raise mistake("warmup", warmup=f"{self.scheduler.warmup:g}", epochs=self.epochs)
         return self

@@ -54,6 +54,18 @@ class Segmenter(nn.Module):
         return other
 
 
+class Logits(nn.Module):
+    """A Segmenter that gives nothing but its logits, a tensor, as other code for torch expects it."""
+
+    def __init__(self, segmenter: Segmenter):
+        super().__init__()
+        self.segmenter = segmenter
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images float (B, 3, H, W) in [0, 1], RGB, of any size -> logits float32 (B, K, H, W)."""
+        return self.segmenter(images).logits
+
+
 @dataclass(frozen=True)
 class Trained:
     """A run's best model, ready to predict, with what its classes are called and drawn in, and the span of values that

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from seglab.families import LearningRate, Optimizer, Staged, WeightDecay
+from seglab.families import LearningRate, Optimizer, WeightDecay, stages_of
 
 
 def groups(options: Optimizer, *modules: nn.Module) -> list[dict[str, Any]]:
@@ -18,8 +18,8 @@ def groups(options: Optimizer, *modules: nn.Module) -> list[dict[str, Any]]:
     encoder: set[int] = set()
     if options.encoder_lr is not None:
         for module in modules:
-            assert isinstance(module.net, Staged)  # as every architecture builds it
-            encoder |= {id(parameter) for stage in module.net.stages() for parameter in stage.parameters()}
+            stages = stages_of(module.net, "optimizer.encoder_lr")
+            encoder |= {id(parameter) for stage in stages for parameter in stage.parameters()}
     found: dict[tuple[bool, bool], list[nn.Parameter]] = {(False, False): []}  # first even if empty: its rate is `lr`
     for parameter in chain.from_iterable(module.parameters() for module in modules):
         spared = parameter.ndim <= 1 and not options.decay_norms

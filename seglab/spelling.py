@@ -13,6 +13,23 @@ OTHERS = {
 }
 
 
+OTHER_WORDS = {  # what elsewhere is called otherwise; for "did you mean" alone
+    "arch": "model",
+    "architecture": "model",
+    "augmentation": "techniques",
+    "augmentations": "techniques",
+    "criterion": "loss",
+    "dataset": "data",
+    "encoder_name": "encoder",
+    "eta_min": "floor",
+    "learning_rate": "lr",
+    "loss_fn": "loss",
+    "network": "model",
+    "optim": "optimizer",
+    "transforms": "techniques",
+}
+
+
 def american(name: str) -> str:
     """The name of an entry or an option as seglab spells it: `center_weight` for `centre_weight`."""
     for other, ours in OTHERS.items():

@@ -330,6 +330,7 @@ def test_every_file_that_a_page_links_or_shows_is_there(page):
     for address in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
         path = (ROOT / page).parent / address.partition("#")[0]
         generated = path.parent == ROOT / "docs" / "reference" and path.stem in FAMILIES
+        generated |= path == ROOT / "docs" / "notebook.md" and path.with_suffix(".ipynb").is_file()
         assert re.match(r"https?://|#", address) or path.is_file() or generated, address
 
 

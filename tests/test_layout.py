@@ -11,7 +11,7 @@ ROOT = Path(seglab.__file__).parent
 FLOORS = [  # from the ground up; a file may import its own floor and those below
     ["errors", "cache", "machine", "spelling", "locks"],
     ["events", "entry", "data.base"],
-    ["families"],
+    ["families", "plugins", "source", "schema"],
     [
         "data",
         "model",
@@ -33,6 +33,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
     ["runs"],
     ["jobs", "plans", "comparison", "preview", "anatomy", "draw", "uploads", "export", "tracking"],
     ["travel"],
+    ["api"],
     ["cli", "ui", "__main__"],
 ]
 

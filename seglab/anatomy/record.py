@@ -152,8 +152,7 @@ def passed(network: nn.Module, height: int, width: int) -> Record:
     """The record of one image going through a network on its device."""
     image = torch.zeros(1, 3, height, width, device=next(network.parameters()).device)
     record = Record(image)
-    assert isinstance(network, Staged)  # as every architecture builds it
-    hooks = record.follow(network.stages())
+    hooks = record.follow(network.stages() if isinstance(network, Staged) else [])
     try:
         with torch.no_grad(), record:
             outputs = network(image)

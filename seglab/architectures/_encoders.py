@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch.nn.functional as F
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from seglab.architectures._blocks import LoneNorm
 from seglab.architectures._pretrained import LITE0, Pretrained, imagenet_encoder
 from seglab.architectures._stages import stages
+from seglab.entry import mistake
 from seglab.families import IMAGENET, Architecture
 from seglab.torchvision_guard import torchvision
 
@@ -81,7 +81,7 @@ class OverEncoder(Architecture):
     def _exists(cls, pretrained: str, info: ValidationInfo) -> str:
         encoder = info.data.get("encoder")
         if pretrained != "none" and encoder and not trained(smp_name(encoder)):
-            raise PydanticCustomError("unpretrained", "", {"encoder": encoder})
+            raise mistake("unpretrained", encoder=encoder)
         return pretrained
 
     @property

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import shtab
 
-from seglab import __version__, plans
+from seglab import __version__, plans, plugins
 from seglab.cli.options import OF_FAMILY, Parser, add_help, dotted, suggestion
 from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that a terminal of few letters lacks ends no command
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        for problem in plugins.PROBLEMS:
+            print(f"seglab: warning: {problem}", file=sys.stderr)
         options, plain = dotted(sys.argv[1:] if argv is None else argv)
         top = parser(completing=COMPLETION in plain)
         if not plain:

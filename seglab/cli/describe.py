@@ -51,15 +51,16 @@ def described(known: dict[str, Any]) -> str:
     """What `describe` found, one thing a line."""
     reach, paper = known["receptive_field"], known["paper"]
     published = ", ".join(f"{name} {value}" for name, value in paper["options"].items()) or "the default options"
+    published = f"; {paper['parameters']:,} with 21 and {published}" if paper["parameters"] else ""
     threads = f"{known['threads']} thread{'s' if known['threads'] > 1 else ''}"
     lines = {
         "year": known["year"],
         "source": known["source"],
-        "parameters": f"{known['parameters']:,} with 11 classes; {paper['parameters']:,} with 21 and {published}",
+        "parameters": f"{known['parameters']:,} with 11 classes{published}",
         "multiply-adds": f"{known['multiply_adds']:,} for an image of {known['side']} x {known['side']}",
         "output stride": known["output_stride"],
         "receptive field": f"{reach} pixels" if reach else known["why"],
         "time": f"{known['milliseconds']:g} ms for this image, with {threads}",
     }
-    told = [*lines.items(), *(("note", note) for note in known["notes"])]
+    told = [*((name, line) for name, line in lines.items() if line), *(("note", note) for note in known["notes"])]
     return "\n".join([known["name"], f"  {known['summary']}", *(f"  {name:<18}{line}" for name, line in told)])

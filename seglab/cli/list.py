@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import Iterable
 
-from seglab.cli.show import allowed, default, listed
 from seglab.entry import FAMILIES, Entry
 from seglab.families import Architecture
+from seglab.schema import allowed, default, listed
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def markdown(family: str, entries: Iterable[type[Entry]]) -> str:
 def section(entry: type[Entry]) -> str:
     """One entry in Markdown."""
     lines = ["", f"## {entry.name}", "", entry.summary()]
-    if issubclass(entry, Architecture):
+    if issubclass(entry, Architecture) and entry.year:
         lines += ["", f"Published in {entry.year}; {entry.parameters:,} parameters in the paper's setting, 21 classes."]
     if entry.source():
         lines += ["", f"Source: {linked(entry.source())}"]

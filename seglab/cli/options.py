@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from seglab import machine, runs
 from seglab.cli.show import entry_help
-from seglab.config import RunConfig, chain, family_of, loss, several, text_of
+from seglab.config import RunConfig, chain, family_of, read, several, text_of
 from seglab.entry import FAMILIES, Entry, refusal_of
 from seglab.errors import SeglabError
 from seglab.families import Predictor
@@ -57,8 +57,8 @@ def entries_named(field: str, arguments: argparse.Namespace) -> list[type[Entry]
     if not isinstance(text, str) or text in ("", "none"):
         return []
     family = OF_FAMILY[field]
-    read = loss(text) if field == "loss" else text
-    names = ",".join(part["loss"] for part in read["parts"]) if isinstance(read, dict) else read
+    data = read(field, text) if field == "loss" else text
+    names = ",".join(part["loss"] for part in data["parts"]) if isinstance(data, dict) else data
     return [FAMILIES[family].entries[name] for name in several(names, family)]
 
 
@@ -69,24 +69,10 @@ def suggestion(given: str, arguments: argparse.Namespace) -> SeglabError:
             "{given} is not recognized here; see seglab {command} --help", given=given, command=arguments.command
         )
     name = given[2:].partition("=")[0]
-    own = entry_options(arguments)
-    if name in own:
-        return SeglabError("--{given} is not an option; did you mean --{near}?", given=name, near=own[name])
+    given_for = {field: read(field, text) for field in OF_FAMILY if (text := getattr(arguments, field, None))}
+    if near := RunConfig.elsewhere(name, given_for):
+        return SeglabError("--{given} is not an option; did you mean --{near}?", given=name, near=near)
     return refusal_of("option", name, arguments.fields, thing="seglab", owner="seglab")
-
-
-def entry_options(arguments: argparse.Namespace) -> dict[str, str]:
-    """The options of the entries that a run would have, by their bare names: {"lr": "optimizer.lr"}."""
-    found: dict[str, str] = {}
-    for field, info in RunConfig.model_fields.items():
-        if field not in OF_FAMILY:
-            continue
-        given = getattr(arguments, field, None) or text_of(info.get_default(call_default_factory=True))
-        kinds = entries_named(field, argparse.Namespace(**{field: given}))
-        for kind in kinds:
-            prefix = f"{field}.{kind.name}" if len(kinds) > 1 or field == "techniques" else field
-            found = {option: f"{prefix}.{option}" for option in kind.model_fields} | found
-    return found
 
 
 def dotted(tokens: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -199,11 +185,3 @@ def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Pre
     if arguments.crf and "crf" not in [name.strip() for name in names.split(",")]:
         names = f"{names},crf"
     return chain(names, options, "predictors")
-
-
-def chosen(device: str) -> str:
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SeglabError("device: 'cuda' is not available here; allowed: auto, cpu")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"

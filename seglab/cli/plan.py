@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from seglab import jobs, plans, runs
-from seglab.cli.options import OPTIONS, add_device, add_help, add_run, chosen
+from seglab.api.following import device_for
+from seglab.cli.options import OPTIONS, add_device, add_help, add_run
 from seglab.cli.show import duration, follow, tell, waiting
 from seglab.cli.train import configuration
 from seglab.config import RunConfig
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     made = validated(kind, given)
     if not arguments.dry_run:
         runs.refuse_unwritable()
-    device = chosen(arguments.device)
+    device = device_for(arguments.device)
     title, steps = plans.laid_out(made, [configuration(arguments, options)], arguments.name)
     with waiting("reading the data"):
         steps = plans.settled(steps)
@@ -89,7 +90,7 @@ def foreseen(steps: Sequence[plans.Step], estimate: plans.Estimate) -> str:
 
 def resume(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     runs.refuse_unwritable()
-    return work_through(plans.find(arguments.plan), chosen(arguments.device), arguments.threads)
+    return work_through(plans.find(arguments.plan), device_for(arguments.device), arguments.threads)
 
 
 def work_through(path: Path, device: str, threads: int) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from seglab import runs
-from seglab.cli.options import add_device, chosen
+from seglab.api.following import device_for
+from seglab.cli.options import add_device
 from seglab.cli.show import follow
 
 
@@ -17,5 +18,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     directory = runs.find(arguments.run)
     runs.refuse_unwritable(directory)
-    device = chosen(arguments.device)
+    device = device_for(arguments.device)
     return follow(directory, device, arguments.threads, unstop=True)

@@ -4,48 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from seglab import machine, runs
+from seglab import machine
+from seglab.api import following
 from seglab.entry import Entry
 from seglab.errors import SeglabError
-
-
-def listed(entry: type[Entry]) -> dict[str, Any]:
-    """An entry as data: its name, summary, source, and its options' schemas."""
-    schema = entry.model_json_schema().get("properties", {})
-    return {"name": entry.name, "summary": entry.summary(), "source": entry.source(), "options": schema}
-
-
-def allowed(schema: dict[str, Any]) -> str:
-    """What an option may be: `0 to 1`, `padded, valid`, `true, false`; empty where anything of its type may."""
-    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
-    words = [str(word) for kind in kinds for word in kind.get("enum", ())]
-    if words:
-        return ", ".join(words)
-    kind = kinds[0] if kinds else {}
-    if kind.get("type") == "boolean":
-        return "true, false"
-    low = kind.get("minimum", kind.get("exclusiveMinimum"))
-    high = kind.get("maximum", kind.get("exclusiveMaximum"))
-    above = "above " if "exclusiveMinimum" in kind else ""
-    below = "below " if "exclusiveMaximum" in kind else ""
-    if low is not None and high is not None:
-        return f"{above}{low:g} to {below}{high:g}"
-    return ""
-
-
-def default(schema: dict[str, Any]) -> str:
-    """An option's default as text; `empty` for none, and for one that has to be given."""
-    value = schema.get("default")
-    if isinstance(value, list):
-        return ",".join(map(str, value)) or "empty"
-    return "empty" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+from seglab.events import Finished
+from seglab.schema import allowed, default, listed
 
 
 def entry_help(entry: type[Entry], field: str, several: bool = False) -> str:
@@ -78,25 +48,7 @@ def tell(notes: Iterable[SeglabError]) -> None:
 
 def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> int:
     """Works on a run with a progress bar; Ctrl-C and SIGTERM end it in good order."""
-    from tqdm import tqdm
-
-    from seglab.events import Evaluated, Finished, Started
-
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: asked.append(number))
-    with tqdm(unit="step", desc=directory.name, dynamic_ncols=True, disable=None) as bar:
-        for event in runs.work(directory, device, threads, lambda: bool(asked), unstop):
-            if isinstance(event, Started):
-                bar.reset(event.total_steps)
-                with_threads = f", {event.threads} thread{'s' * (event.threads > 1)}" if event.device == "cpu" else ""
-                bar.write(f"seglab: computing in {event.precision} on {event.device}{with_threads}", file=sys.stderr)
-                for note in event.notes:
-                    bar.write(f"seglab: note: {note.error()}", file=sys.stderr)
-            bar.update(event.step - bar.n)
-            if isinstance(event, Evaluated):
-                val = event.scores["val"]
-                bar.set_postfix(loss=f"{val.loss:.3f}", mIoU="-" if val.miou is None else f"{val.miou:.3f}")
+    event = following.follow(directory, device, threads, unstop)
     if not isinstance(event, Finished):
         return 0
     if event.reason in ("diverged", "failed"):

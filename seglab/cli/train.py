@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from seglab import runs
-from seglab.cli.options import add_device, add_run, chosen
+from seglab.api.following import device_for
+from seglab.cli.options import add_device, add_run
 from seglab.cli.show import follow, waiting
 from seglab.config import RunConfig, configured
 from seglab.errors import SeglabError
@@ -30,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     config = configuration(arguments, options)
     runs.refuse_unwritable()
-    device = chosen(arguments.device)
+    device = device_for(arguments.device)
     with waiting("reading the data"):
         config.data.open()  # a missing folder is told before a run is made, and so is a missing run
     directory = runs.create(config, arguments.name)

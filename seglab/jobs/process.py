@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from seglab import machine
+from seglab import machine, plugins
 from seglab.errors import SeglabError
 
 ROOT = Path(__file__).parents[2]  # a process that begins here finds seglab even where it is not installed
@@ -28,7 +28,7 @@ def environment() -> dict[str, str]:
     found = {name: value for name, value in found.items() if "TOKEN" not in name and name != "SPACES_ZERO_GPU"}
     for name in {"SEGLAB_DATA", "SEGLAB_KEEP"} & found.keys():
         found[name] = os.path.abspath(os.path.expanduser(found[name]))
-    return found
+    return found | plugins.environment()
 
 
 def subordinate(parent: int) -> None:

@@ -21,7 +21,7 @@ from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
-from seglab.runs import kept
+from seglab.runs import kept, own
 
 PACKAGE = Path(__file__).parents[1]
 CHECKPOINTS = next(  # in an installed package, and in a checkout
@@ -49,7 +49,7 @@ def home() -> Path:
 def create(config: RunConfig, name: str | None = None) -> Path:
     """Makes the directory of a new run, which is queued until something works on it."""
     name = f"{config.model.name}-{made_now()}" if name is None else checked(name)
-    content = config.model_dump_json(indent=1).encode()
+    content, entries = config.model_dump_json(indent=1).encode(), own.source_for(config)
     directory = home() / name
     if taken(name):
         raise refused(name)
@@ -60,6 +60,9 @@ def create(config: RunConfig, name: str | None = None) -> Path:
         except FileExistsError:
             raise refused(name) from None
         try:
+            if entries:
+                own.trust(home(), entries)
+                write(directory / own.FILE, entries)
             write(directory / "config.json", content)
         except OSError:
             shutil.rmtree(directory, ignore_errors=True)  # the name is free again
@@ -167,7 +170,17 @@ def config(directory: Path) -> RunConfig:
     """The run's configuration; raises SeglabError when it is damaged."""
     try:
         text = (directory / "config.json").read_bytes()
-        return validated(RunConfig, json.loads(text))
+        with own.entries_of(directory, home()):
+            return validated(RunConfig, json.loads(text))
+    except SeglabError:
+        if own.is_foreign(directory, home()):
+            raise SeglabError(
+                "{run} has entries of its own, in {file}, which come from elsewhere and are not run; if you trust that "
+                "file, name it in SEGLAB_PLUGINS",
+                run=directory.name,
+                file=str(directory / own.FILE),
+            ) from None
+        raise
     except (OSError, ValueError) as error:
         raise SeglabError(
             "{file} cannot be read: {reason}", file=f"{directory.name}/config.json", reason=error

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from seglab.errors import SeglabError
 from seglab.events import FOR_GOOD, Finished
-from seglab.runs import kept
+from seglab.runs import kept, own
 from seglab.runs.directory import home, last_word, locked, size_of, write
 from seglab.runs.shipping import files
 
@@ -120,7 +120,7 @@ class Copying(threading.Thread):
 
     def copy(self, directory: Path, target: Path, finished: Finished) -> None:
         """Writes every file of a run once, and the marker last."""
-        names = files(directory)
+        names = files(directory) + [own.FILE] * (directory / own.FILE).is_file()  # which only this home runs
         for name in names:
             os.makedirs((target / name).parent, exist_ok=True)
             with open(directory / name, "rb") as source, open(target / name, "xb") as file:

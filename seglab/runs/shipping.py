@@ -16,7 +16,7 @@ from typing import Any
 import safetensors.torch
 
 from seglab.config import RunConfig
-from seglab.entry import FAMILIES, Options, validated
+from seglab.entry import FAMILIES, Options, along, kinds_in, validated
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Finished, Sentence, Started
 from seglab.runs.directory import append, config, description, events, home, status, write
@@ -114,7 +114,8 @@ def without_folders(value: Any, options: Collection[str]) -> Any:
 def emptied(settings: RunConfig) -> RunConfig:
     """The configuration with every path empty: data.root, init_from, teachers, and what entries of one's own have."""
     try:
-        return validated(RunConfig, without_folders(settings.model_dump(), folder_options()))
+        with along(tuple(kinds_in(settings))):  # entries of the run's own, too
+            return validated(RunConfig, without_folders(settings.model_dump(), folder_options()))
     except SeglabError as error:
         raise SeglabError("the run cannot leave this machine without its folders: {reason}", reason=error) from None
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from seglab.data.base import Batch
 from seglab.errors import SeglabError
-from seglab.families import Run, StepHooks, Technique, Term
+from seglab.families import Run, StepHooks, Technique, Term, stages_of
 
 
 class Freeze(Technique):
@@ -54,7 +54,7 @@ class Freeze(Technique):
 
 def first_stages(run: Run, count: int, option: str) -> list[nn.Module]:
     """The first stages of the network's encoder, counted from the image; `option` is what asks for so many."""
-    stages = run.model.net.stages()
+    stages = list(stages_of(run.model.net, option))
     if len(stages) == 1:  # every encoder has several
         raise SeglabError(
             "{option}: the stages of this encoder of {model} cannot be determined; choose another encoder",

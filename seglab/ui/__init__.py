@@ -17,7 +17,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 from starlette.middleware import Middleware
 
-from seglab import jobs, runs
+from seglab import jobs, plugins, runs
 from seglab.errors import SeglabError
 from seglab.jobs import zerogpu
 from seglab.ui import compare, guard, predict, text, train, views
@@ -51,6 +51,8 @@ def launch(**options: Any) -> gr.Blocks:
         sys.exit(2)
     with contextlib.suppress(ValueError):  # not in the main thread: whoever runs it there ends it
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that uploads are deleted then too
+    for problem in plugins.PROBLEMS:
+        print(f"seglab: warning: {problem}", file=sys.stderr)
     guard.refuse_bombs()
     guard.Broom(guard.private_folder()).start()
     jobs.Worker(jobs.ZeroGPU() if zerogpu.LENDS else None).start()

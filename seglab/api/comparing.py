@@ -1,0 +1,177 @@
+"""Runs side by side: their scores, their curves, what they see in the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seglab import comparison, draw, plans, runs
+from seglab.api import html
+from seglab.api.planning import Plan
+from seglab.api.predicting import Prediction, predicted
+from seglab.api.runs import Run, load
+from seglab.api.samples import Samples
+from seglab.comparison import cautions
+from seglab.comparison.scores import Group
+from seglab.errors import SeglabError
+from seglab.metrics import DEFINITION
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Comparison:
+    """Several runs, in order; `found` has all that the comparison knows (`comparison.Comparison`)."""
+
+    def __init__(self, directories: Sequence[Path]):
+        self.found = comparison.compare(directories)
+        self.runs = [Run(directory) for directory in directories]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A short name for each run: what sets it apart from the others."""
+        return self.found.labels
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each run: label, state, parameters, seconds, epochs, miou and more, and the IoU of each class.
+
+        `pandas.DataFrame(comparison.rows)` is a table of it.
+        """
+        return [
+            {"label": label} | {name: value for name, value in vars(row).items() if name not in ("iou", "terms")}
+            | {f"iou {name}": value for name, value in row.iou.items()}
+            for label, row in zip(self.labels, self.found.rows, strict=True)
+        ]  # fmt: skip
+
+    @property
+    def differences(self) -> dict[str, list[Any]]:
+        """The options that differ, each with its value in every run."""
+        return self.found.differences
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Runs that differ in nothing but seed or fold: their mean mIoU and its standard deviation."""
+        return self.found.groups
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why the scores may not be what they seem."""
+        return list(map(str, cautions(self.found)))
+
+    def curves(self) -> Figure:
+        """Loss, mIoU and learning rate of all runs over epochs, as a matplotlib figure."""
+        return draw.curves(self.found)
+
+    def samples(self, epoch: float | None = None) -> Samples:
+        """A few validation images, their truth, and every run's masks: by its latest evaluation, or after an epoch."""
+        return Samples([run.directory for run in self.runs], epoch)
+
+    def __repr__(self) -> str:
+        return board(self.found)
+
+    def _repr_html_(self) -> str:
+        found = self.found
+        classes = list(dict.fromkeys(name for row in found.rows for name in row.iou))
+        chips = [html.stroke(**draw.stroke(place)) for place in range(len(found.rows))]
+        rows: list[list[Any]] = [
+            ["state", *(row.state for row in found.rows)],
+            ["mIoU", *(row.miou for row in found.rows)],
+        ]
+        rows += [[name, *(row.iou.get(name) for row in found.rows)] for name in classes]
+        rows.append(["parameters", *(row.parameters for row in found.rows)])
+        rows.append(["seconds", *(round(row.seconds) for row in found.rows)])
+        parts = [html.notes(self.warnings), html.table(rows, ["", *found.labels], chips)]
+        parts += [html.title(spread_of(group)) for group in found.groups]
+        if found.grid:
+            scores = found.grid.scores(found.rows)
+            lines = [[str(value), *line] for value, line in zip(found.grid.lines, scores, strict=True)]
+            parts.append(html.table(lines, [f"{found.grid.down} \\ {found.grid.right}", *map(str, found.grid.columns)]))
+        if found.differences:
+            told = [[option, *(each if each is None else str(each) for each in values)]
+                    for option, values in found.differences.items()]  # fmt: skip
+            parts.append(html.table(told, ["", *found.labels]))
+        return "".join([*parts, html.curves(found), html.title("", DEFINITION)])
+
+
+class Predictions(list[Prediction]):
+    """What several runs see in one image; their vote comes last."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self))
+
+    def _repr_html_(self) -> str:
+        rows = [(each.title, each.pictures()) for each in self]
+        legends = dict.fromkeys(html.legend(each.classes, each.colors) for each in self)
+        return html.gallery(rows, 256, self[0].heads() if self else ()) + "".join(legends)
+
+
+def predict(
+    these: str | Path | Run | Sequence[str | Path | Run],
+    image: Any,
+    /,
+    *,
+    crf: Any = False,
+    predictors: Any = (),
+    vote: bool = False,
+) -> Predictions:
+    """What each of several runs sees in an image, side by side, and with `vote` their soft vote at last; `image`, `crf`
+    and `predictors` are as in `Run.predict`."""
+    known = [load(run).directory for run in ([these] if isinstance(these, str | Path | Run) else these)]
+    found = Predictions(predicted([run], image, predictors, crf) for run in known)
+    return Predictions([*found, predicted(known, image, predictors, crf)]) if vote and len(known) > 1 else found
+
+
+def compare(*these: str | Path | Run | Plan) -> Comparison:
+    """Runs side by side, finished or not: given as objects, by name or by path; a plan stands for its runs."""
+    found: list[Path] = []
+    for each in these:
+        if isinstance(each, str | Path):
+            found += plans.expanded([str(each)])
+        elif isinstance(each, Run):
+            found.append(each.directory)
+        elif isinstance(each, Sequence):
+            found += [run.directory for run in compare(*each).runs]
+        else:
+            found += [run.directory for run in each.runs]
+    if not found:
+        raise SeglabError("compare: no run was given; known runs: {known}", known=runs.listed(runs.every()))
+    return Comparison(list(dict.fromkeys(found)))
+
+
+# --- as text
+
+
+def board(comparison: comparison.Comparison) -> str:
+    """A line for each run, for each group of runs, the table of a sweep over two options, and what differs."""
+    wide = max(map(len, comparison.labels)) + 2
+    lines = []
+    for label, row in zip(comparison.labels, comparison.rows, strict=True):
+        size = "-" if row.parameters is None else f"{row.parameters:,}"
+        miou = html.text(row.miou)
+        lines.append(f"{label:<{wide}}{row.state:<12}mIoU {miou:<8}{size:>12} parameters{row.seconds:>8.0f} s")
+    lines += map(spread_of, comparison.groups)
+    lines += [table_of(comparison)] if comparison.grid else []
+    lines += [f"  {option}: {' | '.join(map(str, values))}" for option, values in comparison.differences.items()]
+    return "\n".join(lines)
+
+
+def spread_of(group: Group) -> str:
+    """A group's mean mIoU over its runs, and how far they spread."""
+    told = "mean mIoU - (n = 0)"
+    if group.mean is not None:
+        spread = "" if group.deviation is None else f" ± {group.deviation:.4f}"
+        told = f"mean mIoU {group.mean:.4f}{spread} (standard deviation, n = {group.count})"
+    return f"{group.label}{' with a leak' * group.leak}: {told}"
+
+
+def table_of(comparison: comparison.Comparison) -> str:
+    """The mIoU of a sweep over two options, the one downwards and the other to the right."""
+    grid = comparison.grid
+    assert grid
+    scores = [[*map(html.text, row)] for row in grid.scores(comparison.rows)]
+    lines = [[f"{grid.down} \\ {grid.right}", *map(str, grid.columns)]]
+    lines += [[str(value), *row] for value, row in zip(grid.lines, scores, strict=True)]
+    wide = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(f"{cell:>{w}}" for cell, w in zip(line, wide, strict=True)) for line in lines)

@@ -1,0 +1,336 @@
+"""A run as an object, and how runs are made, found and listed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seglab import comparison, jobs, runs
+from seglab.api import html
+from seglab.api.following import bar, device_for, follow, show, threads_for
+from seglab.api.predicting import Prediction, chain, predicted
+from seglab.api.samples import Samples
+from seglab.api.scoring import Scores, opened, score
+from seglab.api.settings import Settings, configure
+from seglab.config import RunConfig
+from seglab.errors import SeglabError
+from seglab.events import Evaluated, Started, best_of
+from seglab.model import Logits
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import nn
+
+
+POLL = 0.5  # seconds between two looks at a run that another process works on
+
+
+class Run:
+    """A run: its directory, and what can be done with it. Two are equal when their directories are.
+
+    Nothing is kept here: every property reads the run as it is now, since another process may be working on it.
+    """
+
+    def __init__(self, directory: Path):
+        self.directory = directory.resolve()
+
+    # --- what it is
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
+
+    @property
+    def state(self) -> str:
+        """`queued`, `running`, `interrupted`, `completed`, `budget`, `stopped`, `diverged` or `failed`."""
+        return runs.status(self.directory).state
+
+    @property
+    def config(self) -> RunConfig:
+        return runs.config(self.directory)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(runs.description(self.directory)["classes"])
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the run: of its data, its loss and its techniques, and why it ended."""
+        known = runs.events(self.directory)
+        told = [str(note.error()) for event in known[:1] if isinstance(event, Started) for note in event.notes]
+        ended = runs.status(self.directory).finished
+        return told + ([ended.text] if ended and ended.text else [])
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """A dict for each evaluation: epoch, step, seconds, lr, best, and loss and miou on train, search and val.
+
+        `pandas.DataFrame(run.history)` is a table of it.
+        """
+        return [
+            {"epoch": e.epoch, "step": e.step, "seconds": e.seconds, "lr": e.lr}
+            | {f"{part}_{name}": getattr(s, name) for part, s in e.scores.items() for name in ("loss", "miou")}
+            | {"best": e.best}
+            for e in runs.events(self.directory)
+            if isinstance(e, Evaluated)
+        ]
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of the best weights on `val`. Raises SeglabError before the first evaluation."""
+        best = best_of(runs.events(self.directory))
+        if best is None:
+            raise SeglabError("{run} has not been evaluated so far", run=self.name)
+        val = best.scores["val"]
+        return Scores(val.miou, dict(zip(self.classes, val.iou, strict=True)), val.pixel_accuracy, val.images)
+
+    @cached_property
+    def net(self) -> nn.Module:
+        """The network with the best weights, on the CPU, as a plain torch module of your own to use and change.
+
+        It takes images float (B, 3, H, W) in [0, 1], RGB, of any size, and gives logits float32 (B, K, H, W); it
+        normalizes and pads by itself. `predict` keeps to the run's own weights.
+        """
+        return Logits(runs.load(self.directory).model)
+
+    # --- what it can do
+
+    def predict(
+        self, image: Any, *, crf: Any = False, predictors: Any = (), vote: Iterable[str | Path | Run] = ()
+    ) -> Prediction:
+        """What the best weights see in an image: a file, a PIL image or an array uint8 (H, W, 3).
+
+        `crf` is True or the CRF's options, such as {"w1": 5}; `predictors` come before it ("flips,scales", dicts or
+        objects); the runs in `vote` vote with this one.
+        """
+        return predicted([self.directory, *(load(run).directory for run in vote)], image, predictors, crf)
+
+    def evaluate(
+        self,
+        split: str = "val",
+        *,
+        data: Any = None,
+        crf: Any = False,
+        predictors: Any = (),
+        vote: Iterable[str | Path | Run] = (),
+        progress: bool = True,
+    ) -> Scores:
+        """Scores the best weights on a split (`train`, `search` or `val`) of the run's data, or of other data.
+
+        `data` is "camvid", {"name": "folder", "root": "..."} or an object, of the same classes. With a CRF, `.crf` has
+        the scores after it. `predictors`, `crf` and `vote` are as in `predict`.
+        """
+        trained = runs.load(self.directory)
+        others = [runs.load(load(other).directory) for other in vote]
+        found = opened(trained, data)
+        return score(trained, found, split, chain(predictors, crf), others, progress, own=data is None)
+
+    def resume(self, *, device: str = "auto", threads: int | None = None, progress: bool = True) -> Run:
+        """Goes on with a run that was stopped, failed or interrupted, or begins one that is queued; until its end."""
+        runs.refuse_unwritable(self.directory)
+        follow(self.directory, device_for(device), threads_for(threads, self.directory), True, progress)
+        return self
+
+    def submit(self) -> Run:
+        """Puts a stopped, failed or interrupted run back into the queue."""
+        jobs.resubmit(self.directory)
+        look_after_queue()
+        return self
+
+    def stop(self) -> None:
+        """Ends a run that another process works on after its present step; a queued one leaves the queue."""
+        jobs.stop(self.directory)
+
+    def wait(self, *, progress: bool = True) -> Run:
+        """Waits for the end of a run that another process works on; an interrupt ends the waiting, not the run."""
+        seen, waiting = 0, True
+        with bar(self.name, progress) as shown:
+            while waiting:
+                waiting = self.state in ("queued", "running")
+                known = runs.events(self.directory)
+                for event in known[seen:]:
+                    show(shown, event)
+                seen = len(known)
+                if waiting:
+                    time.sleep(POLL)
+        return self
+
+    def delete(self) -> None:
+        """Deletes the run and all that was kept of it, for good."""
+        runs.remove(self.directory)
+
+    def ship(self, folder: str | Path) -> Path:
+        """Copies a finished run to a new folder with its weights in float16, to share it."""
+        if not runs.status(self.directory).over:
+            raise SeglabError("{run} is not finished yet", run=self.name)
+        runs.refuse_unwritable(Path(folder))
+        runs.ship(self.directory, Path(folder))
+        return Path(folder)
+
+    # --- what it looks like
+
+    def curves(self) -> Figure:
+        """Loss, mIoU and learning rate over epochs, as a matplotlib figure."""
+        from seglab import draw
+
+        return draw.curves(comparison.compare([self.directory]))
+
+    def samples(self, epoch: float | None = None) -> Samples:
+        """A few validation images with their truth and the run's masks, by its latest evaluation or after an epoch."""
+        return Samples([self.directory], epoch)
+
+    def __repr__(self) -> str:
+        return f"<seglab run {self.name}: {', '.join(summary(self.directory))}>"
+
+    def _repr_html_(self) -> str:
+        found = comparison.compare([self.directory])
+        row = found.rows[0]
+        parts = [html.title(self.name, ", ".join(summary(self.directory)))]
+        if row.iou:
+            words = f"mIoU {html.text(row.miou)}, pixel accuracy {html.text(row.pixel_accuracy)} on val"
+            parts.append(html.title(words, f"after epoch {row.best_epoch:g}, the best on search; IoU by class:"))
+            colors = runs.description(self.directory)["colors"]
+            parts.append(html.legend([f"{name} {html.text(value)}" for name, value in row.iou.items()], colors))
+        return "".join([*parts, html.curves(found), html.notes(self.notes)])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and other.directory == self.directory
+
+    def __hash__(self) -> int:
+        return hash(self.directory)
+
+
+def summary(directory: Path) -> list[str]:
+    """A run in words, from the end of its events alone."""
+    status = runs.status(directory)
+    words = ["shipped" if directory.parent == runs.CHECKPOINTS else status.state]
+    words += ["resume() goes on"] if status.state in ("stopped", "interrupted") else []
+    if ended := status.finished:
+        words += [f"{ended.epoch:g} epochs", f"{ended.seconds:.0f} s"]
+        words += [] if ended.val_miou is None else [f"mIoU {ended.val_miou:.4f}"]
+    return words
+
+
+class Runs(list[Run]):
+    """Runs in a list, which notebooks and terminals show as a table."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What the last event of each run tells: run, shipped, state, epochs, seconds, best_epoch and miou."""
+        return [known(run.directory) for run in self]
+
+    def __repr__(self) -> str:
+        return table(self.rows()) if self else "no runs"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                each["run"],
+                "shipped" if each["shipped"] else each["state"],
+                *(None if each[name] is None else f"{each[name]:g}" for name in ("epochs", "best_epoch")),
+                each["seconds"] and round(each["seconds"]),
+                each["miou"],
+            ]
+            for each in self.rows()
+        ]
+        return html.table(rows, ["run", "state", "epochs", "best epoch", "seconds", "mIoU"])
+
+
+def known(directory: Path) -> dict[str, Any]:
+    """What the last event of a run tells; nothing else is read, so that a thousand runs are listed in a second."""
+    status = runs.status(directory)
+    ended = status.finished
+    return {
+        "run": directory.name,
+        "shipped": directory.parent == runs.CHECKPOINTS,
+        "kept": runs.is_kept(directory),
+        "state": status.state,
+        "epochs": ended and ended.epoch,
+        "seconds": ended and ended.seconds,
+        "best_epoch": ended and ended.best_epoch,
+        "miou": ended and ended.val_miou,
+    }
+
+
+def table(found: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each run: its name, its state, how long it trained, and its mIoU on val, of its best epoch."""
+    wide = max(len(each["run"]) for each in found) + 2
+    lines = [f"{'run':<{wide}}{'state':<14}{'epochs':>8}{'seconds':>9}{'mIoU':>9}"]
+    for each in found:
+        cells = [
+            f"{'-' if each[name] is None else format(each[name], how):>{space}}"
+            for name, how, space in (("epochs", "g", 8), ("seconds", ".0f", 9), ("miou", ".4f", 9))
+        ]
+        where = "  shipped" if each["shipped"] else "  kept" if each["kept"] else ""
+        lines.append(f"{each['run']:<{wide}}{each['state']:<14}{''.join(cells)}{where}")
+    return "\n".join(lines)
+
+
+# --- how they are made and found
+
+
+def train(
+    config: Settings = None,
+    /,
+    *,
+    name: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Run:
+    """Trains a new run in this process, to its end, and gives it; the options are those of `configure`.
+
+    An interrupt (a notebook's stop, Ctrl-C) ends it in good order: the run comes back as it is, and `run.resume()` goes
+    on. Raises SeglabError for options, data or a name that cannot be.
+    """
+    settings = prepared(configure(config, **options))
+    computing, count = device_for(device), threads_for(threads)
+    run = Run(runs.create(settings, name))
+    follow(run.directory, computing, count, progress=progress)
+    return run
+
+
+def submit(config: Settings = None, /, *, name: str | None = None, **options: Any) -> Run:
+    """Puts a new run into the queue and gives it at once; the options are those of `configure`.
+
+    The page works on it where one is open in the same home, and else this program, in a process beside it that ends
+    with it. `run.wait()` waits for it.
+    """
+    settings = prepared(configure(config, **options))
+    jobs.refuse_too_many(1)
+    run = Run(runs.create(settings, name))
+    jobs.enqueue(run.directory)
+    look_after_queue()
+    return run
+
+
+def prepared(config: RunConfig) -> RunConfig:
+    """The configuration with the whole paths of what it needs, once its data has been found."""
+    runs.refuse_unwritable()
+    config = runs.settled(config)
+    config.data.open()
+    return config
+
+
+def load(run: str | Path | Run) -> Run:
+    """A run by its name, among the new ones and those that come with seglab, or by its path."""
+    return run if isinstance(run, Run) else Run(runs.find(run))
+
+
+def list_runs() -> Runs:
+    """All runs, the newest first, then those that come with seglab."""
+    return Runs(map(Run, runs.every()))
+
+
+WORKERS: dict[Path, jobs.Worker] = {}
+
+
+def look_after_queue() -> None:
+    """Has the queue worked on by this program, for as long as no other one does."""
+    home = runs.home()
+    if home not in WORKERS or not WORKERS[home].is_alive():
+        WORKERS[home] = jobs.Worker()
+        WORKERS[home].start()

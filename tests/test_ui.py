@@ -112,11 +112,11 @@ def test_no_two_of_many_runs_are_drawn_alike():
     for n in range(10):
         done(f"run {n}")
     stamped = views.stamp([runs.home() / f"run {n}" for n in range(10)])
-    board, legend = views.scoreboard(stamped, "en"), views.curves(stamped, "en")
+    board, legend = views.scoreboard(stamped, "en"), views.curves(stamped, "en").picture
     for shown in (board, legend):
         assert len(set(re.findall(r'<i style="background:([^"]+)"', shown))) == 10
     strokes = [tuple(draw.stroke(place).values()) for place in range(24)]
-    assert len(set(strokes)) == 24 and legend.count("stroke-dasharray") > views.curves(stamped[:8], "en").count(
+    assert len(set(strokes)) == 24 and legend.count("stroke-dasharray") > views.curves(stamped[:8], "en").picture.count(
         "stroke-dasharray"
     )
 

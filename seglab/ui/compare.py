@@ -102,7 +102,7 @@ def show(names: list[str] | None, request: gr.Request) -> list[str]:
         comparison = views.compared(stamped)
         texts = [told(caution, lang) for caution in cautions(comparison)]
         warnings = "".join(views.render("hint.html", lang, text=text, kind="warning") for text in texts)
-        return [warnings, views.curves(stamped, lang), views.scoreboard(stamped, lang)]
+        return [warnings, views.curves(stamped, lang).picture, views.scoreboard(stamped, lang)]
     except SeglabError as error:
         return [views.refusal(error, lang), "", ""]
 

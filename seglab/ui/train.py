@@ -371,10 +371,11 @@ def look(names: list[str] | None, epoch: float | str | None, seen: dict[str, Any
     own_epochs = [views.epochs([directory]) for directory in directories]
     reached = views.epochs(directories)
     wanted = epoch if isinstance(epoch, int | float) and epoch in reached else None
+    drawn = views.curves(stamped, lang) if directories else None
     now = {
         "choices": list(known),
         "table": views.table(picked, lang, bool(known)),
-        "curves": stamped,
+        "curves": drawn and drawn.version,
         "epochs": reached,
         "samples": (wanted, list(zip(map(str, directories), own_epochs, strict=True))),
     }
@@ -384,7 +385,7 @@ def look(names: list[str] | None, epoch: float | str | None, seen: dict[str, Any
     return [
         gr.skip() if "choices" in old else gr.Dropdown(choices=views.named(reversed(known.values()))),
         gr.skip() if "table" in old else now["table"],
-        gr.skip() if "curves" in old else views.curves(stamped, lang) if directories else "",
+        gr.skip() if "curves" in old else drawn.picture if drawn else "",
         gr.skip() if "epochs" in old else gr.Dropdown(choices=epochs),
         gr.skip() if "samples" in old else views.samples(directories, wanted, lang),
         now,

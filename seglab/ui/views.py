@@ -28,6 +28,7 @@ from seglab.families import Architecture, Dataset, Scheduler
 from seglab.jobs import zerogpu
 from seglab.metrics import DEFINITION
 from seglab.preview import preview as previewed
+from seglab.ui.pace import Drawn, Paced
 from seglab.ui.text import label, say, sentence, state_text, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
@@ -105,9 +106,17 @@ def svg(stamped: tuple[Stamp, ...], metric: str) -> Markup:
     return Markup(draw.curve_svg(compared(stamped), metric))
 
 
-@lru_cache(maxsize=64)
-def curves(stamped: tuple[Stamp, ...], lang: str) -> str:
-    """The five pictures of a comparison, the runs overlaid, with one legend."""
+CURVES: Paced[str] = Paced()
+
+
+def curves(stamped: tuple[Stamp, ...], lang: str) -> Drawn[str]:
+    """The five pictures of a comparison, the runs overlaid, with one legend; while a run goes on perhaps those of a
+    moment ago, shared by every visitor. Once a state has changed they are as new as can be."""
+    states = tuple((directory, state) for directory, _, state in stamped)
+    return CURVES.get((states, lang), stamped, lambda: drawn_curves(stamped, lang))
+
+
+def drawn_curves(stamped: tuple[Stamp, ...], lang: str) -> str:
     comparison = compared(stamped)
     panels = [(title, svg(stamped, metric)) for metric, title in draw.CURVES.items()]
     return render(

@@ -237,7 +237,7 @@ def exported_apart(directory: Path, out: Path) -> OnnxFile:
 
 def serve(directory: Path, out: Path) -> None:
     """Exports a run and prints what came of it as JSON: an OnnxFile without its path, or a Sentence."""
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what anything prints must not get among it
     try:
         made = export(directory, out)

@@ -8,6 +8,7 @@ import os
 import socket
 from pathlib import Path
 
+from seglab import runs
 from seglab.errors import SeglabError
 
 
@@ -22,6 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     if arguments.home:
         os.environ["SEGLAB_HOME"] = str(arguments.home.absolute())
+        runs.refuse_unwritable()  # whoever names a folder wants runs there; elsewhere the page tells
     gc.disable()  # as in app.py
     from seglab.ui import launch
 

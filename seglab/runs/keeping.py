@@ -158,7 +158,7 @@ def to_be_kept(place: Path) -> list[tuple[Path, Finished]]:
     for config in sorted(home().glob("*/config.json"), key=lambda path: path.stat().st_mtime_ns):
         directory = config.parent
         with contextlib.suppress(OSError, ValueError):
-            if size_of(directory / RECORD) and Path((directory / RECORD).read_text("utf-8")).parent == place:
+            if size_of(directory / RECORD) and Path((directory / RECORD).read_text(encoding="utf-8")).parent == place:
                 continue
             finished = last_word(directory)
             if finished and finished.reason in FOR_GOOD and (directory / "weights.safetensors").exists():

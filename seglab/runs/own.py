@@ -26,7 +26,7 @@ def source_for(config: RunConfig) -> bytes | None:
 
 def trust(home: Path, content: bytes) -> None:
     """Keeps that this home wrote such a file."""
-    with open(home / WRITTEN, "a") as file:
+    with open(home / WRITTEN, "a", encoding="ascii") as file:
         file.write(f"{hashlib.sha256(content).hexdigest()}\n")
 
 
@@ -47,7 +47,7 @@ def written_here(directory: Path, home: Path) -> bytes | None:
     """The run's `entries.py`, if there is one and this home wrote it."""
     try:
         content = (directory / FILE).read_bytes()
-        known = (home / WRITTEN).read_text().split()
+        known = (home / WRITTEN).read_text(encoding="ascii").split()
     except FileNotFoundError:
         return None
     return content if hashlib.sha256(content).hexdigest() in known else None

@@ -52,14 +52,14 @@ def filled(directory: Path, target: Path, names: bool, pictures: bool) -> list[S
     try:
         comparison = compare([target])
         draw.save(draw.curves(comparison), target / CURVES, dpi=120)
-        (target / CURVES_CSV).write_text(curves_csv(target), ENCODING)
-        (target / SCORES_CSV).write_text(scores_csv(comparison), ENCODING)
+        (target / CURVES_CSV).write_text(curves_csv(target), encoding=ENCODING)
+        (target / SCORES_CSV).write_text(scores_csv(comparison), encoding=ENCODING)
         sheet = masks(target) if what.pictures else None
         if sheet is not None:
             from PIL import Image
 
             Image.fromarray(sheet).save(target / MASKS)
-        (target / README).write_text(readme(directory, target, what), "utf-8")
+        (target / README).write_text(readme(directory, target, what), encoding="utf-8")
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise

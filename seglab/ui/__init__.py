@@ -18,7 +18,6 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from seglab import jobs, plugins, runs
-from seglab.errors import SeglabError
 from seglab.jobs import zerogpu
 from seglab.ui import compare, guard, predict, text, train, views
 
@@ -42,13 +41,10 @@ def build() -> gr.Blocks:
 def launch(**options: Any) -> gr.Blocks:
     """Serves the page and works through the queue for as long as the program runs; `options` go to Gradio's launch.
 
-    Where runs cannot be written, it says so and ends the program: no part of the page would be as it should.
+    Where runs cannot be written it says so, here and on the page: those that are there can still be looked at.
     """
-    try:
-        runs.refuse_unwritable()
-    except SeglabError as error:
-        print(f"seglab: {error}", file=sys.stderr)
-        sys.exit(2)
+    if problem := views.unwritable():
+        print(f"seglab: warning: {problem}", file=sys.stderr)
     with contextlib.suppress(ValueError):  # not in the main thread: whoever runs it there ends it
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that uploads are deleted then too
     for problem in plugins.PROBLEMS:

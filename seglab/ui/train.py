@@ -85,7 +85,7 @@ def build() -> None:
     schedule(form)
     plan(form, [shown, message]).then(look, [shown, epoch, seen], live, **views.QUIET)
     # A page that is opened, or opened again, attaches to what goes on.
-    views.opening(attach, None, shown).then(look, [shown, epoch, seen], live, **views.QUIET)
+    views.opening(attach, None, [shown, message]).then(look, [shown, epoch, seen], live, **views.QUIET)
 
 
 def begun(submitted: Callable[[], list[Path]], lang: str) -> list[Any]:
@@ -326,13 +326,15 @@ def own() -> list[Path]:
     return [directory for directory in reversed(runs.every()) if directory.parent == runs.home()]
 
 
-def attach() -> Any:
-    """Shows every run that waits or works, and the newest others."""
+def attach(request: gr.Request) -> list[Any]:
+    """Shows every run that waits or works, and the newest others; and why nothing can be trained, where that is so."""
     directories = own()
     under_way = [directory for directory in directories if not runs.status(directory).over]
     others = [directory for directory in directories if directory not in under_way]
     picked = set(under_way) | set(others[max(0, len(others) - SHOWN_AT_FIRST) :])
-    return showing([directory.name for directory in directories if directory in picked])
+    problem = views.unwritable()
+    told = views.refusal(problem, language(request)) if problem else ""
+    return [showing([directory.name for directory in directories if directory in picked]), told]
 
 
 def act(event: gr.EventData, request: gr.Request) -> str:

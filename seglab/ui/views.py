@@ -60,6 +60,15 @@ def refusal(error: SeglabError, lang: str) -> str:
     return render("message.html", lang, text=told(error, lang), kind="wrong")
 
 
+def unwritable() -> SeglabError | None:
+    """Why nothing can be trained here, where that is so."""
+    try:
+        runs.refuse_unwritable()
+    except SeglabError as error:
+        return SeglabError("nothing can be trained here or brought back, only looked at: {reason}", reason=error)
+    return None
+
+
 def named(directories: Iterable[Path]) -> list[tuple[str, str]]:
     """Runs as choices: what is shown of each, and its whole name."""
     return [(runs.short_name(directory), directory.name) for directory in directories]

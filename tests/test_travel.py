@@ -728,7 +728,8 @@ def whole_or_refused(file: Path) -> None:
     comparison = compare([brought])
     assert comparison.rows[0].state in ("completed", "budget", "stopped", "diverged", "failed")
     assert curves_csv(brought)
-    assert "<svg" in views.curves(views.stamp([brought]), "en").picture and views.scoreboard(views.stamp([brought]), "ko")
+    assert "<svg" in views.curves(views.stamp([brought]), "en").picture
+    assert views.scoreboard(views.stamp([brought]), "ko")
     assert views.table([brought], "ko") and views.samples([brought], None, "en")
     with contextlib.suppress(SeglabError):
         runs.opened(brought).val[max(runs.description(brought)["samples"])]

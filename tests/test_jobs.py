@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -146,11 +148,30 @@ def test_a_folder_that_the_queue_cannot_be_kept_in_is_told_of_once(runs_home, mo
     assert str(runs_home) in told.getMessage() and told.exc_info is None
 
 
-def test_the_app_does_not_start_where_runs_cannot_be_written():
-    program = [sys.executable, str(jobs.ROOT / "app.py")]
-    ended = subprocess.run(program, env=os.environ | {"SEGLAB_HOME": "/sys/seglab"}, capture_output=True, text=True)
-    assert ended.returncode == 2 and not ended.stdout
-    assert ended.stderr.startswith("seglab: runs cannot be written to /sys/seglab (") and ended.stderr.count("\n") == 1
+def test_the_app_says_once_that_runs_cannot_be_written_and_serves_its_page(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"SEGLAB_HOME": "/sys/seglab", "GRADIO_SERVER_PORT": str(port)}
+    with open(tmp_path / "said", "wb") as said:
+        app = subprocess.Popen(
+            [sys.executable, str(jobs.ROOT / "app.py")], env=os.environ | settings, stdout=said, stderr=said
+        )
+    try:
+        for _ in range(300):
+            try:
+                page = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read().decode()
+                break
+            except OSError:
+                assert app.poll() is None, (tmp_path / "said").read_text()
+                time.sleep(0.2)
+        assert "seglab" in page
+    finally:
+        app.terminate()
+        app.wait(20)
+    told = (tmp_path / "said").read_text()
+    assert told.count("nothing can be trained here") == 1 and "Traceback" not in told
+    assert "runs cannot be written to /sys/seglab (" in told
 
 
 @pytest.mark.slow

@@ -684,3 +684,12 @@ def test_why_a_file_cannot_be_made_is_told_in_korean(monkeypatch, tmp_path):
     monkeypatch.setattr(export, "exported_apart", apart)
     *_, (message, button) = compare.onnx(Pressed("mine", None), Korean())
     assert "mine의 ONNX 파일을 180초 안에 만들지 못했습니다." in message and button.visible is False
+
+
+def test_a_page_that_is_opened_says_where_nothing_can_be_trained(monkeypatch):
+    assert train.attach(Request())[1] == ""
+    monkeypatch.setenv("SEGLAB_HOME", "/sys/seglab")
+    for lang, words in (("en", "Nothing can be trained here"), ("ko", "보기만 할 수 있습니다")):
+        request = Request()
+        request.query_params = {"lang": lang}
+        assert words in train.attach(request)[1] and "/sys/seglab" not in train.attach(request)[1]

@@ -168,22 +168,13 @@ def described(model: ModelProto, trained: Trained, size: Size) -> None:
         "output": OUTPUT,
         "size": size,
         "seglab": __version__,
-        "config": placeless(trained.config.model_dump()),
+        "config": runs.without_folders(trained.config.model_dump(), runs.folder_options()),
     }
     if trained.span:
         values["span"] = trained.span
     for key, value in values.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         model.metadata_props.add(key=key, value=text)
-
-
-def placeless(value: Any) -> Any:
-    """A configuration without this machine's folders."""
-    if isinstance(value, dict):
-        return {key: placeless(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [placeless(inner) for inner in value]
-    return None if isinstance(value, Path) else value
 
 
 def checked(content: bytes, trained: Trained, images: Tensor) -> tuple[int, float]:

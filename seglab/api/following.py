@@ -98,13 +98,12 @@ def torch_as_it_was() -> Iterator[None]:
 
 def device_for(name: str) -> str:
     """What to compute on, for `auto`, `cpu` or `cuda`; raises SeglabError for what is not here."""
-    import torch
-
     if name not in ("auto", "cpu", "cuda"):
         raise SeglabError(REASONS["literal_error"], thing="device", value=repr(name), expected="auto, cpu, cuda")
-    if name == "cuda" and not torch.cuda.is_available():
+    found = "cpu" if name == "cpu" else jobs.device()
+    if name == "cuda" and found != "cuda":
         raise SeglabError("device: 'cuda' is not available here; allowed: auto, cpu")
-    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+    return found
 
 
 def threads_for(given: int | None, directory: Path | None = None) -> int:

@@ -13,8 +13,7 @@ from seglab.api.runs import Run, Runs, look_after_queue
 from seglab.api.settings import Settings, configure
 from seglab.entry import FAMILIES, refusal_of, validated
 from seglab.errors import SeglabError
-
-OVER = ("completed", "budget", "diverged")
+from seglab.events import FOR_GOOD
 
 
 class Plan:
@@ -58,7 +57,7 @@ class Plan:
             runs.refuse_unwritable()
             plans.create(self.kind, self.name, self.steps)
         for directory, label in self.members:
-            if runs.status(directory).state in OVER:
+            if runs.status(directory).state in FOR_GOOD:
                 continue
             try:
                 if unfinished := jobs.awaited(directory):

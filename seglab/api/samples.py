@@ -11,7 +11,6 @@ import numpy as np
 from seglab import comparison, draw, runs
 from seglab.api import html
 from seglab.errors import SeglabError
-from seglab.training import folded
 
 
 class Samples:
@@ -42,10 +41,10 @@ class Samples:
 
 def originals(directory: Path, dataset: dict[str, Any]) -> list[tuple[str, list[np.ndarray]]]:
     """The sample images, unless the data has gone, and their truth."""
-    evidence, config = runs.Evidence(directory), runs.config(directory)
+    evidence = runs.Evidence(directory)
     truth = [draw.painted(evidence.truth(n), dataset["colors"]) for n in evidence.samples]
     try:
-        data = folded(config.data.open(), config)
+        data = runs.opened(directory)
         return [("image", [data.val[n].image for n in evidence.samples]), ("truth", truth)]
     except SeglabError:
         return [("truth", truth)]

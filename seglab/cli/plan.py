@@ -17,6 +17,7 @@ from seglab.cli.train import configuration
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
+from seglab.events import FOR_GOOD
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +99,7 @@ def work_through(path: Path, device: str, threads: int) -> int:
     it."""
     members, title = plans.members(path), shlex.quote(path.name.removesuffix(runs.PLAN))
     for number, (directory, label) in enumerate(members, 1):
-        if runs.status(directory).state in ("completed", "budget", "diverged"):
+        if runs.status(directory).state in FOR_GOOD:
             continue
         print(f"seglab: run {number} of {len(members)}: {label}", file=sys.stderr)
         try:

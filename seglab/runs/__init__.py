@@ -35,7 +35,7 @@ from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
 from seglab.runs.recording import ending, record, refuse_removal, refuse_resuming, remove, stop, work
 from seglab.runs.shipped import Shipped, shipped
-from seglab.runs.shipping import emptied, files, folder_options, ship, without_folders
+from seglab.runs.shipping import emptied, files, folder_options, manifest, ship, without_folders
 from seglab.runs.trained import (
     MOST_KEPT,
     learned,
@@ -53,7 +53,7 @@ __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Evidence", "Shipped", "Status", "all_events", "append",
     "checked", "config", "create", "description", "emptied", "ending", "events", "every", "files", "find",
     "folder_options", "home", "is_kept", "keep_finished", "last_word", "learned", "listed", "load", "loaded", "locked",
-    "made_now", "opened", "picture", "record", "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused",
-    "remove", "replace", "settled", "ship", "shipped", "short_name", "size_of", "status", "stop", "taken", "taught",
-    "uses", "weights", "weights_version", "without_folders", "work", "write", "writing",
+    "made_now", "manifest", "opened", "picture", "record", "refuse_removal", "refuse_resuming", "refuse_unwritable",
+    "refused", "remove", "replace", "settled", "ship", "shipped", "short_name", "size_of", "status", "stop", "taken",
+    "taught", "uses", "weights", "weights_version", "without_folders", "work", "write", "writing",
 ]  # fmt: skip

@@ -47,14 +47,7 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
     if not status(directory).over:
         raise SeglabError("{run} is not finished yet", run=directory.name)
     settings, known, told = config(directory), description(directory), events(directory)
-    earlier = shipped(directory)
-    private = settings.data.private
-    what = Shipped(
-        names=not private or (names and (earlier is None or earlier.names)),
-        pictures=not private or (pictures and (earlier is None or earlier.pictures)),
-        private=private,
-        brought=bool(earlier and earlier.brought),
-    )
+    what = manifest(directory, names, pictures)
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
     content = safetensors.torch.save(state)
     sha = hashlib.sha256(content).hexdigest()
@@ -79,6 +72,18 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(directory / name, target / name)
     return what
+
+
+def manifest(directory: Path, names: bool, pictures: bool) -> Shipped:
+    """What leaves with a run when names and pictures of private data are asked for, or not; public data's always do,
+    and what did not come with a run cannot leave with it."""
+    private, earlier = config(directory).data.private, shipped(directory)
+    return Shipped(
+        names=not private or (names and (earlier is None or earlier.names)),
+        pictures=not private or (pictures and (earlier is None or earlier.pictures)),
+        private=private,
+        brought=bool(earlier and earlier.brought),
+    )
 
 
 def files(directory: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -27,27 +27,21 @@ Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Names = Annotated[list[Name], Field(max_length=MOST_IMAGES)]
 Hashes = Annotated[list[Hash], Field(max_length=MOST_IMAGES)]
+Value = TypeVar("Value")
 
 
-class Digests(BaseModel):
+class Parts(BaseModel, Generic[Value]):
+    """Something of each part of the data."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
-    train: Digest
-    search: Digest
-    val: Digest
+    train: Value
+    search: Value
+    val: Value
 
 
-class Images(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    train: Names
+class Images(Parts[Names]):
     search: Annotated[Names, Field(min_length=1)]
     val: Annotated[Names, Field(min_length=1)]
-
-
-class Pictures(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    train: Hashes
-    search: Hashes
-    val: Hashes
 
 
 class Description(BaseModel):
@@ -56,10 +50,10 @@ class Description(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     classes: Annotated[list[Name], Field(min_length=2, max_length=MOST_CLASSES)]
     colors: list[Annotated[list[Byte], Field(min_length=3, max_length=3)]]
-    digests: Digests
+    digests: Parts[Digest]
     images: Images
     samples: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=100)]
-    pictures: Pictures | None = None
+    pictures: Parts[Hashes] | None = None
     learned: Annotated[list[Hash], Field(max_length=10 * MOST_IMAGES)] | None = None
     span: Annotated[list[Annotated[int, Field(ge=0, le=65535)]], Field(min_length=2, max_length=2)] | None = None
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from seglab import draw, runs
 from seglab.comparison import compare, curves_csv, scores_csv
+from seglab.comparison.scores import Row
 from seglab.comparison.tables import ENCODING
 from seglab.data.base import spread
 from seglab.errors import SeglabError
@@ -59,7 +60,7 @@ def filled(directory: Path, target: Path, names: bool, pictures: bool) -> list[S
             from PIL import Image
 
             Image.fromarray(sheet).save(target / MASKS)
-        (target / README).write_text(readme(directory, target, what), encoding="utf-8")
+        (target / README).write_text(readme(directory, target, what, comparison.rows[0]), encoding="utf-8")
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
@@ -94,7 +95,8 @@ def masks(directory: Path) -> np.ndarray | None:
 
 def leaving(directory: Path, names: bool = False, pictures: bool = False) -> list[SeglabError]:
     """What leaves this machine with a run, and what stays, in sentences."""
-    settings, known, earlier = runs.config(directory), runs.description(directory), runs.shipped(directory)
+    settings, known = runs.config(directory), runs.description(directory)
+    what = runs.manifest(directory, names, pictures)
     found = [
         SeglabError(
             "these leave this machine: the configuration, scores and curves, the {count} class names, and the weights",
@@ -110,25 +112,25 @@ def leaving(directory: Path, names: bool = False, pictures: bool = False) -> lis
         )
     if settings != runs.emptied(settings):
         found.append(SeglabError("no folders leave it: data.root, init_from and teachers are left empty"))
-    if not settings.data.private:
+    if not what.private:
         return [*found, SeglabError("the data is public: names of images, masks and predictions go along")]
     count = len(set().union(*known["images"].values()))
-    if names and (earlier is None or earlier.names):
+    if what.names:
         found.append(
             SeglabError("the data is private; the names of its {count} images leave this machine", count=count)
         )
     else:
         found.append(SeglabError("the data is private: its {count} images have numbers instead of names", count=count))
-    if pictures and (earlier is None or earlier.pictures):
+    if what.pictures:
         found.append(SeglabError("masks, predictions and probabilities of private images leave this machine"))
     else:
         found.append(SeglabError("masks, predictions and probabilities of its images stay here"))
     return found
 
 
-def readme(directory: Path, target: Path, what: runs.Shipped) -> str:
+def readme(directory: Path, target: Path, what: runs.Shipped, row: Row) -> str:
     """What the run is, what it scored, how it is made again, and what is in the folder, as Markdown."""
-    settings, row = runs.config(target), compare([target]).rows[0]
+    settings = runs.config(target)
     scores = [("mIoU", row.miou), ("pixel accuracy", row.pixel_accuracy), *row.iou.items()]
     table = "\n".join(f"| {cell(name)} | {'-' if value is None else f'{value:.4f}'} |" for name, value in scores)
     inside = {

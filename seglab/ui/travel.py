@@ -102,20 +102,14 @@ def questions(name: str | None) -> list[Any]:
     something to take."""
     try:
         directory = found(name)
-        private, earlier = runs.config(directory).data.private, runs.shipped(directory)
+        most = runs.manifest(directory, True, True)
     except SeglabError:
         return [gr.Checkbox(visible=False, value=False)] * 2 + [gr.Button(visible=bool(name))]
-    names, pictures = (private and (earlier is None or each) for each in of(earlier))
     return [
-        gr.Checkbox(visible=names, value=False),
-        gr.Checkbox(visible=pictures, value=False),
+        gr.Checkbox(visible=most.private and most.names, value=False),
+        gr.Checkbox(visible=most.private and most.pictures, value=False),
         gr.Button(visible=True),
     ]
-
-
-def of(earlier: runs.Shipped | None) -> tuple[bool, bool]:
-    """Whether a run has the names of its images, and pictures of them."""
-    return (True, True) if earlier is None else (earlier.names, earlier.pictures)
 
 
 def told_of(name: str | None, names: bool, pictures: bool, request: gr.Request) -> list[Any]:

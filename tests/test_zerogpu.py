@@ -228,6 +228,22 @@ def test_stopping_ends_a_run_within_its_loan(monkeypatch):
     assert jobs.next_run() == directory
 
 
+def test_a_run_that_is_stopped_between_two_loans_does_not_come_back(monkeypatch):
+    directory = made(epochs=60)
+    offered(directory)
+    lent, given = zerogpu.lent, []
+
+    def watched(name, seconds):
+        if given:
+            jobs.stop(directory)  # while its images are decoded, or the loan is asked for
+        given.append(name)
+        yield from lent(name, seconds)
+
+    monkeypatch.setattr(zerogpu, "lent", watched)
+    assert worked(directory).state == "stopped" and len(given) == 2
+    assert jobs.waiting() == [] and not zerogpu.VISITORS and not zerogpu.OPENED
+
+
 def test_a_run_that_fails_says_why_and_asks_for_no_further_loan(monkeypatch):
     directory = made(data={"name": "folder", "root": "/nowhere"})
     offered(directory)

@@ -56,18 +56,16 @@ def resubmit(directory: Path) -> None:
 
 def waiting(home: Path | None = None) -> list[Path]:
     """The runs that wait, the next one first."""
+    return [directory for _, directory in marked(home)]
+
+
+def marked(home: Path | None = None) -> list[tuple[int, Path]]:
+    """The runs that wait, the next one first, and when each may begin, in nanoseconds since 1970."""
     found = []
     for path in (home or runs.home()).glob("*/queued"):
-        if (when := begins(path.parent)) is not None:
-            found.append((when, path.parent))
-    return [directory for _, directory in sorted(found)]
-
-
-def begins(directory: Path) -> int | None:
-    """When a waiting run may begin, in nanoseconds since 1970; None for one that does not wait."""
-    with contextlib.suppress(FileNotFoundError, ValueError):  # it has just begun, or is no marker of ours
-        return int((directory / "queued").read_text(encoding="ascii"))
-    return None
+        with contextlib.suppress(FileNotFoundError, ValueError):  # it has just begun, or is no marker of ours
+            found.append((int(path.read_text(encoding="ascii")), path.parent))
+    return sorted(found)
 
 
 def awaited(directory: Path) -> list[Path]:
@@ -94,9 +92,9 @@ def next_run(home: Path | None = None) -> Path | None:
     One whose need cannot be met any more ends as failed. A needed run that nobody works on, as one that was interrupted
     by the end of the program, comes back into the queue.
     """
-    for directory in waiting(home):
-        if (begins(directory) or 0) > time.time_ns():
-            continue
+    for begins, directory in marked(home):
+        if begins > time.time_ns():
+            break  # and so do those behind it
         try:
             needed = awaited(directory)
         except SeglabError as why:

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seglab import machine, runs, training
+from seglab import runs, training
 from seglab.errors import SeglabError
 from seglab.events import Stepped
-from seglab.jobs.process import Process, device
+from seglab.jobs.process import Process, device, threads
 from seglab.jobs.queue import enqueue, resubmit
 
 LENDS = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # whether this is such a Space
@@ -51,7 +51,7 @@ def lent(directory: str, seconds: float) -> Iterator[int]:
     """
     ends = time.monotonic() + seconds - SPARE
     for event in runs.work(
-        Path(directory), device(), machine.cores(), lambda: time.monotonic() >= ends, images=OPENED.get(directory)
+        Path(directory), device(), threads(), lambda: time.monotonic() >= ends, images=OPENED.get(directory)
     ):
         yield event.step
 
@@ -126,17 +126,21 @@ class ZeroGPU:
 
     def work(self, directory: Path) -> SeglabError | None:
         """Works on the run to its end, or until no GPU is lent; then it is back in the queue."""
-        while True:
-            why = self.borrow(directory)
-            if why is None and self.over(directory):
-                return None
-            if why is None:
-                enqueue(directory)  # between two loans it waits for the next
-            elif chosen(directory) == "cpu":
-                return self.processor.work(directory)
-            else:
-                wait(directory, why)
-                return None
+        try:
+            while True:
+                why = self.borrow(directory)
+                if (directory / "stop").exists() or (why is None and ended(directory)):
+                    VISITORS.pop(directory.name, None)
+                    return None
+                if why is None:
+                    enqueue(directory)  # between two loans it waits for the next
+                elif chosen(directory) == "cpu":
+                    return self.processor.work(directory)
+                else:
+                    wait(directory, why)
+                    return None
+        finally:
+            OPENED.clear()
 
     def borrow(self, directory: Path) -> SeglabError | None:
         """Works on the run in one loan; gives why there was none."""
@@ -146,7 +150,6 @@ class ZeroGPU:
         name = str(directory)
         with contextlib.suppress(SeglabError):  # what is wrong with the data, the run itself will say
             if name not in OPENED:
-                OPENED.clear()
                 images = training.Images(runs.config(directory))
                 images.decode()
                 OPENED[name] = images
@@ -159,13 +162,11 @@ class ZeroGPU:
             return SeglabError("no GPU was lent: {reason}", reason=sentence(error))
         return None
 
-    def over(self, directory: Path) -> bool:
-        """Whether the run has ended, or somebody stopped it; not for one whose loan has."""
-        ended = runs.status(directory).finished
-        over = (directory / "stop").exists() or ended is None or ended.reason != "stopped"
-        if over:
-            OPENED.pop(str(directory), None)
-        return over
+
+def ended(directory: Path) -> bool:
+    """Whether a run that was worked on has ended; not where only its loan has, which stops it."""
+    known = runs.status(directory).finished
+    return known is None or known.reason != "stopped"
 
 
 def wait(directory: Path, why: SeglabError) -> None:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 import jinja2
@@ -23,7 +23,7 @@ from seglab.data.pairs import collected
 from seglab.data.survey import survey
 from seglab.download import last_shown
 from seglab.errors import SeglabError
-from seglab.events import Finished, Started, Stepped, best_of
+from seglab.events import Finished, Reason, Started, Stepped, best_of
 from seglab.families import Architecture, Dataset, Scheduler
 from seglab.jobs import zerogpu
 from seglab.metrics import DEFINITION
@@ -144,10 +144,11 @@ def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
     """The runs with their state, progress, score and what can be done: stop or resume; `others`: whether there are
     runs besides, which could be picked."""
     waiting = jobs.waiting()
-    sound = [directory for directory in directories if readable(directory)]
-    titles = dict(zip(sound, compared(stamp(sound)).labels, strict=True))
+    stamps = stamp(directories)
+    sound = tuple(stamped for stamped in stamps if progress(stamped)["readable"])
+    titles = dict(zip((Path(directory) for directory, *_ in sound), compared(sound).labels, strict=True))
     rows = []
-    for stamped in stamp(directories):
+    for stamped in stamps:
         directory = Path(stamped[0])
         place = waiting.index(directory) + 1 if directory in waiting else None
         known = progress(stamped)
@@ -160,7 +161,7 @@ def table(directories: Sequence[Path], lang: str, others: bool = False) -> str:
         note = known["model"] if title == directory.name else directory.name
         told_of = {"run": directory.name, "title": title, "note": note, "state": state, "place": place, "texts": texts}
         foreign = runs.shipped(directory)
-        told_of |= {"foreign": foreign, "over": runs.status(directory).over}
+        told_of |= {"foreign": foreign, "over": stamped[2] in get_args(Reason)}
         told_of["unlent"] = zerogpu.chosen(directory) if zerogpu.LENDS and state in LENT and not foreign else None
         rows.append(known | told_of)
     return render("jobs.html", lang, rows=rows, others=others, loan=f"{zerogpu.LOAN:g}")

@@ -1,6 +1,9 @@
 import hashlib
 import os
 import shutil
+import socket
+import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +63,24 @@ def camvid() -> Path:
     if not os.environ.get("SEGLAB_DATA") or not root.is_dir():
         pytest.skip("SEGLAB_DATA does not name a folder with camvid in it")
     return root
+
+
+def free_port() -> int:
+    """A port of this machine that nothing is served on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def answered(port: int, alive: Callable[[], bool], log: Path | None = None) -> str:
+    """What a page says, once it is there; fails with what its program wrote where that has ended."""
+    for _ in range(600):
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20).read().decode()
+        except OSError:
+            assert alive(), log and log.read_text()
+            time.sleep(0.1)
+    raise AssertionError("the page did not answer")
 
 
 def tiny(**options) -> RunConfig:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from seglab import export, runs
-from tests.conftest import tiny
+from tests.conftest import answered, free_port, tiny
 
 CHROMIUM = "/usr/bin/chromium"
 ROOT = Path(__file__).parent.parent
@@ -36,20 +35,12 @@ def served(tmp_path_factory):
             data = {"name": "streets", "train_images": 24, "val_images": 8, "size": 96}
             config = tiny(model=model, data=data, image_size=96, epochs=8, optimizer={"name": "adamw", "lr": 5e-3})
             list(runs.work(runs.create(config, f"done {name}")))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"SEGLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     log = home.parent / "log.txt"
     with open(log, "wb") as file:
         app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=file, stderr=file)
-    for _ in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            assert app.poll() is None, log.read_text()
-            time.sleep(0.2)
+    answered(port, lambda: app.poll() is None, log)
     yield f"http://127.0.0.1:{port}/", home
     app.terminate()
     app.wait(20)

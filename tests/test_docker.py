@@ -4,16 +4,14 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
-import time
-import urllib.request
 import venv
 
 import pytest
 
+from tests.conftest import answered, free_port
 from tests.documents import ROOT
 
 # User 1000, who may read what this environment has in root's folders, but write nowhere else than in the volume
@@ -33,23 +31,6 @@ def given(instruction):
 
 def docker():
     return shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def answered(port, alive):
-    for _ in range(600):
-        try:
-            return urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20).read().decode()
-        except OSError:
-            if not alive():
-                break
-            time.sleep(0.1)
-    return "the page did not answer"
 
 
 def test_the_versions_of_torch_are_the_spaces():
@@ -100,18 +81,15 @@ def test_its_steps_run_one_by_one(tmp_path):
     port = free_port()
     command = [str(place / "bin" / command[0]), *command[1:-1], str(port)]
     environment = {"PATH": os.environ["PATH"], "SEGLAB_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    page = subprocess.Popen(
-        [*AS_USER, *command],
-        cwd="/",
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    shown = answered(port, lambda: page.poll() is None)
-    page.terminate()
-    said = page.communicate(timeout=30)[0]
-    assert "seglab" in shown and "Traceback" not in said, said
+    log = tmp_path / "log.txt"
+    with open(log, "wb") as file:
+        page = subprocess.Popen([*AS_USER, *command], cwd="/", env=environment, stdout=file, stderr=file)
+    try:
+        assert "seglab" in answered(port, lambda: page.poll() is None, log)
+    finally:
+        page.terminate()
+        page.wait(30)
+    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 @pytest.mark.slow

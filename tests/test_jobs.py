@@ -2,11 +2,9 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import psutil
@@ -14,7 +12,7 @@ import pytest
 
 from seglab import jobs, runs
 from seglab.errors import SeglabError
-from tests.conftest import finish, tiny
+from tests.conftest import answered, finish, free_port, tiny
 
 
 def wait_until(condition, seconds=240):
@@ -149,22 +147,14 @@ def test_a_folder_that_the_queue_cannot_be_kept_in_is_told_of_once(runs_home, mo
 
 
 def test_the_app_says_once_that_runs_cannot_be_written_and_serves_its_page(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {"SEGLAB_HOME": "/sys/seglab", "GRADIO_SERVER_PORT": str(port)}
     with open(tmp_path / "said", "wb") as said:
         app = subprocess.Popen(
             [sys.executable, str(jobs.ROOT / "app.py")], env=os.environ | settings, stdout=said, stderr=said
         )
     try:
-        for _ in range(300):
-            try:
-                page = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read().decode()
-                break
-            except OSError:
-                assert app.poll() is None, (tmp_path / "said").read_text()
-                time.sleep(0.2)
+        page = answered(port, lambda: app.poll() is None, tmp_path / "said")
         assert "seglab" in page
     finally:
         app.terminate()

@@ -5,13 +5,11 @@ import importlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import time
-import urllib.request
 import venv
 
 import numpy as np
@@ -21,7 +19,7 @@ from packaging.version import Version
 from PIL import Image
 
 from seglab import crf, jobs, runs
-from tests.conftest import tiny
+from tests.conftest import answered, free_port, tiny
 from tests.documents import ROOT
 from tests.test_cli import SMALL
 
@@ -164,12 +162,10 @@ def test_the_installed_seglab_trains_and_serves_a_page_that_works_through_the_qu
     seglab("train", *SMALL, "--name", "first")
     assert runs.status(runs.find("first")).state == "completed"
     (waiting,) = jobs.submit([tiny(epochs=1)])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     page = seglab("app", "--port", str(port), "--home", str(runs_home), started=True)
     try:
-        assert "seglab" in answered(f"http://127.0.0.1:{port}/", page)
+        assert "seglab" in answered(port, lambda: page.poll() is None)
         until = time.monotonic() + 120
         while not runs.status(waiting).over:
             assert page.poll() is None and time.monotonic() < until
@@ -178,14 +174,3 @@ def test_the_installed_seglab_trains_and_serves_a_page_that_works_through_the_qu
     finally:
         page.terminate()
         page.wait(20)
-
-
-def answered(address, page):
-    """What a page says, once it is there."""
-    for _ in range(600):
-        try:
-            return urllib.request.urlopen(address, timeout=20).read().decode()
-        except OSError:
-            assert page.poll() is None
-            time.sleep(0.1)
-    raise AssertionError("the page did not answer")

@@ -5,7 +5,6 @@ import base64
 import contextvars
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from seglab import comparison, jobs, runs
 from seglab.events import Evaluated, Started
 from seglab.jobs import zerogpu
 from seglab.ui import views
-from tests.conftest import tiny
+from tests.conftest import answered, free_port, tiny
 
 who = contextvars.ContextVar("who", default="nobody")
 
@@ -293,21 +292,13 @@ def space(tmp_path_factory):
     report, left, home, log = (folder / name for name in ("report", "report.left", "runs", "log.txt"))
     report.touch()
     left.write_text("0")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {"SEGLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1", "HOME": str(folder)}
     command = [sys.executable, "-m", "tests.zerogpu_space", str(report), "6", "2", "1"]
     with open(log, "wb") as file:
         app = subprocess.Popen(command, env=os.environ | settings, stdout=file, stderr=file, start_new_session=True)
     address = f"http://127.0.0.1:{port}/"
-    for _ in range(300):
-        try:
-            urlopen(f"{address}config").read()
-            break
-        except OSError:
-            assert app.poll() is None, log.read_text()
-            time.sleep(0.2)
+    answered(port, lambda: app.poll() is None, log)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGLAB_HOME", str(home))
         yield Space(address, home, report, left)

@@ -1,6 +1,6 @@
-"""A training step of seglab against a bare PyTorch loop, each in a process of its own: the same network, batches, loss
-and optimizer, two threads. The bare loop is as people write it: full precision, the memory layout and the waiting
-threads that torch has by default. Alone, and beside one busy process.
+"""A training step of seglab, in a process like those of its queue, against a bare PyTorch loop in a process of its own:
+the same network, batches, loss and optimizer, two threads. The bare loop is as people write it: full precision, the
+memory layout and the waiting threads that torch has by default. Alone, and beside one busy process.
 
 python -m benchmarks.training
 """
@@ -37,6 +37,10 @@ def main() -> None:
 def loop(kind: str, precision: str) -> Iterator[Callable[[], None]]:
     """A process that takes STEPS steps each time it is called."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    if kind == "ours":
+        from seglab import jobs
+
+        own |= jobs.environment()
     command = [sys.executable, "-m", "benchmarks.training", kind, precision]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=own, cwd=ROOT, **pipes) as child:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 
+from seglab import machine
 from seglab.data.base import UNLABELED, VOID, Batch, Data, Packed, Sample, Split
 from seglab.data.images import resize_image, resize_labels
 from seglab.data.survey import labels_in, lost
@@ -88,7 +88,7 @@ class Cached:
 
     def lost(self, classes: Sequence[str]) -> list[SeglabError]:
         """A warning of the classes that most of the masks that show them lose when they are shrunk; all are decoded."""
-        with ThreadPoolExecutor(2, "decoder") as pool:
+        with machine.pool(2, "decoder") as pool:
             list(pool.map(self.__getitem__, range(len(self))))
         before, after = np.zeros((2, VOID + 1), np.int64)
         for stored, small in self.shown.values():
@@ -260,7 +260,7 @@ def stacked(arrays: Sequence[np.ndarray], fill: int) -> np.ndarray:
 
 def ahead(make: Callable[[T], Batch], places: Sequence[T]) -> Generator[Batch]:
     """`make` of each place in turn, one batch ahead of the consumer, in a thread."""
-    with ThreadPoolExecutor(1, "loader") as pool:
+    with machine.pool(1, "loader") as pool:
         rest = iter(places)
         waiting = [pool.submit(make, place) for place in islice(rest, 2)]
         while waiting:

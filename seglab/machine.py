@@ -5,19 +5,31 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+ALLOWED = affinity(0) if affinity else set()  # cores this process may run on: asked before OpenMP binds its threads
 CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def cores() -> int:
     """How many threads can compute at once: the least of $CPU_CORES, which Spaces set, the quota of the container, the
     cores that this process may run on, and those that there are."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
     counts = [os.cpu_count() or 1, *quotas()]
-    counts += [len(affinity(0))] if affinity else []
+    counts += [len(ALLOWED)] if ALLOWED else []
     counts += [given] if (given := number(os.environ.get("CPU_CORES", ""))) else []
     return max(1, math.floor(min(counts)))
+
+
+def whole() -> bool:
+    """Whether all cores of the machine are ours, for the whole time: then a thread can keep one to itself."""
+    return cores() == (os.cpu_count() or 1)
+
+
+def pool(threads: int, name: str) -> ThreadPoolExecutor:
+    """Threads for other work than torch's, on any of our cores: they would begin on the one of whoever starts them."""
+    return ThreadPoolExecutor(threads, name, (lambda: os.sched_setaffinity(0, ALLOWED)) if ALLOWED else None)
 
 
 def quotas() -> Iterator[float]:

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from seglab import comparison, machine, runs
+from seglab import comparison, jobs, machine, runs
 from tests.conftest import tiny
 
 ask_processor = machine.native_bfloat16  # before the fixture of all tests puts its own answer in the place of it
@@ -23,10 +23,7 @@ def counted(tmp_path, monkeypatch):
     monkeypatch.delenv("CPU_CORES", raising=False)
 
     def cores(own="0::/\n", affinity=16, given=None, **files):
-        if affinity is None:
-            monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-        else:
-            monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)), raising=False)
+        monkeypatch.setattr(machine, "ALLOWED", set(range(affinity or 0)))
         if own is not None:
             (tmp_path / "own").write_text(own)
         if given is not None:
@@ -78,6 +75,27 @@ def counted(tmp_path, monkeypatch):
 )
 def test_the_least_of_all_counts_is_ours(counted, settings, expected):
     assert counted(**settings) == expected
+
+
+def test_a_thread_keeps_a_core_to_itself_only_where_all_are_ours(counted):
+    for settings, whole in (({}, True), ({"given": "2"}, False), ({"affinity": 3}, False)):
+        counted(**settings)
+        assert machine.whole() is whole
+        assert (jobs.environment().get("OMP_PROC_BIND") == "true") is whole
+
+
+@pytest.mark.skipif(len(machine.ALLOWED) < 2, reason="needs two cores, and a system that binds threads to them")
+def test_threads_for_other_work_are_not_kept_to_the_core_of_torchs_first():
+    code = (
+        "import os, torch\n"
+        "from seglab import machine\n"
+        "torch.set_num_threads(2)\n"
+        "torch.ones(2_000_000).sum()\n"
+        "with machine.pool(1, 'other') as pool:\n"
+        "    print(len(os.sched_getaffinity(0)), pool.submit(os.sched_getaffinity, 0).result() == machine.ALLOWED)"
+    )
+    given = {"env": os.environ | {"OMP_PROC_BIND": "true"}, "capture_output": True, "text": True, "check": True}
+    assert subprocess.run([sys.executable, "-c", code], **given).stdout.split() == ["1", "True"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +73,8 @@ def _stamp(path: Path) -> Stamp:
 @functools.lru_cache(maxsize=2)
 def _looks(root: Path, stamped: tuple[tuple[Pair, Stamp, Stamp], ...], style: Style) -> tuple[Look, ...]:
     """The stamps let the cache notice changed files."""
-    with ThreadPoolExecutor(min(4, machine.cores())) as pool:  # decoding and hashing release the interpreter's lock
+    # Decoding and hashing release the interpreter's lock.
+    with machine.pool(min(4, machine.cores()), "decoder") as pool:
         return tuple(pool.map(lambda entry: _look(root, entry[0], style), stamped))
 
 

@@ -7,7 +7,6 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -159,7 +158,8 @@ def collected(task: Callable, things: Sequence) -> tuple[list, list[SeglabError]
         except SeglabError as error:
             return alone(error)
 
-    with ThreadPoolExecutor(min(4, machine.cores())) as pool:  # hashing and decoding release the interpreter's lock
+    # Hashing and decoding release the interpreter's lock.
+    with machine.pool(min(4, machine.cores()), "decoder") as pool:
         results = list(pool.map(attempt, things))
     wrong = [result for result in results if isinstance(result, SeglabError)]
     return [result for result in results if not isinstance(result, SeglabError)], wrong

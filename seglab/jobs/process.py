@@ -25,6 +25,8 @@ def environment() -> dict[str, str]:
     """What processes of this one are to know: how many threads they get and where things are, but no secrets, and
     not that GPUs are lent here: to them none is."""
     found = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    if machine.whole():  # each of torch's threads keeps a core: beside others that come and go they wait less
+        found["OMP_PROC_BIND"] = "true"
     found = {name: value for name, value in found.items() if "TOKEN" not in name and name != "SPACES_ZERO_GPU"}
     for name in {"SEGLAB_DATA", "SEGLAB_KEEP"} & found.keys():
         found[name] = os.path.abspath(os.path.expanduser(found[name]))

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from seglab import architectures, data, losses, optimizers, plugins, predictors, schedulers, techniques
+from seglab import architectures, data, losses, optimizers, plugins, predictors, presets, schedulers, techniques
 from seglab.entry import FAMILIES, Entry, along, discover, kinds_in, refusal_of, shown, spelled, validated
 from seglab.errors import SeglabError
-from seglab.families import Default, Fold, RunConfig, Technique, from_text
+from seglab.families import Default, Fold, Preset, RunConfig, Technique, from_text
 
-__all__ = ["Fold", "RunConfig", "optimizers", "predictors", "schedulers"]
+__all__ = ["Fold", "RunConfig", "optimizers", "predictors", "presets", "schedulers"]
 
 for package in (architectures, data, losses, techniques):
     discover(package)
@@ -26,7 +26,8 @@ for package in (architectures, data, losses, techniques):
 def configured(given: Mapping[str, Any], options: Mapping[str, Any] | None = None) -> RunConfig:
     """The configuration of what was given for a run's fields, with the dotted options set inside.
 
-    Losses and techniques may be text. Raises SeglabError for what is unknown or not allowed.
+    Losses and techniques may be text. A `preset` gives the fields that were not given. Raises SeglabError for what is
+    unknown or not allowed.
     """
     with along(tuple(kinds_in(given))):
         return _configured(given, options or {})
@@ -35,6 +36,9 @@ def configured(given: Mapping[str, Any], options: Mapping[str, Any] | None = Non
 def _configured(given: Mapping[str, Any], options: Mapping[str, Any]) -> RunConfig:
     if not isinstance(given, Mapping):
         raise SeglabError("the configuration is {given}; it must be an object with options", given=shown(given))
+    if "preset" in given:
+        preset = validated(Preset, given["preset"])
+        given = {**preset.settings, **{field: value for field, value in given.items() if field != "preset"}}
     fields = {field: read(field, value) for field, value in given.items()}
     for option, value in options.items():
         field, *path = option.split(".")

@@ -426,6 +426,12 @@ class Plan(Entry, family="plans"):
         raise NotImplementedError
 
 
+class Preset(Entry, family="presets"):
+    """A recipe to begin with: fields of a run, whose data and seed it leaves open."""
+
+    settings: ClassVar[Mapping[str, Any]]  # as they may be written for `config.configured`
+
+
 class Dataset(Entry, family="datasets"):
     """Where images and masks come from."""
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from seglab import export, runs
+from seglab import export, jobs, runs
+from seglab.config import configured
 from tests.conftest import answered, free_port, tiny
 
 CHROMIUM = "/usr/bin/chromium"
@@ -266,6 +267,36 @@ def test_the_schedule_s_curve_follows_the_form(visit):
     expect(curve).to_contain_text("less than 8")
     redrawn(lambda: pick_schedule("plateau"))
     expect(curve).to_contain_text("not known before training")
+
+
+def test_a_preset_fills_in_the_form_and_what_is_changed_is_one_s_own(visit, served):
+    page = visit()
+    chosen = page.locator("#form-preset input").first
+
+    def pick_preset(name):
+        chosen.click()
+        page.click(f"#form-preset [role=option]:has-text('{name}')")
+
+    write(page, "#form-seed", 3)
+    pick_preset("Ten minutes")
+    expect(page.locator("#form-image_size input")).to_have_value("320")
+    expect(page.locator("#form-seed input")).to_have_value("3")
+    before = set(served[1].glob("*/config.json"))
+    page.click("#start")
+    wait_until(lambda: len(set(served[1].glob("*/config.json")) - before) == 1, 20)
+    (made,) = set(served[1].glob("*/config.json")) - before
+    made = made.parent
+    assert runs.config(made).model_dump() == configured({"preset": "ten_minutes", "seed": 3}).model_dump()
+    expect(chosen).to_have_value("Ten minutes")
+    write(page, "#form-epochs", 1)
+    expect(chosen).to_have_value("My own settings")
+    expect(page.locator("#form-image_size input")).to_have_value("320")
+    pick_preset("Quick")
+    expect(page.locator("#form-image_size input")).to_have_value("160")
+    page.click("#form-techniques .token-remove")
+    expect(chosen).to_have_value("My own settings")
+    jobs.stop(made)
+    wait_until(lambda: runs.status(made).over, 30)
 
 
 def test_the_korean_page_has_no_english_but_names(visit):

@@ -27,6 +27,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
         "schedulers",
         "optimizers",
         "predictors",
+        "presets",
     ],
     ["config"],
     ["evaluation", "training", "prediction"],

@@ -27,9 +27,12 @@ def configure(config: Settings = None, /, **options: Any) -> RunConfig:
 
     An option is a field of a run (`model="unet"`, `loss="cross_entropy + 0.5*dice"`, `techniques="flip,color"`,
     `epochs=3`) or, with two underscores, an option of an entry in it (`model__width=8`, `loss__dice__smooth=1`).
-    Entries may be names, text, dicts with a name, or objects. Raises SeglabError for what is not known or not allowed.
+    Entries may be names, text, dicts with a name, or objects. `preset="quick"` gives what is not given otherwise.
+    Raises SeglabError for what is not known or not allowed.
     """
     given, dotted = parted(options)
+    if config is not None and "preset" in given:
+        raise SeglabError("give a configuration or preset={preset}, not both", preset=shown(given["preset"]))
     return configured(fields_of(config) | {field: listed(field, value) for field, value in given.items()}, dotted)
 
 
@@ -50,7 +53,7 @@ def parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields among the options, and by dots those of entries. Raises SeglabError for what is no field of a run."""
     fields: dict[str, Any] = {}
     dotted: dict[str, Any] = {}
-    known = RunConfig.model_fields
+    known = (*RunConfig.model_fields, "preset")
     for name, value in options.items():
         option = name.replace("__", ".")
         field = spelled(option.split(".")[0], known)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from seglab.cli.show import recipe
 from seglab.entry import FAMILIES, Entry
 from seglab.families import Architecture
 from seglab.schema import allowed, default, listed
@@ -45,6 +46,7 @@ def plain(family: str, entries: Iterable[type[Entry]]) -> str:
         for name, schema in listed(entry)["options"].items():
             bounds = f" ({allowed(schema)})" if allowed(schema) else ""
             lines.append(f"    .{name:<15} {schema.get('description', '')}{bounds} [{default(schema)}]")
+        lines += [f"    {line}" for line in recipe(entry)]
     return "\n".join(lines)
 
 
@@ -67,6 +69,8 @@ def section(entry: type[Entry]) -> str:
     for name, schema in listed(entry)["options"].items():
         cells = (f"`{name}`", cell(schema.get("description", "")), cell(allowed(schema)) or "-", cell(default(schema)))
         rows.append(f"| {' | '.join(cells)} |")
+    for line in recipe(entry):
+        lines += ["", "```text", line, "```"]
     if rows:
         lines += ["", "| option | what it is | allowed | default |", "| --- | --- | --- | --- |", *rows]
     return "\n".join(lines)

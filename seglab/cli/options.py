@@ -21,6 +21,7 @@ FIGURES = (*DRAWINGS, ".svg")
 OF_FAMILY = {field: family.family for field in RunConfig.model_fields if (family := family_of(field))} | {
     "techniques": "techniques",
     "predictors": "predictors",
+    "preset": "presets",
 }
 OPTIONS = """Options of an entry are written with dots: --model.width 16, --techniques.color.p 0.5.
 `seglab train --model unet --help` shows those of an entry, `seglab list` all of them."""
@@ -148,7 +149,12 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         if name in OF_FAMILY:
             help += f"; one of: {', '.join(FAMILIES[OF_FAMILY[name]].entries)}"
         parser.add_argument(f"--{name}", help=help.replace("one of", "any of") if name == "techniques" else help)
-    parser.add_argument("--config", help="a config.json, or the same as YAML, to start from; other options override it")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--config", help="a config.json, or the same as YAML, to start from; other options override it")
+    start.add_argument(
+        "--preset",
+        help=f"a recipe to start from; other options override it; one of: {', '.join(FAMILIES['presets'].entries)}",
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -12,10 +12,13 @@ from typing import Any
 
 from seglab import machine
 from seglab.api import following
+from seglab.config import configured
 from seglab.entry import Entry
 from seglab.errors import SeglabError
 from seglab.events import Finished
+from seglab.families import Preset
 from seglab.schema import allowed, default, listed
+from seglab.travel.commands import command
 
 
 def entry_help(entry: type[Entry], field: str, several: bool = False) -> str:
@@ -25,7 +28,13 @@ def entry_help(entry: type[Entry], field: str, several: bool = False) -> str:
     for name, schema in listed(entry)["options"].items():
         bounds = f" ({allowed(schema)})" if allowed(schema) else ""
         lines.append(f"  {prefix}.{name:<18} {schema.get('description', '')}{bounds} [{default(schema)}]")
+    lines += [f"  {line}" for line in recipe(entry)]
     return "\n".join(lines)
+
+
+def recipe(entry: type[Entry]) -> list[str]:
+    """The command that a preset stands for; nothing for any other entry."""
+    return [command(configured({"preset": entry.name}))] if issubclass(entry, Preset) else []
 
 
 def duration(seconds: float) -> str:

@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
 def configuration(arguments: argparse.Namespace, options: dict[str, str]) -> RunConfig:
     """The configuration that the options of `train` describe."""
     given: Any = read(Path(arguments.config)) if arguments.config else {}
-    typed = {name: value for name in RunConfig.model_fields if (value := getattr(arguments, name)) is not None}
+    fields = (*RunConfig.model_fields, "preset")
+    typed = {name: value for name in fields if (value := getattr(arguments, name)) is not None}
     return runs.settled(configured(given | typed if isinstance(given, dict) else given, options))
 
 

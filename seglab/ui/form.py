@@ -15,16 +15,17 @@ import gradio as gr
 
 from seglab import plans, uploads
 from seglab.comparison.settings import flat
-from seglab.config import RunConfig, family_of
+from seglab.config import RunConfig, configured, family_of
 from seglab.entry import FAMILIES, Entry, validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset, Plan
 from seglab.losses.combined import Part, Sum
 from seglab.ui import views
 from seglab.ui.text import label, language
-from seglab.ui.titles import HINTS, OPTION, option_title
+from seglab.ui.titles import HINTS, OPTION, PRESETS, option_title
 
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
+OWN = "own"  # instead of a preset
 FEW = 4  # texts of a list for which the page has a line each
 TELL_CARD = """element.addEventListener('click', event => {
   const button = event.target.closest('button.measure');
@@ -137,7 +138,11 @@ def held(option: Mapping[str, Any], typed: Any) -> Any:
 
 
 def of_entry(
-    field: str, entry: type[Entry], default: Entry | None = None, weighted: bool = False, sliders: bool = False
+    field: str,
+    entry: type[Entry],
+    default: Entry | Mapping[str, Any] | None = None,
+    weighted: bool = False,
+    sliders: bool = False,
 ) -> Options:
     """An entry's options, at their values in `default`; with a weight before them where entries are summed."""
     schemas = {"weight": Part.model_json_schema()["properties"]["weight"]} if weighted else {}
@@ -175,11 +180,10 @@ class Choice:
         folded: bool = True,
     ):
         defaults = {entry.name: entry for entry in picked}
-        self.weighted, self.several, self.folded = weighted, several, folded
+        self.field, self.weighted, self.several, self.folded = field, weighted, several, folded
+        self.known = {name: entry for name, entry in FAMILIES[family].entries.items() if name not in without}
         self.entries = {
-            name: of_entry(field, entry, defaults.get(name), weighted)
-            for name, entry in FAMILIES[family].entries.items()
-            if name not in without
+            name: of_entry(field, entry, defaults.get(name), weighted) for name, entry in self.known.items()
         }
         self.picker = gr.Dropdown(
             list(self.entries),
@@ -196,6 +200,19 @@ class Choice:
     def html(self, lang: str) -> str:
         """All entries with their options; those that are picked at first are shown."""
         return drawn(list(self.entries.values()), lang, self.picked, self.folded)
+
+    def filled(self, value: Entry | Sequence[Entry], lang: str) -> list[Any]:
+        """The picker and the panel with what a configuration has in the field, and every other entry as at first."""
+        if isinstance(value, Sum):
+            values = {part.loss.name: {"weight": part.weight} | dict(part.loss) for part in value.parts}
+        else:
+            values = {entry.name: dict(entry) for entry in (value if isinstance(value, Sequence) else [value])}
+        options = [
+            of_entry(self.field, entry, values[name], self.weighted) if name in values else self.entries[name]
+            for name, entry in self.known.items()
+        ]
+        picked = list(values)
+        return [picked if self.several else picked[0], drawn(options, lang, picked, self.folded)]
 
     def read(self, picked: Any, typed: Any) -> list[dict[str, Any]]:
         """Every picked entry with its options, weighted losses as parts of a sum; unknown names stay, to be refused."""
@@ -240,6 +257,16 @@ class Form:
             return self.choices[field]
 
         with gr.Group(elem_classes="section"):
+            names = FAMILIES["presets"].entries
+            presets = [(label(PRESETS.get(name, option_title(name))), name) for name in names]
+            self.preset = gr.Dropdown(
+                [(label("My own settings"), OWN), *presets],
+                value=OWN,
+                label=label("Preset"),
+                info=label("a recipe that fills in the form below; anything can be changed afterwards"),
+                elem_id="form-preset",
+            )
+        with gr.Group(elem_classes="section"):
             self.model = choice("model", [default.model], several=True)
             with gr.Accordion(label("About these models"), open=False, elem_id="about") as self.about:
                 self.cards = gr.HTML(apply_default_css=False, elem_id="cards", js_on_load=TELL_CARD)
@@ -272,7 +299,7 @@ class Form:
             self.plan = Choice("plans", "plan", label("Plan"), info, [plans.Seeds()], folded=False)
             self.planned = gr.HTML(apply_default_css=False, elem_id="planned", js_on_load=TELL_PLAN)
         scalars = {name: schemas[name] for name in schemas if name not in (*self.choices, *NOT_ON_PAGE)}
-        self.run = Options("run", "run", scalars, dict(default))
+        self.scalars, self.run = scalars, Options("run", "run", scalars, dict(default))
         self.panels = [self.panel, *(choice.panel for choice in self.choices.values()), self.plan.panel]
         # What a handler needs to read the form; the last one stands for what all panels hold.
         self.inputs = [*(choice.picker for choice in self.choices.values()), self.panel]
@@ -316,6 +343,30 @@ class Form:
         }
         run = self.run.read(typed)
         return validated(RunConfig, read | {name: run[name] for name in ("epochs", "budget_seconds")})
+
+    def fill_in(self) -> None:
+        """A preset that is picked fills in all but the data, the seed and the plan.
+
+        As soon as any of it is changed, the settings are the visitor's own again.
+        """
+        filled = [choice for name, choice in self.choices.items() if name != "data"]
+        outputs = [self.more, self.panel, *(each for choice in filled for each in (choice.picker, choice.panel))]
+
+        def fill_in(request: gr.Request, name: Any, *given: Any) -> list[Any]:
+            if name == OWN:
+                return [gr.skip()] * len(outputs)
+            config, lang = configured({"preset": name}), language(request)
+            run = dict(config) | {"seed": self.run.read(given[-1])["seed"]}
+            # Opened, so that all can be seen; what has never been open is not in the page, and would not be sent.
+            found = [gr.Accordion(open=True), drawn([Options("run", "run", self.scalars, run)], lang)]
+            for choice in filled:
+                found += choice.filled(getattr(config, choice.field), lang)
+            return found
+
+        by_hand = [self.panel.input, *(event for each in filled for event in (each.picker.input, each.panel.input))]
+        gr.on(by_hand, None, None, self.preset, js=f"() => {OWN!r}", api_visibility="private")
+        inputs = [self.preset, *self.inputs]
+        self.preset.input(fill_in, inputs, outputs, js=collecting(inputs), **views.QUIET)
 
     def changes(self) -> list[Any]:
         """The events of whatever a run is made of; a plan's own are not among them."""

@@ -18,7 +18,7 @@ from seglab.config import Fold, RunConfig
 from seglab.entry import FAMILIES, REASONS, Entry
 from seglab.losses.combined import Part
 from seglab.ui.text import STATES
-from seglab.ui.titles import HINTS, OPTION, option_title
+from seglab.ui.titles import HINTS, OPTION, PRESETS, option_title
 
 PACKAGE = Path(seglab.__file__).parent
 ERRORS, TRANSLATING = ("SeglabError",), ("label", "say", "run_picker")  # calls whose first argument is such a text
@@ -124,6 +124,7 @@ def of_tables() -> Iterator[String]:
     yield from (String(text, None, "reasons") for text in REASONS.values())
     yield from (String(text, None, "states") for text in STATES.values())
     yield from (String(text, None, "families") for text in FAMILIES)
+    yield from (String(text, None, "presets") for text in PRESETS.values())
     yield from (String(text, None, "curves") for text in draw.CURVES.values())
     yield String(metrics.DEFINITION, None, "scores")
 

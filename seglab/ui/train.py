@@ -78,6 +78,7 @@ def build() -> None:
     epoch.input(look, [shown, epoch, seen], live, **views.QUIET)
     timer.tick(look, [shown, epoch, seen], live, **views.QUIET)
     fill(form.panels, form.html)
+    form.fill_in()
     about(form)
     inside(form)
     sources(form)

@@ -1,0 +1,49 @@
+"""Whole recipes to begin with: plain configurations, found by the experiments of docs/results/recipes.md."""
+
+from typing import Any
+
+from seglab.families import Preset
+
+LIGHT = {"name": "panoptic_fpn", "encoder": "lite0", "pretrained": "imagenet"}
+# Rare classes count in both: a weight of each class by how often it is seen, and an overlap that knows no frequency.
+RARE = {
+    "name": "sum",
+    "parts": [{"loss": {"name": "cross_entropy", "class_weights": "inverse_sqrt"}}, {"loss": "dice"}],
+}
+RECIPE: dict[str, Any] = {
+    "model": LIGHT,
+    "loss": RARE,
+    "optimizer": {"name": "adamw", "lr": 1e-3},
+    "scheduler": {"name": "one_cycle"},
+    "batch_size": 4,
+}
+
+
+class Quick(Preset):
+    """A first look: small images, and a minute on two cores."""
+
+    name = "quick"
+    settings = RECIPE | {"image_size": 160, "epochs": 4, "budget_seconds": 120.0, "techniques": ({"name": "flip"},)}
+
+
+class TenMinutes(Preset):
+    """The most that ten minutes on two cores give, for some hundreds of images of 320 pixels."""
+
+    name = "ten_minutes"
+    settings = RECIPE | {
+        "image_size": 320,
+        "epochs": 14,
+        "budget_seconds": 570.0,
+        "techniques": ({"name": "flip"}, {"name": "crop"}),
+    }
+
+
+class Best(Preset):
+    """The best scores that we know how to reach without a GPU, in an hour or two."""
+
+    name = "best"
+    settings = RECIPE | {
+        "image_size": 320,
+        "epochs": 60,
+        "techniques": ({"name": "flip"}, {"name": "crop"}, {"name": "color"}, {"name": "ema"}),
+    }

@@ -31,8 +31,8 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # albumentations asks th
 OFFERED = {  # by the module that has it
     "seglab.api": (
         "Collection", "Comparison", "Entries", "Network", "Plan", "Prediction", "Predictions", "Preview", "Run", "Runs",
-        "Samples", "Scores", "compare", "configure", "dataset", "describe", "entries", "learning_rates", "list_plans",
-        "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
+        "Samples", "Scores", "bring", "compare", "configure", "dataset", "describe", "entries", "learning_rates",
+        "list_plans", "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
     ),
     "seglab.config": ("RunConfig",),
     "seglab.errors": ("SeglabError",),
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Runs,
         Samples,
         Scores,
+        bring,
         compare,
         configure,
         dataset,
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture", "Collection", "Comparison", "Dataset", "Entries", "Loss", "Network", "Optimizer", "Plan",
     "Prediction", "Predictions", "Predictor", "Preview", "Run", "RunConfig", "Runs", "Samples", "Scheduler", "Scores",
-    "SeglabError", "Technique", "compare", "configure", "dataset", "describe", "entries", "learning_rates",
+    "SeglabError", "Technique", "bring", "compare", "configure", "dataset", "describe", "entries", "learning_rates",
     "list_plans", "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
 ]  # fmt: skip
 

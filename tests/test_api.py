@@ -393,10 +393,33 @@ def test_runs_are_listed_as_by_the_command_line(first, capsys):
     assert capsys.readouterr().out == f"{seglab.list_runs()!r}\n"
 
 
-def test_a_run_is_shipped(first, tmp_path):
-    assert seglab.load(first.ship(tmp_path / "out")).scores == first.scores
+def test_a_run_is_taken_away_and_brought_back(first, tmp_path, capsys):
+    assert seglab.load(first.ship(tmp_path / "a" / "out")).scores == first.scores
+    brought = seglab.bring(first.ship(tmp_path / "out.zip", names=True, pictures=True), name="brought")
+    assert brought.scores == first.scores and brought.name == "brought"
+    assert "weights" in capsys.readouterr().err  # what left is told
     with pytest.raises(SeglabError, match="not finished"):
         seglab.load(runs.create(tiny(), "new")).ship(tmp_path / "other")
+    with pytest.raises(SeglabError, match="already exists"):
+        first.ship(tmp_path / "out.zip")
+    with pytest.raises(SeglabError, match="no such file"):
+        seglab.bring(tmp_path / "none.zip")
+
+
+def test_a_run_is_tracked(first, tmp_path):
+    files = first.track("csv", tmp_path / "tables")
+    assert files and all(file.parent == tmp_path / "tables" and file.read_text() for file in files)
+    with pytest.raises(SeglabError, match="known: csv, tensorboard, trackio"):
+        first.track("wandb", tmp_path)
+    with pytest.raises(SeglabError, match="needs a folder"):
+        first.track("csv")
+
+
+def test_a_run_is_exported(first, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    made = first.export(tmp_path / "model.onnx", size=(64, 96))
+    assert made.file.is_file() and made.size == (64, 96) and made.equal > 0.99 * made.pixels
 
 
 # --- before a run

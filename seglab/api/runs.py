@@ -8,14 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seglab import comparison, jobs, runs
+from seglab import comparison, jobs, runs, travel
 from seglab.api import html
-from seglab.api.following import bar, device_for, follow, show, threads_for
+from seglab.api.following import bar, device_for, follow, show, tell, threads_for
 from seglab.api.predicting import Prediction, chain, predicted
 from seglab.api.samples import Samples
 from seglab.api.scoring import Scores, opened, score
 from seglab.api.settings import Settings, configure
 from seglab.config import RunConfig
+from seglab.entry import shown
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Started, best_of
 from seglab.model import Logits
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
+    from seglab.export import OnnxFile
 
 POLL = 0.5  # seconds between two looks at a run that another process works on
 
@@ -162,13 +164,46 @@ class Run:
         """Deletes the run and all that was kept of it, for good."""
         runs.remove(self.directory)
 
-    def ship(self, folder: str | Path) -> Path:
-        """Copies a finished run to a new folder with its weights in float16, to share it."""
-        if not runs.status(self.directory).over:
-            raise SeglabError("{run} is not finished yet", run=self.name)
-        runs.refuse_unwritable(Path(folder))
-        runs.ship(self.directory, Path(folder))
-        return Path(folder)
+    def ship(self, target: str | Path, *, names: bool = False, pictures: bool = False) -> Path:
+        """Writes a finished run to a new folder, or to a new zip where `target` ends in .zip, its weights in float16.
+
+        `names` and `pictures` of private data stay here unless they are asked for. `seglab.bring` takes the zip in.
+        """
+        target = Path(target)
+        runs.refuse_unwritable(target.parent)
+        with runs.writing(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        tell(travel.take(self.directory, target, names, pictures))
+        return target
+
+    def export(self, file: str | Path, *, size: tuple[int, int] | None = None) -> OnnxFile:
+        """Writes the best model as an ONNX file for images of one (height, width), and how far onnxruntime agrees.
+
+        Without a size it is that of the run's images in training.
+        """
+        from seglab.export import export
+
+        made = export(self.directory, Path(file), size)
+        tell([made.note] if made.note else [])
+        return made
+
+    def track(self, to: str, out: str | Path | None = None) -> list[Path]:
+        """Hands on what the run has reported, and gives the files that were written.
+
+        `track("csv", "tables")` and `track("tensorboard", "logs")` write into a folder; `track("trackio")` or
+        `track("trackio", "my project")` into Trackio's own store.
+        """
+        from seglab import tracking
+
+        if to == "trackio":
+            tracking.to_trackio([self.directory], str(out or tracking.PROJECT))
+            return []
+        if to not in ("csv", "tensorboard"):
+            raise SeglabError("track to {to} is not known; known: csv, tensorboard, trackio", to=shown(to))
+        if out is None:
+            raise SeglabError("track needs a folder to write into, as in track({to}, 'logs')", to=shown(to))
+        runs.refuse_unwritable(Path(out))
+        return (tracking.to_csv if to == "csv" else tracking.to_tensorboard)([self.directory], Path(out))
 
     # --- what it looks like
 
@@ -313,6 +348,19 @@ def prepared(config: RunConfig) -> RunConfig:
     config = runs.settled(config)
     config.data.open()
     return config
+
+
+def bring(file: str | Path, *, name: str | None = None) -> Run:
+    """Takes in the run in a zip that `run.ship` or the page wrote; nothing in it is executed.
+
+    Its name is the one given, or the one that it had, numbered where that is taken. Raises SeglabError for a zip that
+    is not as it should be.
+    """
+    if not Path(file).is_file():
+        raise SeglabError("{file}: there is no such file", file=str(file))
+    directory, notes = travel.bring(Path(file), name)
+    tell(notes)
+    return Run(directory)
 
 
 def load(run: str | Path | Run) -> Run:

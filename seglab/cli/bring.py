@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from seglab import travel
-from seglab.cli.show import tell
+from seglab.api.following import tell
 from seglab.errors import SeglabError
 
 

@@ -8,8 +8,8 @@ import sys
 
 from seglab import draw, plans
 from seglab.api.comparing import board
+from seglab.api.following import tell
 from seglab.cli.options import figure
-from seglab.cli.show import tell
 from seglab.comparison.scores import cautions, compare
 
 

@@ -6,8 +6,9 @@ import argparse
 import re
 from pathlib import Path
 
+from seglab.api.following import tell
 from seglab.cli.options import drawing
-from seglab.cli.show import tell, waiting
+from seglab.cli.show import waiting
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

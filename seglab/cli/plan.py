@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from seglab import jobs, plans, runs
-from seglab.api.following import device_for
+from seglab.api.following import device_for, tell
 from seglab.cli.options import OPTIONS, add_device, add_help, add_run
-from seglab.cli.show import duration, follow, tell, waiting
+from seglab.cli.show import duration, follow, waiting
 from seglab.cli.train import configuration
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated

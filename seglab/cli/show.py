@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from seglab import machine
 from seglab.api import following
 from seglab.config import configured
 from seglab.entry import Entry
-from seglab.errors import SeglabError
 from seglab.events import Finished
 from seglab.families import Preset
 from seglab.schema import allowed, default, listed
@@ -47,12 +46,6 @@ def duration(seconds: float) -> str:
 def score(value: float | None) -> str:
     """A mIoU or another score, which may be 0; `-` for one that is not known."""
     return "-" if value is None else f"{value:.4f}"
-
-
-def tell(notes: Iterable[SeglabError]) -> None:
-    """Prints what a person should know beside a command's output."""
-    for note in notes:
-        print(f"seglab: note: {note}", file=sys.stderr)
 
 
 def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> int:

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from seglab import plans
+from seglab.api.following import tell
 from seglab.cli.options import output_folder
-from seglab.cli.show import tell
 from seglab.comparison import cautions, compare, curves_csv
 from seglab.errors import SeglabError
 

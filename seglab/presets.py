@@ -34,7 +34,7 @@ class TenMinutes(Preset):
         "image_size": 320,
         "epochs": 14,
         "budget_seconds": 570.0,
-        "techniques": ({"name": "flip"}, {"name": "crop"}),
+        "techniques": ({"name": "flip"}, {"name": "crop"}, {"name": "ema"}),
     }
 
 

@@ -20,7 +20,7 @@ RECIPE: dict[str, Any] = {
 
 
 class Quick(Preset):
-    """A first look: small images, and a minute on two cores."""
+    """A first look: small images, and a minute or two on two cores."""
 
     name = "quick"
     settings = RECIPE | {"image_size": 160, "epochs": 4, "budget_seconds": 120.0, "techniques": ({"name": "flip"},)}
@@ -39,7 +39,7 @@ class TenMinutes(Preset):
 
 
 class Best(Preset):
-    """The best scores that we know how to reach without a GPU, in an hour or two."""
+    """The same for longer: about an hour on two cores, for the best scores."""
 
     name = "best"
     settings = RECIPE | {

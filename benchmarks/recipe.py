@@ -38,7 +38,7 @@ def main() -> None:
         given = {"data": data, "seed": seed}
         rival = given | {"side": options.side or SIDES[name]}
         arms = [("ours", given), ("smp", rival)]
-        scores = {arm: worked(arm, options) for arm, options in (arms if turn % 2 else reversed(arms))}
+        scores = {arm: worked(arm, asked) for arm, asked in (arms if turn % 2 else reversed(arms))}
         gains.setdefault(name, []).append(scores["ours"] - scores["smp"])
     for name, found in gains.items():
         verdict = "met" if mean(found) >= MARKS[name] else "MISSED"
@@ -64,7 +64,7 @@ def ours(data: dict[str, Any], seed: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as home:
         os.environ["SEGLAB_HOME"] = home
         run = seglab.train(preset="ten_minutes", data=data, seed=seed, threads=THREADS, progress=False)
-        best = max(run.history, key=lambda row: row["best"] and row["step"])
+        best = [row for row in run.history if row["best"]][-1]
         return {"val": best["val_miou"], "epoch": best["epoch"]}
 
 

@@ -170,9 +170,6 @@ class Run:
         `names` and `pictures` of private data stay here unless they are asked for. `seglab.bring` takes the zip in.
         """
         target = Path(target)
-        runs.refuse_unwritable(target.parent)
-        with runs.writing(target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
         tell(travel.take(self.directory, target, names, pictures))
         return target
 
@@ -356,8 +353,6 @@ def bring(file: str | Path, *, name: str | None = None) -> Run:
     Its name is the one given, or the one that it had, numbered where that is taken. Raises SeglabError for a zip that
     is not as it should be.
     """
-    if not Path(file).is_file():
-        raise SeglabError("{file}: there is no such file", file=str(file))
     directory, notes = travel.bring(Path(file), name)
     tell(notes)
     return Run(directory)

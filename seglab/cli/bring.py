@@ -10,7 +10,6 @@ from pathlib import Path
 
 from seglab import travel
 from seglab.api.following import tell
-from seglab.errors import SeglabError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +18,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    if not arguments.file.is_file():
-        raise SeglabError("{file}: there is no such file", file=str(arguments.file))
     directory, notes = travel.bring(arguments.file, arguments.name)
     tell(notes)
     print(directory)

@@ -29,11 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     directory = runs.find(arguments.run)
-    runs.refuse_unwritable(arguments.out.parent)
-    with runs.writing(arguments.out.parent):
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        said = travel.take(directory, arguments.out, arguments.with_names, arguments.with_pictures)
-    for each in said:
+    for each in travel.take(directory, arguments.out, arguments.with_names, arguments.with_pictures):
         print(f"seglab: {each}", file=sys.stderr)
     print(arguments.out)
     return 0

@@ -60,6 +60,8 @@ def bring(file: Path, name: str | None = None, most_bytes: int = MOST_BYTES) -> 
     Its name is the one given, or the one that it had, numbered where that is taken. Raises SeglabError for anything
     that is not as it should be; nothing is kept then.
     """
+    if not file.is_file():
+        raise SeglabError("{file}: there is no such file", file=str(file))
     wanted = runs.checked(name) if name else None
     arriving = runs.home() / ".arriving"
     beside = arriving / secrets.token_hex(8)

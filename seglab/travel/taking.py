@@ -30,20 +30,24 @@ def take(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
     """Writes a finished run to a new folder, or to a new zip where `target` ends in .zip, with curves, scores and masks
     to look at and the command that makes it again; gives what left, in sentences.
 
-    `names` and `pictures`: whether those of private data go along. Raises SeglabError for a target that is there.
+    `names` and `pictures`: whether those of private data go along. Raises SeglabError for a target that is there or
+    cannot be written.
     """
     if target.exists():
         raise SeglabError("{target} already exists", target=str(target))
-    if target.suffix.lower() != ".zip":
-        return filled(directory, target, names, pictures)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".seglab-") as beside:
-        said = filled(directory, Path(beside) / directory.name, names, pictures)
-        packed = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            pack(Path(beside) / directory.name, packed)
-            os.replace(packed, target)
-        finally:
-            packed.unlink(missing_ok=True)
+    runs.refuse_unwritable(target.parent)
+    with runs.writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix.lower() != ".zip":
+            return filled(directory, target, names, pictures)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".seglab-") as beside:
+            said = filled(directory, Path(beside) / directory.name, names, pictures)
+            packed = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+            try:
+                pack(Path(beside) / directory.name, packed)
+                os.replace(packed, target)
+            finally:
+                packed.unlink(missing_ok=True)
     return said
 
 

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
-ALLOWED = affinity(0) if affinity else set()  # cores this process may run on: asked before OpenMP binds its threads
 CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+
+
+def bound() -> bool:
+    """Whether OpenMP keeps each of its threads to one core: from when torch is loaded, this one among them."""
+    return os.environ.get("OMP_PROC_BIND", "").lower() not in ("", "false")
+
+
+AT_FIRST = affinity(0) if affinity and not (bound() and "torch" in sys.modules) else set(range(os.cpu_count() or 1))
 
 
 def cores() -> int:
     """How many threads can compute at once: the least of $CPU_CORES, which Spaces set, the quota of the container, the
     cores that this process may run on, and those that there are."""
-    counts = [os.cpu_count() or 1, *quotas()]
-    counts += [len(ALLOWED)] if ALLOWED else []
+    own = affinity(0) if affinity and not bound() else AT_FIRST
+    counts = [len(own), os.cpu_count() or 1, *quotas()]
     counts += [given] if (given := number(os.environ.get("CPU_CORES", ""))) else []
     return max(1, math.floor(min(counts)))
 
@@ -29,7 +37,8 @@ def whole() -> bool:
 
 def pool(threads: int, name: str) -> ThreadPoolExecutor:
     """Threads for other work than torch's, on any of our cores: they would begin on the one of whoever starts them."""
-    return ThreadPoolExecutor(threads, name, (lambda: os.sched_setaffinity(0, ALLOWED)) if ALLOWED else None)
+    freed = (lambda: os.sched_setaffinity(0, AT_FIRST)) if affinity and bound() else None
+    return ThreadPoolExecutor(threads, name, freed)
 
 
 def quotas() -> Iterator[float]:

@@ -23,7 +23,8 @@ def counted(tmp_path, monkeypatch):
     monkeypatch.delenv("CPU_CORES", raising=False)
 
     def cores(own="0::/\n", affinity=16, given=None, **files):
-        monkeypatch.setattr(machine, "ALLOWED", set(range(affinity or 0)))
+        monkeypatch.setattr(machine, "affinity", affinity and (lambda process: set(range(affinity))))
+        monkeypatch.setattr(machine, "AT_FIRST", set(range(affinity or 16)))
         if own is not None:
             (tmp_path / "own").write_text(own)
         if given is not None:
@@ -84,18 +85,35 @@ def test_a_thread_keeps_a_core_to_itself_only_where_all_are_ours(counted):
         assert (jobs.environment().get("OMP_PROC_BIND") == "true") is whole
 
 
-@pytest.mark.skipif(len(machine.ALLOWED) < 2, reason="needs two cores, and a system that binds threads to them")
-def test_threads_for_other_work_are_not_kept_to_the_core_of_torchs_first():
+@pytest.mark.parametrize("first", ["seglab", "torch"])
+@pytest.mark.parametrize(
+    ("bind", "expected"),
+    [
+        ("true", "1 2 2"),  # torch's threads have a core each; the pool's are not kept to that of torch's first
+        ("false", "1 1 1"),  # what the program chose for itself holds for all
+        (None, "1 1 1"),
+    ],
+)
+@pytest.mark.skipif(os.cpu_count() == 1 or not machine.affinity, reason="two cores, and threads that are bound to them")
+def test_threads_for_other_work_have_all_cores_that_are_ours(first, bind, expected):
+    own = sorted(os.sched_getaffinity(0))[:2]
     code = (
-        "import os, torch\n"
+        f"import os, {first}, torch\n"
         "from seglab import machine\n"
-        "torch.set_num_threads(2)\n"
+        f"{bind != 'true'} and os.sched_setaffinity(0, {own[:1]})\n"
         "torch.ones(2_000_000).sum()\n"
         "with machine.pool(1, 'other') as pool:\n"
-        "    print(len(os.sched_getaffinity(0)), pool.submit(os.sched_getaffinity, 0).result() == machine.ALLOWED)"
+        "    there = pool.submit(os.sched_getaffinity, 0).result()\n"
+        "print(len(os.sched_getaffinity(0)), min(len(there), 2), min(machine.cores(), 2))"
     )
-    given = {"env": os.environ | {"OMP_PROC_BIND": "true"}, "capture_output": True, "text": True, "check": True}
-    assert subprocess.run([sys.executable, "-c", code], **given).stdout.split() == ["1", "True"]
+    env = {name: value for name, value in os.environ.items() if name not in ("OMP_PROC_BIND", "CPU_CORES")}
+    given = {
+        "env": env | ({"OMP_PROC_BIND": bind} if bind else {}),
+        "capture_output": True,
+        "text": True,
+        "check": True,
+    }
+    assert subprocess.run([sys.executable, "-c", code], **given).stdout.strip() == expected
 
 
 @pytest.mark.parametrize(

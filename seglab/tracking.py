@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 COMPARISON = "comparison"  # the table of scores, among those of the runs
 SUFFIX = ".seglab"  # of TensorBoard's files that come from here
+SINKS = ("csv", "tensorboard", "trackio")
 PROJECT = "seglab"
 
 

@@ -192,11 +192,12 @@ class Run:
         """
         from seglab import tracking
 
+        if to not in tracking.SINKS:
+            known = ", ".join(tracking.SINKS)
+            raise SeglabError("track to {to} is not known; known: {known}", to=shown(to), known=known)
         if to == "trackio":
             tracking.to_trackio([self.directory], str(out or tracking.PROJECT))
             return []
-        if to not in ("csv", "tensorboard"):
-            raise SeglabError("track to {to} is not known; known: csv, tensorboard, trackio", to=shown(to))
         if out is None:
             raise SeglabError("track needs a folder to write into, as in track({to}, 'logs')", to=shown(to))
         runs.refuse_unwritable(Path(out))

@@ -13,12 +13,11 @@ from seglab.cli.options import output_folder
 from seglab.comparison import cautions, compare, curves_csv
 from seglab.errors import SeglabError
 
-SINKS = ("csv", "tensorboard", "trackio")
 STANDARD = Path("-")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    from seglab.tracking import PROJECT
+    from seglab.tracking import PROJECT, SINKS
 
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run, or a plan, which stands for its runs")
     parser.add_argument("--to", required=True, choices=SINKS, help="what to write")

@@ -87,7 +87,9 @@ def first(request: gr.Request) -> Any:
     known = trained()
     shipped = [directory.name for directory in known if directory.parent == runs.CHECKPOINTS]
     return gr.Dropdown(
-        choices=choices(known, language(request)), value=shipped or [directory.name for directory in known[:3]]
+        choices=choices(known, language(request)),
+        value=shipped or [directory.name for directory in known[:3]],
+        multiselect=True,
     )
 
 

@@ -140,15 +140,14 @@ def held(option: Mapping[str, Any], typed: Any) -> Any:
 def of_entry(
     field: str,
     entry: type[Entry],
-    default: Entry | Mapping[str, Any] | None = None,
+    values: Mapping[str, Any] | None = None,
     weighted: bool = False,
     sliders: bool = False,
 ) -> Options:
-    """An entry's options, at their values in `default`; with a weight before them where entries are summed."""
+    """An entry's options, at these values or their own defaults; with a weight before them where entries are summed."""
     schemas = {"weight": Part.model_json_schema()["properties"]["weight"]} if weighted else {}
     schemas |= entry.model_json_schema()["properties"]
-    values = dict(default) if default else {}
-    return Options(field, entry.name, schemas, values, entry.summary(), entry.reference(), sliders)
+    return Options(field, entry.name, schemas, values or {}, entry.summary(), entry.reference(), sliders)
 
 
 def uploaded(typed: Any) -> Any:
@@ -179,7 +178,7 @@ class Choice:
         without: tuple[str, ...] = (),
         folded: bool = True,
     ):
-        defaults = {entry.name: entry for entry in picked}
+        defaults = {entry.name: dict(entry) for entry in picked}
         self.field, self.weighted, self.several, self.folded = field, weighted, several, folded
         self.known = {name: entry for name, entry in FAMILIES[family].entries.items() if name not in without}
         self.entries = {

@@ -150,7 +150,7 @@ def offered() -> Any:
 def first() -> Any:
     """A new page has two models picked: of the shipped ones, the last in the list of names."""
     known = compare.trained()
-    return gr.Dropdown(choices=views.named(known), value=[directory.name for directory in known[-2:]])
+    return gr.Dropdown(choices=views.named(known), value=[directory.name for directory in known[-2:]], multiselect=True)
 
 
 # --- pictures

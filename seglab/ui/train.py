@@ -319,7 +319,7 @@ def described(model: dict[str, Any], side: Any, lang: str, timed: bool) -> str:
 
 def showing(names: Sequence[str]) -> Any:
     """The dropdown of runs with these shown."""
-    return gr.Dropdown(choices=views.named(reversed(own())), value=list(names))
+    return gr.Dropdown(choices=views.named(reversed(own())), value=list(names), multiselect=True)
 
 
 def own() -> list[Path]:

@@ -1,6 +1,7 @@
-"""Real runs on streets and CamVid, side by side in one table: networks, losses, schedulers or techniques.
+"""Real runs on streets and CamVid, side by side in one table: networks, losses and so on.
 
-python -m benchmarks.table networks|losses|schedulers|techniques [--seeds 0,1,2] [--processes 2] [--camvid DIR]
+python -m benchmarks.table networks|losses|schedulers|techniques|precision [--seeds 0,1,2] [--processes 2]
+    [--camvid DIR]
 
 Runs of one table differ in the option that the row names, and in nothing else. They stay in $SEGLAB_HOME as table-*,
 where the page compares them; those already there are not made again. CamVid is left out where it is not found.
@@ -35,7 +36,7 @@ from seglab.training import Run
 COMMON = {
     "batch_size": 8,
     "epochs": 4,
-    "optimizer": {"name": "adamw", "lr": 2e-3},
+    "optimizer": {"name": "adamw", "lr": 2e-3, "precision": "full"},  # the same on every processor
     "scheduler": {"name": "step", "step_size": 3, "gamma": 0.2},  # smaller steps in the last epoch
     "techniques": [{"name": "flip"}],
 }
@@ -113,6 +114,11 @@ AN_EIGHTH_OF_THE_MASKS = (
     "techniques=consistency",
     "techniques=cps",
 )
+BEGUN = "model.encoder=lite0 model.pretrained=imagenet"
+PRECISION = tuple(
+    tuple(f"model={model} optimizer.precision={precision}" for precision in ("full", "mixed"))
+    for model in ("unet", f"panoptic_fpn {BEGUN}")
+)
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,7 @@ SUBJECTS = {
     "losses": Subject(FEW, (LOSSES,), rarest=True),
     "schedulers": Subject(FEW, (SCHEDULERS,), gain=True),
     "techniques": Subject(FEW, (TECHNIQUES, LONGER, UNSEEN_WEATHER, AN_EIGHTH_OF_THE_MASKS), gain=True),
+    "precision": Subject(NETWORK, PRECISION, gain=True),
 }
 
 

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seglab import depthwise
 from seglab.families import Architecture, Outputs, RunConfig
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -43,7 +44,8 @@ class Segmenter(nn.Module):
         x = (images - self.mean) / self.std
         if any(padding):
             x = F.pad(x, (0, padding[0], 0, padding[1]), mode="replicate")
-        outputs = self.net(x.contiguous(memory_format=torch.channels_last))
+        with depthwise.Quick():
+            outputs = self.net(x.contiguous(memory_format=torch.channels_last))
         outputs = Outputs(outputs) if isinstance(outputs, Tensor) else outputs
         return changed(outputs, lambda maps: resized(maps.float(), x.shape[-2:])[..., :height, :width])
 

@@ -272,6 +272,23 @@ def test_kept_runs_are_neither_resumed_nor_deleted_nor_written_to(keep, capsys):
     assert sorted(keep.rglob("*")) == before
 
 
+def test_kept_runs_are_told_by_whatever_path_leads_to_them(keep, tmp_path, monkeypatch):
+    link, linked = tmp_path / "link", runs.home() / "linked"
+    link.symlink_to(keep)
+    monkeypatch.setenv("SEGLAB_KEEP", str(link))
+    gone(done())
+    linked.symlink_to(keep / "first")
+    assert runs.find("first") == link / "first" and runs.is_kept(keep / "first")
+    assert runs.status(keep / "first") == runs.status(link / "first")
+    before = sorted(keep.rglob("*"))
+    for path in (link / "first", keep / "first", linked):
+        with pytest.raises(SeglabError, match="delete it there"):
+            runs.remove(path)
+    with pytest.raises(SeglabError, match="is a copy"):
+        runs.refuse_resuming(keep / "first")
+    assert sorted(keep.rglob("*")) == before
+
+
 def test_the_run_at_home_is_meant_where_a_kept_one_has_its_name(keep, tmp_path):
     gone(done())
     other = finish(runs.create(tiny(epochs=1, seed=5), "first"))

@@ -28,6 +28,20 @@ def folder() -> Path | None:
     return None if place == Path(os.environ.get("SEGLAB_HOME") or "runs").absolute() else place
 
 
+def homes() -> tuple[Path, Path]:
+    """Where new runs live, by the path that was given and by the one that its links lead to."""
+    given = os.environ.get("SEGLAB_HOME") or "runs"
+    return Path(os.path.abspath(given)), Path(given).resolve()
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one folder; asks both."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class Kept:
     """A kept run: its folder, what it was called where it was made, when that was, and how it ended."""
@@ -102,14 +116,18 @@ def every() -> list[Kept]:
 
 
 def is_kept(directory: Path) -> bool:
-    """Whether a run is a kept one, by its path alone."""
-    return (place := folder()) is not None and directory.parent == place
+    """Whether a run is a kept one. Other folders than the home are asked where the path alone does not tell, as of a
+    link: the run's own, and the one of all kept runs only if the run's has a marker."""
+    place = folder()
+    if place is None or directory.parent in homes():
+        return False
+    return directory.parent == place or (directory / MARKER).is_file() and same(directory.parent, place)
 
 
 def ending(directory: Path) -> Finished | None:
-    """How a kept run ended, if it is known; the folder is not asked."""
+    """How a kept run ended, if it is known; nothing of the run is read."""
     place = folder()
-    lookout = LOOKOUTS.get(place) if place and directory.parent == place else None
+    lookout = LOOKOUTS.get(place) if place and is_kept(directory) else None
     kept = lookout and lookout.known.get(directory.name)
     return kept.finished if kept else None
 

@@ -139,7 +139,7 @@ def refuse_removal(directory: Path) -> None:
     """Raises SeglabError for a run that cannot be deleted."""
     if directory.resolve().parent == CHECKPOINTS.resolve():
         raise SeglabError("{run} comes with seglab and cannot be deleted", run=directory.name)
-    if is_kept(directory.resolve()):
+    if is_kept(directory) or is_kept(directory.resolve()):
         raise SeglabError(
             "{run} is in the folder that SEGLAB_KEEP names, which seglab only adds to; delete it there",
             run=directory.name,

@@ -194,11 +194,18 @@ def test_a_folder_that_cannot_be_written_to_costs_no_run(keep, monkeypatch, capl
     assert list(runs.work(directory))[-1].reason == "completed" and "Read-only" in caplog.messages[0]
 
 
-def test_the_home_is_no_place_to_keep_its_own_runs(monkeypatch, caplog, runs_home):
-    monkeypatch.setenv("SEGLAB_KEEP", str(runs_home))
-    directory = runs.create(tiny(epochs=1), "first")
-    list(runs.work(directory))
-    assert [path.name for path in runs_home.iterdir()] == ["first"] and "the same folder" in caplog.messages[0]
+@pytest.mark.parametrize("home", ["runs", "bucket/../runs", "linked"])
+@pytest.mark.parametrize("place", ["runs", "bucket/../runs", "linked"])
+def test_the_home_is_no_place_to_keep_its_own_runs(home, place, monkeypatch, caplog, tmp_path):
+    (tmp_path / "linked").symlink_to("runs")
+    (tmp_path / "runs").mkdir()
+    monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / home))
+    monkeypatch.setenv("SEGLAB_KEEP", f"{tmp_path}/{place}")
+    directory = done()
+    runs.keep_finished()
+    assert [path.name for path in (tmp_path / "runs").iterdir() if path.name != ".keeping"] == ["first"]
+    (told,) = caplog.messages
+    assert "the same folder" in told and not runs.is_kept(directory)
 
 
 # --- a mount that does not answer

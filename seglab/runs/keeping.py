@@ -39,7 +39,7 @@ def keep_finished(interrupted: Callable[[], bool] = lambda: False) -> None:
     """
     place = kept.folder()
     if place is None and os.environ.get("SEGLAB_KEEP"):
-        tell(SeglabError("SEGLAB_KEEP names the same folder as SEGLAB_HOME; name another one to keep runs in"))
+        tell(misplaced())
     if place is None or not home().is_dir():
         return
     copying = Copying(place)
@@ -57,6 +57,10 @@ def keep_finished(interrupted: Callable[[], bool] = lambda: False) -> None:
                 folder=str(place),
             )
         )
+
+
+def misplaced() -> SeglabError:
+    return SeglabError("SEGLAB_KEEP names the same folder as SEGLAB_HOME; name another one to keep runs in")
 
 
 def tell(problem: SeglabError) -> None:
@@ -102,6 +106,9 @@ class Copying(threading.Thread):
             return
         if not os.path.isdir(self.place):  # a mount that is not there must not be made
             raise FileNotFoundError(errno.ENOENT, "")
+        if kept.same(self.place, home()):  # a copy there would be the next one to be copied
+            self.problem = misplaced()
+            return
         target = self.place / directory.name
         try:
             os.mkdir(target)

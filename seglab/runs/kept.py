@@ -22,10 +22,13 @@ SILENCE = 5.0  # seconds without an answer after which the folder is taken for g
 
 
 def folder() -> Path | None:
-    """Where finished runs are kept, if anywhere: $SEGLAB_KEEP, unless that is where new runs live."""
+    """Where finished runs are kept, if anywhere: $SEGLAB_KEEP, unless that is where new runs live.
+
+    The folder is not asked: that a link leads from it to the home, only `same` tells.
+    """
     named = os.environ.get("SEGLAB_KEEP")
     place = Path(os.path.abspath(os.path.expanduser(named))) if named else None
-    return None if place == Path(os.environ.get("SEGLAB_HOME") or "runs").absolute() else place
+    return None if place in homes() else place
 
 
 def homes() -> tuple[Path, Path]:
@@ -121,7 +124,7 @@ def is_kept(directory: Path) -> bool:
     place = folder()
     if place is None or directory.parent in homes():
         return False
-    return directory.parent == place or (directory / MARKER).is_file() and same(directory.parent, place)
+    return directory.parent == place or ((directory / MARKER).is_file() and same(directory.parent, place))
 
 
 def ending(directory: Path) -> Finished | None:

@@ -304,6 +304,16 @@ def test_the_run_at_home_is_meant_where_a_kept_one_has_its_name(keep, tmp_path):
     assert len(list(keep.iterdir())) == 2 and json.loads((keep / "first" / "kept.json").read_bytes())["run"] == "first"
 
 
+def test_each_of_two_kept_runs_of_one_name_is_found_by_the_name_in_lists(keep):
+    for seed in (0, 5):
+        gone(done(seed=seed))
+    newer, older = (path for path in runs.every() if runs.is_kept(path))
+    assert older == keep / "first" and [runs.find(path.name) for path in (newer, older)] == [newer, older]
+    shutil.rmtree(older)
+    kept.forget()
+    assert runs.find("first") == newer  # which was called so
+
+
 def test_the_page_keeps_what_could_not_be_kept_when_it_ended(keep):
     finish(runs.create(tiny(epochs=1), "first"))
     keeper = jobs.Keeper(every=0.01)

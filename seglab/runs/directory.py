@@ -146,7 +146,7 @@ def find(run: str | Path) -> Path:
     for directory in (Path(run), home() / run, CHECKPOINTS / run):
         if (directory / "config.json").is_file():
             return directory
-    for known in kept.every():
+    for known in sorted(kept.every(), key=lambda known: known.directory.name != str(run)):  # names in lists come first
         if str(run) in (known.run, known.directory.name):
             return known.directory
     raise SeglabError("there is no run {run}; known runs: {known}", run=repr(str(run)), known=listed(every()))

@@ -269,6 +269,15 @@ def test_an_unknown_run_is_named_with_those_that_are_known():
         runs.find("unknown")
 
 
+@pytest.mark.parametrize("path", [".", "..", "../first", "samples/.."])
+def test_a_run_is_found_from_within_and_keeps_its_name(path, monkeypatch):
+    directory = runs.create(tiny(), "first")
+    (directory / "samples").mkdir()
+    monkeypatch.chdir(directory / "samples" if path == ".." else directory)
+    found = runs.find(path)
+    assert found.name == "first" and found.resolve() == directory
+
+
 def test_a_thousand_runs_are_listed_by_the_ends_of_their_events(runs_home):
     directory, events = finished()
     long = b"?" * 100_000 + b"\n"  # before the rest: events that nobody looks at, a hundred megabytes in all

@@ -145,7 +145,7 @@ def find(run: str | Path) -> Path:
     kept, which are looked for last."""
     for directory in (Path(run), home() / run, CHECKPOINTS / run):
         if (directory / "config.json").is_file():
-            return directory
+            return directory if directory.name not in ("", "..") else directory.resolve()  # which name no run
     for known in sorted(kept.every(), key=lambda known: known.directory.name != str(run)):  # names in lists come first
         if str(run) in (known.run, known.directory.name):
             return known.directory

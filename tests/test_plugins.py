@@ -194,6 +194,16 @@ def test_a_shipped_run_takes_no_source_along(notebook, tmp_path):
     assert (tmp_path / "shipped" / "config.json").exists() and not (tmp_path / "shipped" / "entries.py").exists()
 
 
+def test_a_home_keeps_once_that_it_wrote_a_run_s_source(notebook):
+    notebook(*CELLS)
+    for power in (3, 4):
+        directory = runs.create(tiny(loss={"name": "mine", "power": power}))
+    assert len((runs.home() / own.WRITTEN).read_text().splitlines()) == 1
+    notebook(CELLS[1].replace("power: int = 2", "power: int = 5"))
+    runs.create(tiny(loss="mine"))
+    assert len((runs.home() / own.WRITTEN).read_text().splitlines()) == 2 and runs.config(directory).loss.power == 4
+
+
 def test_runs_without_entries_of_their_own_keep_no_source():
     assert not (runs.create(tiny()) / "entries.py").exists() and not (runs.home() / own.WRITTEN).exists()
 

@@ -26,8 +26,18 @@ def source_for(config: RunConfig) -> bytes | None:
 
 def trust(home: Path, content: bytes) -> None:
     """Keeps that this home wrote such a file."""
-    with open(home / WRITTEN, "a", encoding="ascii") as file:
-        file.write(f"{hashlib.sha256(content).hexdigest()}\n")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in trusted(home):
+        with open(home / WRITTEN, "a", encoding="ascii") as file:
+            file.write(f"{digest}\n")
+
+
+def trusted(home: Path) -> list[str]:
+    """The sha256 of each such file that this home wrote."""
+    try:
+        return (home / WRITTEN).read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return []
 
 
 @contextlib.contextmanager
@@ -47,7 +57,6 @@ def written_here(directory: Path, home: Path) -> bytes | None:
     """The run's `entries.py`, if there is one and this home wrote it."""
     try:
         content = (directory / FILE).read_bytes()
-        known = (home / WRITTEN).read_text(encoding="ascii").split()
     except FileNotFoundError:
         return None
-    return content if hashlib.sha256(content).hexdigest() in known else None
+    return content if hashlib.sha256(content).hexdigest() in trusted(home) else None

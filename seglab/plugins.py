@@ -74,15 +74,22 @@ def refuse_unfit(entry: type[Entry]) -> None:
     entry.model_json_schema()
 
 
+def is_of(file: str | None, path: Path) -> bool:
+    """Whether a module's file is the one at the path."""
+    return file is not None and Path(file).resolve() == path
+
+
 def module_at(path: Path) -> ModuleType:
     """Imports a file by its own name, as `import` would from beside it, unless another module has that name."""
     path = path.expanduser().resolve()
     if not path.is_file():
         raise SeglabError("{file}: there is no such file", file=str(path))
     known = sys.modules.get(path.stem)
-    if known is not None and getattr(known, "__file__", None) == str(path):
+    if known is not None and is_of(getattr(known, "__file__", None), path):
         return known
-    taken = known is not None or path.stem in sys.stdlib_module_names or importlib.util.find_spec(path.stem)
+    taken = known is not None or path.stem in sys.stdlib_module_names
+    if not taken and (found := importlib.util.find_spec(path.stem)):
+        taken = not is_of(found.origin, path)  # a file beside the notebook is what `import` finds there too
     name = f"seglab_plugin_{path.stem}" if taken else path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader  # it ends in .py or is refused by its loader

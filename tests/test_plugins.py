@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib
 import linecache
 import math
 import os
@@ -310,6 +311,19 @@ def test_a_plug_in_has_its_own_name_unless_another_module_has_it(attempted, tmp_
         (tmp_path / f"{name}.py").write_text(PLUGIN.replace("other", f"of_{name}").format(size=1))
         assert plugins.module_at(tmp_path / f"{name}.py").__name__ == module
     assert sys.modules["json"].__name__ == "json" and "loads" in dir(sys.modules["json"])
+
+
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("imported", ["before", "after"])
+def test_a_plug_in_that_import_finds_too_is_one_module(attempted, tmp_path, monkeypatch, link, imported):
+    beside, name = tmp_path / "beside", f"beside_{imported}_{link}"
+    beside.mkdir()
+    (tmp_path / "link").symlink_to(beside)
+    (beside / f"{name}.py").write_text(PLUGIN.replace("other", name).format(size=1))
+    monkeypatch.syspath_prepend(tmp_path / "link" if link else beside)
+    first = importlib.import_module(name) if imported == "before" else plugins.module_at(beside / f"{name}.py")
+    assert plugins.module_at(beside / f"{name}.py") is first is importlib.import_module(name)
+    del sys.modules[name]
 
 
 # --- a network of one's own

@@ -181,6 +181,18 @@ def test_runs_are_worked_on_wherever_the_program_was_started(tmp_path, runs_home
         parent.wait()
 
 
+def test_other_processes_find_the_home_and_are_told_no_secrets(tmp_path, monkeypatch):
+    secrets = ("HF_TOKEN", "hf_token", "HF_API_KEY", "OPENAI_APIKEY", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD")
+    for name in secrets:
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEGLAB_HOME")
+    assert jobs.environment()["SEGLAB_HOME"] == str(tmp_path / "runs")
+    monkeypatch.setenv("SEGLAB_HOME", "relative")
+    assert jobs.environment()["SEGLAB_HOME"] == str(tmp_path / "relative")
+    assert "secret" not in jobs.environment().values()
+
+
 def test_a_full_queue_takes_no_more_and_says_so():
     jobs.submit([tiny()] * jobs.queue.MOST_WAITING)
     with pytest.raises(SeglabError, match="queue is full: 30 runs are waiting"):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from seglab import machine, plugins
+from seglab import machine, plugins, runs
 from seglab.errors import SeglabError
 
 ROOT = Path(__file__).parents[2]  # a process that begins here finds seglab even where it is not installed
+SECRET = re.compile("TOKEN|SECRET|PASSWORD|API_?KEY", re.IGNORECASE)  # in the names of variables
 
 
 def threads() -> int:
@@ -27,7 +29,8 @@ def environment() -> dict[str, str]:
     found = os.environ | {name: str(threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     if machine.whole():  # each of torch's threads keeps a core: beside others that come and go they wait less
         found["OMP_PROC_BIND"] = "true"
-    found = {name: value for name, value in found.items() if "TOKEN" not in name and name != "SPACES_ZERO_GPU"}
+    found = {name: value for name, value in found.items() if not SECRET.search(name) and name != "SPACES_ZERO_GPU"}
+    found["SEGLAB_HOME"] = str(runs.home())  # as they begin in ROOT, `runs` would be another folder
     for name in {"SEGLAB_DATA", "SEGLAB_KEEP"} & found.keys():
         found[name] = os.path.abspath(os.path.expanduser(found[name]))
     return found | plugins.environment()
@@ -63,7 +66,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment() | {"SEGLAB_HOME": str(directory.parent)},
+                env=environment() | {"SEGLAB_HOME": str(directory.parent)},  # of the worker, whatever is set since
                 cwd=ROOT,
                 start_new_session=True,
                 creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),  # of Windows

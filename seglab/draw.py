@@ -28,7 +28,6 @@ Colors = Sequence[tuple[int, int, int]]
 # The runs' line colors, by place: Okabe and Ito's set, told apart by color-blind readers too, without its yellow
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7F7F7F")
 
-
 DASHES = ("-", "--", ":")
 
 
@@ -42,6 +41,7 @@ CURVES = {  # what is drawn of a comparison, with its title
 
 
 # Fonts with the letters that matplotlib's own font lacks; what these lack is looked for in all others
+CELL = 512  # pixels, the longest side of a picture on a sheet of many
 FONTS = (
     "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic",
     "UnDotum", "Noto Sans CJK JP", "Noto Sans JP", "Yu Gothic", "Hiragino Sans", "Noto Sans CJK SC", "Noto Sans SC",
@@ -84,15 +84,27 @@ def glowing(image: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(pairs: Sequence[tuple[np.ndarray, np.ndarray]], columns: int = 4, gap: int = 4) -> np.ndarray:
-    """uint8 (H, W, 3): pairs of pictures side by side, in rows, the first one's size for all."""
-    height, width = pairs[0][0].shape[:2]
+    """uint8 (H, W, 3): pairs of pictures side by side, in rows, each at most CELL pixels wide and high."""
+    sizes = [fitting(picture.shape[:2], (CELL, CELL)) for pair in pairs for picture in pair]
+    height, width = map(max, zip(*sizes, strict=True))
+    import cv2
+
     rows = -(-len(pairs) // columns)
     sheet = np.full((rows * (height + gap) - gap, columns * (2 * width + gap) - gap, 3), 255, np.uint8)
     for n, pair in enumerate(pairs):
         top, left = n // columns * (height + gap), n % columns * (2 * width + gap)
-        both = np.hstack(pair)[:height, : 2 * width]
-        sheet[top : top + both.shape[0], left : left + both.shape[1]] = both
+        for place, picture in enumerate(pair):
+            h, w = size = fitting(picture.shape[:2], (CELL, CELL))
+            drawn = picture if picture.shape[:2] == size else cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA)
+            sheet[top : top + h, left + place * width : left + place * width + w] = drawn
     return sheet
+
+
+def fitting(size: tuple[int, ...], room: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of something that is made to fit, and not larger than it is."""
+    scale = min(1.0, *(have / side for have, side in zip(room, size, strict=True)))
+    height, width = (max(1, round(side * scale)) for side in size)
+    return height, width
 
 
 def stroke(place: int) -> dict[str, Any]:

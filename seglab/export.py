@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -26,6 +26,7 @@ from seglab import __version__, jobs, runs
 from seglab.data.base import Sample, photograph
 from seglab.data.images import fitted, resize_image
 from seglab.data.streets import Streets
+from seglab.entry import shown
 from seglab.errors import SeglabError
 from seglab.events import Sentence
 from seglab.loader import collated
@@ -74,7 +75,7 @@ def export(run: str | Path, out: Path, size: Size | None = None) -> OnnxFile:
     """
     refuse_unequipped()
     trained = runs.load(run)
-    height, width = size = size or size_of(trained)
+    height, width = size = sized(size) if size else size_of(trained)
     sample, note = pictured(trained, size)
     images = collated([photograph(at_size(sample.image, size))], [0]).images
     model = translated(trained.model, images)
@@ -94,9 +95,28 @@ def refuse_unequipped() -> None:
         )
 
 
+def sized(given: object) -> Size:
+    """A height and a width that somebody asks for."""
+    least, most = SIDES
+    if isinstance(given, Sequence) and len(given) == 2 and all(isinstance(side, int) for side in given):
+        height, width = given
+        if least <= min(given) and max(given) <= most:
+            return height, width
+    raise SeglabError(
+        "size: {given} is not allowed; allowed: height and width such as 96x128, {least} to {most} each",
+        given=shown(given),
+        least=least,
+        most=most,
+    )
+
+
 def size_of(trained: Trained) -> Size:
-    """Height and width of the run's first validation image as training sees it."""
-    height, width = runs.Evidence(trained.directory).truth(0).shape
+    """Height and width of the run's first validation image as training sees it; the longer one for both where its mask
+    did not come with the run."""
+    try:
+        height, width = runs.Evidence(trained.directory).truth(0).shape
+    except SeglabError:
+        height = width = trained.config.image_size
     return fitted(height, width, trained.config.image_size)
 
 

@@ -141,7 +141,7 @@ def write_scalars(run: Log, writer: SummaryWriter) -> None:
 def write_samples(run: Log, writer: SummaryWriter) -> None:
     """The label maps in their classes' colors: each image's truth at step 0, and what was predicted by epoch; those
     that are missing are left out."""
-    evaluations = {event.epoch: event for event in run.events if isinstance(event, Evaluated)}
+    evaluations = {runs.epoch_text(event.epoch): event for event in run.events if isinstance(event, Evaluated)}
     if not evaluations:
         return
     evidence, colors = runs.Evidence(run.directory), runs.description(run.directory)["colors"]
@@ -150,7 +150,7 @@ def write_samples(run: Log, writer: SummaryWriter) -> None:
         pictures += [(0, began(run), f"samples/{n} truth", evidence.truth(i)) for n, i in enumerate(evidence.samples)]
     for epoch in evidence.epochs():
         with contextlib.suppress(SeglabError, KeyError):  # an epoch that is being written, or that does not count
-            event = evaluations[epoch]
+            event = evaluations[runs.epoch_text(epoch)]
             at = began(run) + event.seconds
             pictures += [(event.step, at, f"samples/{n}", map) for n, map in enumerate(evidence.sampled(epoch))]
     for step, at, name, labels in pictures:

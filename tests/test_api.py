@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,7 @@ def test_a_configuration_a_dict_or_a_run_can_be_begun_with(first):
         (lambda: predicting.pixels_of("nowhere.jpg"), ["nowhere.jpg: there is no such file"]),
         (lambda: predicting.pixels_of(np.zeros((4, 4, 3))), ["float64 (4, 4, 3)", "uint8 (height, width, 3)"]),
         (lambda: predicting.pixels_of(None), ["NoneType was given"]),
+        (lambda: predicting.pixels_of(Image.new("F", (4, 4))), ["image: its pixels are floating-point"]),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(call, words):
@@ -258,6 +260,19 @@ def test_a_run_without_an_evaluation_says_so():
     assert run.history == [] and run.state == "queued" and "queued" in run._repr_html_()
 
 
+def test_samples_of_several_runs_are_those_that_came_with_masks(first, tmp_path):
+    other = finish(runs.create(tiny(epochs=1), "other"))
+    runs.ship(other, tmp_path / "bare")
+    for folder in ("samples", "truth", "predictions"):
+        shutil.rmtree(tmp_path / "bare" / folder)
+    known = tmp_path / "bare" / "shipped.json"
+    known.write_text(json.dumps(json.loads(known.read_text()) | {"pictures": False}))
+    bare = seglab.load(tmp_path / "bare")
+    assert repr(seglab.compare(first, bare).samples()) == repr(first.samples())
+    with pytest.raises(SeglabError, match="bare came without its pictures"):
+        bare.samples()
+
+
 def test_the_network_is_a_torch_module_of_one_s_own_that_gives_logits(first, photo):
     images = torch.rand(2, 3, 50, 70)
     logits = first.net(images)
@@ -291,6 +306,32 @@ def test_files_pil_images_and_gray_arrays_are_images(first, photo, tmp_path):
         assert np.array_equal(first.predict(image).labels, expected)
     gray = first.predict(photo[..., 0])
     assert np.array_equal(gray.image, np.repeat(photo[..., :1], 3, 2))
+
+
+def test_a_pil_image_is_read_as_its_file_is(first, tmp_path):
+    rng = np.random.default_rng(0)
+    deep = Image.fromarray((300 + rng.integers(0, 5000, (40, 72))).astype(np.uint16))
+    clear = Image.fromarray(rng.integers(0, 256, (40, 72, 4), np.uint8), "RGBA")
+    turned = Image.fromarray(rng.integers(0, 256, (40, 72, 3), np.uint8))
+    turned.getexif()[0x0112] = 6
+    palette = turned.convert("P")
+    palette.info["transparency"] = 0
+    for name, image in (("deep", deep), ("clear", clear), ("turned", turned), ("palette", palette)):
+        file = tmp_path / f"{name}.png"
+        image.save(file, exif=image.getexif())
+        for span in (None, (0, 4000)):
+            expected = predicting.pixels_of(file, span)
+            assert np.array_equal(predicting.pixels_of(Image.open(file), span), expected), name
+    assert predicting.pixels_of(Image.open(tmp_path / "turned.png")).shape == (72, 40, 3)
+
+
+def test_options_of_the_crf_replace_those_in_the_list():
+    assert predicting.chain("flips,crf", crf={"w1": 5}) == [Flips(), Crf(w1=5)]
+
+
+def test_a_mask_is_not_written_where_there_is_no_folder(first, photo, tmp_path):
+    with pytest.raises(SeglabError, match=r"nowhere cannot be written to \(No such file or directory\)"):
+        first.predict(photo).save(tmp_path / "nowhere" / "mask.png")
 
 
 def test_labels_of_a_large_image_have_its_size(first, photo, monkeypatch, tmp_path):

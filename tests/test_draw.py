@@ -3,6 +3,7 @@
 import io
 import warnings
 
+import numpy as np
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
@@ -127,6 +128,23 @@ def test_every_picture_of_the_command_line_draws_names_in_korean(bare, tmp_path,
     assert told.count("\n") == (not known) and ("fonts-nanum" in told) is not known
     figure = structure_figure(anatomy(Architecture.parse({"name": "unet", "width": 4}), side=64), KOREAN)
     assert bool(draw.save(figure, tmp_path / f"y.{ending}")) is not known
+
+
+def test_a_sheet_shows_all_of_each_picture_within_bounds():
+    def filled(height, width, value):
+        return np.full((height, width, 3), value, np.uint8)
+
+    pairs = [(filled(4, 4, 10), filled(4, 4, 20)), (filled(12, 6, 30), filled(12, 6, 40))]
+    sheet = draw.contact_sheet(pairs, columns=1)
+    assert sheet.shape == (2 * 12 + 4, 2 * 6, 3)
+    assert {value: int((sheet[..., 0] == value).sum()) for value in (10, 20, 30, 40)} == {
+        10: 16,
+        20: 16,
+        30: 72,
+        40: 72,
+    }
+    large = draw.contact_sheet([(filled(10, 3000, 10), filled(10, 3000, 20))], columns=1)
+    assert large.shape == (2, 2 * draw.CELL, 3) and (large[:, -1] == 20).all()
 
 
 @pytest.mark.parametrize("metric", draw.CURVES)

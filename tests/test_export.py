@@ -1,6 +1,7 @@
 """Runs as ONNX files: what onnxruntime gives, beside what the run's own model gives."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -186,10 +187,23 @@ def test_the_command_tells_how_many_pixels_agree(tmp_path, capsys):
     assert second.startswith("checked with onnxruntime on val_0050: the class is equal for 12,288 of 12,288 pixels")
 
 
+@pytest.mark.parametrize("size", [128, (0, 64), (96, 4096), (96.0, 96), (96, 96, 96), "96x96"])
+def test_a_size_that_cannot_be_is_refused_in_python(size, tmp_path):
+    with pytest.raises(SeglabError, match="allowed: height and width such as 96x128, 32 to 2048 each"):
+        export.export("unet", tmp_path / "unet.onnx", size)
+
+
+def test_a_run_that_came_without_its_masks_is_exported(tmp_path):
+    runs.ship(finish(runs.create(tiny(), "mine")), tmp_path / "mine")
+    shutil.rmtree(tmp_path / "mine" / "truth")
+    side = runs.config(tmp_path / "mine").image_size
+    assert export.export(tmp_path / "mine", tmp_path / "mine.onnx").size == (side, side)
+
+
 @pytest.mark.parametrize("size", ["96", "96x", "16x64", "96x4096", "-1x64", "axb"])
 def test_a_size_that_cannot_be_is_refused(size, tmp_path, capsys):
     assert command("export", "unet", "--out", tmp_path / "unet.onnx", f"--size={size}") == 2
-    assert "allowed: height x width such as 96x128, 32 to 2048 each" in capsys.readouterr().err
+    assert "allowed: height and width such as 96x128, 32 to 2048 each" in capsys.readouterr().err
 
 
 def test_packages_that_are_missing_are_named_with_the_command_that_installs_them(tmp_path, monkeypatch, capsys):

@@ -10,12 +10,13 @@ import shutil
 import subprocess
 import sys
 import types
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import seglab
-from seglab import jobs, plugins, runs, source
+from seglab import jobs, plugins, runs, source, travel
 from seglab.cli.list import markdown
 from seglab.config import configured
 from seglab.entry import FAMILIES, along, validated
@@ -193,6 +194,15 @@ def test_a_shipped_run_takes_no_source_along(notebook, tmp_path):
     list(runs.work(directory))
     runs.ship(directory, tmp_path / "shipped")
     assert (tmp_path / "shipped" / "config.json").exists() and not (tmp_path / "shipped" / "entries.py").exists()
+
+
+def test_a_run_with_a_notebook_s_loss_is_taken_away_where_nobody_knows_it(notebook, tmp_path):
+    notebook(*CELLS)
+    directory = runs.create(tiny(epochs=1, loss="mine"), "mine")
+    list(runs.work(directory))
+    forgotten("mine")
+    travel.take(directory, tmp_path / "mine.zip")
+    assert "mine/curves.csv" in zipfile.ZipFile(tmp_path / "mine.zip").namelist()
 
 
 def test_a_home_keeps_once_that_it_wrote_a_run_s_source(notebook):

@@ -215,6 +215,17 @@ def test_a_run_without_the_truth_of_its_samples_has_the_rest(tmp_path):
 
 
 @board_needed
+def test_samples_of_an_evaluation_within_an_epoch_are_there(tmp_path):
+    data = {"name": "streets", "train_images": 9, "val_images": 4, "size": 64}
+    directory = runs.create(tiny(data=data, batch_size=3), "halted")
+    list(runs.work(directory, interrupted=lambda: True))
+    (evaluated,) = [event for event in runs.events(directory) if isinstance(event, Evaluated)]
+    assert evaluated.epoch % 1
+    tracking.to_tensorboard([directory], tmp_path)
+    assert [point.step for point in read(tmp_path / "halted").Images("samples/0")] == [evaluated.step]
+
+
+@board_needed
 def test_a_run_that_has_not_begun_has_its_options_alone(tmp_path):
     tracking.to_tensorboard([runs.create(tiny(), "waiting")], tmp_path)
     assert read(tmp_path / "waiting").Tags()["scalars"] == []

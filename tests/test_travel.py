@@ -20,7 +20,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from seglab import jobs, runs, travel, zips
+from seglab import jobs, plans, runs, travel, zips
 from seglab.cli import main, parser
 from seglab.cli.options import dotted
 from seglab.cli.train import configuration
@@ -29,7 +29,9 @@ from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
 from seglab.events import Sentence, Started, to_line
 from seglab.families import Architecture
+from seglab.losses.pixel import CrossEntropy
 from seglab.metrics import miou
+from seglab.runs import shipping
 from seglab.runs.shipping import PICTURES
 from seglab.travel import bringing
 from tests.conftest import finish, tiny
@@ -165,7 +167,17 @@ def test_the_folders_of_other_runs_are_emptied(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["/home/kim/a b/c.png", "see '/srv/x'", r"C:\Users\kim", "~/data", "file:/tmp/x", "at (/opt/y)", r"\\server\share"],
+    [
+        "/home/kim/a b/c.png",
+        "see '/srv/x'",
+        r"C:\Users\kim",
+        "~/data",
+        "file:/tmp/x",
+        "at (/opt/y)",
+        r"\\server\share",
+        "~kim/data",
+        "error:/home/kim/x",
+    ],
 )
 def test_a_sentence_with_a_path_in_it_is_withheld_on_any_data(text, tmp_path):
     directory = public()
@@ -274,6 +286,37 @@ def test_private_data_is_not_looked_for_where_this_machine_has_its_own(own, tmp_
     config["data"]["root"] = str(own)  # who has them says where
     (tmp_path / "away" / "config.json").write_text(json.dumps(config))
     assert runs.opened(tmp_path / "away").digests == runs.description(directory)["digests"]
+
+
+def test_a_path_in_a_loss_of_ones_own_stays(own, tmp_path, monkeypatch):
+    monkeypatch.setattr(FAMILIES["losses"], "entries", dict(FAMILIES["losses"].entries))
+
+    class Weighed(CrossEntropy):
+        """By a table of one's own."""
+
+        name = "weighed"
+        table: Path | None = None
+        folder: str | None = None
+
+    loss = {"name": "weighed", "table": "tables/Kim_Minsu.csv", "folder": str(tmp_path)}
+    runs.ship(private(own, loss=loss), tmp_path / "out")
+    assert holding(tmp_path / "out", "Kim_Minsu", str(tmp_path)) == set()
+
+
+def test_what_cannot_leave_leaves_nothing_behind(tmp_path, monkeypatch):
+    directory = public()
+    for name in ("emptied", "append"):  # before anything is written, and while it is
+        with monkeypatch.context() as patched, pytest.raises(SeglabError, match="no room"):
+            patched.setattr(shipping, name, lambda *_: (_ for _ in ()).throw(SeglabError("no room")))
+            runs.ship(directory, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
+def test_several_arrivals_do_not_disturb_each_other(parcel, monkeypatch):
+    """One that is settled while another looks for abandoned ones."""
+    (runs.home() / ".arriving").mkdir(parents=True)
+    (runs.home() / ".arriving" / "gone").symlink_to("nowhere")
+    assert runs.status(travel.bring(parcel)[0]).state == "completed"
 
 
 def test_a_run_that_goes_on_is_not_taken_away(tmp_path):
@@ -386,6 +429,12 @@ def test_a_shipped_folder_comes_back_however_it_was_zipped(parcel, tmp_path):
     assert travel.bring(packed(tmp_path / "loose.zip", files))[0].name == "loose"
     deep = {f"a/b/{name}": content for name, content in files.items()} | {"__MACOSX/a/._x": b"x"}
     assert travel.bring(packed(tmp_path / "deep.zip", deep))[0].name == "b"
+
+
+def test_a_run_is_not_called_like_the_file_of_a_plan(parcel, tmp_path):
+    files = {name.replace("first/", "a.plan.json/", 1): content for name, content in unpacked(parcel).items()}
+    assert all(name.startswith("a.plan.json/") for name in files)
+    assert travel.bring(packed(tmp_path / "b.zip", files))[0].name == "a plan" and plans.every() == []
 
 
 def test_only_the_files_of_a_run_are_taken(parcel, tmp_path):
@@ -511,6 +560,14 @@ def npz(**found) -> bytes:
     return file.getvalue()
 
 
+def npz_of(header: bytes) -> bytes:
+    """An npz whose one array has this header."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("val.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    return file.getvalue()
+
+
 def png(labels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(labels).save(file, "PNG")
@@ -585,6 +642,8 @@ WRONG = {
     "a look into a list": ("events.jsonl", note("{a[0]}", a="x")),
     "a gigabyte of spaces": ("events.jsonl", note("{a:>1000000000}", a="x")),
     "a conversion": ("events.jsonl", note("{a!r}", a="x")),
+    "a place instead of a name": ("events.jsonl", note("{0}", **{"0": "x"})),
+    "a place in other digits": ("events.jsonl", note("{٣}", **{"٣": "x"})),
     "an open brace": ("events.jsonl", note("{", a="x")),
     "a missing value": ("events.jsonl", note("{a}")),
     "a value of the teller's": ("events.jsonl", note("{self}", self="x")),
@@ -595,6 +654,8 @@ WRONG = {
     ),
     "a matrix less": ("evaluation.npz", lambda _: npz(val=np.zeros((1, 11, 11), np.int64))),
     "matrices of floats": ("evaluation.npz", lambda _: npz(val=np.zeros((2, 11, 11)))),
+    "one number for a matrix": ("evaluation.npz", lambda _: npz(train=np.array(3))),
+    "a header that is no Python": ("evaluation.npz", lambda _: npz_of(b"{'descr': '<i8', ((" + b" " * 40)),
     "negative counts": ("evaluation.npz", lambda _: npz(val=np.full((2, 11, 11), -1))),
     "an array more": ("evaluation.npz", lambda _: npz(val=np.zeros((2, 11, 11), np.int64), more=np.zeros(3, np.int64))),
     "objects": ("evaluation.npz", lambda _: npz(val=np.array([{"a": 1}], object))),

@@ -13,7 +13,7 @@ from seglab import crf as dense
 from seglab import draw, prediction, runs
 from seglab.api import html
 from seglab.config import several
-from seglab.data.images import labels_at, read_photo
+from seglab.data.images import labels_at, of_pil, read_photo
 from seglab.entry import shown, validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
@@ -86,7 +86,8 @@ class Prediction:
         path = Path(file)
         if path.suffix.lower() != ".png":
             raise SeglabError("{file}: label maps are PNG files; let its name end in .png", file=str(path))
-        write_mask(path, self.labels, self.colors)
+        with runs.writing(path.parent):
+            write_mask(path, self.labels, self.colors)
         return path
 
     @property
@@ -135,6 +136,7 @@ def chain(predictors: Any, crf: Any = False) -> list[Predictor]:
         return found
     if crf is True:
         return found if any(isinstance(each, Crf) for each in found) else [*found, Crf()]
+    found = [each for each in found if not isinstance(each, Crf)]  # its options are given here
     if not isinstance(crf, Crf | Mapping):
         raise SeglabError("crf: {given} is not allowed; allowed: True, False, or its options as a dict, such as "
                           "w1=5", given=shown(crf))  # fmt: skip
@@ -149,7 +151,7 @@ def pixels_of(image: Any, span: tuple[int, int] | None = None) -> np.ndarray:
             raise SeglabError("{file}: there is no such file", file=str(path))
         return read_photo(path, str(path), MOST_MEGAPIXELS, span)
     if hasattr(image, "convert"):
-        return np.array(image.convert("RGB"))
+        return of_pil(image, getattr(image, "filename", "") or "image", span)
     pixels = np.asarray(image)
     if pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.size:
         pixels = np.repeat(pixels[..., None], 3, 2)

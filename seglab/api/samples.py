@@ -14,15 +14,20 @@ from seglab.errors import SeglabError
 
 
 class Samples:
-    """The same few validation images labeled by every run, below the images and their truth."""
+    """The same few validation images labeled by every run, below the images and their truth; runs that came without
+    masks are left out."""
 
     def __init__(self, directories: Sequence[Path], epoch: float | None = None):
         self.rows: list[tuple[str, list[np.ndarray]]] = []  # a title, and images uint8 (H, W, 3)
         self.legends: list[str] = []
         seen: set[str] = set()
+        left_out: list[SeglabError] = []
         for directory, label in zip(directories, comparison.compare(directories).labels, strict=True):
             evidence, dataset = runs.Evidence(directory), runs.description(directory)
             reached = [each for each in evidence.epochs() if epoch is None or each <= epoch]
+            if not reached and (known := runs.shipped(directory)) and not known.pictures:
+                left_out.append(evidence.missing("samples"))
+                continue
             if not reached:
                 raise SeglabError("{run} has not been evaluated so far", run=directory.name)
             if dataset["digests"]["val"] not in seen:
@@ -31,6 +36,8 @@ class Samples:
             masks = evidence.sampled(reached[-1])
             self.rows.append((label, [draw.painted(mask, dataset["colors"]) for mask in masks]))
             self.legends.append(html.legend(dataset["classes"], dataset["colors"]))
+        if not self.rows:
+            raise left_out[0]
 
     def __repr__(self) -> str:
         return f"<seglab samples: {len(self.rows[0][1])} images; {', '.join(title for title, _ in self.rows)}>"

@@ -9,6 +9,7 @@ from pathlib import Path
 from seglab.api.following import tell
 from seglab.cli.options import drawing
 from seglab.cli.show import waiting
+from seglab.errors import SeglabError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,15 +28,13 @@ def onnx_file(text: str) -> Path:
 
 
 def size(text: str) -> tuple[int, int]:
-    from seglab.export import SIDES
+    from seglab.export import sized
 
     found = re.fullmatch(r"(\d{1,5})[x×X](\d{1,5})", text)
-    if not found or not all(SIDES[0] <= int(side) <= SIDES[1] for side in found.groups()):
-        least, most = SIDES
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not allowed; allowed: height x width such as 96x128, {least} to {most} each"
-        )
-    return int(found[1]), int(found[2])
+    try:
+        return sized(tuple(map(int, found.groups())) if found else text)
+    except SeglabError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:

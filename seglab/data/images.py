@@ -78,12 +78,7 @@ def decoded(
     what its header tells."""
     name, data = content(source, name)
     with opened(data, name, most) as image:
-        if image.mode in ("F", "I"):
-            raise SeglabError(
-                "{file}: its pixels are floating-point, signed or 32-bit numbers, which have no fixed white; "
-                "save it with 8 or 16 bits a channel",
-                file=name,
-            )
+        refuse_whiteless(image, name)
         refuse_pages(image, name)
         found = _header(data, image)
         if found.deep:
@@ -99,6 +94,26 @@ def decoded(
         for top in range(0, height, rows):
             photo[top : top + rows] = _rgb(picture.crop((0, top, width, min(top + rows, height))))
         return photo, found
+
+
+def refuse_whiteless(image: Image, name: str) -> None:
+    if image.mode in ("F", "I"):
+        raise SeglabError(
+            "{file}: its pixels are floating-point, signed or 32-bit numbers, which have no fixed white; "
+            "save it with 8 or 16 bits a channel",
+            file=name,
+        )
+
+
+def of_pil(image: Image, name: str, span: Span | None = None) -> np.ndarray:
+    """A PIL image as `read_photo` reads it from its file; of colors with 16 bits PIL itself keeps only 8."""
+    from PIL import ImageOps
+
+    refuse_whiteless(image, name)
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        return shown(np.asarray(image).astype(np.uint16), span)
+    return np.array(_rgb(image))
 
 
 def shown(pixels: np.ndarray, span: Span | None = None) -> np.ndarray:

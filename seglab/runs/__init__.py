@@ -30,7 +30,7 @@ from seglab.runs.directory import (
     write,
     writing,
 )
-from seglab.runs.evidence import Evidence
+from seglab.runs.evidence import Evidence, epoch_text
 from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
 from seglab.runs.recording import ending, record, refuse_removal, refuse_resuming, remove, stop, work
@@ -51,7 +51,7 @@ from seglab.runs.trained import (
 
 __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Evidence", "Shipped", "Status", "all_events", "append",
-    "checked", "config", "create", "description", "emptied", "ending", "events", "every", "files", "find",
+    "checked", "config", "create", "description", "emptied", "ending", "epoch_text", "events", "every", "files", "find",
     "folder_options", "home", "is_kept", "keep_finished", "last_word", "learned", "listed", "load", "loaded", "locked",
     "made_now", "manifest", "opened", "picture", "record", "refuse_removal", "refuse_resuming", "refuse_unwritable",
     "refused", "remove", "replace", "settled", "ship", "shipped", "short_name", "size_of", "status", "stop", "taken",

@@ -33,7 +33,7 @@ COUNTED = (
     "side", "signal", "step", "stride", "train", "val", "weight",
 )  # fmt: skip
 NUMBERS = re.compile(r"[\d.,:%×x–+\-e ]*|nan|inf")
-ABSOLUTE = re.compile(r"(?<![\w/.:…])(~?/|[A-Za-z]:[\\/]|\\\\)[^\s/\\]|file:/")
+ABSOLUTE = re.compile(r"(?<![\w/.…])(~[\w.-]*/|/|[A-Za-z]:[\\/]|\\\\)[^\s/\\]|file:/")
 WITHHELD = "…"
 
 
@@ -46,16 +46,25 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
     """
     if not status(directory).over:
         raise SeglabError("{run} is not finished yet", run=directory.name)
-    settings, known, told = config(directory), description(directory), events(directory)
-    what = manifest(directory, names, pictures)
-    state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
-    content = safetensors.torch.save(state)
-    sha = hashlib.sha256(content).hexdigest()
+    settings, what = config(directory), manifest(directory, names, pictures)
+    bare = emptied(settings)
     try:
         target.mkdir(parents=True)
     except FileExistsError:
         raise SeglabError("{target} already exists", target=str(target)) from None
-    bare = emptied(settings)
+    try:
+        fill(target, directory, settings, bare, what)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    return what
+
+
+def fill(target: Path, directory: Path, settings: RunConfig, bare: RunConfig, what: Shipped) -> None:
+    known = description(directory)
+    state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
+    content = safetensors.torch.save(state)
+    sha = hashlib.sha256(content).hexdigest()
     write(target / "config.json", bare.model_dump_json(indent=1).encode())
     numbered = {key: value for key, value in known.items() if key in KNOWN}
     numbered |= {} if what.names else {"images": numbers(known["images"])}
@@ -63,15 +72,17 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
     write(target / SHIPPED, what.model_dump_json(indent=1).encode())
     write(target / "weights.safetensors", content)
     harmless = placeless(settings) if what.names else impersonal(bare, known, placeless(settings))
-    for event in told:
+    options = folder_options(*kinds_in(settings))
+    for event in events(directory):
         if isinstance(event, Evaluated) and event.best:
             event = event.model_copy(update={"weights_sha256": sha})
+        if isinstance(event, Started):
+            event = event.model_copy(update={"loss": without_folders(event.loss, options)})
         append(target, without(event, harmless))
     for name in files(directory):
         if name == "evaluation.npz" or (what.pictures and PICTURES.fullmatch(name)):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(directory / name, target / name)
-    return what
 
 
 def manifest(directory: Path, names: bool, pictures: bool) -> Shipped:
@@ -96,10 +107,11 @@ def files(directory: Path) -> list[str]:
 # --- the configuration and the images' names
 
 
-def folder_options() -> frozenset[str]:
-    """The names of all options of seglab's entries that hold paths, and those of a run."""
+def folder_options(*own: type[Options]) -> frozenset[str]:
+    """The names of all options of seglab's entries that hold paths, those of a run, and those of others."""
     kinds: list[type[Options]] = [
         RunConfig,
+        *own,
         *(entry for family in FAMILIES.values() for entry in family.entries.values()),
     ]
     return frozenset(

@@ -8,6 +8,7 @@ executed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -68,10 +69,11 @@ def bring(file: Path, name: str | None = None, most_bytes: int = MOST_BYTES) -> 
     runs.refuse_unwritable()
     with runs.writing(runs.home()):
         beside.mkdir(parents=True, mode=0o700)
-        for path in arriving.iterdir():
-            if time.time() - path.stat().st_mtime > ABANDONED:
-                shutil.rmtree(path, ignore_errors=True)
         try:
+            for path in arriving.iterdir():
+                with contextlib.suppress(FileNotFoundError):  # another one that has just been settled
+                    if time.time() - path.stat().st_mtime > ABANDONED:
+                        shutil.rmtree(path, ignore_errors=True)
             with zips.opened(file, MOST_ENTRIES, most_bytes) as (archive, entries):
                 found, title, others = chosen(entries)
                 notes = written(Arrival(archive, found), beside)
@@ -134,6 +136,7 @@ def chosen(entries: zips.Entries) -> tuple[dict[str, zipfile.ZipInfo], str, int]
 def settled(beside: Path, wanted: str | None, title: str) -> Path:
     """Moves the run to a free name: its configuration last, which makes it one."""
     title = re.sub(r"[^\w .+-]", " ", printable(title)).strip(" .+-")[:70] or "run"
+    title = re.sub(f"{re.escape(runs.PLAN)}$", " plan", title)  # that is what files of plans are called
     number = NUMBERED.fullmatch(title)
     title, first = (number[1], int(number[2])) if number else (title, 1)
     for n in range(first, first + 10_000):
@@ -341,7 +344,7 @@ def write_arrays(arrival: Arrival, known: dict[str, Any], target: Path) -> None:
         counts = {"train": None, "search": len(images["search"]), "val": len(images["val"])}
         found = arrays(arrival.content(file), file, PARTS, np.dtype(np.int64))
         for name, array in found.items():
-            wanted = (counts[name] or len(array), num_classes, num_classes)
+            wanted = (counts[name] or len(array), num_classes, num_classes) if array.ndim == 3 else None
             if array.shape != wanted or array.min(initial=0) < 0 or array.max(initial=0) > 2**40:
                 raise SeglabError("{file}: has no confusion matrix for each image: {name}", file=file, name=name)
         runs.write(target / file, packed(**found))
@@ -364,7 +367,7 @@ def arrays(content: bytes, file: str, allowed: Sequence[str], kind: np.dtype) ->
             try:
                 plain = np.lib.format.read_magic(stream) == (1, 0) and title in allowed and name != title
                 shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-            except ValueError:
+            except Exception:  # its header is text that numpy evaluates as Python's literals, and fails in many ways
                 plain = False
             rest = stream.read()
             if not plain or fortran or dtype != kind or len(shape) > 4 or math.prod(shape) * kind.itemsize != len(rest):

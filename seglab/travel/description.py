@@ -18,7 +18,7 @@ MOST_IMAGES = 100_000  # of one part
 MOST_EVENTS, LONGEST_LINE = 200_000, 2**18
 MOST_DEPTH = 4  # of sentences in sentences
 LARGEST = 1e12  # no number of a run is larger
-FIELD = re.compile(r"{(\w+)}")
+FIELD = re.compile(r"{([^\W\d]\w*)}")  # a name: by a number `format` would look for a place
 RESERVED = {"self", "template", "text", "lang", "context"}  # names that sentences are told by
 
 Byte = Annotated[int, Field(ge=0, le=255)]

@@ -16,6 +16,7 @@ from seglab.comparison import compare, curves_csv, scores_csv
 from seglab.comparison.scores import Row
 from seglab.comparison.tables import ENCODING
 from seglab.data.base import spread
+from seglab.entry import along, kinds_in
 from seglab.errors import SeglabError
 from seglab.metrics import DEFINITION
 from seglab.travel.commands import CONFIG, command
@@ -55,20 +56,26 @@ def filled(directory: Path, target: Path, names: bool, pictures: bool) -> list[S
     """Ships the run to a new folder and adds what a person opens."""
     what = runs.ship(directory, target, names, pictures)
     try:
-        comparison = compare([target])
-        draw.save(draw.curves(comparison), target / CURVES, dpi=120)
-        (target / CURVES_CSV).write_text(curves_csv(target), encoding=ENCODING)
-        (target / SCORES_CSV).write_text(scores_csv(comparison), encoding=ENCODING)
-        sheet = masks(target) if what.pictures else None
-        if sheet is not None:
-            from PIL import Image
-
-            Image.fromarray(sheet).save(target / MASKS)
-        (target / README).write_text(readme(directory, target, what, comparison.rows[0]), encoding="utf-8")
+        with along(tuple(kinds_in(runs.config(directory)))):  # the run's own entries stay, and are needed to read it
+            show(directory, target, what)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
     return leaving(directory, names, pictures)
+
+
+def show(directory: Path, target: Path, what: runs.Shipped) -> None:
+    """Adds what a person opens to a shipped run."""
+    comparison = compare([target])
+    draw.save(draw.curves(comparison), target / CURVES, dpi=120)
+    (target / CURVES_CSV).write_text(curves_csv(target), encoding=ENCODING)
+    (target / SCORES_CSV).write_text(scores_csv(comparison), encoding=ENCODING)
+    sheet = masks(target) if what.pictures else None
+    if sheet is not None:
+        from PIL import Image
+
+        Image.fromarray(sheet).save(target / MASKS)
+    (target / README).write_text(readme(directory, target, what, comparison.rows[0]), encoding="utf-8")
 
 
 def pack(folder: Path, target: Path) -> None:

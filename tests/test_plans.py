@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -213,6 +214,15 @@ def test_a_name_that_is_taken_or_not_allowed_is_refused():
     with pytest.raises(SeglabError, match="a plan or a run named 'mine' already exists"):
         runs.create(tiny(), "mine")  # `compare mine` would not find it
     assert len(list(runs.home().iterdir())) == 3  # two runs and their plan
+
+
+def test_a_folder_that_is_called_like_a_plan_s_file_hides_no_plan(runs_home):
+    for make in (partial(runs.create, tiny()), partial(laid_out, {"name": "seeds", "count": 2})):
+        with pytest.raises(SeglabError, match=r"'x.plan.json' is not allowed; only a plan's file ends in \.plan\.json"):
+            make(name="x.plan.json")
+    made({"name": "seeds", "count": 2}, name="mine")
+    (runs_home / "x.plan.json").mkdir()  # of an older seglab
+    assert plans.every() == [plans.located("mine")]
 
 
 def test_of_two_plans_with_one_name_at_once_one_is_made_whole():

@@ -134,7 +134,8 @@ def is_plan(name: str) -> bool:
 
 def every() -> list[Path]:
     """The files of all plans, newest first."""
-    return sorted(runs.home().glob(f"*{runs.PLAN}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    files = filter(Path.is_file, runs.home().glob(f"*{runs.PLAN}"))
+    return sorted(files, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def members(path: Path) -> list[tuple[Path, str]]:

@@ -128,6 +128,8 @@ def checked(name: str) -> str:
         raise SeglabError(
             "name: {name} is not allowed; allowed: letters, digits, spaces and . _ + - (80 at most)", name=repr(name)
         )
+    if name.endswith(PLAN):
+        raise SeglabError("name: {name} is not allowed; only a plan's file ends in {end}", name=repr(name), end=PLAN)
     return name
 
 

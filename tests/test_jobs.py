@@ -1,5 +1,6 @@
 """The queue: runs go on in processes of their own, in order, and end when they are told to."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -116,6 +117,23 @@ def test_a_run_that_cannot_be_started_waits_and_is_tried_again(worker, monkeypat
     monkeypatch.setattr(jobs.process.subprocess, "Popen", short_of_memory)
     (directory,) = jobs.submit([tiny(epochs=1)])
     wait_until(lambda: state(directory) == "completed")
+
+
+def test_a_run_whose_end_cannot_be_recorded_stays_in_the_queue(monkeypatch):
+    class Damaged:
+        def work(self, directory):
+            raise SeglabError("damaged")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "")
+
+    first, second = jobs.submit([tiny(), tiny()])
+    with monkeypatch.context() as patch, pytest.raises(SeglabError, match="damaged"):
+        patch.setattr(runs, "append", full)
+        jobs.Worker(Damaged()).work(first)
+    assert jobs.waiting() == [first, second]
+    jobs.Worker(Damaged()).work(first)
+    assert jobs.waiting() == [second] and runs.status(first).finished.text == "damaged"
 
 
 @pytest.mark.slow

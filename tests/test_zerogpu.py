@@ -250,6 +250,20 @@ def test_a_run_that_fails_says_why_and_asks_for_no_further_loan(monkeypatch):
     assert state.state == "failed" and "/nowhere" in state.finished.text and len(zerogpu.OPENED) == 0
 
 
+@pytest.mark.parametrize("line", ["{broken", '{"kind":"finished", broken'])
+@pytest.mark.parametrize("lends", [True, False])
+def test_a_damaged_run_fails_and_those_behind_it_go_on(line, lends):
+    first, second = jobs.submit([tiny(), tiny()])
+    (first / "events.jsonl").write_text(f"{line}\n")
+    if lends:
+        offered(first)
+        assert worked(first).state == "failed" and "events.jsonl is damaged: line 1" in runs.last_word(first).text
+        assert jobs.waiting() == [second]
+    else:
+        assert worked(first).state == "queued" and "closed" in runs.last_word(first).text
+    assert jobs.next_run() == second
+
+
 def test_less_is_asked_for_where_less_is_left():
     directory = made()
     assert zerogpu.seconds(directory) == zerogpu.LOAN

@@ -73,7 +73,13 @@ class Worker(threading.Thread):
             taken = marker.read_text(encoding="ascii")
         except FileNotFoundError:  # stopped just now
             return
-        why = self.adapter.work(directory)
+        try:
+            why = self.adapter.work(directory)
+        except SeglabError as error:  # as of damaged events: the runs behind it do not wait for that
+            fail(directory, error)
+            if not runs.status(directory).over:  # it cannot even be recorded, as on a full disk: all wait
+                raise
+            return
         with contextlib.suppress(FileNotFoundError):  # the run took it away, unless it never began
             if marker.read_text(encoding="ascii") == taken:
                 marker.unlink()

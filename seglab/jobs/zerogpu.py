@@ -171,7 +171,9 @@ def ended(directory: Path) -> bool:
 
 def wait(directory: Path, why: SeglabError) -> None:
     """Puts a run to which no GPU was lent back into the queue, to ask again later, and records the reason once."""
-    known = runs.last_word(directory)
+    known = None
+    with contextlib.suppress(ValueError):  # a damaged file
+        known = runs.last_word(directory)
     if known is None or known.text != str(why):
         with contextlib.suppress(SeglabError), runs.locked(directory):
             runs.append(directory, runs.ending(directory, "stopped", why))

@@ -150,7 +150,10 @@ def refuse_removal(directory: Path) -> None:
 
 def ending(directory: Path, reason: Reason, why: SeglabError | None = None) -> Finished:
     """The end of a run whose own process did not say it."""
-    known = events(directory)
+    try:
+        known = events(directory)
+    except SeglabError:  # damaged: whoever asks for them is told
+        known = []
     step, seconds = (known[-1].step, known[-1].seconds) if known else (0, 0.0)
     started, best = next((event for event in known if isinstance(event, Started)), None), best_of(known)
     return Finished(

@@ -97,6 +97,16 @@ def test_a_page_that_polls_keeps_lending_with_its_newest_request():
     assert zerogpu.visitor(directory).context[who] == "new"
 
 
+def test_visitors_of_runs_that_are_over_are_forgotten_once_their_pages_are_closed(monkeypatch):
+    stopped, waits, newest = jobs.submit([tiny(), tiny(), tiny()])
+    offered(stopped)
+    offered(waits)
+    jobs.stop(stopped)
+    monkeypatch.setattr(zerogpu, "CLOSED", 0.0)
+    offered(newest)
+    assert set(zerogpu.VISITORS) == {waits.name, newest.name}
+
+
 def test_images_are_decoded_before_the_loan(monkeypatch):
     directory = made()
     offered(directory)
@@ -171,7 +181,7 @@ def test_a_run_that_is_told_so_goes_on_on_the_cpu(monkeypatch):
     directory = made(epochs=60)
     offered(directory)
     zerogpu.choose(directory, "cpu")
-    assert worked(directory).state == "completed" and len(given) == 1
+    assert worked(directory).state == "completed" and len(given) == 1 and not zerogpu.VISITORS
 
 
 def test_a_waiting_run_leaves_for_the_cpu_at_once(monkeypatch):

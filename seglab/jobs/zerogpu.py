@@ -73,6 +73,8 @@ LOCK = threading.Lock()
 def offer(directory: Path, session: str | None) -> None:
     """Lends a run the allowance of whoever's request this is, from now on."""
     with LOCK:
+        for name in [name for name, found in VISITORS.items() if not (is_open(found) or goes_on(name))]:
+            del VISITORS[name]
         VISITORS[directory.name] = Visitor(session, copy_context(), time.monotonic())
 
 
@@ -88,7 +90,24 @@ def visitor(directory: Path) -> Visitor | None:
     """Who lends the run their allowance, if their page is open."""
     with LOCK:
         found = VISITORS.get(directory.name)
-    return found if found and time.monotonic() - found.heard < CLOSED else None
+    return found if found and is_open(found) else None
+
+
+def is_open(visitor: Visitor) -> bool:
+    """Whether the visitor's page is still open, as far as it has spoken."""
+    return time.monotonic() - visitor.heard < CLOSED
+
+
+def goes_on(name: str) -> bool:
+    """Whether a run of this name waits for loans or has one, so that a page which opens again may lend it more."""
+    directory = runs.home() / name
+    return (directory / "queued").exists() or str(directory) in OPENED
+
+
+def forget(directory: Path) -> None:
+    """Has nobody lend the run their allowance any more."""
+    with LOCK:
+        VISITORS.pop(directory.name, None)
 
 
 def choose(directory: Path, then: Then) -> None:
@@ -130,11 +149,12 @@ class ZeroGPU:
             while True:
                 why = self.borrow(directory)
                 if (directory / "stop").exists() or (why is None and ended(directory)):
-                    VISITORS.pop(directory.name, None)
+                    forget(directory)
                     return None
                 if why is None:
                     enqueue(directory)  # between two loans it waits for the next
                 elif chosen(directory) == "cpu":
+                    forget(directory)
                     return self.processor.work(directory)
                 else:
                     wait(directory, why)

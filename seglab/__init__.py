@@ -21,9 +21,11 @@ from seglab import machine
 
 __version__ = "0.1.0"
 
-# Threads of OpenMP wait for each other asleep instead of spinning: beside one busy process spinning doubles the time of
-# a training step, alone it gains nothing. torch reads this when it is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Threads of OpenMP that wait for each other spin a thousand times and then sleep. Beside a busy process spinning for as
+# long as by default doubles the time of a training step or worse; without any, each of a network's many small
+# operations waits for a thread to wake up. torch reads this when it is loaded.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "1000")}
 if machine.cores() < (os.cpu_count() or 1):  # in a container torch would take the host's cores
     os.environ.setdefault("OMP_NUM_THREADS", str(machine.cores()))
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # albumentations asks the network for its version otherwise

@@ -134,6 +134,7 @@ def test_a_configuration_a_dict_or_a_run_can_be_begun_with(first):
         (lambda: predicting.chain("flip"), ["did you mean 'flips'"]),
         (lambda: predicting.chain((), crf={"w3": 1}), ["no option 'w3'"]),
         (lambda: predicting.chain((), crf="yes"), ["crf: 'yes'", "True, False"]),
+        (lambda: seglab.submit(name=5), ["name: 5 is not allowed"]),
         (lambda: predicting.pixels_of("nowhere.jpg"), ["nowhere.jpg: there is no such file"]),
         (lambda: predicting.pixels_of(np.zeros((4, 4, 3))), ["float64 (4, 4, 3)", "uint8 (height, width, 3)"]),
         (lambda: predicting.pixels_of(None), ["NoneType was given"]),

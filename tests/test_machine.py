@@ -142,29 +142,36 @@ def test_an_older_torch_is_asked_in_its_own_way(avx, amx, monkeypatch):
 
 
 @pytest.mark.parametrize("module", ["seglab", "seglab.cli", "seglab.jobs", "seglab.ui"])
-def test_threads_wait_asleep_before_torch_is_loaded(module):
+def test_how_threads_wait_is_settled_before_torch_is_loaded(module):
     code = (
         "import os, sys\n"
         "class Look:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'torch':\n"
-        "            assert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'\n"
+        "            assert (os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT']) == ('PASSIVE', '1000')\n"
         "sys.meta_path.insert(0, Look())\n"
         f"import {module}\n"
         "print(os.environ['OMP_WAIT_POLICY'])"
     )
-    free = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    free = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     out = subprocess.run([sys.executable, "-c", code], env=free, capture_output=True, text=True, check=True).stdout
     assert out.split() == ["PASSIVE"]
 
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
-    [({"CPU_CORES": "1"}, ["PASSIVE", "1"]), ({"OMP_WAIT_POLICY": "ACTIVE", "OMP_NUM_THREADS": "1"}, ["ACTIVE", "1"])],
+    [
+        ({"CPU_CORES": "1"}, ["PASSIVE", "1000", "1"]),
+        ({"GOMP_SPINCOUNT": "7", "CPU_CORES": "1"}, ["PASSIVE", "7", "1"]),
+        ({"OMP_WAIT_POLICY": "ACTIVE", "OMP_NUM_THREADS": "1"}, ["ACTIVE", "None", "1"]),
+    ],
 )
 def test_torch_takes_our_cores_unless_it_is_told_otherwise(settings, expected):
-    code = "import os, seglab, torch; print(os.environ['OMP_WAIT_POLICY'], torch.get_num_threads())"
-    free = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    code = (
+        "import os, seglab, torch\n"
+        "print(os.environ['OMP_WAIT_POLICY'], os.environ.get('GOMP_SPINCOUNT'), torch.get_num_threads())"
+    )
+    free = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
     given = {"env": free | settings, "capture_output": True, "text": True, "check": True}
     assert subprocess.run([sys.executable, "-c", code], **given).stdout.split() == expected
 

@@ -124,7 +124,7 @@ def refused(name: str) -> SeglabError:
 
 def checked(name: str) -> str:
     """The name, if a run or a plan may have it."""
-    if not NAME.fullmatch(name):
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
         raise SeglabError(
             "name: {name} is not allowed; allowed: letters, digits, spaces and . _ + - (80 at most)", name=repr(name)
         )

@@ -33,7 +33,7 @@ class TenMinutes(Preset):
     name = "ten_minutes"
     settings = RECIPE | {
         "image_size": 320,
-        "epochs": 18,
+        "epochs": 17,
         "budget_seconds": 570.0,
         "techniques": VARIED,
     }

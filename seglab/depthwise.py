@@ -7,6 +7,7 @@ a larger kernel's is put together from parts of 3 x 3, and a strided one's is co
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -17,6 +18,11 @@ from torch.nn.modules.utils import _pair
 from torch.overrides import TorchFunctionMode
 
 PART = 3  # side of the largest kernel whose gradient is quick
+
+
+def quick() -> AbstractContextManager:
+    """`Quick` where it matters: it looks at every call of torch, which takes an eighth of a small network's scoring."""
+    return Quick() if torch.is_grad_enabled() and torch.is_autocast_enabled("cpu") else nullcontext()
 
 
 class Quick(TorchFunctionMode):
@@ -45,7 +51,6 @@ def conv2d(
         and input.ndim == 4
         and not isinstance(padding, str)
         and input.device.type == "cpu"
-        and torch.is_grad_enabled()
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") == torch.bfloat16
     ):

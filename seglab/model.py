@@ -44,7 +44,7 @@ class Segmenter(nn.Module):
         x = (images - self.mean) / self.std
         if any(padding):
             x = F.pad(x, (0, padding[0], 0, padding[1]), mode="replicate")
-        with depthwise.Quick():
+        with depthwise.quick():
             outputs = self.net(x.contiguous(memory_format=torch.channels_last))
         outputs = Outputs(outputs) if isinstance(outputs, Tensor) else outputs
         return changed(outputs, lambda maps: resized(maps.float(), x.shape[-2:])[..., :height, :width])

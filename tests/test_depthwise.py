@@ -81,6 +81,14 @@ def test_full_precision_and_scoring_are_torchs_own():
             assert torch.conv2d(x, kernel, groups=8).grad_fn is None
 
 
+def test_only_training_in_bfloat16_is_looked_at():
+    assert isinstance(depthwise.quick(), nullcontext)
+    with torch.autocast("cpu"):
+        assert isinstance(depthwise.quick(), depthwise.Quick)
+        with torch.no_grad():
+            assert isinstance(depthwise.quick(), nullcontext)
+
+
 def test_a_network_of_depthwise_convolutions_learns_by_them(monkeypatch):
     """All kernels that torch is slow for are ours, and their gradients are torch's."""
     settings = {"model": {"name": "panoptic_fpn", "encoder": "lite0"}}

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from seglab.data.base import VOID
+from seglab.data.images import resize_image
 from seglab.errors import SeglabError
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ CURVES = {  # what is drawn of a comparison, with its title
 }
 
 
-# Fonts with the letters that matplotlib's own font lacks; what these lack is looked for in all others
 CELL = 512  # pixels, the longest side of a picture on a sheet of many
+# Fonts with the letters that matplotlib's own font lacks; what these lack is looked for in all others
 FONTS = (
     "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic",
     "UnDotum", "Noto Sans CJK JP", "Noto Sans JP", "Yu Gothic", "Hiragino Sans", "Noto Sans CJK SC", "Noto Sans SC",
@@ -85,26 +86,15 @@ def glowing(image: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def contact_sheet(pairs: Sequence[tuple[np.ndarray, np.ndarray]], columns: int = 4, gap: int = 4) -> np.ndarray:
     """uint8 (H, W, 3): pairs of pictures side by side, in rows, each at most CELL pixels wide and high."""
-    sizes = [fitting(picture.shape[:2], (CELL, CELL)) for pair in pairs for picture in pair]
-    height, width = map(max, zip(*sizes, strict=True))
-    import cv2
-
+    small = [[resize_image(each, min(CELL, max(each.shape[:2]))) for each in pair] for pair in pairs]
+    height, width = (max(each.shape[axis] for pair in small for each in pair) for axis in (0, 1))
     rows = -(-len(pairs) // columns)
     sheet = np.full((rows * (height + gap) - gap, columns * (2 * width + gap) - gap, 3), 255, np.uint8)
-    for n, pair in enumerate(pairs):
+    for n, pair in enumerate(small):
         top, left = n // columns * (height + gap), n % columns * (2 * width + gap)
-        for place, picture in enumerate(pair):
-            h, w = size = fitting(picture.shape[:2], (CELL, CELL))
-            drawn = picture if picture.shape[:2] == size else cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA)
-            sheet[top : top + h, left + place * width : left + place * width + w] = drawn
+        for start, picture in zip((left, left + width), pair, strict=True):
+            sheet[top : top + picture.shape[0], start : start + picture.shape[1]] = picture
     return sheet
-
-
-def fitting(size: tuple[int, ...], room: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of something that is made to fit, and not larger than it is."""
-    scale = min(1.0, *(have / side for have, side in zip(room, size, strict=True)))
-    height, width = (max(1, round(side * scale)) for side in size)
-    return height, width
 
 
 def stroke(place: int) -> dict[str, Any]:

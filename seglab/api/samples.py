@@ -24,16 +24,16 @@ class Samples:
         left_out: list[SeglabError] = []
         for directory, label in zip(directories, comparison.compare(directories).labels, strict=True):
             evidence, dataset = runs.Evidence(directory), runs.description(directory)
-            reached = [each for each in evidence.epochs() if epoch is None or each <= epoch]
-            if not reached and (known := runs.shipped(directory)) and not known.pictures:
+            reached = evidence.latest(epoch)
+            if reached is None and evidence.stayed:
                 left_out.append(evidence.missing("samples"))
                 continue
-            if not reached:
+            if reached is None:
                 raise SeglabError("{run} has not been evaluated so far", run=directory.name)
             if dataset["digests"]["val"] not in seen:
                 seen.add(dataset["digests"]["val"])
                 self.rows += originals(directory, dataset)
-            masks = evidence.sampled(reached[-1])
+            masks = evidence.sampled(reached)
             self.rows.append((label, [draw.painted(mask, dataset["colors"]) for mask in masks]))
             self.legends.append(html.legend(dataset["classes"], dataset["colors"]))
         if not self.rows:

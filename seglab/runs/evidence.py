@@ -36,6 +36,12 @@ class Evidence:
         """The indices of the few validation images."""
         return description(self.directory)["samples"]
 
+    @property
+    def stayed(self) -> bool:
+        """Whether the pictures are where the run was trained: it came without them."""
+        known = shipped(self.directory)
+        return known is not None and not known.pictures
+
     def labels(self, index: int) -> np.ndarray:
         """uint8 (H, W): what the best weights predict for a validation image."""
         return self.map("predictions", index)
@@ -60,6 +66,10 @@ class Evidence:
         found = (EPOCH.fullmatch(path.name) for path in (self.directory / "samples").glob("epoch_*"))
         return sorted(float(match[1]) for match in found if match)
 
+    def latest(self, epoch: float | None = None) -> float | None:
+        """The last of these evaluations, or the last that is not after so many epochs; None before the first."""
+        return max((each for each in self.epochs() if epoch is None or each <= epoch), default=None)
+
     def sampled(self, epoch: float) -> list[np.ndarray]:
         """uint8 (H, W) each: what was predicted for the few images after so many epochs."""
         folder = f"samples/epoch_{epoch_text(epoch)}"
@@ -83,8 +93,7 @@ class Evidence:
 
     def missing(self, file: str) -> SeglabError:
         """What is told of a file that is not there."""
-        known = shipped(self.directory)
-        if known and not known.pictures:
+        if self.stayed:
             return SeglabError(
                 "{run} came without its pictures: {file} stayed where it was trained",
                 run=self.directory.name,

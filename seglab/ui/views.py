@@ -232,22 +232,22 @@ def samples(directories: Sequence[Path], epoch: float | None, lang: str) -> str:
     for directory, name in zip(directories, compared(stamp(directories)).labels, strict=True):
         try:
             evidence = runs.Evidence(directory)
-            reached = [each for each in evidence.epochs() if epoch is None or each <= epoch]
+            reached = evidence.latest(epoch)
             dataset = runs.description(directory)
-            if not reached:
-                if (copied := runs.shipped(directory)) and not copied.pictures:
+            if reached is None:
+                if evidence.stayed:
                     rows.append({"title": name, "note": say("came without masks", lang), "pictures": []})
                 continue
             digest = dataset["digests"]["val"]
             if digest not in known:
                 rows += originals(str(directory), digest, lang)
                 known.add(digest)
-            masks = evidence.sampled(reached[-1])
+            masks = evidence.sampled(reached)
         except (SeglabError, OSError):  # a run that is being written shows again later
             continue
         pictures = [picture(draw.painted(mask, dataset["colors"])) for mask in masks]
         legends[legend(dataset["classes"], dataset["colors"], lang)] = None
-        rows.append({"title": name, "note": say("Epoch {epoch}", lang, epoch=f"{reached[-1]:g}"), "pictures": pictures})
+        rows.append({"title": name, "note": say("Epoch {epoch}", lang, epoch=f"{reached:g}"), "pictures": pictures})
     return render("samples.html", lang, rows=rows, legends=[Markup(each) for each in legends])
 
 

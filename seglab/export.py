@@ -75,7 +75,7 @@ def export(run: str | Path, out: Path, size: Size | None = None) -> OnnxFile:
     """
     refuse_unequipped()
     trained = runs.load(run)
-    height, width = size = sized(size) if size else size_of(trained)
+    height, width = size = sized(size) if size is not None else size_of(trained)
     sample, note = pictured(trained, size)
     images = collated([photograph(at_size(sample.image, size))], [0]).images
     model = translated(trained.model, images)

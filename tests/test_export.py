@@ -187,7 +187,7 @@ def test_the_command_tells_how_many_pixels_agree(tmp_path, capsys):
     assert second.startswith("checked with onnxruntime on val_0050: the class is equal for 12,288 of 12,288 pixels")
 
 
-@pytest.mark.parametrize("size", [128, (0, 64), (96, 4096), (96.0, 96), (96, 96, 96), "96x96"])
+@pytest.mark.parametrize("size", [0, (), 128, (0, 64), (96, 4096), (96.0, 96), (96, 96, 96), "96x96"])
 def test_a_size_that_cannot_be_is_refused_in_python(size, tmp_path):
     with pytest.raises(SeglabError, match="allowed: height and width such as 96x128, 32 to 2048 each"):
         export.export("unet", tmp_path / "unet.onnx", size)

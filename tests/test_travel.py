@@ -312,7 +312,7 @@ def test_what_cannot_leave_leaves_nothing_behind(tmp_path, monkeypatch):
         assert not (tmp_path / "out").exists()
 
 
-def test_several_arrivals_do_not_disturb_each_other(parcel, monkeypatch):
+def test_several_arrivals_do_not_disturb_each_other(parcel):
     """One that is settled while another looks for abandoned ones."""
     (runs.home() / ".arriving").mkdir(parents=True)
     (runs.home() / ".arriving" / "gone").symlink_to("nowhere")

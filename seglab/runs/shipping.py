@@ -61,6 +61,7 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
 
 
 def fill(target: Path, directory: Path, settings: RunConfig, bare: RunConfig, what: Shipped) -> None:
+    """Writes what leaves of a run to a new directory, with the configuration `bare` of folders."""
     known = description(directory)
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
     content = safetensors.torch.save(state)

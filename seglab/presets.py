@@ -40,7 +40,7 @@ class TenMinutes(Preset):
 
 
 class Best(Preset):
-    """The same for longer, on larger images: about an hour on two cores, for the best scores."""
+    """The same for longer, on larger images: more than an hour on two cores, for the best scores."""
 
     name = "best"
     settings = RECIPE | {

@@ -78,7 +78,7 @@ HINTS = {  # of lists to pick from, where the field's description says too littl
     "loss": "function that training minimizes; several are added up",
     "techniques": "data augmentation and other methods used in training",
 }
-PRESETS = {"quick": "Quick: a minute or two", "ten_minutes": "Ten minutes", "best": "Best: about an hour"}
+PRESETS = {"quick": "Quick: a minute or two", "ten_minutes": "Ten minutes", "best": "Best: more than an hour"}
 
 
 def option_title(name: str) -> str:

@@ -63,17 +63,22 @@ def overlay(image: np.ndarray, labels: np.ndarray, colors: Colors, strength: flo
     return np.where((labels == VOID)[..., None], image, mixed)
 
 
-def outlined(picture: np.ndarray, instances: np.ndarray, strength: float = 0.25) -> np.ndarray:
-    """uint8 (H, W, 3): a picture whose things, int32 (H, W) with 0 = none, have white outlines and differ in shade."""
+def edges(instances: np.ndarray) -> np.ndarray:
+    """bool (H, W): the outlines of things, int32 (H, W) with 0 = none, a few pixels wide in a large picture."""
     from scipy.ndimage import maximum_filter, minimum_filter
 
+    width = 2 * max(1, round(max(instances.shape) / 500)) + 1
+    return (instances > 0) & (maximum_filter(instances, width) != minimum_filter(instances, width))
+
+
+def outlined(picture: np.ndarray, instances: np.ndarray, strength: float = 0.25) -> np.ndarray:
+    """uint8 (H, W, 3): a picture whose things, int32 (H, W) with 0 = none, have white outlines and differ in shade."""
     # from -strength, towards black, to strength, towards white; the golden ratio keeps successive numbers apart
     shades = strength * (2 * (np.arange(instances.max() + 1, dtype=np.float32) * np.float32(0.618034) % 1) - 1)
     things, drawn = instances > 0, picture.copy()
     shade = shades[instances[things]][:, None]
     drawn[things] = (picture[things] * (1 - np.abs(shade)) + 255 * np.maximum(shade, 0)).round()
-    width = 2 * max(1, round(max(instances.shape) / 500)) + 1
-    drawn[things & (maximum_filter(instances, width) != minimum_filter(instances, width))] = 255
+    drawn[edges(instances)] = 255
     return drawn
 
 
@@ -102,17 +107,19 @@ def stroke(place: int) -> dict[str, Any]:
     return {"color": LINES[place % len(LINES)], "linestyle": DASHES[place // len(LINES) % len(DASHES)]}
 
 
-def curve(axes: Axes, comparison: Comparison, metric: str) -> None:
-    """One metric of all runs over epochs; behind the train loss, the loss of single training steps."""
+def curve(axes: Axes, comparison: Comparison, metric: str, places: Sequence[int] | None = None) -> None:
+    """One metric of all runs over epochs; behind the train loss, the loss of single training steps. `places` are those
+    of the runs' strokes, where they are not simply counted."""
+    strokes = [stroke(place) for place in places or range(len(comparison.rows))]
     if metric == "train_loss":
-        for place, (epochs, values) in enumerate(comparison.curves["step_loss"]):
-            axes.plot(epochs, values, **stroke(place), linewidth=0.8, alpha=0.35)
-    for place, (epochs, values) in enumerate(comparison.curves[metric]):
+        for line, (epochs, values) in zip(strokes, comparison.curves["step_loss"], strict=True):
+            axes.plot(epochs, values, **line, linewidth=0.8, alpha=0.35)
+    for place, (line, (epochs, values)) in enumerate(zip(strokes, comparison.curves[metric], strict=True)):
         if metric == "lr":  # often the same for several runs: the first ones are drawn wider, so that all show
             behind = len(comparison.curves["lr"]) - 1 - place
-            axes.step(epochs, values, where="pre", **stroke(place), linewidth=1.8 + 1.5 * min(behind, 3))
+            axes.step(epochs, values, where="pre", **line, linewidth=1.8 + 1.5 * min(behind, 3))
         else:
-            axes.plot(epochs, values, **stroke(place), linewidth=1.8, marker="o", markersize=3.5)
+            axes.plot(epochs, values, **line, linewidth=1.8, marker="o", markersize=3.5)
     reached = max((max(epochs, default=0) for epochs, _ in comparison.curves["lr"]), default=0)
     framed(axes, max(1, reached))
     if metric == "lr":
@@ -133,14 +140,14 @@ def framed(axes: Axes, epochs: float) -> None:
     axes.set_ylim(min(low, 0), high if 0 < high < np.inf else None)
 
 
-def curve_svg(comparison: Comparison, metric: str) -> str:
+def curve_svg(comparison: Comparison, metric: str, places: Sequence[int] | None = None) -> str:
     """One metric as an SVG picture whose texts are numbers alone, so that the page's own words can stand around it."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(3.8, 2.5), layout="constrained")
     axes = figure.subplots()
     axes.patch.set_alpha(0)
-    curve(axes, comparison, metric)
+    curve(axes, comparison, metric, places)
     return svg(figure)
 
 
@@ -169,19 +176,21 @@ def svg(figure: Figure) -> str:
     return buffer.getvalue().partition("<svg")[1] + buffer.getvalue().partition("<svg")[2]
 
 
-def curves(comparison: Comparison) -> Figure:
-    """Train and validation, loss and mIoU, then the learning rate and the legend, in one figure."""
+def curves(comparison: Comparison, places: Sequence[int] | None = None) -> Figure:
+    """Train and validation, loss and mIoU, then the learning rate and the legend, in one figure; `places` are those of
+    the runs' strokes, where they are not simply counted."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     figure = Figure(figsize=(12, 6.4), layout="constrained")
     grid = figure.subplots(2, 3).ravel()
     for axes, (metric, title) in zip(grid, CURVES.items(), strict=False):
-        curve(axes, comparison, metric)
+        curve(axes, comparison, metric, places)
         axes.set_title(title, fontsize=11, loc="left", fontweight="bold")
         axes.set_xlabel("epoch", fontsize=9)
     grid[-1].axis("off")
-    lines = [Line2D([], [], **stroke(n), linewidth=2.5) for n in range(len(comparison.labels))]
+    strokes = [stroke(place) for place in places or range(len(comparison.rows))]
+    lines = [Line2D([], [], **line, linewidth=2.5) for line in strokes]
     legend = grid[-1].legend(lines, comparison.labels, loc="center left", frameon=False, fontsize=10)
     for text in legend.get_texts():
         text.set_parse_math(False)  # a dollar in a name is a dollar

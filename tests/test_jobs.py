@@ -211,7 +211,8 @@ def test_other_processes_find_the_home_and_are_told_no_secrets(tmp_path, monkeyp
     assert "secret" not in jobs.environment().values()
 
 
-def test_a_full_queue_takes_no_more_and_says_so():
+def test_a_full_queue_takes_no_more_and_says_so(monkeypatch):
+    monkeypatch.setattr(jobs.queue, "MOST_WAITING", 30)
     jobs.submit([tiny()] * jobs.queue.MOST_WAITING)
     with pytest.raises(SeglabError, match="queue is full: 30 runs are waiting"):
         jobs.submit([tiny()])

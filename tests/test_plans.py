@@ -331,7 +331,8 @@ def test_a_run_whose_need_is_gone_fails_and_does_not_wait_for_ever():
     assert "there is no run" in runs.status(second).finished.text
 
 
-def test_a_plan_that_does_not_fit_into_the_queue_makes_nothing():
+def test_a_plan_that_does_not_fit_into_the_queue_makes_nothing(monkeypatch):
+    monkeypatch.setattr(jobs.queue, "MOST_WAITING", 30)
     jobs.submit([tiny()] * (jobs.queue.MOST_WAITING - 2))
     plan = validated(Plan, {"name": "seeds", "count": 3})
     with pytest.raises(SeglabError, match="28 runs are waiting and 3 more do not fit"):

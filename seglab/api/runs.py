@@ -333,11 +333,9 @@ def submit(config: Settings = None, /, *, name: str | None = None, **options: An
     with it. `run.wait()` waits for it.
     """
     settings = prepared(configure(config, **options))
-    jobs.refuse_too_many(1)
-    run = Run(runs.create(settings, name))
-    jobs.enqueue(run.directory)
+    (directory,) = jobs.submit([settings], directories=[name])
     look_after_queue()
-    return run
+    return Run(directory)
 
 
 def prepared(config: RunConfig) -> RunConfig:

@@ -3,42 +3,118 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import shutil
 import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from seglab import runs
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
+from seglab.jobs.limits import limited, limits, refuse_full_disk
+from seglab.runs import Counts, Owner
 
-MOST_WAITING = 30
-
-
-def submit(configs: list[RunConfig]) -> list[Path]:
-    """Creates a run for each configuration and puts them in the queue, in this order."""
-    refuse_too_many(len(configs))
-    directories = [runs.create(config) for config in configs]
-    enqueue(*directories)
-    return directories
+MOST_WAITING = 500  # runs of all people together, so that a home stays quick to look through
 
 
-def refuse_too_many(new: int) -> None:
-    """Raises SeglabError if so many new runs do not fit into the queue."""
-    count = len(waiting())
-    if count + new > MOST_WAITING:
+def submit(
+    configs: Sequence[RunConfig],
+    owner: Owner | None = None,
+    names: Sequence[str | None] = (),
+    directories: Sequence[str | None] = (),
+) -> list[Path]:
+    """Creates a run for each configuration and puts them in the queue, in this order: all of them or none.
+
+    `names` are short names, the models' own where there are none; `directories` are names of the runs' directories.
+    """
+    allowed = [limited(config) for config in configs]
+    with admitting(len(allowed), owner) as counts, contextlib.ExitStack() as undo:
+        made = []
+        for config, name, directory in zip_longest(allowed, names, directories):
+            label = counts.label(name or directory or config.model.name, owner, numbered=not directory)
+            made.append(runs.create(config, directory, label))
+            undo.callback(shutil.rmtree, made[-1], ignore_errors=True)
+        enqueue(*made, counts=counts)
+        undo.pop_all()
+    return made
+
+
+@contextlib.contextmanager
+def admitting(new: int, owner: Owner | None = None) -> Iterator[Counts]:
+    """Holds the home's counts while so many new runs are made and put in the queue; raises SeglabError where they do
+    not fit, before anything is made."""
+    refuse_full_disk()
+    with runs.counting() as counts:
+        refuse_too_many(new, owner)
+        yield counts
+
+
+def refuse_too_many(new: int, owner: Owner | None = None) -> None:
+    """Raises SeglabError if so many new runs do not fit into the queue, or into their owner's part of it."""
+    there = [directory for directory, _ in marked()]
+    if len(there) + new > MOST_WAITING:
         raise SeglabError(
             "the queue is full: {waiting} runs are waiting and {new} more do not fit; allowed: {most}",
-            waiting=count,
+            waiting=len(there),
             new=new,
             most=MOST_WAITING,
         )
+    most = limits().waiting
+    own = sum(key_of(directory) == key(owner) for directory in there)
+    if most is not None and own + new > most:
+        raise SeglabError(
+            "{waiting} of your runs are waiting and {new} more do not fit; allowed on this server: {most}",
+            waiting=own,
+            new=new,
+            most=most,
+        )
 
 
-def enqueue(*directories: Path, after: float = 0.0) -> None:
+def key(owner: Owner | None) -> str:
+    """What an owner's runs are counted under; runs without one are one person's."""
+    return owner.key if owner else ""
+
+
+def key_of(directory: Path) -> str:
+    return key(runs.label(directory).owner)
+
+
+@dataclass(frozen=True, order=True)
+class Mark:
+    """A run's place in the queue, and the time, in seconds since 1970, before which it does not begin. It was set
+    `after` seconds before: a clock that was put back since keeps no run waiting for longer."""
+
+    place: int
+    begins: float = 0.0
+    after: float = 0.0
+
+    @classmethod
+    def read(cls, text: str) -> Mark:
+        """Raises ValueError for what is no mark."""
+        place, *later = text.split()
+        return cls(int(place), *map(float, later))
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.begins:.3f} {self.after:g}" if self.after else f"{self.place}"
+
+    @property
+    def due(self) -> bool:
+        return not 0 < self.begins - time.time() <= self.after
+
+
+def enqueue(*directories: Path, after: float = 0.0, counts: Counts | None = None) -> None:
     """Puts runs at the end of the queue, in this order, to begin in so many seconds or later: all of them, or none
-    where the disk is full."""
-    with runs.writing(runs.home()):
+    where the disk is full. `counts` are the home's, where they are held."""
+    with contextlib.ExitStack() as held:
+        counts = held.enter_context(runs.counting()) if counts is None else counts
+        held.enter_context(runs.writing(runs.home()))
+        begins = time.time() + after if after else 0.0
         for directory in directories:
-            runs.write(directory / "queued.next", str(time.time_ns() + int(after * 1e9)).encode())
+            runs.write(directory / "queued.next", str(Mark(counts.place(), begins, after)).encode())
         for directory in directories:
             runs.replace(directory / "queued.next", directory / "queued")
 
@@ -55,17 +131,35 @@ def resubmit(directory: Path) -> None:
 
 
 def waiting(home: Path | None = None) -> list[Path]:
-    """The runs that wait, the next one first."""
-    return [directory for _, directory in marked(home)]
+    """The runs that wait, the next one first. The queue goes round their owners: next is whose last run began longest
+    ago, so that everybody's first run comes before anybody's second."""
+    rows: dict[str, deque[Path]] = {}
+    for directory, _ in marked(home):
+        rows.setdefault(key_of(directory), deque()).append(directory)
+    if len(rows) < 2:
+        return [directory for row in rows.values() for directory in row]
+    counts = runs.counts(home)
+    order = [(counts.turn(key), n, row) for n, (key, row) in enumerate(rows.items())]  # of two, who came first
+    heapq.heapify(order)
+    found, turn = [], counts.turns
+    while order:
+        _, n, row = order[0]
+        found.append(row.popleft())
+        turn += 1
+        if row:
+            heapq.heapreplace(order, (turn, n, row))
+        else:
+            heapq.heappop(order)
+    return found
 
 
-def marked(home: Path | None = None) -> list[tuple[int, Path]]:
-    """The runs that wait, the next one first, and when each may begin, in nanoseconds since 1970."""
+def marked(home: Path | None = None) -> list[tuple[Path, Mark]]:
+    """The runs that wait and their marks, in the order in which they came."""
     found = []
     for path in (home or runs.home()).glob("*/queued"):
-        with contextlib.suppress(FileNotFoundError, ValueError):  # it has just begun, or is no marker of ours
-            found.append((int(path.read_text(encoding="ascii")), path.parent))
-    return sorted(found)
+        with contextlib.suppress(OSError, ValueError):  # it has just begun, or is no marker of ours
+            found.append((Mark.read(path.read_text(encoding="ascii")), path.parent))
+    return [(directory, mark) for mark, directory in sorted(found)]
 
 
 def awaited(directory: Path) -> list[Path]:
@@ -92,9 +186,10 @@ def next_run(home: Path | None = None) -> Path | None:
     One whose need cannot be met any more ends as failed. A needed run that nobody works on, as one that was interrupted
     by the end of the program, comes back into the queue.
     """
-    for begins, directory in marked(home):
-        if begins > time.time_ns():
-            break  # and so do those behind it
+    marks = dict(marked(home))
+    for directory in waiting(home):
+        if directory not in marks or not marks[directory].due:
+            continue
         try:
             needed = awaited(directory)
         except SeglabError as why:
@@ -107,6 +202,12 @@ def next_run(home: Path | None = None) -> Path | None:
                 (run / "stop").unlink(missing_ok=True)
                 enqueue(run)
     return None
+
+
+def begin(directory: Path) -> None:
+    """Notes that its owner has their turn now."""
+    with runs.counting(directory.parent) as counts:
+        counts.begin(key_of(directory))
 
 
 def fail(directory: Path, why: SeglabError) -> None:

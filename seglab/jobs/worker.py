@@ -11,13 +11,10 @@ from typing import Protocol
 from seglab import locks, runs
 from seglab.errors import SeglabError
 from seglab.jobs.process import Process
-from seglab.jobs.queue import fail, next_run
+from seglab.jobs.queue import begin, fail, next_run
 
 TAKE_A_LOOK = 0.5  # seconds between two looks at the queue
-
-
 RETRY = 10.0  # seconds before a run that could not be started is tried again
-
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +70,7 @@ class Worker(threading.Thread):
             taken = marker.read_text(encoding="ascii")
         except FileNotFoundError:  # stopped just now
             return
+        begin(directory)
         try:
             why = self.adapter.work(directory)
         except SeglabError as error:  # as of damaged events: the runs behind it do not wait for that

@@ -22,6 +22,7 @@ from seglab.entry import Options, validated
 from seglab.errors import SeglabError
 from seglab.families import Plan
 from seglab.plans.kinds import refuse_too_many
+from seglab.runs import Counts, Owner
 
 
 class Member(Options):
@@ -47,25 +48,49 @@ class Step:
     config: RunConfig
 
 
-def laid_out(plan: Plan, configs: Sequence[RunConfig], name: str | None = None) -> tuple[str, list[Step]]:
-    """The plan's name and its runs, made for each of the configurations; nothing is written.
+def laid_out(
+    plan: Plan, configs: Sequence[RunConfig], name: str | None = None, labels: Sequence[str] = ()
+) -> tuple[str, list[Step]]:
+    """The plan's name and its runs, made for each of the configurations, which `labels` name; nothing is written.
 
     Raises SeglabError for a name that is taken and for configurations that the plan cannot vary.
     """
-    title = f"{plan.name}-{runs.made_now()}" if name is None else runs.checked(name)
-    if runs.taken(title):
-        raise runs.refused(title)
+    title = titled(plan, name)
     steps: list[Step] = []
-    for config in configs:
+    for number, config in enumerate(configs):
+        whose = (labels[number] if labels else "") or config.model.name
 
         def place(n: int, first: int = len(steps) + 1) -> Path:
             return runs.home() / f"{title} {first + n}"
 
         for n, (label, each) in enumerate(plan.steps(config, place)):
-            label = f"{config.model.name}, {label}" if len(configs) > 1 else label
-            runs.checked(place(n).name)
+            label = f"{whose}, {label}" if len(configs) > 1 else label
             steps.append(Step(place(n), label, each))
-        refuse_too_many(len(steps))
+    return title, sound(steps)
+
+
+def spread_out(
+    plan: Plan, configs: Sequence[RunConfig], labels: Sequence[str], name: str | None = None
+) -> tuple[str, list[Step]]:
+    """A plan's name and its runs where they are known already, each with its label; raises SeglabError as above."""
+    title = titled(plan, name)
+    known = enumerate(zip(configs, labels, strict=True), 1)
+    return title, sound([Step(runs.home() / f"{title} {n}", label, config) for n, (config, label) in known])
+
+
+def titled(plan: Plan, name: str | None) -> str:
+    """The name of a plan to be."""
+    title = f"{plan.name}-{runs.made_now()}" if name is None else runs.checked(name)
+    if runs.taken(title):
+        raise runs.refused(title)
+    return title
+
+
+def sound(steps: list[Step]) -> list[Step]:
+    """The steps, if there may be so many and each is another run."""
+    refuse_too_many(len(steps))
+    for step in steps:
+        runs.checked(step.directory.name)
     for first, second in itertools.combinations(steps, 2):
         if first.config == second.config:
             raise SeglabError(
@@ -73,7 +98,7 @@ def laid_out(plan: Plan, configs: Sequence[RunConfig], name: str | None = None) 
                 first=first.label,
                 second=second.label,
             )
-    return title, steps
+    return steps
 
 
 def settled(steps: Sequence[Step]) -> list[Step]:
@@ -89,29 +114,36 @@ def settled(steps: Sequence[Step]) -> list[Step]:
     return [replace(step, config=runs.settled(step.config, own)) for step in steps]
 
 
-def create(plan: Plan, title: str, steps: Sequence[Step], queued: bool = False) -> Path:
-    """Makes the runs' directories and then the plan's file; puts the runs in the queue, in their order, if asked to.
+def create(plan: Plan, title: str, steps: Sequence[Step]) -> Path:
+    """Makes the runs' directories and then the plan's file. Where something is in the way, nothing is left."""
+    with runs.counting() as counts:
+        return made(plan, title, steps, counts)
 
-    Where something is in the way, nothing is left.
-    """
+
+def submit(plan: Plan, title: str, steps: Sequence[Step], owner: Owner | None = None) -> list[Path]:
+    """Makes the plan and puts its runs in the queue, in their order: all of them or none."""
+    allowed = [replace(step, config=jobs.limited(step.config)) for step in steps]
+    with jobs.admitting(len(allowed), owner) as counts:
+        made(plan, title, allowed, counts, owner, queued=True)
+    return [step.directory for step in allowed]
+
+
+def made(
+    plan: Plan, title: str, steps: Sequence[Step], counts: Counts, owner: Owner | None = None, queued: bool = False
+) -> Path:
+    """The plan's file, once its runs are there and, if asked to, in the queue."""
     with contextlib.ExitStack() as undo:
         for step in steps:
-            undo.callback(shutil.rmtree, runs.create(step.config, step.directory.name), ignore_errors=True)
+            label = counts.label(step.label, owner)
+            undo.callback(shutil.rmtree, runs.create(step.config, step.directory.name, label), ignore_errors=True)
         members = tuple(Member(run=step.directory.name, label=step.label) for step in steps)
         with runs.writing(runs.home()):
             runs.write(located(title), Record(plan=plan, runs=members).model_dump_json(indent=1).encode())
         undo.callback(located(title).unlink)
         if queued:
-            jobs.enqueue(*(step.directory for step in steps))
+            jobs.enqueue(*(step.directory for step in steps), counts=counts)
         undo.pop_all()
     return located(title)
-
-
-def submit(plan: Plan, title: str, steps: Sequence[Step]) -> list[Path]:
-    """Makes the plan and puts its runs in the queue, in their order."""
-    jobs.refuse_too_many(len(steps))
-    create(plan, title, steps, queued=True)
-    return [step.directory for step in steps]
 
 
 def located(title: str) -> Path:

@@ -72,7 +72,7 @@ class Sweep(Plan):
         tuple[Annotated[str, Field(max_length=500)], ...],
         Field(
             min_length=1,
-            max_length=2,
+            max_length=6,
             description="an option and its values, such as model.width=8,16; with a second one, all pairs are run",
         ),
     ] = ("optimizer.lr=1e-3,3e-3",)

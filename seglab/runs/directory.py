@@ -46,30 +46,6 @@ def home() -> Path:
     return Path(os.environ.get("SEGLAB_HOME") or "runs").resolve()
 
 
-def create(config: RunConfig, name: str | None = None) -> Path:
-    """Makes the directory of a new run, which is queued until something works on it."""
-    name = f"{config.model.name}-{made_now()}" if name is None else checked(name)
-    content, entries = config.model_dump_json(indent=1).encode(), own.source_for(config)
-    directory = home() / name
-    if taken(name):
-        raise refused(name)
-    with writing(home()):
-        home().mkdir(parents=True, exist_ok=True)
-        try:
-            directory.mkdir()
-        except FileExistsError:
-            raise refused(name) from None
-        try:
-            if entries:
-                own.trust(home(), entries)
-                write(directory / own.FILE, entries)
-            write(directory / "config.json", content)
-        except OSError:
-            shutil.rmtree(directory, ignore_errors=True)  # the name is free again
-            raise
-    return directory
-
-
 def refuse_unwritable(folder: Path | None = None) -> None:
     """Raises SeglabError where nothing can be written to the home of runs, or to the folder given, which may be yet to
     be made."""

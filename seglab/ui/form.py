@@ -1,76 +1,48 @@
-"""The forms: what can be picked and set, derived from RunConfig and the entries.
+"""The form: what can be picked and set, derived from RunConfig and the entries; what the page sends of it, read back.
 
-The lists to pick from are Gradio's own. The options of a list's entries are HTML, filled in here and read back by
-`form.js` as {field: {entry: {option: value}}}: Gradio pays for each component of its own six times while a page opens,
-and there is one option for each number of each entry.
+The form is one piece of HTML, which `form.js` fills, reads and turns into an address. The page sends
+{"picked": {field: [names]}, "sum": whether losses are added up, "options": {field: {entry: {option: value}}}}; an
+option that varies between runs is {"vary": "8, 16"}. Whatever a page sends is validated as on the command line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import gradio as gr
 
 from seglab import plans, uploads
 from seglab.comparison.settings import flat
 from seglab.config import RunConfig, configured, family_of
 from seglab.entry import FAMILIES, Entry, validated
 from seglab.errors import SeglabError
-from seglab.families import Dataset, Plan
+from seglab.families import Architecture, Dataset, Plan
 from seglab.losses.combined import Part, Sum
+from seglab.plans.kinds import MOST_RUNS
+from seglab.travel import commands
 from seglab.ui import views
-from seglab.ui.text import label, language
-from seglab.ui.titles import HINTS, OPTION, PRESETS, option_title
+from seglab.ui.titles import HINTS, PRESETS, option_title
 
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
-OWN = "own"  # instead of a preset
+FIELDS = ("model", "data", "loss", "scheduler", "optimizer", "techniques")  # that hold entries
+BASICS = ("epochs", "budget_seconds")  # options of a run that stand at the top, below the learning rate
 FEW = 4  # texts of a list for which the page has a line each
-TELL_CARD = """element.addEventListener('click', event => {
-  const button = event.target.closest('button.measure');
-  if (button) { button.disabled = true; trigger('click', {model: button.dataset.model}); return; }
-  if (document.fullscreenElement) document.exitFullscreen();
-  else event.target.closest('figure')?.requestFullscreen();
-});"""
-TELL_PLAN = """element.addEventListener('click', event => {
-  const button = event.target.closest('button[data-event]');
-  if (!button) return;
-  button.disabled = true;
-  if (button.dataset.event === 'click') setTimeout(() => { button.disabled = false; }, 3000);  // the list may stay
-  trigger(button.dataset.event);
-});"""
-TELL_FORGET = "element.addEventListener('click', event => event.target.closest('button.act') && trigger('click'));"
-TELL_CHANGE = "element.addEventListener('change', () => trigger('input'));"
+UPLOAD_FIRST = "folder is for your own images and masks: upload a zip of them under Data"
 
 
-def collecting(inputs: Sequence[Any]) -> str:
-    """The `js` of an event whose last input is a panel: sends what all panels of the page hold in its place."""
-    return f"(...given) => [...given.slice(0, {len(inputs) - 1}), seglab.options()]"
-
-
-def panel(place: str) -> gr.HTML:
-    """Where the options of a list's entries stand; tells when one is changed."""
-    return gr.HTML(apply_default_css=False, elem_id=place, js_on_load=TELL_CHANGE)
-
-
-def fill(panels: Sequence[gr.HTML], html: Callable[[str], list[str]]) -> None:
-    """Fills panels of the Blocks at hand with their HTML in a language: in English before the page is sent, in another
-    as soon as the page has told the visitor's; until then style.css hides the English there."""
-    for panel, english in zip(panels, html("en"), strict=True):
-        panel.value = english
-
-    def translate(request: gr.Request) -> list[Any]:
-        lang = language(request)
-        return [gr.skip()] * len(panels) if lang == "en" else html(lang)
-
-    views.opening(translate, None, list(panels))
+# --- what stands in the form
 
 
 def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = False) -> dict[str, Any] | None:
     """What the page needs to know of one option, or None where it offers none (paths, long lists of words)."""
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
-    kind, found = kinds[0], {"name": name, "info": schema.get("description", ""), "value": value}
+    kind, found = kinds[0], {"name": name, "info": schema.get("description", ""), "value": value, "varies": True}
     found["title"] = option_title(name)
     if "enum" in kind:
         return found | {"kind": "choice", "choices": kind["enum"]}
@@ -81,9 +53,9 @@ def option(name: str, schema: Mapping[str, Any], value: Any, sliders: bool = Fal
     if kind.get("type") in ("integer", "number"):
         return found | number(kind, value, sliders)
     if kind.get("items", {}).get("type") in ("integer", "number"):
-        return found | {"kind": "numbers", "value": ", ".join(map(str, value))}
+        return found | {"kind": "numbers", "value": ", ".join(map(str, value)), "varies": False}
     if kind.get("items", {}).get("type") == "string" and kind.get("maxItems", FEW + 1) <= FEW:
-        return found | {"kind": "lines", "value": "\n".join(value), "rows": kind["maxItems"]}
+        return found | {"kind": "lines", "value": "\n".join(value), "rows": kind["maxItems"], "varies": False}
     return None
 
 
@@ -103,23 +75,16 @@ def number(kind: Mapping[str, Any], value: float | None, sliders: bool) -> dict[
     }
 
 
+@dataclass(frozen=True)
 class Options:
-    """The options of one entry, or of the run itself: their fields on the page, and what the page sends of them."""
+    """The options of one entry, or of the run itself, which has no summary: those that the page offers."""
 
-    def __init__(
-        self,
-        field: str,
-        name: str,
-        schemas: Mapping[str, Any],
-        values: Mapping[str, Any],
-        summary: str = "",
-        source: str = "",
-        sliders: bool = False,
-    ):
-        self.field, self.name, self.summary, self.source = field, name, summary, source
-        self.place = name if summary else "form"
-        made = (option(each, kind, values.get(each, kind.get("default")), sliders) for each, kind in schemas.items())
-        self.offered = [each for each in made if each is not None]
+    field: str
+    name: str
+    offered: tuple[dict[str, Any], ...]
+    summary: str = ""
+    source: str = ""
+    year: int | None = None
 
     def read(self, typed: Any) -> dict[str, Any]:
         """The offered options as typed, at their first value where the page has sent none; nothing else it has sent."""
@@ -147,7 +112,291 @@ def of_entry(
     """An entry's options, at these values or their own defaults; with a weight before them where entries are summed."""
     schemas = {"weight": Part.model_json_schema()["properties"]["weight"]} if weighted else {}
     schemas |= entry.model_json_schema()["properties"]
-    return Options(field, entry.name, schemas, values or {}, entry.summary(), entry.reference(), sliders)
+    return Options(
+        field,
+        entry.name,
+        offered(schemas, values or {}, sliders),
+        entry.summary(),
+        entry.reference(),
+        getattr(entry, "year", None),
+    )
+
+
+def offered(schemas: Mapping[str, Any], values: Mapping[str, Any], sliders: bool = False) -> tuple[dict[str, Any], ...]:
+    made = (option(name, kind, values.get(name, kind.get("default")), sliders) for name, kind in schemas.items())
+    return tuple(each for each in made if each is not None)
+
+
+@dataclass(frozen=True)
+class Picker:
+    """A field that holds one or several entries of a family: the list to pick from, with each entry's options.
+
+    `several` says that a run may have more than one, `picked` which ones at first.
+    """
+
+    field: str
+    title: str
+    hint: str
+    entries: dict[str, Options]
+    picked: tuple[str, ...]
+    several: bool = False
+
+
+@lru_cache(maxsize=1)
+def run_options() -> Options:
+    """The options of a run that are no entries."""
+    schemas = RunConfig.model_json_schema()["properties"]
+    wanted = {name: schemas[name] for name in schemas if name not in (*FIELDS, *NOT_ON_PAGE)}
+    return Options("run", "run", offered(wanted, dict(RunConfig())))
+
+
+@lru_cache(maxsize=1)
+def pickers() -> dict[str, Picker]:
+    """The fields that hold entries, by name; models in the order in which they were published."""
+    default = RunConfig()
+    found = {}
+    for field in FIELDS:
+        kind = family_of(field)
+        family = kind.family if kind else field
+        value = getattr(default, field)
+        first = [part.loss for part in value.parts] if isinstance(value, Sum) else value
+        first = list(first) if isinstance(first, Sequence) else [first]
+        values = {entry.name: dict(entry) for entry in first}
+        known = {name: entry for name, entry in FAMILIES[family].entries.items() if name != "sum"}
+        if issubclass(FAMILIES[family], Architecture):
+            known = dict(sorted(known.items(), key=lambda each: (each[1].year or 0, each[0])))
+        found[field] = Picker(
+            field,
+            option_title(field),
+            HINTS.get(field, RunConfig.model_fields[field].description or ""),
+            {name: of_entry(field, entry, values.get(name), field == "loss") for name, entry in known.items()},
+            tuple(values),
+            field in ("loss", "techniques"),
+        )
+    return found
+
+
+@lru_cache(maxsize=1)
+def plan_picker() -> Picker:
+    """The plans but sweeps, which the form makes wherever something varies."""
+    known = {name: entry for name, entry in FAMILIES["plans"].entries.items() if name != plans.Sweep.name}
+    return Picker("plan", "plan", "", {name: of_entry("plan", entry) for name, entry in known.items()}, ())
+
+
+@lru_cache(maxsize=8)
+def html(lang: str) -> str:
+    """The whole form in a language."""
+    run = run_options()
+    optimizers = pickers()["optimizer"]
+    rates = {name: rate_of(part) for name, part in optimizers.entries.items()}
+    absent = [
+        name
+        for name, entry in FAMILIES["datasets"].entries.items()
+        if name != "folder" and not entry().here  # type: ignore[attr-defined]
+    ]
+    return views.render(
+        "form.html",
+        lang,
+        pickers=pickers(),
+        plan=plan_picker(),
+        basics=[each for name in BASICS for each in run.offered if each["name"] == name],
+        others=[each for each in run.offered if each["name"] not in BASICS],
+        rate=rates[optimizers.picked[0]],
+        rates={name: rate["shown"] for name, rate in rates.items()},
+        presets=[(name, PRESETS.get(name, option_title(name))) for name in FAMILIES["presets"].entries],
+        absent=absent,
+        drawn=drawings(),
+    )
+
+
+def rate_of(optimizer: Options) -> dict[str, Any]:
+    """The learning rate among an optimizer's options."""
+    return next(each for each in optimizer.offered if each["name"] == "lr")
+
+
+@lru_cache(maxsize=1)
+def drawings() -> dict[str, dict[str, Any]]:
+    """A small drawing of each shipped network and its number of parameters, as `python -m seglab.ui.drawings` made
+    them."""
+    return json.loads((Path(__file__).parent / "drawings.json").read_text(encoding="utf-8"))
+
+
+# --- what the page sends
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The runs that a form asks for: their configurations, what sets each apart, and the options that vary with their
+    values as on the command line."""
+
+    configs: tuple[RunConfig, ...]
+    labels: tuple[str, ...]
+    over: tuple[str, ...]
+    plan: Plan | None = None
+
+    def laid_out(self) -> tuple[Plan, str, list[plans.Step]]:
+        """The plan that makes them, its name and its runs; raises SeglabError, also for paths that no page may name."""
+        plan = self.plan or validated(Plan, {"name": "sweep", "over": self.over})
+        if self.plan:
+            title, steps = plans.laid_out(plan, self.configs, labels=self.labels)
+        else:
+            title, steps = plans.spread_out(plan, self.configs, self.labels)
+        allowed = {step.directory for step in steps} | {getattr(config.data, "root", None) for config in self.configs}
+        for step in steps:
+            for option, value in flat(step.config.model_dump()).items():
+                if isinstance(value, Path) and value not in allowed:
+                    raise SeglabError(
+                        "{option}: {value} is a path, and the page accepts no paths", option=option, value=value
+                    )
+        return plan, title, steps
+
+    @property
+    def single(self) -> bool:
+        return self.plan is None and len(self.configs) == 1
+
+    def command(self) -> str:
+        """What does the same on the command line: one line where one can, else a line for each run."""
+        first = self.configs[0]
+        if self.single:
+            return commands.command(first)
+        over = [word for each in self.over for word in ("--over", each)]
+        if self.plan is None:
+            sweep: Plan = validated(Plan, {"name": "sweep", "over": self.over})
+            try:
+                same = [config for _, config in sweep.steps(first, Path)] == list(self.configs)
+            except SeglabError:
+                same = False
+            line = commands.command(first)
+            if same and "--config" not in line:
+                return line.replace("seglab train", "seglab plan sweep", 1) + " " + shlex.join(over)
+        elif len(self.configs) == 1 and "--config" not in (line := commands.command(first)):
+            own = [word for name, value in commands.changed(self.plan) for word in (f"--{name}", commands.typed(value))]
+            return shlex.join(["seglab", "plan", self.plan.name, *shlex.split(line)[2:], *own])
+        return "\n".join(commands.command(config) for config in self.configs)
+
+
+Place = tuple[str, ...]  # of what varies: (field,), (field, entry, option), or ("run", option)
+
+
+def asked(sent: Any) -> Asked:
+    """The runs of what the page sent; raises SeglabError for what no run allows."""
+    sent = sent if isinstance(sent, dict) else {}
+    typed = sent.get("options")
+    picked = picked_values(sent)
+    axes: dict[Place, list[Any]] = {(field,): values for field, values in picked.items()}
+    axes |= varied_options(picked, typed)
+    count = math.prod(map(len, axes.values()))
+    if count > MOST_RUNS:
+        raise SeglabError("a plan of {count} runs is too large; allowed: {most}", count=count, most=MOST_RUNS)
+    configs: dict[RunConfig, str] = {}
+    several = {place for place, values in axes.items() if len(values) > 1}
+    for combination in itertools.product(*axes.values()):
+        chosen = dict(zip(axes, combination, strict=True))
+        at_work = [place for place in chosen if place in several and applies(place, chosen)]
+        configs.setdefault(configuration(chosen, typed), ", ".join(labeled(each, chosen[each]) for each in at_work))
+    refuse_absent(next(iter(configs)).data)
+    over = [f"{'.'.join(place).removeprefix('run.')}={among(axes[place])}" for place in axes if place in several]
+    return Asked(tuple(configs), tuple(configs.values()), tuple(over), planned(sent.get("plan"), typed))
+
+
+def planned(name: Any, typed: Any) -> Plan | None:
+    """The plan that is picked, if one is."""
+    if not name:
+        return None
+    known = plan_picker().entries.get(name) if isinstance(name, str) else None
+    plan: Plan = validated(Plan, {"name": name} | (known.read(typed) if known else {}))
+    return plan
+
+
+def picked_values(sent: dict[str, Any]) -> dict[str, list[Any]]:
+    """For each field, what it is to be in one run after the other: an entry's name, or the names of several."""
+    given = sent.get("picked")
+    found: dict[str, list[Any]] = {}
+    for field, picker in pickers().items():
+        names = given.get(field, list(picker.picked)) if isinstance(given, dict) else list(picker.picked)
+        names = names if isinstance(names, list) else [names]
+        if field == "techniques":
+            varies = isinstance(sent.get("vary"), list) and field in sent["vary"]
+            found[field] = [(), *((name,) for name in names)] if varies and names else [tuple(names)]
+        elif not names:
+            raise (
+                SeglabError("pick at least one model")
+                if field == "model"
+                else SeglabError("pick at least one for {field}", field=option_title(field))
+            )
+        elif field == "loss":
+            found[field] = [tuple(names)] if sent.get("sum") else [(name,) for name in names]
+        else:
+            found[field] = names
+    return found
+
+
+def varied_options(picked: Mapping[str, Sequence[Any]], typed: Any) -> dict[Place, list[Any]]:
+    """The options that vary between runs, of the run itself and of what is picked, with their values."""
+    found: dict[Place, list[Any]] = {}
+    parts = [run_options()]
+    for field, values in picked.items():
+        names = dict.fromkeys(name for value in values for name in (value if isinstance(value, tuple) else (value,)))
+        parts += [pickers()[field].entries[name] for name in names if known(field, name)]
+    for part in parts:
+        for option, value in part.read(typed).items():
+            if isinstance(value, dict):
+                place = ("run", option) if part.field == "run" else (part.field, part.name, option)
+                values = [each.strip() for each in str(value.get("vary", "")).split(",") if each.strip()]
+                if not values:
+                    raise SeglabError(
+                        "{option}: nothing to vary between runs; give values with commas between, such as 1, 2",
+                        option=option,
+                    )
+                found[place] = list(dict.fromkeys(values))
+    return found
+
+
+def known(field: str, name: Any) -> bool:
+    return isinstance(name, str) and name in pickers()[field].entries
+
+
+def applies(place: Place, chosen: Mapping[Place, Any]) -> bool:
+    """Whether an option belongs to what is picked for one run."""
+    if len(place) < 3:
+        return True
+    value = chosen[place[:1]]
+    return place[1] in (value if isinstance(value, tuple) else (value,))
+
+
+def labeled(place: Place, value: Any) -> str:
+    """What sets a run apart, in a word or two: `focal`, `lr 0.01`."""
+    text = "+".join(value) or "none" if isinstance(value, tuple) else str(value)
+    return text if len(place) == 1 else f"{place[-1]} {text}"
+
+
+def among(values: Sequence[Any]) -> str:
+    """The values of what varies, as a sweep takes them."""
+    return ",".join("+".join(value) if isinstance(value, tuple) else str(value) for value in values)
+
+
+def configuration(chosen: Mapping[Place, Any], typed: Any) -> RunConfig:
+    """One run's configuration; raises SeglabError for what no run allows."""
+
+    def options(part: Options) -> dict[str, Any]:
+        place = ("run",) if part.field == "run" else (part.field, part.name)
+        return {name: chosen.get((*place, name), value) for name, value in part.read(typed).items()}
+
+    def entry(field: str, name: Any) -> dict[str, Any]:
+        return {"name": name} | (options(pickers()[field].entries[name]) if known(field, name) else {})
+
+    given: dict[str, Any] = {}
+    for field in FIELDS:
+        value = chosen[(field,)]
+        given[field] = [entry(field, name) for name in value] if isinstance(value, tuple) else entry(field, value)
+    parts = [{"weight": each.pop("weight", 1), "loss": each} for each in given["loss"]]
+    alone = len(parts) == 1 and parts[0]["weight"] == 1
+    given["loss"] = parts[0]["loss"] if alone else {"name": "sum", "parts": parts}
+    given["data"] = located(given["data"], typed)
+    return validated(RunConfig, given | options(run_options()))
+
+
+# --- the visitor's own data
 
 
 def uploaded(typed: Any) -> Any:
@@ -157,75 +406,22 @@ def uploaded(typed: Any) -> Any:
     return typed
 
 
-def drawn(parts: Sequence[Options], lang: str, picked: Sequence[str] | None = None, folded: bool = False) -> str:
-    """The fields of some options as HTML; `picked` are those shown, all of them without it."""
-    shown = [part.name for part in parts] if picked is None else picked
-    return views.render("options.html", lang, parts=parts, picked=shown, folded=folded)
+def located(data: dict[str, Any], typed: Any) -> dict[str, Any]:
+    """The data source as read, a folder at the place of the visitor's upload where the page refers to one."""
+    reference = uploaded(typed)
+    return data if data["name"] != "folder" or not reference else data | {"root": uploads.found(reference)}
 
 
-class Choice:
-    """A field that takes one or several entries of a family: a list to pick from, and the options of what is picked."""
-
-    def __init__(
-        self,
-        family: str,
-        field: str,
-        title: Any,
-        info: Any,
-        picked: Sequence[Entry],
-        several: bool = False,
-        weighted: bool = False,
-        without: tuple[str, ...] = (),
-        folded: bool = True,
-    ):
-        defaults = {entry.name: dict(entry) for entry in picked}
-        self.field, self.weighted, self.several, self.folded = field, weighted, several, folded
-        self.known = {name: entry for name, entry in FAMILIES[family].entries.items() if name not in without}
-        self.entries = {
-            name: of_entry(field, entry, defaults.get(name), weighted) for name, entry in self.known.items()
-        }
-        self.picker = gr.Dropdown(
-            list(self.entries),
-            value=list(defaults) if several else next(iter(defaults), None),
-            multiselect=several,
-            label=title,
-            info=info,
-            elem_id=f"form-{field}",
-        )
-        self.picked = list(defaults)
-        self.panel = panel(f"{field}-entries")
-        self.picker.change(None, self.picker, None, js=f"picked => seglab.show('#{field}-entries', picked)")
-
-    def html(self, lang: str) -> str:
-        """All entries with their options; those that are picked at first are shown."""
-        return drawn(list(self.entries.values()), lang, self.picked, self.folded)
-
-    def filled(self, value: Entry | Sequence[Entry], lang: str) -> list[Any]:
-        """The picker and the panel with what a configuration has in the field, and every other entry as at first."""
-        if isinstance(value, Sum):
-            values = {part.loss.name: {"weight": part.weight} | dict(part.loss) for part in value.parts}
-        else:
-            values = {entry.name: dict(entry) for entry in (value if isinstance(value, Sequence) else [value])}
-        options = [
-            of_entry(self.field, entry, values[name], self.weighted) if name in values else self.entries[name]
-            for name, entry in self.known.items()
-        ]
-        picked = list(values)
-        return [picked if self.several else picked[0], drawn(options, lang, picked, self.folded)]
-
-    def read(self, picked: Any, typed: Any) -> list[dict[str, Any]]:
-        """Every picked entry with its options, weighted losses as parts of a sum; unknown names stay, to be refused."""
-        found = []
-        for name in picked if isinstance(picked, list) else [picked] if picked else []:
-            known = self.entries.get(name) if isinstance(name, str) else None
-            options = known.read(typed) if known else {}
-            weight = options.pop("weight", 1) if self.weighted else 1
-            entry = {"name": name} | options
-            found.append({"weight": weight, "loss": entry} if self.weighted else entry)
-        return found
-
-
-UPLOAD_FIRST = "folder is for your own images and masks: upload a zip of them under Data"
+def dataset(sent: Any) -> Dataset:
+    """The picked data source with its options, the first where several are."""
+    sent = sent if isinstance(sent, dict) else {}
+    names = picked_values(sent)["data"]
+    typed = sent.get("options")
+    options = pickers()["data"].entries[names[0]].read(typed) if known("data", names[0]) else {}
+    options = {name: value for name, value in options.items() if not isinstance(value, dict)}
+    found: Dataset = validated(Dataset, located({"name": names[0]} | options, typed))
+    refuse_absent(found)
+    return found
 
 
 def refuse_absent(dataset: Dataset) -> None:
@@ -237,175 +433,42 @@ def refuse_absent(dataset: Dataset) -> None:
     raise SeglabError("{name}: this data is not on this server; pick another, or upload your own", name=dataset.name)
 
 
-class Form:
-    """RunConfig as a form: several models at once, everything else once for all of them."""
+# --- a configuration as the form has it
 
-    def __init__(self) -> None:
-        default, fields = RunConfig(), RunConfig.model_fields
-        schemas = RunConfig.model_json_schema()["properties"]
-        self.choices: dict[str, Choice] = {}
 
-        def choice(field: str, picked: Sequence[Entry], family: str | None = None, **options: Any) -> Choice:
-            if family is None:
-                kind = family_of(field)
-                assert kind  # the field takes an entry
-                family = kind.family
-            name = label(option_title(field), context=OPTION)
-            info = label(HINTS.get(field, fields[field].description or ""))
-            self.choices[field] = Choice(family, field, name, info, picked, **options)
-            return self.choices[field]
+def settings(config: RunConfig) -> dict[str, str]:
+    """What the form is filled with, as an address has it: {"model": "unet", "model.unet.width": "8", "epochs": "3"};
+    all that is not there is as at first. Data that is only on this server's disks is left out."""
+    found: dict[str, str] = {}
+    for field, picker in pickers().items():
+        value = getattr(config, field)
+        weights = {part.loss.name: part.weight for part in value.parts} if isinstance(value, Sum) else {}
+        entries = [part.loss for part in value.parts] if isinstance(value, Sum) else value
+        entries = list(entries) if isinstance(entries, Sequence) else [entries]
+        found[field] = (" " if field in ("loss", "techniques") else ",").join(entry.name for entry in entries)
+        for entry in entries:
+            part = picker.entries.get(entry.name)
+            for each in part.offered if part else ():
+                value = weights.get(entry.name, 1) if each["name"] == "weight" else getattr(entry, each["name"])
+                if shown_as(each, value) != shown_as(each, each["value"]):
+                    found[f"{field}.{entry.name}.{each['name']}"] = shown_as(each, value)
+    for each in run_options().offered:
+        value = getattr(config, each["name"])
+        if shown_as(each, value) != shown_as(each, each["value"]):
+            found[each["name"]] = shown_as(each, value)
+    return found
 
-        with gr.Group(elem_classes="section"):
-            names = FAMILIES["presets"].entries
-            presets = [(label(PRESETS.get(name, option_title(name))), name) for name in names]
-            self.preset = gr.Dropdown(
-                [(label("My own settings"), OWN), *presets],
-                value=OWN,
-                label=label("Preset"),
-                info=label("a recipe that fills in the form below; anything can be changed afterwards"),
-                elem_id="form-preset",
-            )
-        with gr.Group(elem_classes="section"):
-            self.model = choice("model", [default.model], several=True)
-            with gr.Accordion(label("About these models"), open=False, elem_id="about") as self.about:
-                self.cards = gr.HTML(apply_default_css=False, elem_id="cards", js_on_load=TELL_CARD)
-        with gr.Group(elem_classes="section"):
-            self.data = choice("data", [default.data])
-            self.uploaded = gr.HTML(apply_default_css=False, elem_id="uploaded")
-            with gr.Accordion(
-                label("Inspect this data, or upload your own"), open=False, elem_id="inside"
-            ) as self.inside:
-                self.upload = gr.UploadButton(
-                    label("Upload a zip of images and masks"), file_types=[".zip"], size="sm", elem_id="zip"
-                )
-                self.surveyed = gr.HTML(apply_default_css=False, elem_id="surveyed", js_on_load=TELL_FORGET)
-        with gr.Group(elem_classes="section"):
-            self.panel = panel("form-run")
-        with gr.Accordion(
-            label("Loss, schedule, optimizer, augmentation"), open=False, elem_id="form-more"
-        ) as self.more:
-            assert isinstance(default.loss, Sum)
-            losses = [part.loss for part in default.loss.parts]
-            self.loss = choice("loss", losses, several=True, weighted=True, without=("sum",))
-            self.scheduler = choice("scheduler", [default.scheduler])
-            self.curve = gr.HTML(apply_default_css=False, elem_id="form-curve")
-            self.optimizer = choice("optimizer", [default.optimizer])
-            self.techniques = choice("techniques", [], "techniques", several=True)
-            self.preview = gr.Button(label("Preview the training images"), size="sm", elem_id="preview")
-            self.previewed = gr.HTML(apply_default_css=False, elem_id="previewed")
-        with gr.Accordion(label("Plan several runs"), open=False, elem_id="planning") as self.planning:
-            info = label("what varies between the runs; everything else is as above")
-            self.plan = Choice("plans", "plan", label("Plan"), info, [plans.Seeds()], folded=False)
-            self.planned = gr.HTML(apply_default_css=False, elem_id="planned", js_on_load=TELL_PLAN)
-        scalars = {name: schemas[name] for name in schemas if name not in (*self.choices, *NOT_ON_PAGE)}
-        self.scalars, self.run = scalars, Options("run", "run", scalars, dict(default))
-        self.panels = [self.panel, *(choice.panel for choice in self.choices.values()), self.plan.panel]
-        # What a handler needs to read the form; the last one stands for what all panels hold.
-        self.inputs = [*(choice.picker for choice in self.choices.values()), self.panel]
 
-    def html(self, lang: str) -> list[str]:
-        """What the panels show."""
-        return [drawn([self.run], lang), *(each.html(lang) for each in self.choices.values()), self.plan.html(lang)]
+def shown_as(option: Mapping[str, Any], value: Any) -> str:
+    """An option's value as its field on the page holds it."""
+    if isinstance(value, tuple | list):
+        return ("\n" if option["kind"] == "lines" else ", ").join(map(str, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else f"{value:.12g}" if isinstance(value, int | float) else str(value)
 
-    def models(self, given: Sequence[Any]) -> list[dict[str, Any]]:
-        """The picked models with their options; `given` are the values of `inputs`."""
-        return self.model.read(given[0], given[-1])
 
-    def dataset(self, given: Sequence[Any]) -> Dataset:
-        """The picked data source with its options."""
-        picked, typed = dict(zip(self.choices, given, strict=False))["data"], given[-1]
-        found: Dataset = validated(Dataset, self.located(next(iter(self.data.read(picked, typed)), None), typed))
-        refuse_absent(found)
-        return found
-
-    def side(self, given: Sequence[Any]) -> int | None:
-        """The longer side of images in training, where it is one."""
-        side = self.run.read(given[-1]).get("image_size")
-        return side if isinstance(side, int) and side > 0 else None
-
-    def own(self, given: Sequence[Any]) -> bool:
-        """Whether the picked data source is the visitor's upload."""
-        return dict(zip(self.choices, given, strict=False))["data"] == "folder" and uploaded(given[-1]) is not None
-
-    def located(self, data: dict[str, Any] | None, typed: Any) -> dict[str, Any] | None:
-        """The data source as read, a folder at the place of the visitor's upload where the page refers to one."""
-        reference = uploaded(typed)
-        if data is None or data["name"] != "folder" or reference is None:
-            return data
-        return data | {"root": uploads.found(reference)}
-
-    def schedule(self, given: Sequence[Any]) -> RunConfig:
-        """A configuration with the learning rate of the form, and all else as in the default."""
-        picked, typed = dict(zip(self.choices, given, strict=False)), given[-1]
-        read = {
-            name: next(iter(self.choices[name].read(picked[name], typed)), None) for name in ("scheduler", "optimizer")
-        }
-        run = self.run.read(typed)
-        return validated(RunConfig, read | {name: run[name] for name in ("epochs", "budget_seconds")})
-
-    def fill_in(self) -> None:
-        """A preset that is picked fills in all but the data, the seed and the plan.
-
-        As soon as any of it is changed, the settings are the visitor's own again.
-        """
-        filled = [choice for name, choice in self.choices.items() if name != "data"]
-        outputs = [self.more, self.panel, *(each for choice in filled for each in (choice.picker, choice.panel))]
-
-        def fill_in(request: gr.Request, name: Any, *given: Any) -> list[Any]:
-            if name == OWN:
-                return [gr.skip()] * len(outputs)
-            config, lang = configured({"preset": name}), language(request)
-            run = dict(config) | {"seed": self.run.read(given[-1])["seed"]}
-            # Opened, so that all can be seen; what has never been open is not in the page, and would not be sent.
-            found = [gr.Accordion(open=True), drawn([Options("run", "run", self.scalars, run)], lang)]
-            for choice in filled:
-                found += choice.filled(getattr(config, choice.field), lang)
-            return found
-
-        by_hand = [self.panel.input, *(event for each in filled for event in (each.picker.input, each.panel.input))]
-        gr.on(by_hand, None, None, self.preset, js=f"() => {OWN!r}", api_visibility="private")
-        inputs = [self.preset, *self.inputs]
-        self.preset.input(fill_in, inputs, outputs, js=collecting(inputs), **views.QUIET)
-
-    def changes(self) -> list[Any]:
-        """The events of whatever a run is made of; a plan's own are not among them."""
-        events = [self.panel.input]
-        for choice in self.choices.values():
-            events += [choice.picker.change, choice.panel.input]
-        return events
-
-    def steps(self, picked: Any, given: Sequence[Any]) -> tuple[Plan, str, list[plans.Step]]:
-        """The picked plan of what the form holds, its name, and its runs; raises SeglabError, also for other paths than
-        those of the plan's own runs and of the visitor's upload."""
-        plan, configs = validated(Plan, next(iter(self.plan.read(picked, given[-1])), None)), self.configs(given)
-        title, steps = plans.laid_out(plan, configs)
-        allowed = {step.directory for step in steps} | {getattr(config.data, "root", None) for config in configs}
-        for step in steps:
-            for option, value in flat(step.config.model_dump()).items():
-                if isinstance(value, Path) and value not in allowed:
-                    raise SeglabError(
-                        "{option}: {value} is a path, and the page accepts no paths", option=option, value=value
-                    )
-        return plan, title, steps
-
-    def configs(self, given: Sequence[Any]) -> list[RunConfig]:
-        """One configuration for each picked model; raises SeglabError for what the page sent and no run allows."""
-        *picked, typed = given
-        read = {
-            name: choice.read(names, typed) for (name, choice), names in zip(self.choices.items(), picked, strict=True)
-        }
-        if not read["model"]:
-            raise SeglabError("pick at least one model")
-        parts = read["loss"]
-        if not parts:
-            raise SeglabError("pick at least one loss function")
-        alone = len(parts) == 1 and parts[0]["weight"] == 1
-        shared = {
-            name: found if self.choices[name].several else next(iter(found), None) for name, found in read.items()
-        }
-        shared["data"] = self.located(next(iter(read["data"]), None), typed)
-        shared["loss"] = parts[0]["loss"] if alone else {"name": "sum", "parts": parts}
-        shared |= self.run.read(typed)
-        configs: list[RunConfig] = [validated(RunConfig, {**shared, "model": model}) for model in read["model"]]
-        refuse_absent(configs[0].data)
-        return configs
+def preset(name: str) -> dict[str, str]:
+    """What the form is filled with by a preset: all but the data and the seed."""
+    found = settings(configured({"preset": name}))
+    return {key: value for key, value in found.items() if key.partition(".")[0] not in ("data", "seed")}

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import logging
 import os
+import re
 import shutil
+import socket
 import threading
 import time
 import warnings
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from seglab import uploads
-from seglab.ui.text import languages
+from seglab.ui.parts import tour
+from seglab.ui.text import language, languages
 
 MEGABYTE = 2**20
 UPLOAD, OTHER = 30 * MEGABYTE, MEGABYTE  # the largest request bodies
@@ -31,29 +39,94 @@ CHOSEN_LANGUAGE = """<head><script>(() => {
   document.documentElement.lang = LANGUAGES.find(code => tags.includes(code.toLowerCase())) ?? "en";
 })()</script>"""
 
+FIRST_SCREEN = """<div id="first-screen">{content}</div><script>
+  if (!/^(#start.*)?$/.test(location.hash)) document.getElementById("first-screen").hidden = true;
+</script>"""
+FRAMES = "frame-ancestors 'self' https://huggingface.co https://*.hf.space; base-uri 'self'; object-src 'none'"
+SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"content-security-policy", FRAMES.encode()),
+)
+
 log = logging.getLogger(__name__)
 
 
 class Guard:
-    """ASGI middleware: refuses large bodies and Gradio's open proxies, and lets `?lang=` decide the page's language."""
+    """ASGI middleware: refuses other sites' requests, large bodies and Gradio's open proxies; puts the first picture
+    into the page's document, and lets `?lang=` decide its language.
 
-    def __init__(self, app: Any):
-        self.app = app
+    `hosts` are the names by which this server may be asked for; None for any.
+    """
+
+    def __init__(self, app: Any, hosts: frozenset[str] | None = None):
+        self.app, self.hosts = app, hosts
 
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        path = scope["path"]
+        path, headers = scope["path"], dict(scope["headers"])
+        if refused := self.foreign(scope["method"], headers):
+            return await PlainTextResponse(refused, 403)(scope, receive, send)
+        send = with_headers(send)
         if "/file=http" in path or "/file/http" in path or path.endswith("/deep_link") or "/proxy=" in path:
             return await PlainTextResponse("not here", 404)(scope, receive, send)
         limit = UPLOAD if path.endswith("/upload") else OTHER
-        headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:
             return await PlainTextResponse(f"at most {limit} bytes are allowed", 413)(scope, receive, send)
         if path == "/" and scope["method"] == "GET":
-            return await self.app(scope, receive, with_language(send))
+            return await self.app(scope, receive, with_first_picture(send, language(Request(scope))))
         await self.app(scope, limited(receive, limit), send)
+
+    def foreign(self, method: str, headers: dict[bytes, bytes]) -> str:
+        """Why a request is refused that comes by another name of this server, as after DNS rebinding, or, where it
+        could change something, from another site's page; empty where it is not."""
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not self.knows(host):
+            return f"{host[:80]!r} is not a name of this server; SEGLAB_HOSTS names those that are"
+        if method in ("GET", "HEAD", "OPTIONS"):
+            return ""
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if headers.get(b"sec-fetch-site") == b"cross-site" or origin == "null":
+            return "this request came from another site's page"
+        asked = urlsplit(origin).netloc
+        if origin and asked != host and not (self.hosts and named(asked) in self.hosts):
+            return "this request came from another site's page"
+        return ""
+
+    def knows(self, host: str) -> bool:
+        """Whether the server may be asked for by this name. A number is no name that another site could have."""
+        if self.hosts is None or named(host) in self.hosts:
+            return True
+        with contextlib.suppress(ValueError):
+            return bool(ip_address(named(host)))
+        return False
+
+
+def named(host: str) -> str:
+    """A host without its port: localhost for localhost:7860, ::1 for [::1]:7860."""
+    return (urlsplit(f"//{host}").hostname or "").lower()
+
+
+def allowed_hosts(own: str) -> frozenset[str]:
+    """The names by which this server may be asked for: this machine's, the Space's, `own`, where it is served, and
+    those that SEGLAB_HOSTS names."""
+    name = socket.gethostname().lower()
+    given = os.environ.get("SEGLAB_HOSTS", "").replace(",", " ").split()
+    known = ["localhost", own, name, f"{name}.local", os.environ.get("SPACE_HOST", ""), *given]
+    return frozenset(named(each) for each in known if each)
+
+
+def with_headers(send: Callable[[dict], Awaitable[None]]) -> Callable[[dict], Awaitable[None]]:
+    """Adds to every answer what browsers are to allow: nothing guessed of files, no foreign frame but the Space's."""
+
+    async def adding(message: dict) -> None:
+        if message["type"] == "http.response.start":
+            message = message | {"headers": [*message["headers"], *SECURITY]}
+        await send(message)
+
+    return adding
 
 
 def limited(receive: Callable[[], Awaitable[dict]], limit: int) -> Callable[[], Awaitable[dict]]:
@@ -69,8 +142,9 @@ def limited(receive: Callable[[], Awaitable[dict]], limit: int) -> Callable[[], 
     return counting
 
 
-def with_language(send: Callable[[dict], Awaitable[None]]) -> Callable[[dict], Awaitable[None]]:
-    """Puts the script that chooses the language first into the page's head."""
+def with_first_picture(send: Callable[[dict], Awaitable[None]], lang: str) -> Callable[[dict], Awaitable[None]]:
+    """Puts the script that chooses the language first into the document's head, and the Start tab first into its body:
+    there to be seen before any script has come."""
     started: list[dict] = []
     body = b""
 
@@ -84,6 +158,11 @@ def with_language(send: Callable[[dict], Awaitable[None]]) -> Callable[[dict], A
             return
         script = CHOSEN_LANGUAGE.replace("LANGUAGES", json.dumps(list(languages())))
         content = body.replace(b"<head>", script.encode(), 1)
+        begun = re.search(rb"<body[^>]*>", content)
+        if begun and started[0]["status"] == 200:
+            first = await run_in_threadpool(tour.html, lang)
+            screen = FIRST_SCREEN.format(content=first).encode()
+            content = content[: begun.end()] + screen + content[begun.end() :]
         headers = [(name, value) for name, value in started[0]["headers"] if name.lower() != b"content-length"]
         await send(started[0] | {"headers": [*headers, (b"content-length", str(len(content)).encode())]})
         await send({"type": "http.response.body", "body": content})

@@ -21,6 +21,7 @@ from seglab.ui.text import STATES
 from seglab.ui.titles import HINTS, OPTION, PRESETS, option_title
 
 PACKAGE = Path(seglab.__file__).parent
+SAID = re.compile(r"""\bt\(\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")  # in a script
 ERRORS, TRANSLATING = ("SeglabError",), ("label", "say", "run_picker")  # calls whose first argument is such a text
 
 
@@ -35,7 +36,7 @@ class String(NamedTuple):
 def strings() -> dict[tuple[str, str | None], list[str]]:
     """Every text with its context, and all the places that say it."""
     found: dict[tuple[str, str | None], list[str]] = {}
-    for each in (*of_sources(), *of_templates(), *of_tables(), *of_options(), *of_entries()):
+    for each in (*of_sources(), *of_templates(), *of_scripts(), *of_tables(), *of_options(), *of_entries()):
         places = found.setdefault((each.text, each.context), [])
         if each.place not in places:
             places.append(each.place)
@@ -117,6 +118,13 @@ def of_templates() -> Iterator[String]:
             if isinstance(call.node, nodes.Name) and call.node.name == "t" and isinstance(call.args[0], nodes.Const):
                 context = next((each.value.as_const() for each in call.kwargs if each.key == "context"), None)
                 yield String(call.args[0].value, context, path.relative_to(PACKAGE).as_posix())
+
+
+def of_scripts() -> Iterator[String]:
+    """What the page's scripts translate with t('...')."""
+    for path in sorted((PACKAGE / "ui" / "js").glob("*.js")):
+        for found in SAID.finditer(path.read_text(encoding="utf-8")):
+            yield String(ast.literal_eval(found[1]), None, path.relative_to(PACKAGE).as_posix())
 
 
 def of_tables() -> Iterator[String]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 OPTION = "option"  # the context of options' titles: a title that comes from a name may be any word
 TITLES = {  # of options whose names say too little
-    "model": "models",
-    "loss": "loss functions",
+    "loss": "loss function",
     "scheduler": "learning-rate schedule",
     "techniques": "augmentation and techniques",
     "budget_seconds": "time limit in seconds (budget_seconds)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import tempfile
@@ -12,52 +13,43 @@ import gradio as gr
 
 from seglab import runs, travel, zips
 from seglab.errors import SeglabError
-from seglab.ui import compare, views
+from seglab.ui import views
+from seglab.ui.parts.runlist import ear, heard, sent, trained
 from seglab.ui.text import label, language, say, told
 
 APART: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "travel", "concurrency_limit": 1}
 
 
-class Travel:
-    """What is picked to be taken away, and what comes back; `brought` is the event of a run's coming."""
-
-    def __init__(self) -> None:
-        title = label("Take a run away, bring one back")
-        with gr.Accordion(title, open=False, elem_id="travel") as self.part, gr.Row(equal_height=False):
-            with gr.Column(min_width=260):
-                self.run = gr.Dropdown(
-                    [],
-                    value=None,
-                    label=label("Finished run"),
-                    elem_id="travel-run",
-                    allow_custom_value=True,  # Gradio's own copy of the choices can lag behind the page's
-                )
-                self.names = gr.Checkbox(label=label("With the names of images"), visible=False, elem_id="travel-names")
-                self.pictures = gr.Checkbox(
-                    label=label("With masks and predictions"), visible=False, elem_id="travel-pictures"
-                )
-                self.leaving = gr.HTML(apply_default_css=False, elem_id="travel-leaving")
-                self.make = gr.Button(label("Make a zip"), elem_id="travel-make", visible=False, size="md")
-                self.file = gr.DownloadButton(visible=False, variant="primary", elem_id="travel-file", size="md")
-            with gr.Column(min_width=260):
-                self.hint = gr.HTML(apply_default_css=False, elem_id="travel-hint")
-                self.upload = gr.UploadButton(
-                    label("Bring a run back"), file_types=[".zip"], elem_id="travel-upload", size="md"
-                )
-                self.said = gr.HTML(apply_default_css=False, elem_id="travel-said")
-
-    def wire(self, table: gr.HTML, shown: gr.Dropdown) -> Any:
-        """Connects the part with the table of runs, in which a button picks one, and with the runs shown; gives the
-        event of a run's having come."""
-        picked, made = [self.run, self.names, self.pictures], [self.leaving, self.file]
-        asked = [self.names, self.pictures, self.make]
-        views.opening(hint, None, self.hint)
-        self.part.expand(offered, self.run, self.run, **views.QUIET)
-        table.click(chosen, None, [self.part, self.run], **views.QUIET)
-        self.run.change(questions, self.run, asked, **views.QUIET).then(told_of, picked, made, **views.QUIET)
-        gr.on([self.names.input, self.pictures.input], told_of, picked, made, **views.QUIET)
-        self.make.click(packed, picked, made, show_progress="minimal", **APART)
-        return self.upload.upload(arrived, [self.upload, shown], [self.said, shown], show_progress="minimal", **APART)
+def build(listed: gr.HTML) -> None:
+    """Builds the part in the Blocks at hand; a button in the list of runs picks what is taken away."""
+    title = label("Take a run away, bring one back")
+    with gr.Accordion(title, open=False, elem_id="travel") as part, gr.Row(equal_height=False):
+        with gr.Column(min_width=260):
+            run = gr.Dropdown(
+                [],
+                value=None,
+                label=label("Finished run"),
+                elem_id="travel-run",
+                allow_custom_value=True,  # Gradio's own copy of the choices can lag behind the page's
+            )
+            names = gr.Checkbox(label=label("With the names of images"), visible=False, elem_id="travel-names")
+            pictures = gr.Checkbox(label=label("With masks and predictions"), visible=False, elem_id="travel-pictures")
+            leaving = gr.HTML(apply_default_css=False, elem_id="travel-leaving")
+            make = gr.Button(label("Make a zip"), elem_id="travel-make", visible=False, size="md")
+            file = gr.DownloadButton(visible=False, variant="primary", elem_id="travel-file", size="md")
+        with gr.Column(min_width=260):
+            told = gr.HTML(apply_default_css=False, elem_id="travel-hint")
+            upload = gr.UploadButton(label("Bring a run back"), file_types=[".zip"], elem_id="travel-upload", size="md")
+            said = gr.HTML(apply_default_css=False, elem_id="travel-said")
+    picked, made = [run, names, pictures], [leaving, file]
+    views.opening(hint, None, told)
+    part.expand(offered, run, run, **views.QUIET)
+    listed.click(chosen, None, [part, run], **views.QUIET)
+    run.change(questions, run, [names, pictures, make], **views.QUIET).then(told_of, picked, made, **views.QUIET)
+    gr.on([names.input, pictures.input], told_of, picked, made, **views.QUIET)
+    make.click(packed, picked, made, show_progress="minimal", **APART)
+    came = ear("came")
+    heard(upload.upload(arrived, upload, [said, came], show_progress="minimal", **APART), "begun", came)
 
 
 def hint(request: gr.Request) -> str:
@@ -71,7 +63,7 @@ def hint(request: gr.Request) -> str:
 
 def finished() -> list[Path]:
     """The runs that can be taken away."""
-    return [directory for directory in compare.trained() if runs.status(directory).over]
+    return [directory for directory in trained() if runs.status(directory).over]
 
 
 def offered(name: str | None) -> Any:
@@ -82,10 +74,10 @@ def offered(name: str | None) -> Any:
 
 def chosen(event: gr.EventData) -> list[Any]:
     """Opens the part with the run of a pressed button picked; other buttons have other uses."""
-    if event.action != "take":
+    if sent(event).get("action") != "take":
         return [gr.skip(), gr.skip()]
     known = finished()
-    name = next((directory.name for directory in known if directory.name == event.run), None)
+    name = next((directory.name for directory in known if directory.name == sent(event).get("run")), None)
     return [gr.Accordion(open=True), gr.Dropdown(choices=views.named(known), value=name)]
 
 
@@ -140,16 +132,15 @@ def packed(name: str | None, names: bool, pictures: bool, request: gr.Request) -
     return [gr.skip(), gr.DownloadButton(text, value=str(file), visible=True)]
 
 
-def arrived(file: str, names: list[str] | None, request: gr.Request) -> list[Any]:
-    """Takes in the run of a zip and shows it beside those that are shown; or says why not."""
+def arrived(file: str, request: gr.Request) -> list[Any]:
+    """Takes in the run of a zip; gives what is told of it, and its name for the list of runs."""
     lang = language(request)
     try:
         travel.refuse_no_room(2 * Path(file).stat().st_size)
         directory, notes = travel.bring(Path(file), most_bytes=zips.MOST_BYTES)
     except SeglabError as error:
-        return [views.refusal(error, lang), gr.skip()]
+        return [views.refusal(error, lang), ""]
     text = say("{run} is here now, also in Predict and Compare.", lang, run=directory.name)
     messages = [(text, "right"), *((told(note, lang), "note") for note in notes)]
     said = "".join(views.render("message.html", lang, text=each, kind=kind) for each, kind in messages)
-    own = [each for each in runs.every() if each.parent == runs.home()]
-    return [said, gr.Dropdown(choices=views.named(own), value=[*(names or []), directory.name])]
+    return [said, json.dumps({"runs": [directory.name]})]

@@ -1,0 +1,490 @@
+"""What every page sees of the runs: rows and the points of curves, made once for all visitors.
+
+A page asks every two seconds for what is new since it last asked, so that an answer is a few hundred bytes while a run
+is under way, and nothing where nothing has happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+from seglab import jobs, plans, runs
+from seglab.download import last_shown
+from seglab.entry import Entry
+from seglab.errors import SeglabError
+from seglab.events import Evaluated, Event, Finished, Reason, Started, Stepped, from_line
+from seglab.jobs import zerogpu
+from seglab.travel.commands import words
+from seglab.ui.text import told
+
+REST = 0.5  # seconds between two looks at the runs, however many pages ask
+MOST_ROWS = 400  # runs made here that a page is told of, the newest; those that it names come with them
+MOST_POINTS = 400  # steps of a run that a page gets at first: neighbors are drawn together
+MOST_TRACKS = 200  # runs whose points are kept in memory
+LENT = ("queued", "running", "stopped", "interrupted")  # states in which a run may want a GPU
+
+
+# --- one run's reports
+
+
+class Track:
+    """What one run has reported, read as its file grows. `life` grows when a resumed run takes back some of it."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.lock = threading.Lock()
+        self.begin_anew()
+        self.life = 0
+
+    def begin_anew(self) -> None:
+        self.size, self.steps, self.evaluations = 0, [], []
+        self.started: Started | None = None
+        self.stepped: Stepped | None = None
+        self.best: Evaluated | None = None
+        self.finished: Finished | None = None
+        self.problem: SeglabError | None = None
+
+    def read(self) -> Track:
+        """Takes in what is new; a damaged line is told and nothing after it counts."""
+        with self.lock:
+            size = runs.size_of(self.directory / "events.jsonl")
+            if size < self.size:
+                self.begin_anew()
+                self.life += 1
+            if size > self.size and self.problem is None:
+                with open(self.directory / "events.jsonl", "rb") as file:
+                    file.seek(self.size)
+                    content = file.read()
+                whole = content.rfind(b"\n") + 1  # what follows is being written
+                for line in content[:whole].splitlines():
+                    try:
+                        self.take(from_line(line))
+                    except ValueError:
+                        name = f"{self.directory.name}/events.jsonl"
+                        self.problem = SeglabError("{file} is damaged: a line of it cannot be read", file=name)
+                        break
+                self.size += whole
+            return self
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Started):
+            if event.resumed_at is not None or self.started:
+                kept = [each for each in self.steps if each[0] <= event.step]
+                scored = [each for each in self.evaluations if each[0] <= event.step]
+                if len(kept) < len(self.steps) or len(scored) < len(self.evaluations):
+                    self.life += 1
+                self.steps, self.evaluations = kept, scored
+                if self.best and self.best.step > event.step:
+                    self.best = None
+            self.finished = None
+            self.started = self.started or event
+        elif isinstance(event, Stepped):
+            self.stepped = event
+            self.steps.append(
+                [event.step, short(event.epoch), short(event.seconds), short(event.loss), short(event.lr)]
+            )
+        elif isinstance(event, Evaluated):
+            train, val = event.scores["train"], event.scores["val"]
+            numbers = [event.epoch, event.seconds, train.loss, val.loss, train.miou, val.miou, event.lr]
+            self.evaluations.append([event.step, *map(short, numbers), int(event.best)])
+            self.best = event if event.best else self.best
+        elif isinstance(event, Finished):
+            self.finished = event
+
+    @property
+    def position(self) -> str:
+        """How far a page that has everything is."""
+        return f"{self.life}.{len(self.steps)}.{len(self.evaluations)}"
+
+    def since(self, position: str) -> dict[str, Any] | None:
+        """The points after a position, or all of them where it is of another life; None where there are none."""
+        with self.lock:
+            if position == self.position:
+                return None
+            life, steps, evaluations = parsed(position)
+            new = life != self.life or steps > len(self.steps) or evaluations > len(self.evaluations)
+            if new:
+                steps = evaluations = 0
+            added = self.steps[steps:] if steps else thinned(self.steps, MOST_POINTS)
+            found = {"at": self.position, "steps": added, "evals": self.evaluations[evaluations:]}
+            return found | ({"new": True} if new or not steps else {})
+
+
+def parsed(position: str) -> tuple[int, int, int]:
+    """Life, steps and evaluations; of another life where it says nothing."""
+    try:
+        life, steps, evaluations = map(int, position.split("."))
+    except ValueError:
+        return -1, 0, 0
+    return life, max(0, steps), max(0, evaluations)
+
+
+def short(value: float | None) -> float | None:
+    """Four digits, which is more than a curve shows; JSON has no other numbers than finite ones."""
+    return None if value is None or value != value or abs(value) == float("inf") else float(f"{value:.4g}")
+
+
+def thinned(points: Sequence[list], most: int) -> list[list]:
+    """At most so many points: neighbors together, at the last one's place with their mean loss."""
+    if len(points) <= most:
+        return list(points)
+    found = []
+    for n in range(most):
+        group = points[n * len(points) // most : (n + 1) * len(points) // most]
+        losses = [each[3] for each in group if each[3] is not None]
+        mean = short(sum(losses) / len(losses)) if losses else None
+        found.append([*group[-1][:3], mean, group[-1][4]])
+    return found
+
+
+# --- one run's row
+
+
+@dataclass
+class Row:
+    """What a page's list says of a run: `told` is in every language, `texts` are sentences yet to be translated."""
+
+    told: dict[str, Any]
+    texts: list[SeglabError] = field(default_factory=list)
+    version: int = 0
+    written: dict[str, str] = field(default_factory=dict)  # as JSON, by language
+
+    def json(self, lang: str) -> str:
+        if lang not in self.written:
+            texts = [told(each, lang) for each in self.texts]
+            self.written[lang] = json.dumps({**self.told, "texts": texts}, ensure_ascii=False, separators=(",", ":"))
+        return self.written[lang]
+
+
+@lru_cache(maxsize=2000)
+def described(directory: Path, changed: int) -> dict[str, Any]:
+    """What a run's configuration says, as of the time it was written; raises SeglabError where it is damaged."""
+    config = runs.config(directory)
+    plain, dotted = words(config)
+    options = {**plain, **dotted}
+    apart = ("model", "data", "seed")  # told elsewhere, or of no interest
+    said = [f"{name} {value}" for name, value in options.items() if "/" not in value and name not in apart]
+    return {
+        "model": config.model.name,
+        "data": config.data.name,
+        "what": ", ".join(said)[:160],
+        "epochs": config.epochs,
+        "budget": config.budget_seconds,
+        "loss": mark(config.loss),
+        "set": mark(config.data),
+        "pace": plans.pace_key(config.model_dump(mode="json")),
+    }
+
+
+def mark(entry: Entry) -> str:
+    """Eight letters that are the same for the same entry with the same options."""
+    return hashlib.sha256(entry.model_dump_json().encode()).hexdigest()[:8]
+
+
+@lru_cache(maxsize=2000)
+def beginning(directory: Path, size: int) -> Started | None:
+    """The first event of a run whose events have this size."""
+    with open(directory / "events.jsonl", "rb") as file:
+        event = from_line(file.readline())
+    return event if isinstance(event, Started) else None
+
+
+class Board:
+    """The rows of all runs, looked at no more often than every REST seconds, by one visitor's request for all."""
+
+    def __init__(self) -> None:
+        self.boot = secrets.token_hex(4)  # versions of another program's are none of ours
+        self.version = 0
+        self.rows: dict[str, Row] = {}
+        self.places: dict[str, Path] = {}
+        self.gone: OrderedDict[str, int] = OrderedDict()
+        self.tracks: OrderedDict[Path, Track] = OrderedDict()
+        self.paces: dict[str, float] = {}  # seconds for an epoch, of finished runs of this kind
+        self.known: dict[str, tuple] = {}  # what a row was made of
+        self.lock, self.looked = threading.Lock(), float("-inf")
+
+    def look(self) -> None:
+        """Has the rows as they are now, or were a moment ago; while one visitor has them made, the others do not
+        wait."""
+        if time.monotonic() - self.looked < REST:
+            return
+        if self.lock.acquire(blocking=not self.rows):
+            try:
+                if time.monotonic() - self.looked >= REST:
+                    self.take_in()
+                    self.looked = time.monotonic()
+            finally:
+                self.lock.release()
+
+    def take_in(self) -> None:
+        waiting = {directory: n for n, directory in enumerate(jobs.waiting(), 1)}
+        members = plan_members()
+        found: dict[str, Path] = {}
+        for directory in runs.every():
+            found.setdefault(directory.name, directory)
+        new = {}
+        for name, directory in found.items():
+            try:
+                new[name] = self.row(directory, waiting.get(directory), members.get(name))
+            except Exception as error:  # a damaged run is told in its own row, and in no other
+                new[name] = broken(directory, error)
+        self.foresee(new, waiting)
+        for name, row in new.items():
+            old = self.rows.get(name)
+            if old and (old is row or (old.told, list(map(str, old.texts))) == (row.told, list(map(str, row.texts)))):
+                new[name] = old
+                continue
+            self.version += 1
+            row.version = self.version
+        for name in self.rows.keys() - new.keys():
+            self.version += 1
+            self.gone[name] = self.version
+            self.known.pop(name, None)
+        while len(self.gone) > MOST_ROWS:
+            self.gone.popitem(last=False)
+        self.rows, self.places = new, found
+
+    def row(self, directory: Path, place: int | None, plan: tuple[str, str] | None) -> Row:
+        """A run's row; one that has ended and was not touched since is the one that was."""
+        events = directory / "events.jsonl"
+        size = runs.size_of(events)
+        state = runs.status(directory).state if place is None else "queued"
+        if state == "running" and (directory / "stop").exists():
+            state = "stopping"
+        label = runs.label(directory)
+        changed = (directory / "config.json").stat().st_mtime_ns
+        made_of = (size, state, place, plan, label, changed, (directory / "weights.safetensors").exists())
+        old = self.rows.get(directory.name)
+        if old and self.known.get(directory.name) == made_of and state not in ("queued", "running"):
+            return old
+        self.known[directory.name] = made_of
+        config = described(directory, changed)
+        if (directory / "dataset.json").exists():
+            runs.description(directory)
+        over = state in get_args(Reason)
+        own = directory.parent == runs.home()
+        foreign = runs.shipped(directory) or runs.is_kept(directory)
+        row = Row(
+            {
+                "run": directory.name,
+                "name": label.name,
+                "stroke": label.stroke,
+                "owner": label.owner.nickname if label.owner else "",
+                "key": label.owner.key if label.owner else "",
+                "kind": "own" if own else "shipped" if directory.parent == runs.CHECKPOINTS else "kept",
+                "foreign": bool(foreign),
+                "state": state,
+                "over": over,
+                "place": place,
+                "starts": None,
+                "plan": plan,
+                **{name: config[name] for name in ("model", "data", "what", "epochs", "budget", "loss", "set")},
+                "trained": made_of[-1] or runs.is_kept(directory),
+            }
+        )
+        finished = runs.status(directory).finished if over else None
+        if finished and size:
+            self.add_end(row, finished, beginning(directory, size), config)
+        else:
+            self.add_progress(row, self.track(directory).read(), directory, state)
+        if zerogpu.LENDS and state in LENT and own and not foreign:
+            row.told["unlent"] = zerogpu.chosen(directory)
+        return row
+
+    def add_end(self, row: Row, finished: Finished, started: Started | None, config: dict[str, Any]) -> None:
+        total = started.total_steps if started else 0
+        row.told |= {
+            "step": finished.step,
+            "done": progress(finished.step, finished.seconds, total, row.told["budget"]),
+            "epoch": short(finished.epoch or (finished.step / started.steps_per_epoch if started else 0.0)),
+            "seconds": short(finished.seconds),
+            "left": None,
+            "miou": short(finished.val_miou),
+            "best": short(finished.best_epoch),
+            "parameters": finished.parameters,
+            "images": seen(started, finished.step),
+        }
+        row.texts = [
+            each.error() for each in ([finished.why] if finished.why else []) + (started.notes if started else [])
+        ]
+        if finished.epoch >= 1 and row.told["kind"] == "own" and not row.told["foreign"]:
+            self.paces[config["pace"]] = finished.seconds / finished.epoch
+
+    def add_progress(self, row: Row, track: Track, directory: Path, state: str) -> None:
+        started, stepped = track.started, track.stepped
+        last = max((each for each in (stepped, track.best, track.finished) if each), key=lambda e: e.step, default=None)
+        step, seconds = (last.step, last.seconds) if last else (0, 0.0)
+        row.told |= {
+            "step": step,
+            "done": progress(step, seconds, started.total_steps if started else 0, row.told["budget"]),
+            "epoch": short(step / started.steps_per_epoch if started else 0.0),
+            "seconds": short(seconds),
+            "left": round(stepped.seconds_left) if stepped and state == "running" else None,
+            "phase": phase(track, state),
+            "miou": short(track.best.scores["val"].miou) if track.best else None,
+            "best": short(track.best.epoch) if track.best else None,
+            "parameters": started.parameters if started else None,
+            "images": seen(started, step),
+        }
+        row.texts = [track.problem] if track.problem else []
+        row.texts += [each.error() for each in (started.notes if started else [])]
+        if started is None and state == "running" and (fetched := last_shown(directory / "log.txt")):
+            row.texts.append(
+                SeglabError("Downloading weights from {host}: {percent}%", host=fetched[0], percent=fetched[1])
+            )
+
+    def foresee(self, rows: dict[str, Row], waiting: dict[Path, int]) -> None:
+        """When each waiting run may begin, in seconds from now, rounded so that it does not change all the time."""
+        ahead: float | None = sum(
+            row.told.get("left") or 0.0 for row in rows.values() if row.told["state"] in ("running", "stopping")
+        )
+        for directory in waiting:
+            row = rows[directory.name]
+            row.told["starts"] = None if ahead is None else rounded(ahead)
+            row.written.clear()
+            lasts = self.lasts(directory)
+            ahead = None if ahead is None or lasts is None else ahead + lasts
+
+    def lasts(self, directory: Path) -> float | None:
+        """How long a waiting run may take; None where nobody knows."""
+        try:
+            config = described(directory, (directory / "config.json").stat().st_mtime_ns)
+        except (SeglabError, OSError):
+            return 0.0
+        pace = self.paces.get(config["pace"])
+        known = [each for each in (pace and pace * config["epochs"], config["budget"]) if each]
+        return min(known) if known else None
+
+    def track(self, directory: Path) -> Track:
+        track = self.tracks.setdefault(directory, Track(directory))
+        self.tracks.move_to_end(directory)
+        while len(self.tracks) > MOST_TRACKS:
+            self.tracks.popitem(last=False)
+        return track
+
+    def found(self, name: str) -> Path:
+        """The directory of a run on the board; a name that only the page made up is refused, paths above all."""
+        self.look()
+        directory = self.places.get(name)
+        if directory is None:
+            raise SeglabError("there is no run {run}", run=repr(str(name)[:80]))
+        return directory
+
+    def news(self, since: str, followed: Iterable[tuple[str, str]], lang: str) -> str | None:
+        """As JSON, what is new since a version, and the points of the runs that a page follows after the position of
+        each; None where nothing is."""
+        self.look()
+        boot, _, number = since.partition(".")
+        version = int(number) if boot == self.boot and number.isdecimal() else -1
+        rows, now, followed = self.rows, self.version, dict(followed)
+        listed = rows if len(rows) <= MOST_ROWS else newest(rows, followed)
+        changed = [row.json(lang) for name, row in listed.items() if row.version > version]
+        gone = [name for name, when in list(self.gone.items()) if when > version and name not in rows]
+        points = {}
+        for name, position in followed.items():
+            if name in rows and self.places[name].exists():
+                track = self.track(self.places[name])
+                if (added := track.read().since(position)) is not None:
+                    points[name] = added
+        if not (changed or points or (gone and version >= 0)) and version == now:
+            return None
+        parts = [f'"v":"{self.boot}.{now}"', f'"rows":[{",".join(changed)}]']
+        parts += [f'"gone":{json.dumps(gone)}'] if gone and version >= 0 else []
+        parts += ['"all":true'] if version < 0 else []
+        parts += [f'"points":{json.dumps(points, separators=(",", ":"))}'] if points else []
+        return "{" + ",".join(parts) + "}"
+
+
+def newest(rows: dict[str, Row], followed: dict[str, str]) -> dict[str, Row]:
+    """The rows that a page is told of where there are too many: runs.every gives the newest first."""
+    made = 0
+    found = {}
+    for name, row in rows.items():
+        made += row.told["kind"] == "own"
+        if row.told["kind"] != "own" or made <= MOST_ROWS or name in followed or not row.told["over"]:
+            found[name] = row
+    return found
+
+
+def broken(directory: Path, error: Exception) -> Row:
+    """The row of a run whose files cannot be read."""
+    why = (
+        error
+        if isinstance(error, SeglabError)
+        else SeglabError(
+            "{run} cannot be read: {reason}", run=directory.name, reason=f"{type(error).__name__}: {error}"
+        )
+    )
+    nothing = dict.fromkeys(("place", "starts", "plan", "left", "miou", "best", "parameters", "images", "budget"))
+    kind = "own" if directory.parent == runs.home() else "kept"
+    label = runs.label(directory)
+    return Row(
+        {
+            "run": directory.name, "name": label.name, "stroke": label.stroke, "kind": kind, "foreign": True,
+            "owner": label.owner.nickname if label.owner else "", "key": label.owner.key if label.owner else "",
+            "state": "damaged", "over": True, "model": "-", "data": "", "what": "", "loss": "", "set": "", "epochs": 0,
+            "trained": False, "step": 0, "done": 0.0, "epoch": 0.0, "seconds": 0.0, **nothing,
+        },
+        [why],
+    )  # fmt: skip
+
+
+def progress(step: int, seconds: float, total: int, budget: float | None) -> float:
+    """From 0 to 1, how much of its epochs or of its time limit a run has used, whichever is more."""
+    parts = [step / total if total else 0.0, seconds / budget if budget else 0.0]
+    return round(min(1.0, max(parts)), 3)
+
+
+def seen(started: Started | None, step: int) -> int | None:
+    """About how many training images a run has seen, each as often as it was seen."""
+    if started is None or not started.steps_per_epoch:
+        return None
+    return round(step / started.steps_per_epoch * started.images.get("train", 0))
+
+
+def phase(track: Track, state: str) -> str | None:
+    """What a run under way is at: it prepares, trains or is scored."""
+    if state != "running":
+        return None
+    if track.started is None:
+        return "prepares"
+    scored = track.evaluations[-1][0] if track.evaluations else 0
+    due = track.stepped and track.stepped.step % track.started.steps_per_epoch == 0 and track.stepped.step > scored
+    return "scores" if due else "trains"
+
+
+def rounded(seconds: float) -> int:
+    return round(seconds / 10) * 10 if seconds < 90 else round(seconds / 60) * 60
+
+
+@lru_cache(maxsize=256)
+def members_of(path: Path, changed: int) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    title = path.name.removesuffix(runs.PLAN)
+    found = plans.members(path)
+    return title, tuple(directory.name for directory, _ in found), tuple(label for _, label in found)
+
+
+def plan_members() -> dict[str, tuple[str, str]]:
+    """For each run of a plan, the plan's name and its short name; damaged plans are left out."""
+    found = {}
+    for path in plans.every():
+        try:
+            title, names, _ = members_of(path, path.stat().st_mtime_ns)
+        except (SeglabError, OSError):
+            continue
+        for name in names:
+            found[name] = title, runs.short_name(Path(title))
+    return found
+
+
+BOARD = Board()

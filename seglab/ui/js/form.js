@@ -1,0 +1,406 @@
+// The form: one state, which is read from its fields, filled into them, and written as an address.
+import {address} from './address.js';
+import {store} from './store.js';
+import {duration, el, lang, t} from './text.js';
+
+const WAIT = 500;  // milliseconds after the last change, before the runs are foreseen
+const KEPT = 'seglab-form';
+const NOT_SETTINGS = ['only', 'hide', 'title', 'task', 'runs'];
+
+export function form(element, trigger) {
+  const made = new Form(element, trigger);
+  window.seglab.state = () => made.state();
+  return answer => made.hear(answer);
+}
+
+class Form {
+  constructor(element, trigger) {
+    this.element = element;
+    this.send = (kind, data = {}) => trigger(kind, {...data, ...this.state()});
+    this.load();
+  }
+
+  async load() {
+    const answer = await fetch(`seglab/form?lang=${lang}`);
+    const holder = el('div');
+    holder.innerHTML = await answer.text();  // the server's own
+    this.root = holder.firstElementChild;
+    this.element.append(this.root);
+    this.find = query => this.root.querySelector(query);
+    this.all = query => [...this.root.querySelectorAll(query)];
+    this.adopt();
+    this.listen();
+    address.addEventListener('read', () => this.follow());
+    address.addEventListener('tab', () => this.changed());
+    this.follow();
+  }
+
+  // Takes Gradio's button for uploads into the form, as soon as it is there.
+  adopt(tries = 100) {
+    const upload = document.querySelector('#zip');
+    if (upload) this.find('.upload-slot').append(upload);
+    else if (tries) setTimeout(() => this.adopt(tries - 1), 50);
+  }
+
+  // Takes over what the address says, or else what stood here before the page was loaded anew.
+  follow() {
+    const given = {...address.own}, settings = Object.keys(given).filter(key => !NOT_SETTINGS.includes(key));
+    let kept = {};
+    try { kept = JSON.parse(sessionStorage.getItem(KEPT)) ?? {}; } catch { /* none */ }
+    const unknown = this.fill(settings.length ? given : kept);
+    this.tell([...address.unknown, ...(settings.length ? unknown : [])]);
+    this.worksheet(given);
+    this.changed();
+  }
+
+  tell(unknown) {
+    const notice = this.find('.notice');
+    notice.hidden = !unknown.length;
+    notice.textContent = unknown.length ? t('The link has parts that are not known here and were left out: {parts}', {parts: unknown.join(', ')}) : '';
+  }
+
+  // `only` and `hide` leave a part of the form; `title` and `task` say what it is for.
+  worksheet({only, hide, title, task}) {
+    const wanted = only?.split(','), unwanted = hide?.split(',') ?? [];
+    const parts = this.parts();
+    for (const [name, elements] of Object.entries(parts)) {
+      const away = wanted ? !wanted.includes(name) : unwanted.includes(name);
+      for (const each of elements) each.classList.toggle('left-out', away);
+    }
+    for (const each of this.all('details.more')) {
+      const inner = [...each.querySelectorAll('.field, fieldset.picker')].filter(part => !part.closest('.entries'));
+      each.classList.toggle('left-out', inner.length > 0 && inner.every(part => part.classList.contains('left-out')));
+    }
+    const sheet = this.find('.worksheet');
+    sheet.hidden = !(title || task);
+    sheet.replaceChildren(...(title ? [el('h2', {}, title)] : []), ...(task ? [el('p', {}, task)] : []));
+  }
+
+  // What can be left out by name: a field of the form, the learning rate, an option of the run.
+  parts() {
+    const found = {preset: [this.find('.preset')], lr: [this.find('[data-rate] .field')]};
+    for (const picker of this.all('fieldset.picker')) found[picker.dataset.field] = [picker];
+    found.model.push(this.find('.about'));
+    found.data.push(this.find('.inside'));
+    found.techniques.push(this.find('.preview-button'));
+    for (const field of this.all('[data-field=run] .field')) found[field.dataset.option] = [field];
+    return found;
+  }
+
+  // --- fields
+
+  picker(field) { return this.find(`fieldset.picker[data-field="${field}"]`); }
+  picked(field) { return [...this.picker(field).querySelectorAll('.choices input:checked')].map(input => input.value).filter(Boolean); }
+  mode(field) { return this.picker(field).querySelector('.modes button[aria-pressed=true]')?.dataset.mode ?? ''; }
+
+  pick(field, names, mode = '') {
+    const picker = this.picker(field), several = picker.dataset.several === 'true' || mode === 'vary';
+    for (const button of picker.querySelectorAll('.modes button')) button.setAttribute('aria-pressed', String(button.dataset.mode === mode));
+    for (const input of picker.querySelectorAll('.choices input')) {
+      input.type = several && (field !== 'loss' || mode) ? 'checkbox' : 'radio';
+      if (field === 'techniques') input.type = 'checkbox';
+      input.checked = names.includes(input.value) || (field === 'plan' && !names.length && input.value === '');
+    }
+  }
+
+  holds(field) {
+    const input = field.querySelector('[name]');
+    if (!input) return null;
+    if (input.type === 'checkbox') return input.checked;
+    if (input.tagName === 'SELECT') return JSON.parse(input.value);
+    if (input.type !== 'number') return input.value;
+    return input.value === '' ? null : Number(input.value);
+  }
+
+  value(field) {
+    const several = field.querySelector('input.several');
+    return several && !several.hidden ? {vary: several.value} : this.holds(field);
+  }
+
+  // An option's value as an address has it.
+  text(field) {
+    const value = this.value(field);
+    if (value !== null && typeof value === 'object') return value.vary.split(',').map(each => each.trim()).filter(Boolean).join(',');
+    return value === null ? '' : String(value);
+  }
+
+  first(field) {
+    const value = JSON.parse(field.dataset.first);
+    return value === null ? '' : String(value);
+  }
+
+  put(field, text) {
+    const input = field.querySelector('[name]'), several = field.querySelector('input.several');
+    const vary = several && String(text).includes(',');
+    this.vary(field, vary);
+    if (vary) { several.value = String(text).split(',').join(', '); return true; }
+    if (input.type === 'checkbox') { if (!['true', 'false'].includes(text)) return false; input.checked = text === 'true'; }
+    else if (input.tagName === 'SELECT') {
+      const option = [...input.options].find(each => String(JSON.parse(each.value)) === text);
+      if (!option) return false;
+      input.value = option.value;
+    } else if (input.type === 'number') {
+      if (text !== '' && !Number.isFinite(Number(text))) return false;
+      for (const each of field.querySelectorAll('input[type=number], input[type=range]')) each.value = text;
+    } else input.value = text;
+    return true;
+  }
+
+  vary(field, on) {
+    const several = field.querySelector('input.several'), button = field.querySelector('button.vary');
+    if (!several) return;
+    if (on && several.hidden) several.value = this.holds(field) === null ? '' : `${this.holds(field)}, `;
+    several.hidden = !on;
+    for (const input of field.querySelectorAll('[name], input[type=range]')) input.hidden = on;
+    button.setAttribute('aria-pressed', String(on));
+  }
+
+  // The field of an option by its name in an address, such as epochs, lr or loss.focal.gamma.
+  field(key) {
+    if (key === 'lr') return this.find('[data-rate] .field');
+    const [field, entry, option] = key.split('.');
+    if (!entry) return this.all('[data-field=run] .field').find(each => each.dataset.option === field);
+    const section = this.all('section.entry').find(each => each.dataset.field === field && each.dataset.entry === entry);
+    return option && [...section?.querySelectorAll('.field') ?? []].find(each => each.dataset.option === option);
+  }
+
+  key(field) {
+    const section = field.closest('section.entry');
+    if (section) return `${section.dataset.field}.${section.dataset.entry}.${field.dataset.option}`;
+    return field.dataset.option;
+  }
+
+  // --- the state, as it is sent, as an address, and filled in
+
+  state() {
+    const picked = {}, options = {run: {run: {}}}, vary = [];
+    for (const picker of this.all('fieldset.picker')) {
+      const field = picker.dataset.field;
+      picked[field] = this.picked(field);
+      if (this.mode(field) === 'vary') vary.push(field);
+    }
+    for (const field of this.all('.field')) {
+      const section = field.closest('section.entry');
+      const [group, entry] = section ? [section.dataset.field, section.dataset.entry] : ['run', 'run'];
+      if (field.closest('[data-rate]')) continue;
+      ((options[group] ??= {})[entry] ??= {})[field.dataset.option] = this.value(field);
+    }
+    const rate = this.value(this.find('[data-rate] .field'));
+    for (const name of Object.keys(this.rates())) ((options.optimizer ??= {})[name] ??= {}).lr = this.rateOf(name, rate);
+    if (this.upload) ((options.data ??= {}).folder ??= {}).upload = this.upload;
+    return {picked, options, vary, sum: this.mode('loss') === 'sum', plan: this.picked('plan')[0] ?? '', visitor: store.visitor};
+  }
+
+  rates() { return JSON.parse(this.find('[data-rate]').dataset.rate); }
+  // The rate that is typed is for all optimizers; an untouched one is each optimizer's own.
+  rateOf(name, rate) { return this.ownRate ? rate : Number(this.rates()[name]); }
+
+  settings() {
+    const found = {};
+    for (const picker of this.all('fieldset.picker')) {
+      const field = picker.dataset.field, names = this.picked(field), mode = this.mode(field);
+      const first = picker.dataset.first.split(',').filter(Boolean), usual = field === 'loss' && first.length > 1 ? 'sum' : '';
+      if (names.join() === first.join() && mode === usual) continue;
+      found[field] = names.join(mode === 'sum' || (field === 'techniques' && mode !== 'vary') ? ' ' : ',');
+      if (mode === 'vary' && names.length < 2) found[field] += ',';
+    }
+    for (const field of this.all('.field')) {
+      const section = field.closest('section.entry');
+      if (section && !this.picked(section.dataset.field).includes(section.dataset.entry)) continue;
+      if (field.closest('[data-rate]')) { if (this.ownRate || this.text(field).includes(',')) found.lr = this.text(field); continue; }
+      if (this.text(field) !== this.first(field)) found[this.key(field)] = this.text(field);
+    }
+    return found;
+  }
+
+  // Sets everything as at first, then what is given; gives the keys that mean nothing here.
+  fill(given, kept = () => false) {
+    const unknown = [];
+    for (const picker of this.all('fieldset.picker')) {
+      const field = picker.dataset.field, first = picker.dataset.first.split(',').filter(Boolean);
+      if (!kept(field)) this.pick(field, first, field === 'loss' && first.length > 1 ? 'sum' : '');
+    }
+    for (const field of this.all('.field')) if (!kept(this.key(field).split('.')[0])) this.put(field, this.first(field));
+    this.ownRate = kept('lr') && this.ownRate;
+    for (const [key, text] of Object.entries(given)) {
+      if (NOT_SETTINGS.includes(key)) continue;
+      const picker = this.all('fieldset.picker').find(each => each.dataset.field === key);
+      if (picker) {
+        const sum = key === 'loss' && text.includes(' '), vary = text.includes(',');
+        const names = text.split(/[ ,]/).filter(Boolean);
+        const known = [...picker.querySelectorAll('.choices input')].map(input => input.value);
+        unknown.push(...names.filter(name => !known.includes(name)).map(name => `${key}=${name}`));
+        const found = names.filter(name => known.includes(name));
+        if (found.length || !names.length) this.pick(key, found, vary ? 'vary' : sum ? 'sum' : '');
+        continue;
+      }
+      const own = key.match(/^optimizer\.\w+\.lr$/) ? 'lr' : key, field = this.field(own);
+      if (!field || !this.put(field, text)) unknown.push(`${key}=${text}`);
+      else if (own === 'lr') this.ownRate = true;
+    }
+    this.shown();
+    return unknown;
+  }
+
+  // --- what is seen
+
+  shown() {
+    for (const picker of this.all('fieldset.picker')) {
+      const field = picker.dataset.field, names = this.picked(field), mode = this.mode(field);
+      for (const section of picker.querySelectorAll('section.entry')) {
+        section.hidden = !names.includes(section.dataset.entry);
+        const weight = section.querySelector('.field[data-option=weight]');
+        if (weight) weight.hidden = mode !== 'sum';
+      }
+      const chosen = picker.querySelector('.chosen');
+      if (!chosen) continue;
+      chosen.textContent = names.length ? names.join(mode === 'sum' ? ' + ' : ', ') : t('none');
+      if (mode === 'vary' && field !== 'techniques' && names.length > 1) chosen.textContent += ` (${t('{count} runs', {count: names.length})})`;
+    }
+    const rate = this.find('[data-rate] .field'), [optimizer] = this.picked('optimizer');
+    if (!this.ownRate && optimizer && rate.querySelector('input.several')?.hidden !== false) this.put(rate, this.rates()[optimizer]);
+  }
+
+  listen() {
+    this.root.addEventListener('submit', event => {
+      event.preventDefault();
+      if (!this.root.checkValidity()) { this.root.reportValidity(); return; }
+      this.find('.start-button').disabled = true;
+      this.send('submit');
+    });
+    this.root.addEventListener('input', event => {
+      const field = event.target.closest('.field');
+      if (field?.classList.contains('slider')) for (const each of field.querySelectorAll('input[type=range], input[type=number]')) if (each !== event.target) each.value = event.target.value;
+      if (field?.closest('[data-rate]')) this.ownRate = true;
+      if (event.target.id === 'form-preset') { this.preset(event.target.value); return; }
+      this.find('#form-preset').value = '';
+      this.find('.messages').replaceChildren();
+      this.shown();
+      this.changed();
+    });
+    this.root.addEventListener('change', event => {
+      const choose = event.target.type === 'radio' && event.target.closest('details.choose');
+      if (choose) { choose.open = false; choose.querySelector('summary').focus(); }
+    });
+    this.root.addEventListener('click', event => {
+      const button = event.target.closest('button.vary');
+      if (button) {
+        const field = button.closest('.field'), on = button.getAttribute('aria-pressed') !== 'true';
+        if (field) { this.vary(field, on); if (on) field.querySelector('.several').focus(); if (field.closest('[data-rate]')) this.ownRate = true; }
+        else this.toggle(button.closest('fieldset').dataset.field, on ? button.dataset.mode : '');
+        this.shown();
+        this.changed();
+      }
+      if (event.target.closest('.copy-link')) { address.set({...this.worksheetKeys(), ...this.settings()}); address.copy(event.target); }
+      if (event.target.closest('.copy-command')) navigator.clipboard?.writeText(this.find('.command pre').textContent);
+      if (event.target.closest('.preview-button')) { this.busy('previewed', true); this.send('select', {what: 'preview'}); }
+    });
+    for (const [query, what] of [['.about', 'cards'], ['.inside', 'inside'], ['#more-schedule', 'schedule']]) {
+      this.find(query).addEventListener('toggle', event => { if (event.target.open) this.look(what); });
+    }
+    document.addEventListener('click', event => {
+      for (const each of this.all('details.choose[open], .launch details.menu[open]')) if (!each.contains(event.target)) each.open = false;
+    });
+    this.root.addEventListener('keydown', event => {
+      const open = event.key === 'Escape' && event.target.closest('details.choose[open], details.menu[open]');
+      if (open) { open.open = false; open.querySelector('summary').focus(); }
+    });
+    this.find('.cards').addEventListener('click', event => {
+      const measure = event.target.closest('button.measure');
+      if (measure) { measure.disabled = true; this.timed = [...this.timed ?? [], measure.dataset.model]; this.look('cards'); return; }
+      if (document.fullscreenElement) document.exitFullscreen();
+      else event.target.closest('figure')?.requestFullscreen();
+    });
+    this.find('.surveyed').addEventListener('click', event => {
+      if (event.target.closest('button.act')) { this.upload = null; localStorage.removeItem('seglab-upload'); this.look('inside'); this.changed(); }
+    });
+    document.addEventListener('seglab-clone', async event => {
+      const answer = await fetch(`seglab/settings?run=${encodeURIComponent(event.detail)}`);
+      if (!answer.ok) return;
+      this.tell(this.fill(await answer.json()).map(each => each));
+      this.changed();
+      address.select('train');
+      this.root.scrollIntoView({block: 'start', behavior: 'smooth'});
+    });
+    this.upload = localStorage.getItem('seglab-upload');
+  }
+
+  worksheetKeys() { return Object.fromEntries(Object.entries(address.own).filter(([key]) => NOT_SETTINGS.includes(key))); }
+
+  toggle(field, mode) {
+    const names = this.picked(field);
+    this.pick(field, mode || field === 'techniques' ? names : names.slice(0, 1), mode);
+    if (mode) this.picker(field).querySelector('details.choose').open = true;
+  }
+
+  async preset(name) {
+    if (!name) return;
+    const answer = await fetch(`seglab/settings?preset=${encodeURIComponent(name)}`);
+    if (!answer.ok) return;
+    this.fill(await answer.json(), key => ['data', 'seed', 'plan'].includes(key));
+    this.find('#form-preset').value = name;
+    this.changed();
+  }
+
+  // Something is another than before: it is kept, and what follows from it is asked for.
+  changed() {
+    if (!this.root) return;
+    const settings = this.settings();
+    try { sessionStorage.setItem(KEPT, JSON.stringify(settings)); } catch { /* private mode */ }
+    if (address.tab !== 'train') return;
+    const given = Object.keys(address.own).some(key => !NOT_SETTINGS.includes(key));
+    if (given) { address.own = {...this.worksheetKeys(), ...settings}; address.write(); }
+    clearTimeout(this.due);
+    this.due = setTimeout(() => {
+      this.send('input');
+      for (const [query, what] of [['.about', 'cards'], ['.inside', 'inside'], ['#more-schedule', 'schedule']]) if (this.find(query).open) this.look(what);
+    }, WAIT);
+  }
+
+  look(what) {
+    if (what !== 'schedule') this.busy(what, true);
+    this.send('select', {what, timed: this.timed ?? []});
+  }
+
+  place(what) { return {cards: this.find('.cards'), inside: this.find('.surveyed'), schedule: this.find('.curve'), previewed: document.querySelector('.previewed')}[what]; }
+  busy(what, on) { this.place(what)?.classList.toggle('working', on); }
+
+  // --- what the server says
+
+  hear({kind, ...answer}) {
+    if (kind === 'begun') {
+      this.find('.start-button').disabled = false;
+      this.find('.messages').replaceChildren(...answer.messages.map(([kind, text]) =>
+        el(`p.message.${kind}`, {attrs: {role: kind === 'wrong' ? 'alert' : 'status'}}, text)));
+      if (answer.runs.length) {
+        store.add(answer.runs);
+        if (matchMedia('(max-width: 900px)').matches) document.querySelector('.runs-slot[data-tab=train]')?.scrollIntoView({behavior: 'smooth'});
+      }
+    }
+    if (kind === 'foreseen') this.foresee(answer);
+    if (kind === 'html') { const place = this.place(answer.what); place.innerHTML = answer.html; this.busy(answer.what, false); if (answer.what === 'previewed') place.scrollIntoView({block: 'nearest'}); }
+    if (kind === 'uploaded') {
+      if (answer.reference) {
+        this.upload = answer.reference;
+        try { localStorage.setItem('seglab-upload', answer.reference); } catch { /* private mode */ }
+        this.pick('data', ['folder']);
+        this.shown();
+        this.changed();
+      }
+      this.find('.surveyed').innerHTML = answer.html;
+      this.find('.inside').open = true;
+    }
+  }
+
+  foresee({count, seconds, command, error, timing}) {
+    const place = this.find('.foreseen');
+    place.classList.toggle('wrong', Boolean(error));
+    this.find('.start-button').textContent = count > 1 ? t('Start {count} runs', {count}) : t('Start');
+    this.find('.command pre').textContent = command ?? '';
+    const runs = count === 1 ? t('1 run') : t('{count} runs', {count});
+    place.textContent = error ?? (seconds === null || seconds === undefined
+      ? (timing ? t('{runs}; measuring how long that takes …', {runs}) : runs)
+      : t('{runs}, about {time}', {runs, time: duration(seconds)}));
+    if (timing) { clearTimeout(this.measuring); this.measuring = setTimeout(() => this.send('edit'), 1500); }
+  }
+}

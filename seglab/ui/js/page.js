@@ -1,0 +1,36 @@
+// Where the page begins: parts of it are filled as Gradio makes their elements.
+import {ready, t} from './text.js';
+import {store} from './store.js';
+import {address} from './address.js';
+import {curves} from './curves.js';
+import {form} from './form.js';
+import {header} from './header.js';
+import {masks} from './masks.js';
+import {runs} from './runs.js';
+import {scores} from './scores.js';
+import {start} from './start.js';
+import {viewer} from './viewer.js';
+
+const PARTS = {header, start, form, runs, curves, masks, scores, viewer};
+const ears = {
+  begun({runs: names}) { if (names.length) store.add(names); else store.ask(); },
+  greeting(me) { store.me = me; store.say('me'); store.say('rows'); },
+};
+const early = window.seglab.early;
+
+const begun = ready.then(() => { address.begin(); store.begin(); });
+
+Object.assign(window.seglab, {
+  store,
+  t,
+  // Fills a part's element; `trigger` sends what is done there.
+  mount(part, element, trigger) {
+    begun.then(() => {
+      const heard = PARTS[part](element, trigger);
+      if (heard) ears[part] = heard;
+    });
+  },
+  // An answer to what a part sent, as JSON.
+  heard(part, answer) { if (answer) ears[part]?.(JSON.parse(answer)); },
+});
+for (const each of early) window.seglab.mount(...each);

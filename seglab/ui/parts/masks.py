@@ -1,0 +1,124 @@
+"""Masks of the same few validation images, as every run labeled them after each epoch: their addresses and pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from seglab import draw, runs
+from seglab.errors import SeglabError
+from seglab.runs import Evidence
+from seglab.ui.text import say
+
+LONGEST = 480  # pixels of a picture's longer side
+KINDS = ("image", "truth", "prediction", "mask")  # the last one after so many epochs
+
+
+def strip(directories: Sequence[Path], lang: str) -> dict[str, Any]:
+    """For each set of validation images: their addresses, those of their truth, the classes with their colors, and the
+    runs that were scored on them, with the epochs after which masks were kept."""
+    sets: dict[str, dict[str, Any]] = {}
+    for directory in directories:
+        try:
+            known, evidence = runs.description(directory), Evidence(directory)
+            reached = evidence.epochs()
+        except (SeglabError, OSError):  # not begun, or damaged: its row says so
+            continue
+        if not reached and not evidence.stayed:
+            continue
+        digest = str(known["digests"]["val"])[:12]
+        found = sets.setdefault(digest, {"classes": entries(known), "runs": [], "images": [], "truth": []})
+        count = range(len(evidence.samples))
+        if not found["truth"] and not evidence.stayed:
+            found["images"] = [address(directory, "image", n, v=digest) for n in count] if sees(directory) else []
+            found["truth"] = [address(directory, "truth", n, v=digest) for n in count]
+        size = (directory / "events.jsonl").stat().st_size if (directory / "events.jsonl").exists() else 0
+        found["runs"].append(
+            {
+                "run": directory.name,
+                "epochs": reached,
+                "base": address(directory, "mask", 0).replace("/0.webp", "/"),
+                "v": size,
+                "note": say("came without masks", lang) if evidence.stayed else "",
+            }
+        )
+    return {"sets": list(sets.values())}
+
+
+def address(directory: Path, kind: str, index: int, **query: Any) -> str:
+    """Where a picture is, below the page's own address."""
+    asked = "&".join(f"{name}={quote(str(value))}" for name, value in query.items())
+    return f"seglab/picture/{quote(directory.name)}/{kind}/{index}.webp" + (f"?{asked}" if asked else "")
+
+
+def entries(known: dict[str, Any]) -> list[list[str]]:
+    """The classes' colors and names."""
+    return [[hexadecimal(color), name] for color, name in zip(known["colors"], known["classes"], strict=True)]
+
+
+def hexadecimal(color: Sequence[int]) -> str:
+    """A color as CSS wants it."""
+    return "#" + "".join(f"{part:02x}" for part in color)
+
+
+@lru_cache(maxsize=256)
+def sees(directory: Path) -> bool:
+    """Whether the images of a run's data are on this machine."""
+    try:
+        return bool(opened(directory).val)
+    except SeglabError:
+        return False
+
+
+@lru_cache(maxsize=16)
+def opened(directory: Path) -> Any:
+    return runs.opened(directory)
+
+
+def picture(directory: Path, kind: str, index: int, epoch: str | None = None) -> bytes:
+    """One of the pictures, as WebP."""
+    if kind not in KINDS:
+        raise SeglabError("there is no picture {kind}; there are: {known}", kind=repr(kind), known=", ".join(KINDS))
+    evidence = Evidence(directory)
+    if not 0 <= index < len(evidence.samples):
+        raise SeglabError("{run} has no sample image {index}", run=directory.name, index=index)
+    if kind != "mask":
+        version = str(runs.description(directory)["digests"]["val"])
+        if kind == "prediction":
+            version += repr(runs.weights_version(directory))
+        return original(directory, version, kind, index)
+    try:
+        wanted = evidence.latest(None if epoch is None else float(epoch))
+    except ValueError:
+        wanted = None
+    if wanted is None:
+        raise SeglabError("{run} has no masks after epoch {epoch}", run=directory.name, epoch=repr(epoch))
+    labels = evidence.map(f"samples/epoch_{runs.epoch_text(wanted)}", index)
+    return webp(draw.painted(labels, runs.description(directory)["colors"]), exact=True)
+
+
+@lru_cache(maxsize=128)
+def original(directory: Path, version: str, kind: str, index: int) -> bytes:
+    """A sample image, its truth or what the best weights make of it, as they are for this `version`."""
+    evidence, known = Evidence(directory), runs.description(directory)
+    if kind != "image":
+        labels = evidence.truth if kind == "truth" else evidence.labels
+        return webp(draw.painted(labels(evidence.samples[index]), known["colors"]), exact=True)
+    return webp(opened(directory).val[evidence.samples[index]].image)
+
+
+def webp(image: np.ndarray, exact: bool = False) -> bytes:
+    """A picture uint8 (H, W, 3) as WebP, made smaller where it is large; `exact`: no color is made up."""
+    from PIL import Image
+
+    shown = Image.fromarray(image)
+    shown.thumbnail((LONGEST, LONGEST), Image.Resampling.NEAREST if exact else Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    shown.save(buffer, "WEBP", lossless=exact, quality=80, method=4)
+    return buffer.getvalue()

@@ -1,0 +1,195 @@
+"""The list of runs that every tab shares, drawn in the browser from what `board` tells; here is what its buttons do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from seglab import jobs, plans, runs
+from seglab.errors import SeglabError
+from seglab.jobs import zerogpu
+from seglab.ui import views
+from seglab.ui.board import BOARD
+from seglab.ui.text import language, say, told
+from seglab.ui.visitors import Visitor
+
+MOUNT = "seglab.mount({part!r}, element, trigger)"
+HEARD = "answer => seglab.heard({part!r}, answer)"
+
+
+def part(name: str, **options: Any) -> gr.HTML:
+    """A part of the page that a script fills; `seglab.mount` gets its element and how it sends what is done there."""
+    return gr.HTML(apply_default_css=False, elem_id=name, js_on_load=MOUNT.format(part=name), **options)
+
+
+def ear(name: str) -> gr.HTML:
+    """Where an answer arrives that a script is to hear."""
+    return gr.HTML(visible="hidden", apply_default_css=False, elem_id=f"{name}-answer")
+
+
+def heard(event: Any, name: str, answer: gr.HTML) -> Any:
+    """Has the script of a part hear an event's answer."""
+    return event.then(None, answer, None, js=HEARD.format(part=name), api_visibility="private")
+
+
+def sent(event: gr.EventData) -> dict[str, Any]:
+    """What a script sent; a page may send anything."""
+    data = getattr(event, "_data", None)
+    return data if isinstance(data, dict) else {}
+
+
+def build() -> gr.HTML:
+    """Builds the part in the Blocks at hand: outside the tabs, among which its script moves it."""
+    listed, answer = part("runs"), ear("runs")
+    heard(listed.click(act, None, answer, trigger_mode="multiple", **views.QUIET), "runs", answer)
+    greeted = ear("greeting")
+    heard(listed.submit(greet, None, greeted, **views.QUIET), "greeting", greeted)
+    return listed
+
+
+def greet(event: gr.EventData, request: gr.Request) -> str:
+    """Tells a page who its visitor is here, and what is allowed; it asks when it opens and once a minute."""
+    if zerogpu.LENDS:
+        zerogpu.greet(request.session_hash)
+    visitor = Visitor.of(sent(event).get("visitor"))
+    problem = views.unwritable()
+    return json.dumps(
+        {
+            "key": visitor.owner.key if visitor.owner else "",
+            "teacher": visitor.teacher,
+            "shared": jobs.shared(),
+            "limits": jobs.limits().model_dump(),
+            "problem": told(problem, language(request)) if problem else "",
+        }
+    )
+
+
+def act(event: gr.EventData, request: gr.Request) -> str:
+    """Does what a button of the list says; gives a message for a person, as JSON."""
+    lang, data = language(request), sent(event)
+    try:
+        visitor = Visitor.of(data.get("visitor"))
+        action = ACTIONS.get(str(data.get("action")))
+        if action is None:
+            raise SeglabError(
+                "there is no action {action}; there are: {known}",
+                action=repr(str(data.get("action"))[:40]),
+                known=", ".join(ACTIONS),
+            )
+        message = action(str(data.get("run")), visitor, data, request)
+    except SeglabError as error:
+        return json.dumps({"error": told(error, lang)})
+    BOARD.looked = float("-inf")  # whoever did something sees it at once
+    return json.dumps({"said": told(message, lang) if message else ""})
+
+
+Action = Callable[[str, Visitor, dict[str, Any], gr.Request], SeglabError | None]
+
+
+def own(name: str, visitor: Visitor) -> Path:
+    """The directory of a run made here that the visitor may change."""
+    directory = BOARD.found(name)
+    visitor.refuse_others(directory)
+    return directory
+
+
+def stop(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
+    jobs.stop(own(name, visitor))
+
+
+def stop_all(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
+    """Ends the runs of a plan: those that wait first, so that none of them begins meanwhile."""
+    members = [directory for directory, _ in plans.members(plans.find(Path(name).name))]
+    for directory in members:
+        visitor.refuse_others(directory)
+    for directory in reversed(members):
+        if not runs.status(directory).over:
+            jobs.stop(directory)
+
+
+def resume(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
+    directory = own(name, visitor)
+    lend([directory], request)
+    jobs.resubmit(directory)
+
+
+def rename(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
+    directory = own(name, visitor)
+    if directory.parent != runs.home():
+        raise SeglabError("{run} was not made here and keeps its name", run=directory.name)
+    runs.rename(directory, str(data.get("name", "")))
+
+
+def delete(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
+    directory = own(name, visitor)
+    users = [each for each in runs.every() if each.parent == runs.home() and runs.uses(each, directory)]
+    if users := [each for each in users if not runs.status(each).over]:
+        raise SeglabError(
+            "{run} cannot be deleted: {users} needs it", run=runs.label(directory).name, users=runs.listed(users)
+        )
+    with contextlib.suppress(FileNotFoundError):
+        (directory / "queued").unlink()
+    runs.remove(directory)
+
+
+def leave(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
+    zerogpu.leave(own(name, visitor))
+
+
+def stay(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
+    zerogpu.stay(own(name, visitor))
+
+
+def take(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
+    """Nothing here: the part by which runs leave this machine opens."""
+
+
+ACTIONS: dict[str, Action] = {
+    "stop": stop,
+    "stop_all": stop_all,
+    "resume": resume,
+    "rename": rename,
+    "delete": delete,
+    "take": take,
+    "cpu": leave,
+    "wait": stay,
+}
+
+
+def trained() -> list[Path]:
+    """The runs that have been scored at least once, newest first, then the kept ones, of which all have, then those
+    that come with seglab."""
+    return [each for each in runs.every() if runs.is_kept(each) or (each / "weights.safetensors").exists()]
+
+
+def lend(directories: list[Path], request: gr.Request) -> list[Path]:
+    """The runs, to which the visitor whose request this is lends their GPU time, where it is lent."""
+    for directory in directories if zerogpu.LENDS else ():
+        zerogpu.offer(directory, request.session_hash)
+    return directories
+
+
+def begun(submitted: Callable[[], list[Path]], lang: str) -> dict[str, Any]:
+    """What the page hears once runs are in the queue: their names and messages; or why they are not."""
+    try:
+        directories = submitted()
+    except OSError as problem:
+        error = SeglabError("{kind}: {reason}", kind=type(problem).__name__, reason=problem.strerror)
+        return {"runs": [], "messages": [["wrong", told(error, lang)]]}
+    except SeglabError as error:
+        return {"runs": [], "messages": [["wrong", told(error, lang)]]}
+    BOARD.looked = float("-inf")
+    text = say(
+        "Runs added to the queue: {count}. They continue when you close this page.", lang, count=len(directories)
+    )
+    configs = [runs.config(directory) for directory in directories]
+    advice = dict.fromkeys(told(note, lang) for config in configs for note in config.model.advice(config))
+    return {
+        "runs": [directory.name for directory in directories],
+        "messages": [["right", text], *(["note", note] for note in advice)],
+    }

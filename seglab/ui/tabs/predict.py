@@ -1,0 +1,23 @@
+"""The Predict tab: one picture, several models, before and after the CRF."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from seglab.ui.parts import viewer
+from seglab.ui.parts.runlist import ear, heard, part
+from seglab.ui.text import label
+
+APART: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def build() -> None:
+    """Builds the tab in the Blocks at hand."""
+    seen = part("viewer")
+    upload = gr.UploadButton(label("Upload a photo"), file_types=["image"], elem_id="predict-upload", size="sm")
+    answer, accepted = ear("viewer"), ear("viewer-upload")
+    painting = APART | {"concurrency_id": "predict", "concurrency_limit": 2, "trigger_mode": "always_last"}
+    heard(seen.click(viewer.predict, None, answer, **painting), "viewer", answer)
+    heard(upload.upload(viewer.accept, upload, accepted, **APART | {"concurrency_limit": 2}), "viewer", accepted)

@@ -255,10 +255,20 @@ def _meaning(
     return how, [(files[place], problem) for place, problem in how.wrong]
 
 
+# Told apart by color-blind readers too: any two, and black, are 10 or more apart (CIEDE2000) as they are and as people
+# without red or green cones see them (Machado et al. 2009, https://doi.org/10.1109/TVCG.2009.113)
+SAFE = (
+    (0, 180, 144), (216, 180, 0), (180, 108, 252), (144, 108, 0), (0, 0, 144), (252, 252, 216), (72, 108, 108),
+    (216, 216, 252), (108, 36, 0), (144, 36, 216), (252, 252, 108), (144, 36, 72), (144, 144, 180), (180, 144, 72),
+    (108, 216, 144), (36, 72, 108), (72, 36, 36), (0, 144, 108), (180, 180, 252), (72, 108, 144), (144, 180, 180),
+)  # fmt: skip
+
+
 def distinct_colors(count: int) -> tuple[tuple[int, int, int], ...]:
-    """RGB colors, neighbors far apart: hues a golden angle from each other, of changing strength and light."""
-    colors = []
-    for index in range(count):
+    """RGB colors, far apart; beyond those of SAFE, hues a golden angle from each other, of changing strength and
+    light."""
+    colors = list(SAFE[:count])
+    for index in range(count - len(colors)):
         hue, strength, light = index * 0.618034 % 1, (0.75, 1.0, 0.5)[index % 3], (0.95, 0.6, 0.8)[index // 3 % 3]
         red, green, blue = colorsys.hsv_to_rgb(hue, strength, light)
         colors.append((round(255 * red), round(255 * green), round(255 * blue)))

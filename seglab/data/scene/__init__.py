@@ -5,16 +5,16 @@ Colors are RGB from 0 to 255. This file loads nothing; the others load OpenCV.
 """
 
 CLASSES = {
-    "sky": (120, 190, 240),
-    "building": (150, 110, 80),
-    "road": (95, 75, 110),
-    "marking": (245, 245, 245),
-    "pavement": (220, 130, 215),
-    "vegetation": (70, 150, 50),
-    "fence": (250, 170, 110),
-    "car": (30, 60, 200),
-    "person": (220, 30, 50),
-    "pole": (30, 30, 30),
-    "sign": (250, 220, 30),
+    "sky": (109, 185, 248),
+    "building": (151, 114, 96),
+    "road": (83, 70, 116),
+    "marking": (255, 246, 240),
+    "pavement": (218, 131, 181),
+    "vegetation": (52, 188, 43),
+    "fence": (251, 185, 136),
+    "car": (19, 58, 211),
+    "person": (213, 28, 32),
+    "pole": (22, 49, 23),
+    "sign": (255, 230, 46),
 }
 SKY, BUILDING, ROAD, MARKING, PAVEMENT, VEGETATION, FENCE, CAR, PERSON, POLE, SIGN = range(len(CLASSES))

@@ -147,7 +147,7 @@ class Curves {
     const data = this.uPlot.join(tables.map(each => each.table));
     if (chart) { chart.plot.setData(data, !chart.zoomed); this.shade(chart); return; }
     const figure = el('div.plot');
-    const box = el('figure', {attrs: {role: 'group', 'aria-label': titles()[metric]}}, el('figcaption', {}, titles()[metric]), figure);
+    const box = el('figure', {attrs: {'aria-label': titles()[metric]}}, el('figcaption', {}, titles()[metric]), figure);
     const next = METRICS.slice(METRICS.indexOf(metric) + 1).map(each => this.charts.get(each)?.box).find(Boolean);
     this.grid.insertBefore(box, next ?? null);
     chart = {metric, layout, figure: box, box, zoomed: false, owners: tables.map(each => each.run)};

@@ -53,8 +53,8 @@ class Masks {
   async read() {
     this.scored = store.shown.map(name => store.points.get(name)?.evals.length ?? 0).join();
     const asked = this.asked = {};
-    if (!store.shown.length) { this.sets = []; this.draw(); return; }
-    const query = new URLSearchParams(store.shown.map(name => ['run', name]));
+    if (!store.rowsShown.length) { this.sets = []; this.draw(); return; }
+    const query = new URLSearchParams(store.rowsShown.map(row => ['run', row.run]));
     query.append('lang', lang);
     try {
       const answer = await fetch(`seglab/masks?${query}`);

@@ -60,7 +60,11 @@ class Store extends EventTarget {
   }
 
   // The rows of what is shown, as far as they are known.
-  get rowsShown() { return this.shown.map(name => this.rows.get(name)).filter(Boolean); }
+  // Those that come with seglab first, then the oldest first, so that a new one never changes the order of the others.
+  get rowsShown() {
+    const rows = [...this.rows.values()].filter(row => this.shown.includes(row.run));
+    return [...rows.filter(row => row.kind === 'shipped'), ...rows.filter(row => row.kind !== 'shipped').reverse()];
+  }
 
   begin() {
     const again = async () => {

@@ -17,11 +17,8 @@ from seglab.config import RunConfig
 from seglab.entry import validated
 
 TIMES, MARK = 50, 0.5
-# What the page paints last is the picture after the CRF: its address changes, and then it is drawn.
-REPAINTED = """before => {
-  const image = [...document.querySelectorAll('#predict-slider-0 img')].pop();
-  return image && image.src !== before && image.complete && image.naturalWidth > 0;
-}"""
+# Asking marks the pictures as being worked on, before anything else can happen; painting takes the mark away.
+REPAINTED = "() => !document.querySelector('.panels').classList.contains('working')"
 
 
 def main() -> None:
@@ -45,28 +42,20 @@ def main() -> None:
 def measured(playwright: Playwright, address: str) -> list[float]:
     browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
     page = browser.new_page(viewport={"width": 1400, "height": 1200})
-    page.goto(address)
-    page.click("button[role=tab] >> nth=1")
-    page.locator("#predict-slider-0 img").last.wait_for()
-    page.click("#predict-models input")
-    for _ in range(2):  # the two models that a new page shows
-        page.keyboard.press("Backspace")
-    page.click("#predict-models [role=option]:has-text('measured')")
-    page.keyboard.press("Escape")
-    page.locator("#predict-caption-0", has_text="measured").wait_for()
+    page.goto(f"{address}#predict?runs=measured")
+    page.locator(".panels figcaption", has_text="measured").wait_for()
     page.wait_for_timeout(1500)
-    slider = page.locator("#crf-theta_beta input[type=range]")
-    box = slider.bounding_box()
+    box = page.locator("[data-option=theta_beta] input[type=range]").bounding_box()
+    assert box
     seconds = []
     for n in range(TIMES):
-        before = page.locator("#predict-slider-0 img").last.get_attribute("src")
         place = box["x"] + box["width"] * (0.15 + 0.7 * ((n * 17) % TIMES) / TIMES)
         page.mouse.move(place - 5, box["y"] + box["height"] / 2)
         page.mouse.down()
         page.mouse.move(place, box["y"] + box["height"] / 2)
         began = perf_counter()
         page.mouse.up()
-        page.wait_for_function(REPAINTED, arg=page.evaluate("s => new URL(s, location).href", before), polling=10)
+        page.wait_for_function(REPAINTED, polling=10)
         seconds.append(perf_counter() - began)
     browser.close()
     return seconds

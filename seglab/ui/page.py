@@ -84,7 +84,7 @@ def launch(**options: Any) -> gr.Blocks:
         "share": False,
         "allowed_paths": [],
         "blocked_paths": [str(runs.home()), os.environ.get("SEGLAB_DATA") or str(runs.home())],
-        "state_session_capacity": 500,
+        "state_session_capacity": 100,  # of pages; nothing of theirs is kept here
         "max_threads": 16,
         "strict_cors": True,
         "footer_links": [],

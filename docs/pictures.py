@@ -1,7 +1,7 @@
 """The pictures of the documentation, made again: `python docs/pictures.py [NAME ...]`.
 
 comparison: a street, its truth and what the shipped runs make of it, above their curves and their IoU by class.
-train, predict, compare: the tabs of the page, 1280 pixels wide, in Chromium. streets: scenes with their masks.
+start, train, predict, compare: the tabs of the page, 1280 pixels wide, in Chromium. streets: scenes with their masks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,14 @@ GREY, INK = "#6B7280", "#111827"
 
 
 def main(names: list[str]) -> None:
-    makers = {"comparison": street, "train": train, "predict": predict, "compare": compare, "streets": streets}
+    makers = {
+        "comparison": street,
+        "start": start,
+        "train": train,
+        "predict": predict,
+        "compare": compare,
+        "streets": streets,
+    }
     if unknown := [name for name in names if name not in makers]:
         sys.exit(f"there is no picture {unknown[0]}; there are: {', '.join(makers)}")
     IMAGES.mkdir(exist_ok=True)
@@ -116,24 +123,30 @@ def tidy(axes, title: str) -> None:
 # --- the page
 
 
+def start(path: Path) -> None:
+    with page("start") as tab:
+        tab.wait_for_selector(".street img", timeout=60_000)
+        shoot(tab, path)
+
+
 def train(path: Path) -> None:
     """The Train tab with three finished runs: copies of the shipped ones."""
-    with page(SHIPPED) as tab:
-        tab.wait_for_selector("#train-samples img", timeout=60_000)
+    with page("train", SHIPPED) as tab:
+        tab.wait_for_selector(".samples img", timeout=60_000)
+        tab.wait_for_selector(".charts canvas", timeout=60_000)
         shoot(tab, path)
 
 
 def predict(path: Path) -> None:
-    with page() as tab:
-        tab.click("#tab-predict-button")
-        tab.wait_for_selector("#predict-caption-0 >> text=mIoU", timeout=60_000)
+    with page("predict?runs=encoder_decoder,unet&picture=6") as tab:
+        tab.wait_for_selector(".panels figcaption >> text=mIoU >> nth=1", timeout=60_000)
         shoot(tab, path)
 
 
 def compare(path: Path) -> None:
-    with page() as tab:
-        tab.click("#tab-compare-button")
-        tab.wait_for_selector("#compare-scores table", timeout=60_000)
+    with page("compare") as tab:
+        tab.wait_for_selector("#scores table", timeout=60_000)
+        tab.wait_for_selector(".charts canvas", timeout=60_000)
         shoot(tab, path)
 
 
@@ -149,8 +162,8 @@ def shoot(tab, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def page(copied: tuple[str, ...] = ()) -> Iterator:
-    """The page of an app of its own, whose runs are copies of some shipped ones."""
+def page(tab_of: str, copied: tuple[str, ...] = ()) -> Iterator:
+    """The page of an app of its own at one of its addresses; its runs are copies of some shipped ones."""
     from playwright.sync_api import sync_playwright
 
     with socket.socket() as free:
@@ -172,8 +185,8 @@ def page(copied: tuple[str, ...] = ()) -> Iterator:
                 time.sleep(0.2)
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             tab = browser.new_page(locale="en-US", viewport={"width": 1280, "height": 900}, color_scheme="light")
-            tab.goto(f"http://127.0.0.1:{port}/")
-            tab.wait_for_selector("#start")
+            tab.goto(f"http://127.0.0.1:{port}/#{tab_of}")
+            tab.wait_for_selector("#tabs")
             yield tab
             browser.close()
         finally:

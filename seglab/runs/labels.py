@@ -24,7 +24,7 @@ FILE = "label.json"
 COUNTS, LOCK = ".counts.json", ".counts.lock"
 LONGEST = 40  # characters of a name, and of a nickname
 MOST_OWNERS = 2000  # that are remembered; those who had their turn longest ago are forgotten
-SHIPPED = 13  # the stroke of the first run that comes with seglab: dashed, and so unlike a person's first thirteen
+COLORS, OWN = 8, 5  # of draw.LINES; the first of them are people's, the others those of the runs that come with seglab
 PATIENCE = 30.0  # seconds that a step under the lock may take, on a slow disk
 HIDDEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")  # control and direction marks
 
@@ -80,8 +80,13 @@ def stroke_of(directory: Path) -> int:
     """A color for a run that was given none: of those that come with seglab in their order, of others by their name."""
     if directory.parent == CHECKPOINTS:
         names = sorted(path.parent.name for path in CHECKPOINTS.glob("*/config.json"))
-        return SHIPPED + names.index(directory.name)
-    return int(hashlib.sha256(directory.name.encode()).hexdigest(), 16) % 24
+        return OWN + names.index(directory.name) % (COLORS - OWN)
+    return next_stroke(int(hashlib.sha256(directory.name.encode()).hexdigest(), 16) % (3 * OWN))
+
+
+def next_stroke(count: int) -> int:
+    """The place of the stroke of an owner's next run: where the colors are used up they begin again, dashed."""
+    return count % OWN + COLORS * (count // OWN)
 
 
 def rename(directory: Path, name: str) -> Label:
@@ -111,7 +116,7 @@ class Counts(BaseModel):
         had, turn = self.owners.get(key, (0, 0))
         self.owners[key] = had + 1, turn
         end = f" #{self.made}" if numbered else ""
-        return Label(name=readable(name)[: LONGEST - len(end)].strip() + end, stroke=had, owner=owner)
+        return Label(name=readable(name)[: LONGEST - len(end)].strip() + end, stroke=next_stroke(had), owner=owner)
 
     def place(self) -> int:
         """The next place at the end of the queue."""

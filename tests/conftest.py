@@ -2,6 +2,7 @@ import hashlib
 import os
 import shutil
 import socket
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -32,6 +33,13 @@ def runs_home(tmp_path, monkeypatch):
     """Every test has a place of its own for runs."""
     monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
+
+
+@pytest.fixture(autouse=True)
+def restless_board(monkeypatch):
+    """The page's board of runs looks at them whenever it is asked, and not only every half second."""
+    if board := sys.modules.get("seglab.ui.board"):
+        monkeypatch.setattr(board, "REST", 0.0)
 
 
 @pytest.fixture(autouse=True)

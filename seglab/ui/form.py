@@ -332,7 +332,8 @@ def picked_values(sent: dict[str, Any]) -> dict[str, list[Any]]:
                 else SeglabError("pick at least one for {field}", field=option_title(field))
             )
         elif field == "loss":
-            found[field] = [tuple(names)] if sent.get("sum") else [(name,) for name in names]
+            added = sent.get("sum", names == list(picker.picked))  # as in a new form
+            found[field] = [tuple(names)] if added else [(name,) for name in names]
         else:
             found[field] = names
     return found
@@ -417,7 +418,7 @@ def unplaced(config: RunConfig) -> RunConfig:
     business."""
     if getattr(config.data, "root", None) is None:
         return config
-    return config.model_copy(update={"data": config.data.model_copy(update={"root": Path("FOLDER")})})
+    return config.model_copy(update={"data": config.data.model_copy(update={"root": Path("/your/folder")})})
 
 
 def uploaded(typed: Any) -> Any:

@@ -362,14 +362,14 @@ class Board:
                 continue
             row.told["starts"] = None if ahead is None else rounded(ahead)
             row.written.clear()
-            lasts = self.lasts(directory)
+            lasts = 0.0 if row.told["state"] == "damaged" else self.lasts(directory)  # which fails at once
             ahead = None if ahead is None or lasts is None else ahead + lasts
 
     def lasts(self, directory: Path) -> float | None:
         """How long a waiting run may take; None where nobody knows."""
         try:
             config = described(directory, (directory / "config.json").stat().st_mtime_ns)
-        except (SeglabError, OSError):
+        except (SeglabError, OSError):  # damaged or deleted just now
             return 0.0
         pace = self.paces.get(config["pace"])
         known = [each for each in (pace and pace * config["epochs"], config["budget"]) if each]

@@ -121,7 +121,7 @@ def finish(directory: Path) -> Path:
         return directory
     list(runs.work(directory))
     if not runs.config(directory).needs:  # another run, of this test alone
-        shutil.copytree(directory, kept)
+        shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("label.json"))  # each run has its own
     return directory
 
 

@@ -323,6 +323,21 @@ def test_nobody_knows_when_a_run_begins_behind_one_of_unknown_pace(page):
     assert [page.rows[each.name]["starts"] for each in (limited, last)] == [0, 120]
 
 
+def test_a_waiting_run_that_is_damaged_takes_no_time_and_hinders_no_other():
+    known = Board()
+    page = Page(known)
+    one, two = jobs.submit([tiny(seed=1), tiny(seed=2)])
+    (one / "config.json").write_text("{")
+    page.ask()
+    assert page.rows[one.name]["state"] == "damaged" and page.rows[two.name]["starts"] == 0
+
+
+def test_a_run_that_begins_with_another_s_weights_has_a_row(page):
+    directory = runs.create(tiny(init_from=str(done("first"))), "second")
+    page.ask()
+    assert page.rows["second"]["state"] == "queued" and str(directory.parent) not in json.dumps(page.rows["second"])
+
+
 @pytest.mark.parametrize(("seconds", "shown"), [(0, 0), (4, 0), (47, 50), (89, 90), (91, 120), (3599, 3600)])
 def test_a_start_is_told_in_tens_of_seconds_or_in_minutes(seconds, shown):
     assert board.rounded(seconds) == shown

@@ -77,7 +77,7 @@ def state(given: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
         options[field] = {
             name: {each["name"]: first(each) for each in part.offered} for name, part in picker.entries.items()
         }
-    rate, own = None, {each["name"]: each for each in form.run_options().offered}
+    rate, typed, own = None, False, {each["name"]: each for each in form.run_options().offered}
     for key, text in (given or {}).items():
         field, *path = key.split(".")
         if key in pickers:
@@ -85,14 +85,14 @@ def state(given: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
             modes[key] = "vary" if "," in text else "sum" if key == "loss" and " " in text else ""
         elif key == "lr" or (field == "optimizer" and path[-1] == "lr"):
             name = picked["optimizer"][0]
-            rate = put(form.rate_of(pickers["optimizer"].entries[name]), text)
+            rate, typed = put(form.rate_of(pickers["optimizer"].entries[name]), text), True
         elif path:
             entry, option = path
             (known,) = [each for each in pickers[field].entries[entry].offered if each["name"] == option]
             options[field][entry][option] = put(known, text)
         else:
             options["run"]["run"][key] = put(own[key], text)
-    for name in options["optimizer"] if rate is not None else ():
+    for name in options["optimizer"] if typed else ():
         options["optimizer"][name]["lr"] = rate
     sent = {
         "picked": picked,

@@ -2,6 +2,7 @@ import hashlib
 import os
 import shutil
 import socket
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -32,6 +33,13 @@ def runs_home(tmp_path, monkeypatch):
     """Every test has a place of its own for runs."""
     monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
+
+
+@pytest.fixture(autouse=True)
+def restless_board(monkeypatch):
+    """The page's board of runs looks at them whenever it is asked, and not only every half second."""
+    if board := sys.modules.get("seglab.ui.board"):
+        monkeypatch.setattr(board, "REST", 0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +121,7 @@ def finish(directory: Path) -> Path:
         return directory
     list(runs.work(directory))
     if not runs.config(directory).needs:  # another run, of this test alone
-        shutil.copytree(directory, kept)
+        shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("label.json"))  # each run has its own
     return directory
 
 

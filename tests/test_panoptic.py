@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from seglab.ui.train import begun
 
 from seglab import cli, draw, jobs, prediction, runs
 from seglab.architectures.panoptic import PanopticDeepLab, center_maps, grouped, peaks, things_among
@@ -26,7 +27,6 @@ from seglab.model import Segmenter, resized
 from seglab.techniques.augmentation import Augmenting, Flip
 from seglab.training import Run, train
 from seglab.ui import predict as tab
-from seglab.ui.train import begun
 from tests.conftest import finish, tiny
 
 SMALL = {"name": "panoptic_deeplab", "encoder": "mobilenet_v2_035", "width": 16}

@@ -230,6 +230,7 @@ ALONE = [
     {"epochs": 4, "fold": {"index": 1, "of": 3}, "budget_seconds": 3.5, "seed": 7},
     {"data": {"name": "folder", "classes": ["a b", "c'd"], "val_fraction": 0.3}},
     {"loss": {"name": "cross_entropy", "class_weights": [1, 2.5, 3]}},
+    {"init_from": str(runs.CHECKPOINTS / "unet")},
     {"loss": {"name": "sum", "parts": [{"loss": {"name": "dice", "smooth": s}} for s in (1, 2)]}},  # no words for it
     {"data": {"name": "folder", "classes": ["a,b", "c"]}},  # nor for these
     *({"model": name} for name in FAMILIES["architectures"].entries),

@@ -25,10 +25,10 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         print("seglab: nothing was deleted", file=sys.stderr)
         return 1
     for directory in directories:
-        runs.remove(directory)
+        plans.remove(directory)
     with runs.writing(runs.home()):
         for file in files:
-            file.unlink()
+            file.unlink(missing_ok=True)  # it went with its last run
     return 0
 
 

@@ -10,6 +10,7 @@ from seglab.plans.files import (
     laid_out,
     located,
     members,
+    remove,
     settled,
     spread_out,
     submit,
@@ -19,6 +20,6 @@ from seglab.plans.timing import Estimate, estimate, pace_key, timed, timed_apart
 
 __all__ = [
     "Estimate", "Folds", "NoisyStudent", "Seeds", "Step", "Sweep", "create", "estimate", "every", "expanded", "find",
-    "is_plan",
-    "laid_out", "located", "members", "pace_key", "settled", "spread_out", "submit", "timed", "timed_apart",
+    "is_plan", "laid_out", "located", "members", "pace_key", "remove", "settled", "spread_out", "submit", "timed",
+    "timed_apart",
 ]  # fmt: skip

@@ -179,6 +179,17 @@ def members(path: Path) -> list[tuple[Path, str]]:
     return [(path.parent / member.run, member.label) for member in record.runs]
 
 
+def remove(directory: Path) -> None:
+    """Deletes a run for good, and with the last run of a plan the plan's file."""
+    runs.remove(directory)
+    for path in every():
+        with contextlib.suppress(SeglabError):  # a damaged one stays for whoever can mend it
+            known = [member for member, _ in members(path)]
+            if directory in known and not any((member / "config.json").exists() for member in known):
+                with runs.writing(runs.home()):
+                    path.unlink(missing_ok=True)
+
+
 def expanded(names: Sequence[str]) -> list[Path]:
     """The runs of these names; a plan's name stands for its runs."""
     found: list[Path] = []

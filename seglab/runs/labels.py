@@ -26,7 +26,8 @@ LONGEST = 40  # characters of a name, and of a nickname
 MOST_OWNERS = 2000  # that are remembered; those who had their turn longest ago are forgotten
 COLORS, OWN = 8, 5  # of draw.LINES; the first of them are people's, the others those of the runs that come with seglab
 PATIENCE = 30.0  # seconds that a step under the lock may take, on a slow disk
-HIDDEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")  # control and direction marks
+# control and direction marks, and halves of characters, which no file can hold
+HIDDEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
 class Owner(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any
 from seglab.config import RunConfig, configured, text_of
 from seglab.entry import Entry, Options
 from seglab.errors import SeglabError
+from seglab.losses.combined import Sum
 
 CONFIG = "config.json"
 
@@ -37,7 +38,7 @@ def words(config: RunConfig) -> tuple[dict[str, str], dict[str, str]]:
             dotted |= {f"{field}.{name}": typed(each) for name, each in value}
             continue
         plain[field] = text_of(value)
-        parts = [part.loss for part in getattr(value, "parts", ())]
+        parts = [part.loss for part in value.parts] if isinstance(value, Sum) else []
         for entry in value if isinstance(value, tuple) else parts or [value]:
             if isinstance(entry, Entry):
                 inner = f"{field}.{entry.name}" if parts or isinstance(value, tuple) else field

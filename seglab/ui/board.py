@@ -47,10 +47,12 @@ class Track:
         self.life = 0
 
     def begin_anew(self) -> None:
-        self.size, self.steps, self.evaluations = 0, [], []
+        self.size = 0
+        self.steps: list[list] = []
+        self.evaluations: list[list] = []
         self.started: Started | None = None
         self.stepped: Stepped | None = None
-        self.best: Evaluated | None = None
+        self.bests: list[Evaluated] = []  # each was the best when it came
         self.finished: Finished | None = None
         self.problem: SeglabError | None = None
 
@@ -84,8 +86,9 @@ class Track:
                 if len(kept) < len(self.steps) or len(scored) < len(self.evaluations):
                     self.life += 1
                 self.steps, self.evaluations = kept, scored
-                if self.best and self.best.step > event.step:
-                    self.best = None
+                self.bests = [each for each in self.bests if each.step <= event.step]
+                if self.stepped and self.stepped.step > event.step:
+                    self.stepped = None
             self.finished = None
             self.started = self.started or event
         elif isinstance(event, Stepped):
@@ -97,9 +100,13 @@ class Track:
             train, val = event.scores["train"], event.scores["val"]
             numbers = [event.epoch, event.seconds, train.loss, val.loss, train.miou, val.miou, event.lr]
             self.evaluations.append([event.step, *map(short, numbers), int(event.best)])
-            self.best = event if event.best else self.best
+            self.bests += [event] if event.best else []
         elif isinstance(event, Finished):
             self.finished = event
+
+    @property
+    def best(self) -> Evaluated | None:
+        return self.bests[-1] if self.bests else None
 
     @property
     def position(self) -> str:
@@ -112,12 +119,11 @@ class Track:
             if position == self.position:
                 return None
             life, steps, evaluations = parsed(position)
-            new = life != self.life or steps > len(self.steps) or evaluations > len(self.evaluations)
-            if new:
-                steps = evaluations = 0
-            added = self.steps[steps:] if steps else thinned(self.steps, MOST_POINTS)
-            found = {"at": self.position, "steps": added, "evals": self.evaluations[evaluations:]}
-            return found | ({"new": True} if new or not steps else {})
+            known = life == self.life and 0 < steps <= len(self.steps) and evaluations <= len(self.evaluations)
+            if known:
+                return {"at": self.position, "steps": self.steps[steps:], "evals": self.evaluations[evaluations:]}
+            every = thinned(self.steps, MOST_POINTS)
+            return {"at": self.position, "steps": every, "evals": list(self.evaluations), "new": True}
 
 
 def parsed(position: str) -> tuple[int, int, int]:
@@ -211,7 +217,7 @@ class Board:
         self.tracks: OrderedDict[Path, Track] = OrderedDict()
         self.paces: dict[str, float] = {}  # seconds for an epoch, of finished runs of this kind
         self.known: dict[str, tuple] = {}  # what a row was made of
-        self.lock, self.looked = threading.Lock(), float("-inf")
+        self.lock, self.following, self.looked = threading.Lock(), threading.Lock(), float("-inf")
 
     def look(self) -> None:
         """Has the rows as they are now, or were a moment ago; while one visitor has them made, the others do not
@@ -239,20 +245,22 @@ class Board:
             except Exception as error:  # a damaged run is told in its own row, and in no other
                 new[name] = broken(directory, error)
         self.foresee(new, waiting)
+        version = self.version
         for name, row in new.items():
             old = self.rows.get(name)
             if old and (old is row or (old.told, list(map(str, old.texts))) == (row.told, list(map(str, row.texts)))):
                 new[name] = old
                 continue
-            self.version += 1
-            row.version = self.version
+            version += 1
+            row.version = version
         for name in self.rows.keys() - new.keys():
-            self.version += 1
-            self.gone[name] = self.version
+            version += 1
+            self.gone[name] = version
             self.known.pop(name, None)
         while len(self.gone) > MOST_ROWS:
             self.gone.popitem(last=False)
-        self.rows, self.places = new, found
+        self.places, self.rows = found, new
+        self.version = version  # last: whoever reads it first reads rows that are at least as new
 
     def row(self, directory: Path, place: int | None, plan: tuple[str, str] | None) -> Row:
         """A run's row; one that has ended and was not touched since is the one that was."""
@@ -349,27 +357,30 @@ class Board:
             row.told.get("left") or 0.0 for row in rows.values() if row.told["state"] in ("running", "stopping")
         )
         for directory in waiting:
-            row = rows[directory.name]
+            row = rows.get(directory.name)
+            if row is None:  # deleted just now, or no run
+                continue
             row.told["starts"] = None if ahead is None else rounded(ahead)
             row.written.clear()
-            lasts = self.lasts(directory)
+            lasts = 0.0 if row.told["state"] == "damaged" else self.lasts(directory)  # which fails at once
             ahead = None if ahead is None or lasts is None else ahead + lasts
 
     def lasts(self, directory: Path) -> float | None:
         """How long a waiting run may take; None where nobody knows."""
         try:
             config = described(directory, (directory / "config.json").stat().st_mtime_ns)
-        except (SeglabError, OSError):
+        except (SeglabError, OSError):  # damaged or deleted just now
             return 0.0
         pace = self.paces.get(config["pace"])
         known = [each for each in (pace and pace * config["epochs"], config["budget"]) if each]
         return min(known) if known else None
 
     def track(self, directory: Path) -> Track:
-        track = self.tracks.setdefault(directory, Track(directory))
-        self.tracks.move_to_end(directory)
-        while len(self.tracks) > MOST_TRACKS:
-            self.tracks.popitem(last=False)
+        with self.following:
+            track = self.tracks.setdefault(directory, Track(directory))
+            self.tracks.move_to_end(directory)
+            while len(self.tracks) > MOST_TRACKS:
+                self.tracks.popitem(last=False)
         return track
 
     def found(self, name: str) -> Path:
@@ -386,16 +397,17 @@ class Board:
         self.look()
         boot, _, number = since.partition(".")
         version = int(number) if boot == self.boot and number.isdecimal() else -1
-        rows, now, followed = self.rows, self.version, dict(followed)
-        listed = rows if len(rows) <= MOST_ROWS else newest(rows, followed)
+        now, positions = self.version, dict(followed)
+        rows, places = self.rows, self.places
+        listed = rows if len(rows) <= MOST_ROWS else newest(rows, positions)
         changed = [row.json(lang) for name, row in listed.items() if row.version > version]
         gone = [name for name, when in list(self.gone.items()) if when > version and name not in rows]
-        points = {}
-        for name, position in followed.items():
-            if name in rows and self.places[name].exists():
-                track = self.track(self.places[name])
-                if (added := track.read().since(position)) is not None:
-                    points[name] = added
+        points: dict[str, Any] = {}
+        for name, position in positions.items():
+            directory = places.get(name)
+            if directory and directory.exists():
+                added = self.track(directory).read().since(position)
+                points |= {} if added is None else {name: added}
         if not (changed or points or (gone and version >= 0)) and version == now:
             return None
         parts = [f'"v":"{self.boot}.{now}"', f'"rows":[{",".join(changed)}]']

@@ -164,7 +164,7 @@ def pickers() -> dict[str, Picker]:
         values = {entry.name: dict(entry) for entry in first}
         known = {name: entry for name, entry in FAMILIES[family].entries.items() if name != "sum"}
         if issubclass(FAMILIES[family], Architecture):
-            known = dict(sorted(known.items(), key=lambda each: (each[1].year or 0, each[0])))
+            known = dict(sorted(known.items(), key=lambda each: (getattr(each[1], "year", None) or 0, each[0])))
         found[field] = Picker(
             field,
             option_title(field),
@@ -256,30 +256,38 @@ class Asked:
 
     def command(self) -> str:
         """What does the same on the command line: one line where one can, else a line for each run."""
-        first = self.configs[0]
+        configs = list(map(unplaced, self.configs))
+        first = configs[0]
         if self.single:
             return commands.command(first)
         over = [word for each in self.over for word in ("--over", each)]
         if self.plan is None:
             sweep: Plan = validated(Plan, {"name": "sweep", "over": self.over})
             try:
-                same = [config for _, config in sweep.steps(first, Path)] == list(self.configs)
+                same = [config for _, config in sweep.steps(first, lambda n: Path(str(n)))] == configs
             except SeglabError:
                 same = False
             line = commands.command(first)
             if same and "--config" not in line:
                 return line.replace("seglab train", "seglab plan sweep", 1) + " " + shlex.join(over)
-        elif len(self.configs) == 1 and "--config" not in (line := commands.command(first)):
+        elif len(configs) == 1 and "--config" not in (line := commands.command(first)):
             own = [word for name, value in commands.changed(self.plan) for word in (f"--{name}", commands.typed(value))]
             return shlex.join(["seglab", "plan", self.plan.name, *shlex.split(line)[2:], *own])
-        return "\n".join(commands.command(config) for config in self.configs)
+        return "\n".join(map(commands.command, configs))
 
 
 Place = tuple[str, ...]  # of what varies: (field,), (field, entry, option), or ("run", option)
 
 
 def asked(sent: Any) -> Asked:
-    """The runs of what the page sent; raises SeglabError for what no run allows."""
+    """The runs of what the page sent; raises SeglabError for what no run allows and for data that is not here."""
+    found = described(sent)
+    refuse_absent(found.configs[0].data)
+    return found
+
+
+def described(sent: Any) -> Asked:
+    """The same, wherever the data is: what is to be known of networks and schedules does not depend on it."""
     sent = sent if isinstance(sent, dict) else {}
     typed = sent.get("options")
     picked = picked_values(sent)
@@ -294,8 +302,7 @@ def asked(sent: Any) -> Asked:
         chosen = dict(zip(axes, combination, strict=True))
         at_work = [place for place in chosen if place in several and applies(place, chosen)]
         configs.setdefault(configuration(chosen, typed), ", ".join(labeled(each, chosen[each]) for each in at_work))
-    refuse_absent(next(iter(configs)).data)
-    over = [f"{'.'.join(place).removeprefix('run.')}={among(axes[place])}" for place in axes if place in several]
+    over = [f"{option_of(place, axes)}={among(axes[place])}" for place in axes if place in several]
     return Asked(tuple(configs), tuple(configs.values()), tuple(over), planned(sent.get("plan"), typed))
 
 
@@ -314,7 +321,7 @@ def picked_values(sent: dict[str, Any]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for field, picker in pickers().items():
         names = given.get(field, list(picker.picked)) if isinstance(given, dict) else list(picker.picked)
-        names = names if isinstance(names, list) else [names]
+        names = list(dict.fromkeys(map(str, names if isinstance(names, list) else [names])))
         if field == "techniques":
             varies = isinstance(sent.get("vary"), list) and field in sent["vary"]
             found[field] = [(), *((name,) for name in names)] if varies and names else [tuple(names)]
@@ -325,7 +332,8 @@ def picked_values(sent: dict[str, Any]) -> dict[str, list[Any]]:
                 else SeglabError("pick at least one for {field}", field=option_title(field))
             )
         elif field == "loss":
-            found[field] = [tuple(names)] if sent.get("sum") else [(name,) for name in names]
+            added = sent.get("sum", names == list(picker.picked))  # as in a new form
+            found[field] = [tuple(names)] if added else [(name,) for name in names]
         else:
             found[field] = names
     return found
@@ -370,6 +378,12 @@ def labeled(place: Place, value: Any) -> str:
     return text if len(place) == 1 else f"{place[-1]} {text}"
 
 
+def option_of(place: Place, axes: Mapping[Place, Sequence[Any]]) -> str:
+    """What varies as the command line names it: `model.width`, and `model.unet.width` among several models."""
+    alone = len(place) == 3 and place[0] != "techniques" and axes[place[:1]] in ([place[1]], [(place[1],)])
+    return ".".join((place[0], place[2]) if alone else place).removeprefix("run.")
+
+
 def among(values: Sequence[Any]) -> str:
     """The values of what varies, as a sweep takes them."""
     return ",".join("+".join(value) if isinstance(value, tuple) else str(value) for value in values)
@@ -397,6 +411,14 @@ def configuration(chosen: Mapping[Place, Any], typed: Any) -> RunConfig:
 
 
 # --- the visitor's own data
+
+
+def unplaced(config: RunConfig) -> RunConfig:
+    """The configuration with an upload's folder under a name of no meaning: where this server has it is nobody's
+    business."""
+    if getattr(config.data, "root", None) is None:
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"root": Path("/your/folder")})})
 
 
 def uploaded(typed: Any) -> Any:

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ SECURITY = (
     (b"content-security-policy", FRAMES.encode()),
 )
 
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
 log = logging.getLogger(__name__)
 
 
@@ -62,7 +64,7 @@ class Guard:
     def __init__(self, app: Any, hosts: frozenset[str] | None = None):
         self.app, self.hosts = app, hosts
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Callable, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         path, headers = scope["path"], dict(scope["headers"])
@@ -90,7 +92,7 @@ class Guard:
         origin = headers.get(b"origin", b"").decode("latin-1")
         if headers.get(b"sec-fetch-site") == b"cross-site" or origin == "null":
             return "this request came from another site's page"
-        asked = urlsplit(origin).netloc
+        asked = origin.partition("://")[2]
         if origin and asked != host and not (self.hosts and named(asked) in self.hosts):
             return "this request came from another site's page"
         return ""
@@ -106,7 +108,10 @@ class Guard:
 
 def named(host: str) -> str:
     """A host without its port: localhost for localhost:7860, ::1 for [::1]:7860."""
-    return (urlsplit(f"//{host}").hostname or "").lower()
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:  # as of half an IPv6 address
+        return ""
 
 
 def allowed_hosts(own: str) -> frozenset[str]:
@@ -118,12 +123,12 @@ def allowed_hosts(own: str) -> frozenset[str]:
     return frozenset(named(each) for each in known if each)
 
 
-def with_headers(send: Callable[[dict], Awaitable[None]]) -> Callable[[dict], Awaitable[None]]:
+def with_headers(send: Send) -> Send:
     """Adds to every answer what browsers are to allow: nothing guessed of files, no foreign frame but the Space's."""
 
-    async def adding(message: dict) -> None:
+    async def adding(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            message = message | {"headers": [*message["headers"], *SECURITY]}
+            message = {**message, "headers": [*message["headers"], *SECURITY]}
         await send(message)
 
     return adding
@@ -142,13 +147,13 @@ def limited(receive: Callable[[], Awaitable[dict]], limit: int) -> Callable[[], 
     return counting
 
 
-def with_first_picture(send: Callable[[dict], Awaitable[None]], lang: str) -> Callable[[dict], Awaitable[None]]:
+def with_first_picture(send: Send, lang: str) -> Send:
     """Puts the script that chooses the language first into the document's head, and the Start tab first into its body:
     there to be seen before any script has come."""
-    started: list[dict] = []
+    started: list[MutableMapping[str, Any]] = []
     body = b""
 
-    async def changing(message: dict) -> None:
+    async def changing(message: MutableMapping[str, Any]) -> None:
         nonlocal body
         if message["type"] == "http.response.start":
             started.append(message)
@@ -164,7 +169,7 @@ def with_first_picture(send: Callable[[dict], Awaitable[None]], lang: str) -> Ca
             screen = FIRST_SCREEN.format(content=first).encode()
             content = content[: begun.end()] + screen + content[begun.end() :]
         headers = [(name, value) for name, value in started[0]["headers"] if name.lower() != b"content-length"]
-        await send(started[0] | {"headers": [*headers, (b"content-length", str(len(content)).encode())]})
+        await send({**started[0], "headers": [*headers, (b"content-length", str(len(content)).encode())]})
         await send({"type": "http.response.body", "body": content})
 
     return changing

@@ -28,6 +28,7 @@ from seglab.ui.text import language, languages, told, translation
 HERE = Path(__file__).parent
 BASE = "seglab"  # of all addresses below
 TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+FILES = {"csv": "text/csv", "png": "image/png"}  # of curves
 FOREVER = "public, max-age=31536000, immutable"
 MOST_RUNS = 60  # that one address may name
 
@@ -95,7 +96,8 @@ def picture(request: Request, lang: str) -> Response:
         content = viewer.thumbnail(directory, index)
     else:
         content = masks.picture(directory, kind, index, request.query_params.get("epoch"))
-    return Response(content, media_type="image/webp", headers={"Cache-Control": FOREVER})
+    kept = FOREVER.replace("public", "private")  # by the visitor's own browser: a proxy asks nobody for a password
+    return Response(content, media_type="image/webp", headers={"Cache-Control": kept})
 
 
 def first(request: Request, lang: str) -> Response:
@@ -127,12 +129,12 @@ def settings(request: Request, lang: str) -> Response:
 def curves(request: Request, lang: str) -> Response:
     """The curves of the runs as a file: CSV, or a picture as the command line draws it."""
     directories = named(request)
-    if request.path_params["kind"] == "csv":
-        content, kind = curves_csv(*directories).encode(ENCODING), "text/csv"
+    if request.url.path.endswith(".csv"):
+        content, kind = curves_csv(*directories).encode(ENCODING), "csv"
     else:
-        content, kind = scores.png(directories), "image/png"
-    name = f"curves.{request.path_params['kind']}"
-    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        content, kind = scores.png(directories), "png"
+    disposition = f'attachment; filename="curves.{kind}"'
+    return Response(content, media_type=FILES[kind], headers={"Content-Disposition": disposition})
 
 
 def fenced(answer: Callable[[Request, str], Response]) -> Callable[[Request], Response]:
@@ -187,5 +189,5 @@ ROUTES = [
     Route(f"/{BASE}/scores", fenced(scoreboard)),
     Route(f"/{BASE}/masks", fenced(strip)),
     Route(f"/{BASE}/picture/{{run}}/{{kind}}/{{index:int}}.webp", fenced(picture)),
-    Route(f"/{BASE}/curves.{{kind:str}}", fenced(curves)),
+    *(Route(f"/{BASE}/curves.{kind}", fenced(curves)) for kind in FILES),
 ]

@@ -22,7 +22,7 @@ from seglab.ui.titles import HINTS, OPTION, PRESETS, option_title
 
 PACKAGE = Path(seglab.__file__).parent
 SAID = re.compile(r"""\bt\(\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")  # in a script
-ERRORS, TRANSLATING = ("SeglabError",), ("label", "say", "run_picker")  # calls whose first argument is such a text
+ERRORS, TRANSLATING = ("SeglabError",), ("label", "say")  # calls whose first argument is such a text
 
 
 class String(NamedTuple):

@@ -17,6 +17,7 @@ from typing import Any
 
 import gradio as gr
 import polib
+from starlette.requests import Request
 
 from seglab import runs
 from seglab.errors import SeglabError
@@ -91,7 +92,7 @@ def label(text: str, context: str | None = None) -> Any:
     return gr.I18n()(key(text, context))
 
 
-def language(request: gr.Request | None) -> str:
+def language(request: gr.Request | Request | None) -> str:
     """The page's language: `?lang=ko` where the visitor chose one, the browser's own otherwise, if it is among them."""
     if request is None:
         return ENGLISH

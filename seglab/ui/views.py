@@ -23,7 +23,7 @@ from seglab.data.survey import survey
 from seglab.errors import SeglabError
 from seglab.families import Architecture, Dataset, Scheduler
 from seglab.preview import preview as previewed
-from seglab.ui.text import label, say, sentence, state_text, told
+from seglab.ui.text import say, sentence, state_text, told
 
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
 
@@ -59,20 +59,6 @@ def unwritable() -> SeglabError | None:
 def named(directories: Iterable[Path]) -> list[tuple[str, str]]:
     """Runs as choices: what is shown of each, and its whole name."""
     return [(runs.short_name(directory), directory.name) for directory in directories]
-
-
-def run_picker(title: str, place: str, most: int | None = None) -> gr.Dropdown:
-    """A dropdown for several runs. Runs come and go while a page is open, and Gradio's own copy of the choices can lag
-    behind the page's: any name passes, and the handlers look it up."""
-    return gr.Dropdown(
-        [],
-        multiselect=True,
-        max_choices=most,
-        label=label(title),
-        elem_id=place,
-        allow_custom_value=True,
-        interactive=True,
-    )
 
 
 def opening(handler: Callable[..., Any], inputs: Any, outputs: Any) -> Any:

@@ -15,6 +15,7 @@ from seglab import draw, runs
 from seglab.errors import SeglabError
 from seglab.runs import Evidence
 from seglab.ui.text import say
+from seglab.ui.views import hexadecimal
 
 LONGEST = 480  # pixels of a picture's longer side
 KINDS = ("image", "truth", "prediction", "mask")  # the last one after so many epochs
@@ -60,11 +61,6 @@ def address(directory: Path, kind: str, index: int, **query: Any) -> str:
 def entries(known: dict[str, Any]) -> list[list[str]]:
     """The classes' colors and names."""
     return [[hexadecimal(color), name] for color, name in zip(known["colors"], known["classes"], strict=True)]
-
-
-def hexadecimal(color: Sequence[int]) -> str:
-    """A color as CSS wants it."""
-    return "#" + "".join(f"{part:02x}" for part in color)
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -104,7 +103,10 @@ def stop(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request)
 
 def stop_all(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
     """Ends the runs of a plan: those that wait first, so that none of them begins meanwhile."""
-    members = [directory for directory, _ in plans.members(plans.find(Path(name).name))]
+    file = next((path for path in plans.every() if path.name == f"{name}{runs.PLAN}"), None)
+    if file is None:
+        raise SeglabError("there is no plan {plan}", plan=repr(name[:80]))
+    members = [directory for directory, _ in plans.members(file) if (directory / "config.json").exists()]
     for directory in members:
         visitor.refuse_others(directory)
     for directory in reversed(members):
@@ -132,9 +134,10 @@ def delete(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Reques
         raise SeglabError(
             "{run} cannot be deleted: {users} needs it", run=runs.label(directory).name, users=runs.listed(users)
         )
-    with contextlib.suppress(FileNotFoundError):
-        (directory / "queued").unlink()
-    runs.remove(directory)
+    runs.refuse_removal(directory)
+    with runs.writing(directory):
+        (directory / "queued").unlink(missing_ok=True)  # first, so that it does not begin meanwhile
+    plans.remove(directory)
 
 
 def leave(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:

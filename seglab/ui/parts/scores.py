@@ -14,6 +14,7 @@ from markupsafe import Markup
 from seglab import draw, export, runs
 from seglab.comparison import cautions
 from seglab.comparison.scores import Comparison, compare
+from seglab.errors import SeglabError
 from seglab.metrics import DEFINITION
 from seglab.ui import views
 from seglab.ui.text import told
@@ -47,10 +48,26 @@ def term_svg(stamped: tuple[Stamp, ...], metric: str, strokes: tuple[int, ...]) 
 
 
 def html(directories: Sequence[Path], lang: str) -> str:
-    """Everything below the curves."""
-    stamped = stamp(directories)
+    """Everything below the curves; what is wrong with a damaged run is told, and the others go on."""
     labels = [runs.label(directory) for directory in directories]
-    return written(stamped, tuple((each.name, each.stroke) for each in labels), lang)
+    try:
+        return written(stamp(directories), tuple((each.name, each.stroke) for each in labels), lang)
+    except SeglabError:
+        problems = {directory: error for directory in directories if (error := damage(directory))}
+        if not problems:
+            raise
+    sound = [directory for directory in directories if directory not in problems]
+    told = "".join(views.refusal(error, lang) for error in problems.values())
+    return told + (html(sound, lang) if sound else "")
+
+
+def damage(directory: Path) -> SeglabError | None:
+    """Why a run cannot be compared with others."""
+    try:
+        runs.config(directory), runs.events(directory)
+    except SeglabError as error:
+        return error
+    return None
 
 
 @lru_cache(maxsize=64)

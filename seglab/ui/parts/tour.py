@@ -7,7 +7,7 @@ from typing import Any
 
 from seglab import runs
 from seglab.errors import SeglabError
-from seglab.events import best_of
+from seglab.events import Started, best_of
 from seglab.metrics import picture_miou
 from seglab.runs import Evidence
 from seglab.ui import views
@@ -29,20 +29,21 @@ def shown() -> dict[str, Any]:
         if directory.parent != runs.CHECKPOINTS:
             continue
         try:
-            best, known = best_of(runs.events(directory)), runs.description(directory)
+            events, known = runs.events(directory), runs.description(directory)
         except SeglabError:  # a damaged copy; its row tells
             continue
-        if best and best.scores["val"].miou is not None:
-            found.append((best.scores["val"].miou, directory, known))
+        best, started = best_of(events), next((each for each in events if isinstance(each, Started)), None)
+        if best and started and best.scores["val"].miou is not None:
+            found.append((best.scores["val"].miou, directory, known, started.parameters))
     found.sort(key=lambda each: each[0])
     if not found:
         return {}
-    _, first, known = found[0]
+    _, first, known, _ = found[0]
     alike = [each for each in found if each[2]["digests"]["val"] == known["digests"]["val"]]
     version = str(known["digests"]["val"])[:12]
     count = range(len(known["samples"]))
     models = []
-    for miou, directory, _ in alike:
+    for miou, directory, _, parameters in alike:
         evidence = Evidence(directory)
         pictures = [address(directory, "prediction", n, v=version) for n in count]
         scores = [picture_miou(evidence.labels(n), evidence.truth(n), len(known["classes"])) for n in evidence.samples]
@@ -52,7 +53,7 @@ def shown() -> dict[str, Any]:
                 "run": directory.name,
                 "name": runs.label(directory).name,
                 "year": config.model.year,
-                "parameters": next(e.parameters for e in runs.events(directory) if e.kind == "started"),
+                "parameters": parameters,
                 "miou": miou,
                 "pictures": pictures,
                 "scores": scores,
@@ -63,5 +64,5 @@ def shown() -> dict[str, Any]:
         "images": [address(first, "image", n, v=version) for n in count],
         "truth": [address(first, "truth", n, v=version) for n in count],
         "classes": entries(known),
-        "runs": ",".join(each["run"] for each in models),
+        "runs": ",".join(directory.name for _, directory, _, _ in alike),
     }

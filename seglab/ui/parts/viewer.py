@@ -29,9 +29,10 @@ from seglab.predictors import Crf
 from seglab.ui import views
 from seglab.ui.board import BOARD
 from seglab.ui.form import Options, of_entry
-from seglab.ui.parts.masks import address, hexadecimal, webp
+from seglab.ui.parts.masks import address, webp
 from seglab.ui.parts.runlist import sent
 from seglab.ui.text import language, say, told
+from seglab.ui.views import hexadecimal
 
 MODELS = 4  # side by side
 EXAMPLES = 8
@@ -223,7 +224,7 @@ def described(result: Result, shown: Picture, lang: str) -> dict[str, Any]:
         "scores": None if truth is None else [picture_miou(each.labels, truth, len(result.classes)) for each in both],
         "things": [int(each.instances.max()) for each in both if each.instances is not None],
         "ms": round(result.milliseconds),
-        "crf_ms": round(result.crf_milliseconds),
+        "crf_ms": round(result.crf_milliseconds or 0),
     }
 
 

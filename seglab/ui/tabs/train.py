@@ -114,7 +114,7 @@ def cards(data: dict[str, Any], lang: str) -> str:
     """Each picked network's numbers, source and picture."""
     timed = data.get("timed")
     shown = []
-    for config in dict.fromkeys(form.asked(data).configs):
+    for config in form.described(data).configs:
         try:
             short = validated(RunConfig, {"model": config.model, "image_size": config.image_size})
             wanted = isinstance(timed, list) and config.model.name in timed
@@ -145,8 +145,7 @@ def side(typed: Any) -> int | None:
 
 def schedule(data: dict[str, Any], lang: str) -> str:
     """The learning rate as it will be over the run."""
-    config = form.asked(data).configs[0]
-    return views.schedule(config, lang)
+    return views.schedule(form.described(data).configs[0], lang)
 
 
 def preview(data: dict[str, Any], lang: str) -> str:

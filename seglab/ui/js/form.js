@@ -32,7 +32,20 @@ class Form {
     this.listen();
     address.addEventListener('read', () => this.follow());
     address.addEventListener('tab', () => this.changed());
+    store.addEventListener('me', () => this.allowed());
+    this.allowed();
     this.follow();
+  }
+
+  // What this server allows one run, and why none can be trained, where that is so.
+  allowed() {
+    const {shared, limits, problem} = store.me;
+    const place = this.find('.allowed');
+    place.hidden = !problem && !(shared && limits.minutes);
+    place.classList.toggle('wrong', Boolean(problem));
+    place.textContent = problem || t('On this server: at most {minutes} minutes a run, images of {size} pixels, and {waiting} waiting runs a person.', {
+      minutes: limits.minutes ?? '∞', size: limits.image_size ?? '∞', waiting: limits.waiting ?? '∞',
+    });
   }
 
   // Takes Gradio's button for uploads into the form, as soon as it is there.

@@ -120,10 +120,11 @@ def example(directory: Path, index: int, longest: int) -> Picture:
 
 @lru_cache(maxsize=8)
 def photo(path: Path, span: Span | None, longest: int) -> Picture:
-    name = path.name  # where the server keeps it is nobody's business
-    return Picture(
-        f"{path.parent.name} {span} {longest}", small(read_photo(path, name, span=span, enough=longest), longest)
-    )
+    if longest < LONGEST:  # the large one is there, or will be wanted in a moment
+        image = photo(path, span, LONGEST).image
+    else:
+        image = read_photo(path, path.name, span=span, enough=longest)  # where it is kept is nobody's business
+    return Picture(f"{path.parent.name} {span} {longest}", small(image, longest))
 
 
 def small(image: np.ndarray, longest: int) -> np.ndarray:

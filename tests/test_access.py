@@ -1,0 +1,72 @@
+"""What axe-core finds wrong with the page for those who do not see it, or not well: nothing.
+
+AXE names its axe.min.js: `npm pack axe-core`, then `tar xzf axe-core-*.tgz package/axe.min.js`.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from seglab import runs
+from tests.conftest import answered, free_port, tiny
+
+CHROMIUM = "/usr/bin/chromium"
+ROOT = Path(__file__).parent.parent
+AXE = Path(os.environ.get("AXE") or "nowhere")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f"there is no {CHROMIUM}"),
+    pytest.mark.skipif(not AXE.is_file(), reason="AXE does not name axe-core's axe.min.js"),
+]
+READY = {  # what is there once a tab is whole
+    "start": ".ways a",
+    "train": ".charts canvas, .samples img",
+    "predict": ".panels figcaption small",
+    "compare": "#scores table",
+}
+DETAILS = ".seglab-form details:not(.menu, .choose)"
+OPEN = f"() => document.querySelectorAll('{DETAILS}').forEach(each => each.open = true)"
+    """() => document.querySelectorAll('.seglab-form details:not(.menu, .choose)').forEach(each => each.open = true)"""
+)
+VIOLATIONS = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations.flatMap(
+  rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)}`))"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The address of a page that has two finished runs."""
+    home = tmp_path_factory.mktemp("access") / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGLAB_HOME", str(home))
+        for loss in ("cross_entropy", "focal"):
+            list(runs.work(runs.create(tiny(loss=loss), loss)))
+    port, log = free_port(), home.parent / "log.txt"
+    environment = os.environ | {"SEGLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    with open(log, "wb") as file:
+        app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=file, stderr=file)
+    answered(port, lambda: app.poll() is None, log)
+    yield f"http://127.0.0.1:{port}/"
+    app.terminate()
+    app.wait(20)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_tab(address, language, theme):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+        page.goto(f"{address}?lang={language}&__theme={theme}")
+        page.add_script_tag(path=AXE)
+        for tab, ready in READY.items():
+            page.evaluate(f"location.hash = '#{tab}'")
+            for each in ready.split(", "):
+                expect(page.locator(each).first).to_be_visible(timeout=30_000)
+            page.evaluate(OPEN)
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate(VIOLATIONS) == [], tab
+        browser.close()

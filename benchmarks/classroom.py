@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,14 @@ class Client:
         answer = self.post("run/predict", body | {"event_data": data | {"visitor": self.visitor}})
         return json.loads(answer["data"][0])
 
-    def queued(self, part: str, name: str, data: dict[str, Any]) -> dict[str, Any]:
+    def queued(self, part: str, name: str, data: dict[str, Any], inputs: Sequence[Any] = ()) -> dict[str, Any]:
         """Triggers an event that queues, and gives its answer once the event stream brings it."""
-        body = {"data": [], "fn_index": self.event(part, name), "session_hash": self.session, "trigger_id": None}
+        body = {
+            "data": list(inputs),
+            "fn_index": self.event(part, name),
+            "session_hash": self.session,
+            "trigger_id": None,
+        }
         self.post("queue/join", body | {"event_data": data | {"visitor": self.visitor}})
         with urlopen(f"{self.address}gradio_api/queue/data?session_hash={self.session}", timeout=PATIENCE) as stream:
             for line in stream:

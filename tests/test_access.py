@@ -30,8 +30,6 @@ READY = {  # what is there once a tab is whole
 }
 DETAILS = ".seglab-form details:not(.menu, .choose)"
 OPEN = f"() => document.querySelectorAll('{DETAILS}').forEach(each => each.open = true)"
-    """() => document.querySelectorAll('.seglab-form details:not(.menu, .choose)').forEach(each => each.open = true)"""
-)
 VIOLATIONS = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations.flatMap(
   rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)}`))"""
 

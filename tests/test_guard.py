@@ -1,6 +1,7 @@
 """What stands between the network and the page."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from seglab.ui import guard
 
 
 async def page(request):
-    return HTMLResponse("<html><head><title>x</title></head></html>")
+    return HTMLResponse("<html><head><title>x</title></head><body class='x'><p>page</p></body></html>")
 
 
 async def take(request):
@@ -72,6 +73,124 @@ def test_the_language_script_stands_first_in_the_page(client):
     assert answer.text.index("navigator") < answer.text.index("<title>")
     assert '["en", "ko"].find(' in answer.text  # the languages of the page, from which it takes its own
     assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+# --- by which name, and from whose page
+
+
+HOSTS = frozenset({"localhost", "lab.example.org"})
+
+
+@pytest.fixture
+def strict():
+    """A server that may be asked for by two names."""
+    routes = [Route("/", page), Route("/{path:path}", take, methods=["GET", "POST", "PUT", "DELETE"])]
+    return TestClient(guard.Guard(Starlette(routes=routes), hosts=HOSTS), raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:7860", 200),
+        ("LOCALHOST", 200),
+        ("lab.example.org", 200),
+        ("127.0.0.1:7860", 200),  # a number is no name that another site could have
+        ("192.168.0.7", 200),
+        ("[::1]:7860", 200),
+        ("evil.example.com", 403),
+        ("evil.example.com:7860", 403),
+        ("lab.example.org.evil.com", 403),
+        ("localhost@evil.com", 403),
+        ("127.0.0.1.evil.com", 403),
+        ("[::1", 403),
+        ("", 403),
+    ],
+)
+def test_the_server_answers_by_its_own_names_and_by_numbers_alone(strict, host, status):
+    for method in ("GET", "POST"):
+        answer = strict.request(method, "/x", headers={"host": host})
+        assert answer.status_code == status
+        assert status == 200 or "is not a name of this server; SEGLAB_HOSTS names those that are" in answer.text
+
+
+def test_where_no_names_are_given_any_will_do(client):
+    assert client.get("/x", headers={"host": "anything.example"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),  # no browser
+        ({"origin": "http://localhost:7860"}, 200),
+        ({"origin": "https://lab.example.org"}, 200),  # behind a proxy, which the server is known by
+        ({"sec-fetch-site": "same-origin", "origin": "http://localhost:7860"}, 200),
+        ({"sec-fetch-site": "same-site"}, 200),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "cross-site", "origin": "http://localhost:7860"}, 403),
+        ({"origin": "null"}, 403),  # a sandboxed frame, or a file
+        ({"origin": "http://evil.example.com"}, 403),
+        ({"origin": "http://localhost.evil.com"}, 403),
+        ({"origin": "http://["}, 403),
+        ({"origin": "evil"}, 403),
+    ],
+)
+def test_what_could_change_something_does_not_come_from_another_site_s_page(strict, headers, status):
+    headers = {"host": "localhost:7860"} | headers
+    for method in ("POST", "PUT", "DELETE"):
+        assert strict.request(method, "/x", headers=headers).status_code == status
+    assert strict.get("/x", headers=headers).status_code == 200  # what is only looked at may be linked
+
+
+def test_another_site_s_page_on_a_number_is_another_site(strict):
+    headers = {"host": "localhost:7860", "origin": "http://192.168.0.66:8000"}
+    assert strict.post("/x", headers=headers).status_code == 403
+
+
+def test_every_answer_says_what_browsers_are_to_allow(strict):
+    for path in ("/", "/x"):
+        headers = strict.get(path, headers={"host": "localhost"}).headers
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "same-origin"
+        policy = headers["content-security-policy"]
+        assert "frame-ancestors 'self' https://huggingface.co https://*.hf.space" in policy
+        assert "object-src 'none'" in policy and "base-uri 'self'" in policy
+
+
+def test_the_servers_names_are_this_machines_the_spaces_and_those_that_are_given(monkeypatch):
+    monkeypatch.setattr(guard.socket, "gethostname", lambda: "Desk")
+    monkeypatch.setenv("SPACE_HOST", "ann-seglab.hf.space")
+    monkeypatch.setenv("SEGLAB_HOSTS", "lab.example.org, Second.example.org:8080")
+    assert guard.allowed_hosts("10.0.0.5") == {
+        "localhost", "10.0.0.5", "desk", "desk.local", "ann-seglab.hf.space", "lab.example.org", "second.example.org"
+    }  # fmt: skip
+    monkeypatch.delenv("SPACE_HOST")
+    monkeypatch.delenv("SEGLAB_HOSTS")
+    assert guard.allowed_hosts("127.0.0.1") == {"localhost", "127.0.0.1", "desk", "desk.local"}
+
+
+# --- the first picture
+
+
+@pytest.mark.parametrize("lang, words", [("en", "Ground truth"), ("ko", "정답")])
+def test_the_first_picture_stands_in_the_document_before_any_script_has_come(client, lang, words):
+    text = client.get(f"/?lang={lang}").text
+    body = text[text.index("<body") :]
+    assert body.index('<div id="first-screen">') < body.index("<p>page</p>") and words in body
+    assert re.search(r'<img src="seglab/picture/[^"]+" [^>]*fetchpriority="high"', body)
+    assert "#start" in body  # another tab's address hides it
+
+
+def test_a_page_that_is_not_there_has_no_first_picture():
+    async def gone(request):
+        return HTMLResponse("<html><head></head><body>gone</body></html>", 503)
+
+    client = TestClient(guard.Guard(Starlette(routes=[Route("/", gone)])))
+    answer = client.get("/")
+    assert answer.status_code == 503 and "first-screen" not in answer.text
+    assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+# --- what Gradio leaves
 
 
 def test_the_broom_sweeps_what_is_old_and_what_is_too_much(tmp_path, monkeypatch):

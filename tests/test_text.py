@@ -66,7 +66,9 @@ def test_the_template_holds_every_text_once_and_says_where_it_is_needed():
     held = {(entry.msgid, entry.msgctxt): [place for place, _ in entry.occurrences] for entry in template}
     assert held == NEEDED and len(template) == len(held)
     assert held["smoothing (smooth)", "option"][0] == "losses.dice.smooth"
-    assert held["Start", None] == ["ui/train.py"] and not any(entry.msgstr for entry in template)
+    assert held["Start", None] == ["ui/templates/form.html", "ui/js/form.js"] and not any(
+        entry.msgstr for entry in template
+    )
     assert {"X-Language-Name", "Content-Type"} <= set(template.metadata)
 
 
@@ -82,7 +84,7 @@ def french(tmp_path, monkeypatch):
     (tmp_path / "fr.po").write_text(
         'msgid ""\nmsgstr ""\n"X-Language-Name: Français\\n"\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
         'msgid "rate"\nmsgstr "taux"\n\nmsgctxt "option"\nmsgid "rate"\nmsgstr "dilatation"\n\n'
-        'msgid "Start"\nmsgstr "Lancer"\n\n#, fuzzy\nmsgid "Stop"\nmsgstr "?"\n\nmsgid "Resume"\nmsgstr ""\n\n'
+        'msgid "Train"\nmsgstr "Entraîner"\n\nmsgid "Start"\nmsgstr "Lancer"\n\n#, fuzzy\nmsgid "Stop"\nmsgstr "?"\n\nmsgid "Resume"\nmsgstr ""\n\n'
         'msgid "there is no run {run}"\nmsgstr "pas d\'entraînement {run}"\n',
         encoding="utf-8",
     )
@@ -92,10 +94,10 @@ def french(tmp_path, monkeypatch):
 def test_a_language_is_a_file_and_no_code(french):
     assert text.languages() == {"en": "English", "fr": "Français"}
     build()
-    assert 'href="?lang=fr" lang="fr">Français<' in views.render("header.html", "en", languages=text.languages())
+    assert 'lang="fr" data-language="fr">Français<' in views.render("header.html", "en", languages=text.languages())
     given = text.browser_texts().translations
     assert given.keys() == {"en", "fr"} and given["en"].keys() == given["fr"].keys()
-    assert (given["fr"]["Start"], given["fr"]["Predict"]) == ("Lancer", "Predict")  # in English where there is none
+    assert (given["fr"]["Train"], given["fr"]["Predict"]) == ("Entraîner", "Predict")  # in English where there is none
     assert text.language(Request({"lang": "fr"}, "ko")) == text.language(Request({}, "fr-CA,en")) == "fr"
     assert text.language(Request({"lang": "ko"}, "fr")) == "en"
 
@@ -123,7 +125,7 @@ def test_the_browser_is_given_no_words_for_the_name_of_an_entry():
     build()
     names = {name for family in FAMILIES.values() for name in family.entries}
     given = text.browser_texts().translations
-    assert given["en"].keys() == given["ko"].keys() >= {"Start", "Soft voting", "Latest"}
+    assert given["en"].keys() == given["ko"].keys() >= {"Predict", "Compare", "Upload a photo"}
     options = {english for english, context in NEEDED if context == "option"}
     assert names.isdisjoint(given["ko"]) and names & options
 

@@ -28,14 +28,13 @@ def strip(directories: Sequence[Path], lang: str) -> dict[str, Any]:
     for directory in directories:
         try:
             known, evidence = runs.description(directory), Evidence(directory)
-            reached = evidence.epochs()
-        except (SeglabError, OSError):  # not begun, or damaged: its row says so
+            reached, classes = evidence.epochs(), entries(known)
+            digest, count = str(known["digests"]["val"])[:12], range(len(evidence.samples))
+        except (SeglabError, OSError, KeyError, TypeError):  # not begun, or damaged: the others are shown
             continue
         if not reached and not evidence.stayed:
             continue
-        digest = str(known["digests"]["val"])[:12]
-        found = sets.setdefault(digest, {"classes": entries(known), "runs": [], "images": [], "truth": []})
-        count = range(len(evidence.samples))
+        found = sets.setdefault(digest, {"classes": classes, "runs": [], "images": [], "truth": []})
         if not found["truth"] and not evidence.stayed:
             found["images"] = [address(directory, "image", n, v=digest) for n in count] if sees(directory) else []
             found["truth"] = [address(directory, "truth", n, v=digest) for n in count]

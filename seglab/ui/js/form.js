@@ -381,6 +381,10 @@ class Form {
   // --- what the server says
 
   hear({kind, ...answer}) {
+    if (answer.failed) {
+      this.find('.start-button').disabled = false;
+      for (const what of ['cards', 'inside', 'schedule', 'previewed']) this.busy(what, false);
+    }
     if (kind === 'begun') {
       this.find('.start-button').disabled = false;
       this.find('.messages').replaceChildren(...answer.messages.map(([kind, text]) =>

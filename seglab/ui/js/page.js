@@ -1,5 +1,5 @@
 // Where the page begins: parts of it are filled as Gradio makes their elements.
-import {ready, t} from './text.js';
+import {el, ready, t} from './text.js';
 import {store} from './store.js';
 import {address} from './address.js';
 import {curves} from './curves.js';
@@ -13,10 +13,17 @@ import {viewer} from './viewer.js';
 
 const PARTS = {header, start, form, runs, curves, masks, scores, viewer};
 const ears = {
-  begun({runs: names}) { if (names.length) store.add(names); else store.ask(); },
-  greeting(me) { store.me = me; store.say('me'); store.say('rows'); },
+  begun({runs: names = []}) { if (names.length) store.add(names); else store.ask(); },
+  greeting(me) { if (me.failed) return; store.me = me; store.say('me'); store.say('rows'); },
 };
 const early = window.seglab.early;
+
+// What went wrong where nobody expected it.
+function complain(text) {
+  const box = el('p.message.wrong.complaint', {attrs: {role: 'alert'}}, text, ' ',
+    el('button.link', {type: 'button', on: {click: () => box.remove()}}, t('Close')));
+  document.body.append(box);
+}
 
 const begun = ready.then(() => { address.begin(); store.begin(); });
 
@@ -31,6 +38,11 @@ Object.assign(window.seglab, {
     });
   },
   // An answer to what a part sent, as JSON.
-  heard(part, answer) { if (answer) ears[part]?.(JSON.parse(answer)); },
+  heard(part, answer) {
+    if (!answer) return;
+    const found = JSON.parse(answer);
+    if (found.failed) complain(found.failed);
+    ears[part]?.(found);
+  },
 });
 for (const each of early) window.seglab.mount(...each);

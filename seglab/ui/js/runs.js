@@ -20,7 +20,7 @@ export function runs(element, trigger) {
   greet();
   setInterval(greet, 60000);
   store.addEventListener('visitor', greet);
-  return ({said, error}) => { list.tell(error ? 'wrong' : 'right', error || said); store.ask(); };
+  return ({said, error, failed}) => { if (!failed) list.tell(error ? 'wrong' : 'right', error || said); store.ask(); };
 }
 
 class List {

@@ -167,6 +167,7 @@ class Viewer {
   }
 
   async hear({kind, ...answer}) {
+    if (answer.failed) { this.grid.classList.remove('working'); return; }
     if (kind === 'uploaded') {
       this.refuse(answer.error ?? '');
       if (answer.photo) { this.source = {photo: answer.photo}; this.mark(); this.ask(false); }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from seglab.ui import views
 from seglab.ui.board import BOARD
 from seglab.ui.text import language, say, told
 from seglab.ui.visitors import Visitor
+
+Handler = Callable[..., str]
+log = logging.getLogger(__name__)
 
 MOUNT = "seglab.mount({part!r}, element, trigger)"
 HEARD = "answer => seglab.heard({part!r}, answer)"
@@ -36,6 +41,24 @@ def heard(event: Any, name: str, answer: gr.HTML) -> Any:
     return event.then(None, answer, None, js=HEARD.format(part=name), api_visibility="private")
 
 
+def fenced(handler: Handler) -> Handler:
+    """Answers whatever goes wrong in a handler with a sentence, as JSON {"failed": ...}, which the page shows: what a
+    page sends may be anything, and a handler that raised would leave it waiting."""
+
+    @functools.wraps(handler)
+    def answered(*given: Any) -> str:
+        try:
+            return handler(*given)
+        except Exception as error:
+            lang = language(next((each for each in given if isinstance(each, gr.Request)), None))
+            if not isinstance(error, SeglabError):
+                log.exception("%s failed", handler.__name__)
+                error = SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error)
+            return json.dumps({"failed": told(error, lang)})
+
+    return answered
+
+
 def sent(event: gr.EventData) -> dict[str, Any]:
     """What a script sent; a page may send anything."""
     data = getattr(event, "_data", None)
@@ -51,6 +74,7 @@ def build() -> gr.HTML:
     return listed
 
 
+@fenced
 def greet(event: gr.EventData, request: gr.Request) -> str:
     """Tells a page who its visitor is here, and what is allowed; it asks when it opens and once a minute."""
     if zerogpu.LENDS:
@@ -68,6 +92,7 @@ def greet(event: gr.EventData, request: gr.Request) -> str:
     )
 
 
+@fenced
 def act(event: gr.EventData, request: gr.Request) -> str:
     """Does what a button of the list says; gives a message for a person, as JSON."""
     lang, data = language(request), sent(event)

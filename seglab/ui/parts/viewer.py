@@ -30,7 +30,7 @@ from seglab.ui import views
 from seglab.ui.board import BOARD
 from seglab.ui.form import Options, of_entry
 from seglab.ui.parts.masks import address, webp
-from seglab.ui.parts.runlist import sent
+from seglab.ui.parts.runlist import fenced, sent
 from seglab.ui.text import language, say, told
 from seglab.ui.views import hexadecimal
 
@@ -146,6 +146,7 @@ def picture(directories: Sequence[Path], source: Any, quick: bool) -> Picture:
     return example(directories[0], index, longest)
 
 
+@fenced
 def accept(path: str, request: gr.Request) -> str:
     """Takes a photograph and gives what the page is to call it; or says why it cannot be read."""
     try:
@@ -162,6 +163,7 @@ def accept(path: str, request: gr.Request) -> str:
 # --- predictions
 
 
+@fenced
 def predict(event: gr.EventData, request: gr.Request) -> str:
     """What the shown models make of the picture, as label maps, and what went wrong."""
     data, lang = sent(event), language(request)

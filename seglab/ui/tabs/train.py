@@ -16,7 +16,7 @@ from seglab.errors import SeglabError
 from seglab.families import Dataset
 from seglab.ui import form, views
 from seglab.ui.parts import runlist
-from seglab.ui.parts.runlist import ear, heard, part, sent
+from seglab.ui.parts.runlist import ear, fenced, heard, part, sent
 from seglab.ui.text import label, language, told
 from seglab.ui.visitors import Visitor
 
@@ -48,6 +48,7 @@ def build() -> None:
     heard(upload.upload(accept, [upload, carrier], answer, **sending), "form", answer)
 
 
+@fenced
 def begin(event: gr.EventData, request: gr.Request) -> str:
     """Puts the runs that the form asks for into the queue."""
     data, lang = sent(event), language(request)
@@ -64,11 +65,13 @@ def begin(event: gr.EventData, request: gr.Request) -> str:
     return json.dumps({"kind": "begun"} | runlist.begun(submitted, lang))
 
 
+@fenced
 def foresee(event: gr.EventData, request: gr.Request) -> str:
     """How many runs the form asks for, the command that makes them, and how long they take where that is known."""
     return foreseen(sent(event), language(request), None)
 
 
+@fenced
 def measure(event: gr.EventData, request: gr.Request) -> str:
     """The same; what is not known of the time is measured, by a few steps of each kind of run."""
     return foreseen(sent(event), language(request), plans.timed_apart)
@@ -99,6 +102,7 @@ def busy() -> bool:
     return jobs.shared() and bool(jobs.waiting())
 
 
+@fenced
 def look(event: gr.EventData, request: gr.Request) -> str:
     """What the form's foldable parts show: the networks' cards, what is in the data, the schedule, the preview."""
     data, lang = sent(event), language(request)
@@ -156,6 +160,7 @@ def preview(data: dict[str, Any], lang: str) -> str:
 LOOKS = {"cards": cards, "inside": inside, "schedule": schedule, "preview": preview}
 
 
+@fenced
 def accept(file: str, data: Any, request: gr.Request) -> str:
     """Takes a visitor's zip; gives its reference and what is in it, or what is wrong with it."""
     lang = language(request)

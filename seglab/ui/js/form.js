@@ -93,8 +93,8 @@ class Form {
   parts() {
     const found = {preset: [this.find('.preset')], lr: [this.find('[data-rate] .field')]};
     for (const picker of this.all('fieldset.picker')) found[picker.dataset.field] = [picker];
-    found.model.push(this.find('.about'));
-    found.data.push(this.find('.inside'));
+    found.model.push(this.find('[data-what=cards]'));
+    found.data.push(this.find('.own'));
     found.techniques.push(this.find('.preview-button'));
     for (const field of this.all('[data-field=run] .field')) found[field.dataset.option] = [field];
     return found;
@@ -308,9 +308,12 @@ class Form {
       if (event.target.closest('.copy-command')) navigator.clipboard?.writeText(this.find('.command pre').textContent);
       if (event.target.closest('.preview-button')) { this.busy('previewed', true); this.send('select', {what: 'preview'}); }
     });
-    for (const [query, what] of [['.about', 'cards'], ['.inside', 'inside'], ['#more-schedule', 'schedule']]) {
-      this.find(query).addEventListener('toggle', event => { if (event.target.open) this.look(what); });
-    }
+    this.find('#more-schedule').addEventListener('toggle', event => { if (event.target.open) this.look('schedule'); });
+    for (const button of this.all('button.look')) button.addEventListener('click', () => {
+      const on = button.getAttribute('aria-expanded') !== 'true';
+      button.setAttribute('aria-expanded', String(on));
+      if (on) this.look(button.dataset.what); else this.place(button.dataset.what).replaceChildren();
+    });
     document.addEventListener('click', event => {
       for (const each of this.all('details.choose[open], .launch details.menu[open]')) if (!each.contains(event.target)) each.open = false;
     });
@@ -318,15 +321,14 @@ class Form {
       const open = event.key === 'Escape' && event.target.closest('details.choose[open], details.menu[open]');
       if (open) { open.open = false; open.querySelector('summary').focus(); }
     });
-    this.find('.cards').addEventListener('click', event => {
+    this.beside().then(side => side.addEventListener('click', event => {
+      if (event.target.closest('.surveyed button.act')) { this.upload = null; localStorage.removeItem('seglab-upload'); this.look('inside'); this.changed(); return; }
+      if (!event.target.closest('.cards')) return;
       const measure = event.target.closest('button.measure');
       if (measure) { measure.disabled = true; this.timed = [...this.timed ?? [], measure.dataset.model]; this.look('cards'); return; }
       if (document.fullscreenElement) document.exitFullscreen();
       else event.target.closest('figure')?.requestFullscreen();
-    });
-    this.find('.surveyed').addEventListener('click', event => {
-      if (event.target.closest('button.act')) { this.upload = null; localStorage.removeItem('seglab-upload'); this.look('inside'); this.changed(); }
-    });
+    }));
     document.addEventListener('seglab-clone', async event => {
       const answer = await fetch(`seglab/settings?run=${encodeURIComponent(event.detail)}`);
       if (!answer.ok) return;
@@ -366,7 +368,8 @@ class Form {
     clearTimeout(this.due);
     this.due = setTimeout(() => {
       this.send('input');
-      for (const [query, what] of [['.about', 'cards'], ['.inside', 'inside'], ['#more-schedule', 'schedule']]) if (this.find(query).open) this.look(what);
+      for (const button of this.all('button.look[aria-expanded=true]')) this.look(button.dataset.what);
+      if (this.find('#more-schedule').open) this.look('schedule');
     }, WAIT);
   }
 
@@ -375,7 +378,18 @@ class Form {
     this.send('select', {what, timed: this.timed ?? []});
   }
 
-  place(what) { return {cards: this.find('.cards'), inside: this.find('.surveyed'), schedule: this.find('.curve'), previewed: document.querySelector('.previewed')}[what]; }
+  // Where what is looked at stands: the schedule in the form, all else beside it, where there is room.
+  place(what) { return what === 'schedule' ? this.find('.curve') : document.querySelector(`.side.${{inside: 'surveyed'}[what] ?? what}`); }
+
+  // What stands beside the form, as soon as Gradio has made it.
+  async beside() {
+    for (;;) {
+      const side = document.querySelector('.side')?.parentElement;
+      if (side) return side;
+      await new Promise(done => setTimeout(done, 50));
+    }
+  }
+
   busy(what, on) { this.place(what)?.classList.toggle('working', on); }
 
   // --- what the server says
@@ -395,7 +409,7 @@ class Form {
       }
     }
     if (kind === 'foreseen') this.foresee(answer);
-    if (kind === 'html') { const place = this.place(answer.what); place.innerHTML = answer.html; this.busy(answer.what, false); if (answer.what === 'previewed') place.scrollIntoView({block: 'nearest'}); }
+    if (kind === 'html') this.fit(answer.what, answer.html);
     if (kind === 'uploaded') {
       if (answer.reference) {
         this.upload = answer.reference;
@@ -404,9 +418,17 @@ class Form {
         this.shown();
         this.changed();
       }
-      this.find('.surveyed').innerHTML = answer.html;
-      this.find('.inside').open = true;
+      this.find('.refused').innerHTML = answer.reference ? '' : answer.html;
+      this.find('[data-what=inside]').setAttribute('aria-expanded', String(Boolean(answer.reference)));
+      if (answer.reference) this.fit('inside', answer.html);
     }
+  }
+
+  fit(what, html) {
+    const place = this.place(what), fresh = !place.childElementCount;
+    place.innerHTML = html;  // the server's own, in which names are escaped
+    this.busy(what, false);
+    if (fresh && what !== 'schedule') place.scrollIntoView({block: 'nearest', behavior: 'smooth'});
   }
 
   foresee({count, seconds, command, error, timing}) {

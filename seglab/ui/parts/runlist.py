@@ -31,12 +31,12 @@ def part(name: str, **options: Any) -> gr.HTML:
     return gr.HTML(apply_default_css=False, elem_id=name, js_on_load=MOUNT.format(part=name), **options)
 
 
-def ear(name: str) -> gr.HTML:
-    """Where an answer arrives that a script is to hear."""
-    return gr.HTML(visible="hidden", apply_default_css=False, elem_id=f"{name}-answer")
+def ear(name: str) -> gr.Textbox:
+    """Where an answer arrives that a script is to hear: as text, of which nothing is ever taken for HTML."""
+    return gr.Textbox(visible="hidden", elem_id=f"{name}-answer", label=name)
 
 
-def heard(event: Any, name: str, answer: gr.HTML) -> Any:
+def heard(event: Any, name: str, answer: gr.Textbox) -> Any:
     """Has the script of a part hear an event's answer."""
     return event.then(None, answer, None, js=HEARD.format(part=name), api_visibility="private")
 

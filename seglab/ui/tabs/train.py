@@ -21,6 +21,8 @@ from seglab.ui.text import label, language, told
 from seglab.ui.visitors import Visitor
 
 SLOTS = "".join(f'<div class="{name}-slot" data-tab="train"></div>' for name in ("runs", "curves", "masks"))
+# What the form shows of models and data where there is room for it
+SIDE = "".join(f'<div class="side {name}"></div>' for name in ("cards", "surveyed", "previewed"))
 APART: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
 
 
@@ -33,7 +35,7 @@ def build() -> None:
                 label("Upload a zip of images and masks"), file_types=[".zip"], size="sm", elem_id="zip"
             )
         with gr.Column(scale=5, min_width=480):
-            gr.HTML('<div class="previewed"></div>', apply_default_css=False, elem_classes="slots")
+            gr.HTML(SIDE, apply_default_css=False, elem_classes="slots")
             gr.HTML(SLOTS, apply_default_css=False, elem_classes="slots")
     for event, handler, options in (
         (filled.submit, begin, views.QUIET),

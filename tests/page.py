@@ -8,6 +8,7 @@ from typing import Any
 
 from seglab import runs
 from seglab.ui import form
+from seglab.ui.board import Board
 from tests.conftest import finish, tiny
 
 
@@ -121,3 +122,9 @@ SMALL = {  # a run of seconds, as an address has it
 def asked(**given: str) -> form.Asked:
     """The runs that a form asks for which an address filled; dots in names are written as double underscores."""
     return form.asked(state({name.replace("__", "."): text for name, text in given.items()}))
+
+
+def row(directory, lang: str = "en") -> dict[str, Any]:
+    """What the list of runs says of a run."""
+    news = json.loads(Board().news("", [], lang) or "{}")
+    return next(each for each in news["rows"] if each["run"] == directory.name)

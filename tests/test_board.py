@@ -338,6 +338,17 @@ def test_a_run_that_begins_with_another_s_weights_has_a_row(page):
     assert page.rows["second"]["state"] == "queued" and str(directory.parent) not in json.dumps(page.rows["second"])
 
 
+def test_a_run_that_waits_again_says_why_until_it_goes_on(page):
+    why = Sentence.of(SeglabError("there is no run {run}", run="1-x"))
+    directory = under_way("going", stepped(1), Finished(step=1, seconds=0.1, reason="failed", why=why))
+    jobs.enqueue(directory)
+    page.ask()
+    assert page.rows["going"]["state"] == "queued" and page.rows["going"]["texts"] == ["There is no run 1-x"]
+    reports(directory, started(step=1, resumed_at=1))
+    page.ask()
+    assert page.rows["going"]["texts"] == []
+
+
 @pytest.mark.parametrize(("seconds", "shown"), [(0, 0), (4, 0), (47, 50), (89, 90), (91, 120), (3599, 3600)])
 def test_a_start_is_told_in_tens_of_seconds_or_in_minutes(seconds, shown):
     assert board.rounded(seconds) == shown

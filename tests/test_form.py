@@ -218,6 +218,22 @@ def test_a_plan_may_name_its_own_runs():
     assert pupil.config.epochs == 3 and pupil.config.techniques[-1].teacher == teacher.directory
 
 
+@pytest.mark.parametrize(
+    "over",
+    [
+        "init_from=/etc,/tmp",
+        "data=streets,folder\ndata.root=/etc,/home",
+        "techniques=pseudo_labels\ntechniques.pseudo_labels.teacher=/etc,/home",
+    ],
+)
+def test_a_sweep_that_a_page_made_up_is_the_one_that_the_form_has(over):
+    sent = state(plan="sweep")
+    sent["options"]["plan"]["sweep"] = {"over": over}
+    _, _, steps = form.asked(sent).laid_out()
+    assert [step.config.optimizer.lr for step in steps] == [1e-3, 3e-3]
+    assert all(step.config == changed(optimizer={"name": "adamw", "lr": step.config.optimizer.lr}) for step in steps)
+
+
 # --- what is refused
 
 

@@ -17,8 +17,8 @@ from seglab.cli import main
 from seglab.comparison import compare
 from seglab.errors import SeglabError
 from seglab.runs import keeping, kept
-from seglab.ui import compare as comparing
-from seglab.ui import predict
+from seglab.ui.board import Board
+from seglab.ui.parts.runlist import trained
 from tests.conftest import finish, tiny
 
 
@@ -84,7 +84,7 @@ def test_a_run_is_kept_when_it_ends_and_is_read_where_it_is_kept(keep, mount):
     gone(directory)
     assert runs.every()[0] == copy and runs.find("first") == copy
     assert runs.status(copy) == runs.Status("completed", events[-1])
-    assert comparing.trained()[0] == copy and predict.found("first") == copy
+    assert trained()[0] == copy and Board().found("first") == copy
     assert compare([copy]).rows[0].miou == events[-1].val_miou
     assert runs.load("first").config == runs.config(copy) and len(runs.Evidence(copy).sampled(1)) == 2
 
@@ -203,7 +203,7 @@ def test_the_home_is_no_place_to_keep_its_own_runs(home, place, monkeypatch, cap
     monkeypatch.setenv("SEGLAB_KEEP", f"{tmp_path}/{place}")
     directory = done()
     runs.keep_finished()
-    assert [path.name for path in (tmp_path / "runs").iterdir() if path.name != ".keeping"] == ["first"]
+    assert [path.name for path in (tmp_path / "runs").iterdir() if path.name[0] != "."] == ["first"]
     (told,) = caplog.messages
     assert "the same folder" in told and not runs.is_kept(directory)
 

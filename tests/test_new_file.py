@@ -14,12 +14,9 @@ TOLD = """
 import contextlib, io, sys
 from docs.hooks import page
 from seglab import cli
-from seglab.ui.form import Form
-import gradio as gr
-with gr.Blocks():
-    form = Form()
+from seglab.ui import form
 for lang in ("en", "ko"):
-    html = form.loss.html(lang).lower()
+    html = form.html(lang).lower()
     assert 'data-entry="robust"' in html and 'id="robust-q"' in html
     assert "gives up on pixels" in html and "how soon it gives up" in html
 assert "## robust" in page("losses") and "| `q` |" in page("losses")

@@ -1,14 +1,14 @@
 """Panoptic-DeepLab: what it learns about things, and how it tells them apart."""
 
+import base64
+import io
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from seglab.ui.train import begun
 
 from seglab import cli, draw, jobs, prediction, runs
 from seglab.architectures.panoptic import PanopticDeepLab, center_maps, grouped, peaks, things_among
@@ -26,8 +26,10 @@ from seglab.losses.pixel import CrossEntropy
 from seglab.model import Segmenter, resized
 from seglab.techniques.augmentation import Augmenting, Flip
 from seglab.training import Run, train
-from seglab.ui import predict as tab
+from seglab.ui.parts import viewer
+from seglab.ui.parts.runlist import begun
 from tests.conftest import finish, tiny
+from tests.page import Event, Request, heard
 
 SMALL = {"name": "panoptic_deeplab", "encoder": "mobilenet_v2_035", "width": 16}
 PAIRS = [(200, 0.01), (10, 0.01), (400, 0.01), (200, 0.001), (200, 0.1)]  # the weights that the sources tried
@@ -353,8 +355,9 @@ def test_the_defaults_of_sgd_diverge_as_they_are_said_to(lr, fate):
 
 def test_the_advice_comes_before_the_run_on_the_page_and_in_a_plan(capsys):
     config = tiny(model="panoptic_deeplab", optimizer="sgd", epochs=1)
-    _, message = begun(lambda: jobs.submit([config, config]), "en")
-    assert message.count("will probably diverge") == 1 and message.index("Runs added") < message.index("diverge")
+    added, *advice = begun(lambda: jobs.submit([config, config]), "en")["messages"]
+    assert added[0] == "right" and "Runs added" in added[1]
+    assert [kind for kind, _ in advice] == ["note"] and "will probably diverge" in advice[0][1]
     command = ["plan", "seeds", "--dry-run", "--model", "panoptic_deeplab", "--optimizer", "sgd", "--image_size", "64"]
     with pytest.raises(SystemExit):
         cli.main([*command, "--data.train_images", "8", "--data.val_images", "4", "--data.size", "64"])
@@ -500,18 +503,19 @@ def test_the_numbers_of_things_overwrite_no_other_file(trained, tmp_path, capsys
     assert ended.value.code == 2 and "would overwrite" in capsys.readouterr().err
 
 
-def test_the_predict_tab_outlines_things_and_counts_them(trained, known):
-    shown = tab.painted(["one"], tab.Example(0), {}, "en")
-    caption, slider = shown[1], shown[1 + tab.PLACES]
-    assert re.search(r"Instances found, outlined in white: 2\s*<", caption)
-    before, _ = slider.value if hasattr(slider, "value") else slider["value"]
-    with Image.open(before if isinstance(before, str) else before["path"]) as picture:
-        times = tab.LONGEST // 64  # the scene has 64 x 48 pixels
-        assert picture.size == (64 * times, 48 * times) and times > 1
-    found = prediction.predict(trained, np.full((48, 64, 3), 90, np.uint8))
-    white = (tab.overlay(np.full((48, 64, 3), 90, np.uint8), found, trained.colors) == 255).all(-1)
-    middle, top = 32 * times, times  # the border between the two things; the first row belongs to none
-    assert white[top:, middle - 1 : middle + 1].all() and not white[:top].any()
-    assert not white[top + 1 :, middle + top :].any()
-    plain = replace(found, instances=None)
-    assert tab.overlay(np.full((48, 64, 3), 90, np.uint8), plain, trained.colors).shape == (48, 64, 3)
+def test_the_predict_tab_is_told_where_things_end_and_how_many_there_are(trained, known):
+    told = heard(viewer.predict(Event(runs=["one"]), Request()))
+    (result,) = told["results"]
+    assert result["things"][0] == 2
+    with Image.open(io.BytesIO(base64.b64decode(result["edges"][0].partition("base64,")[2]))) as image:
+        edges = np.array(image)
+    assert edges.shape == (48, 64) and set(np.unique(edges)) == {0, 1}
+    expected = np.zeros((48, 64), np.uint8)  # of two halves; the first row belongs to none
+    expected[1:, [0, 31, 32, 63]] = expected[[1, 47]] = 1
+    assert np.array_equal(edges, expected)
+
+
+def test_a_model_without_things_has_no_edges_to_outline():
+    finish(runs.create(tiny(epochs=1), "plain"))
+    (result,) = heard(viewer.predict(Event(runs=["plain"]), Request()))["results"]
+    assert result["edges"] == result["things"] == []

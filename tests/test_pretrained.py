@@ -19,8 +19,8 @@ from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.model import Segmenter
-from seglab.ui import views
 from tests.conftest import tiny
+from tests.page import row
 
 LITE0 = {"name": "eff_unet", "encoder": "lite0", "width": 4}
 
@@ -329,14 +329,11 @@ def test_the_page_tells_how_far_the_weights_of_a_run_have_come(server, tmp_path)
     host = server.removeprefix("http://")
     shares = sorted(share for name, share in seen - {None} if name == host)
     assert len(shares) > 2 and shares[0] < 60 < shares[-1] + 41
-    table = views.table([directory], "en")
-    assert "weights from" not in table  # it does not run
-    (stamped,) = views.stamp([directory])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(views, "stamp", lambda directories: ((stamped[0], stamped[1], "running"),) * len(directories))
-        assert f"weights from {host}: 100%" in views.table([directory], "en")
+    assert row(directory)["texts"] == []  # it does not run
+    with runs.locked(directory):
+        assert row(directory)["texts"] == [f"Downloading weights from {host}: 100%"]
         (directory / "log.txt").write_text("something else\n")
-        assert "weights from" not in views.table([directory], "en")
+        assert row(directory)["texts"] == []
     assert download.last_shown(tmp_path / "gone") is None
 
 

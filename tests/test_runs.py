@@ -24,8 +24,9 @@ from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.model import bytes_of
-from seglab.ui.views import progress, stamp
+from seglab.ui.board import short
 from tests.conftest import finish, tiny, writing
+from tests.page import row
 
 forked = multiprocessing.get_context("fork")
 
@@ -424,7 +425,7 @@ def test_a_run_that_was_stopped_keeps_the_best_weights_of_one_that_was_not(stops
         assert (directory / name).read_bytes() == (whole / name).read_bytes(), name
     rows = compare([whole, directory]).rows
     assert (rows[0].best_epoch, rows[0].miou, rows[0].iou) == (rows[1].best_epoch, rows[1].miou, rows[1].iou)
-    assert runs.status(directory).finished == last and progress(*stamp([directory]))["miou"] == rows[0].miou
+    assert runs.status(directory).finished == last and row(directory)["miou"] == short(rows[0].miou)
 
 
 @pytest.mark.parametrize(
@@ -451,9 +452,9 @@ def test_only_whole_epochs_choose_the_best_weights(stops, mious, best, counted, 
         last = stopped(directory, step)
         assert last.best_epoch == compare([directory]).rows[0].best_epoch == epoch
     *_, last = runs.work(directory, unstop=True)
-    row = compare([directory]).rows[0]
-    assert last.best_epoch == row.best_epoch == best[-1]
-    assert last.val_miou == row.miou == progress(*stamp([directory]))["miou"]
+    scored = compare([directory]).rows[0]
+    assert last.best_epoch == scored.best_epoch == best[-1]
+    assert last.val_miou == scored.miou and row(directory)["miou"] == short(scored.miou)
     assert last.val_miou == mious[int(best[-1]) - 1 + sum(step / 4 < best[-1] and step % 4 > 0 for step in stops)]
 
 

@@ -84,7 +84,8 @@ def french(tmp_path, monkeypatch):
     (tmp_path / "fr.po").write_text(
         'msgid ""\nmsgstr ""\n"X-Language-Name: Français\\n"\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
         'msgid "rate"\nmsgstr "taux"\n\nmsgctxt "option"\nmsgid "rate"\nmsgstr "dilatation"\n\n'
-        'msgid "Train"\nmsgstr "Entraîner"\n\nmsgid "Start"\nmsgstr "Lancer"\n\n#, fuzzy\nmsgid "Stop"\nmsgstr "?"\n\nmsgid "Resume"\nmsgstr ""\n\n'
+        'msgid "Train"\nmsgstr "Entraîner"\n\n'
+        'msgid "Start"\nmsgstr "Lancer"\n\n#, fuzzy\nmsgid "Stop"\nmsgstr "?"\n\nmsgid "Resume"\nmsgstr ""\n\n'
         'msgid "there is no run {run}"\nmsgstr "pas d\'entraînement {run}"\n',
         encoding="utf-8",
     )

@@ -780,7 +780,8 @@ def test_a_file_with_any_bytes_changed_is_a_part_of_a_sound_run_or_refused_with_
 def whole_or_refused(file: Path) -> None:
     """Everything that reads runs can read what was taken in; what was not has left nothing."""
     from seglab.comparison import compare, curves_csv
-    from seglab.ui import views
+    from seglab.ui.parts import masks, scores
+    from tests.page import row
 
     try:
         brought, _ = travel.bring(file)
@@ -790,9 +791,8 @@ def whole_or_refused(file: Path) -> None:
     comparison = compare([brought])
     assert comparison.rows[0].state in ("completed", "budget", "stopped", "diverged", "failed")
     assert curves_csv(brought)
-    assert "<svg" in views.curves(views.stamp([brought]), "en").picture
-    assert views.scoreboard(views.stamp([brought]), "ko")
-    assert views.table([brought], "ko") and views.samples([brought], None, "en")
+    assert f">{runs.label(brought).name}<" in scores.html([brought], "ko") and scores.png([brought])
+    assert row(brought, "ko")["state"] == comparison.rows[0].state and masks.strip([brought], "en")["sets"]
     with contextlib.suppress(SeglabError):
         runs.opened(brought).val[max(runs.description(brought)["samples"])]
     evidence = runs.Evidence(brought)

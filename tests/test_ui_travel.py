@@ -1,5 +1,6 @@
 """Taking runs away and bringing them back on the page, without a browser."""
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from seglab import jobs, runs, travel
-from seglab.ui import compare, guard, predict, train, views
-from seglab.ui import travel as part
-from tests.conftest import finish, tiny
+from seglab.ui import guard
+from seglab.ui.parts import masks, runlist, scores, viewer
+from seglab.ui.parts import travel as part
+from tests.conftest import tiny
+from tests.page import ADA, Event, Request, done, heard, row
 from tests.test_travel import holding, own, places, private  # noqa: F401  # own is a fixture
-from tests.test_ui import Pressed, Request
 
 
 @pytest.fixture(autouse=True)
@@ -21,19 +23,15 @@ def served(tmp_path, monkeypatch) -> Path:
     return tmp_path / "served"
 
 
-def done(name, **options):
-    return finish(runs.create(tiny(**options), name))
-
-
 def test_a_row_s_button_picks_its_run_and_says_what_leaves():
     done("one")
-    row = train.look(["one"], train.LATEST, {}, Request())[1]
-    assert 'data-action="take"' in row and "brought from elsewhere" not in row
-    opened, picked = part.chosen(Pressed("one", "take"))
+    assert not row(runs.find("one"))["foreign"]
+    opened, picked = part.chosen(Event(run="one", action="take"))
     assert opened.open and picked.value == "one" and ("one", "one") in picked.choices
-    assert part.chosen(Pressed("one", "stop")) == [{"__type__": "update"}] * 2
-    assert part.chosen(Pressed("../one", "take"))[1].value is None
-    assert train.act(Pressed("one", "take"), Request()) == ""
+    assert part.chosen(Event(run="one", action="stop")) == [{"__type__": "update"}] * 2
+    for name in ("../one", None, 3, ["one"], {}):
+        assert part.chosen(Event(run=name, action="take"))[1].value is None
+    assert heard(runlist.act(Event(run="one", action="take", visitor=ADA), Request())) == {"said": ""}
     text, file = part.told_of("one", False, False, Request())
     assert "the 11 class names" in text and "The data is public" in text and not file.visible
 
@@ -73,28 +71,39 @@ def test_a_run_that_is_not_on_offer_is_not_given_out(name, served):
     assert "there is no run" in message.lower() and not button.visible and not served.exists()
 
 
+def arrived(file, lang="en"):
+    """What is said of a zip, and which runs the page is to show."""
+    said, shown = part.arrived(str(file), Request(lang))
+    return said, json.loads(shown)["runs"] if shown else None
+
+
 def test_a_run_comes_back_and_is_shown_where_runs_are_shown(tmp_path):
     directory = done("first")
     travel.take(directory, tmp_path / "first.zip")
-    said, shown = part.arrived(str(tmp_path / "first.zip"), ["first"], Request())
-    assert "first 2 is here now" in said and shown.value == ["first", "first 2"]
-    parts = train.look(["first 2"], train.LATEST, {}, Request())
-    assert "brought from elsewhere" in parts[1] and "<svg" in parts[2] and "<img" in parts[4]
-    assert runs.find("first 2") in compare.trained() and predict.found("first 2")
-    assert "first 2" in compare.show(["first", "first 2"], Request())[2]
+    said, shown = arrived(tmp_path / "first.zip")
+    assert "first 2 is here now" in said and shown == ["first 2"]
+    brought = runs.find("first 2")
+    told = row(brought)
+    assert told["foreign"] and told["kind"] == "own" and told["over"] and told["trained"]
+    assert told["miou"] == row(directory)["miou"]
+    assert [[run["run"] for run in each["runs"]] for each in masks.strip([directory, brought], "en")["sets"]] == [
+        ["first", "first 2"]
+    ]
+    assert brought in runlist.trained() and ">first 2<" in scores.html([directory, brought], "en")
+    assert heard(viewer.predict(Event(runs=["first 2"]), Request()))["results"]
 
 
 def test_what_is_no_run_is_refused_on_the_page(tmp_path):
     (tmp_path / "no.zip").write_bytes(b"hello")
-    said, shown = part.arrived(str(tmp_path / "no.zip"), [], Request())
-    assert "damaged" in said and shown == {"__type__": "update"}
+    said, shown = arrived(tmp_path / "no.zip")
+    assert "damaged" in said and shown is None
 
 
 def test_runs_from_elsewhere_have_a_largest_size_together(tmp_path, monkeypatch):
     travel.take(done("first"), tmp_path / "first.zip")
     monkeypatch.setattr(travel.bringing, "MOST_BROUGHT", 2.1 * (tmp_path / "first.zip").stat().st_size)
-    assert "is here now" in part.arrived(str(tmp_path / "first.zip"), [], Request())[0]
-    assert "no room for more runs" in part.arrived(str(tmp_path / "first.zip"), [], Request())[0]
+    assert "is here now" in arrived(tmp_path / "first.zip")[0]
+    assert "no room for more runs" in arrived(tmp_path / "first.zip")[0]
 
 
 def test_a_brought_run_without_pictures_is_told_of_on_every_tab_and_not_resumed(own, tmp_path, monkeypatch):  # noqa: F811
@@ -102,16 +111,20 @@ def test_a_brought_run_without_pictures_is_told_of_on_every_tab_and_not_resumed(
     shutil.rmtree(runs.home())
     monkeypatch.setenv("SEGLAB_DATA", str(tmp_path / "data"))
     shutil.copytree(own, tmp_path / "data" / "folder")  # the owner's, which no visitor's configuration may open
-    said, _ = part.arrived(str(tmp_path / "mine.zip"), [], Request())
+    said, _ = arrived(tmp_path / "mine.zip")
     assert "without masks and predictions" in said
     brought = runs.find("mine")
     stopped = runs.events(brought)[-1].model_copy(update={"reason": "stopped"})
     lines = (brought / "events.jsonl").read_text().splitlines()[:-1]
     (brought / "events.jsonl").write_text("\n".join([*lines, stopped.model_dump_json()]) + "\n")
-    parts = train.look(["mine"], train.LATEST, {}, Request())
-    assert 'data-action="resume"' not in parts[1] and "<svg" in parts[2] and "came without masks" in parts[4]
-    assert "cannot be trained further" in train.act(Pressed("mine", "resume"), Request()) and jobs.waiting() == []
-    assert "data is not available here" in predict.examples(["mine"], Request()) and "<img" not in parts[4]
-    assert "<table" in compare.show(["mine", "unet"], Request())[2]
-    assert views.readable(brought)
+    told = row(brought)
+    assert told["state"] == "stopped" and told["foreign"]  # which has no button to resume
+    refused = heard(runlist.act(Event(action="resume", run="mine"), Request()))
+    assert "cannot be trained further" in refused["error"] and jobs.waiting() == []
+    (found,) = masks.strip([brought], "en")["sets"]
+    assert found["images"] == found["truth"] == [] and found["runs"][0]["note"] == "came without masks"
+    assert viewer.examples(brought) == []
+    wrong = heard(viewer.predict(Event(runs=["mine"]), Request()))
+    assert wrong["results"] == [] and "came without its images" in wrong["error"]
+    assert "<table" in scores.html([brought, runs.find("unet")], "en")
     assert [each.visible for each in part.questions("mine")] == [False, False, True]

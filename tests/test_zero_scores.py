@@ -12,8 +12,9 @@ from seglab.cli import main
 from seglab.cli.show import follow
 from seglab.comparison.scores import compare
 from seglab.events import Evaluated, Finished
-from seglab.ui import views
+from seglab.ui.parts import scores, viewer
 from tests.conftest import finish, tiny
+from tests.page import Event, Request, heard, row
 
 
 def scored(name, miou, **options):
@@ -67,10 +68,9 @@ def test_a_run_that_was_never_evaluated_has_no_best_epoch_to_tell_of(monkeypatch
 @pytest.mark.parametrize("miou, three, two", [(0.0, "0.000", "0.00"), (None, "–", "–")])
 def test_the_page_tells_a_score_of_zero(miou, three, two):
     directories = [scored(f"run {seed}", miou, seed=seed) for seed in (0, 1)]
-    listed = views.table(directories, "en")
-    assert re.findall(r'mIoU of the best epoch">([^<]*)<', listed) == [three, three]
-    board = views.scoreboard(views.stamp(directories), "en")
-    rows = re.findall(r"<tr><td><span.*?</tr>", board, re.S)
+    assert [row(directory)["miou"] for directory in directories] == [miou, miou]
+    board = scores.html(directories, "en")
+    rows = re.findall(r'<tr><th scope="row"><span.*?</tr>', board, re.S)
     first = re.findall(r'<td class="n">(?:<b>)?([^<]*)', rows[0])
     assert first[:2] == [three, three] and first[3:] == ["0", "0.0", "1"]  # seconds, images per second, best epoch
     assert f">{two}</td>" in board and ("Mean over seeds" in board)
@@ -80,15 +80,18 @@ def test_the_page_tells_a_score_of_zero(miou, three, two):
 
 
 def test_the_best_of_several_zeros_is_marked_and_spreads_by_zero():
-    board = views.scoreboard(views.stamp([scored("a", 0.0), scored("b", 0.0, seed=1)]), "en")
+    board = scores.html([scored("a", 0.0), scored("b", 0.0, seed=1)], "en")
     assert board.count("<b>0.000</b>") == 2
     group = compare([runs.find("a"), runs.find("b")]).groups[0]
     assert (group.count, group.mean, group.deviation) == (2, 0.0, 0.0)
 
 
-def test_a_photograph_s_score_of_zero_is_told():
-    shown = views.render("caption.html", "en", name="x", scores=[0.0, 0.0], things=[0, 0], ms=0.0, crf_ms=0.0)
-    assert "0.000 → 0.000" in shown and "white: 0<" in shown and "Model 0 ms" in shown
+@pytest.mark.parametrize("miou", [0.0, None])
+def test_an_image_s_score_of_zero_is_sent_as_a_number(miou, monkeypatch):
+    scored("mine", 0.5)
+    monkeypatch.setattr(viewer, "picture_miou", lambda *_: miou)
+    (result,) = heard(viewer.predict(Event(runs=["mine"]), Request()))["results"]
+    assert result["scores"] == [miou, miou]
 
 
 def test_a_run_ended_by_another_process_tells_its_best_so_far():

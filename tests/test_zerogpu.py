@@ -15,8 +15,10 @@ import pytest
 from seglab import comparison, jobs, runs
 from seglab.events import Evaluated, Started
 from seglab.jobs import zerogpu
-from seglab.ui import views
+from seglab.ui.parts import runlist
 from tests.conftest import answered, free_port, tiny
+from tests.page import Event, done, heard, row
+from tests.page import Request as Visit
 
 who = contextvars.ContextVar("who", default="nobody")
 
@@ -292,17 +294,18 @@ def test_processes_on_the_cpu_do_not_know_that_gpus_are_lent(monkeypatch):
     assert "SPACES_ZERO_GPU" not in jobs.environment()
 
 
-@pytest.mark.parametrize("lang", ["en", "ko"])
 @pytest.mark.parametrize("then", ["wait", "cpu"])
-def test_the_page_tells_whose_gpu_it_is_and_offers_the_other_way(then, lang, monkeypatch):
+def test_the_page_is_told_what_happens_without_a_gpu_and_chooses_the_other_way(then, monkeypatch):
     directory = made()
-    assert 'data-action="cpu"' not in views.table([directory], lang)
+    assert "unlent" not in row(directory)
     monkeypatch.setattr(zerogpu, "LENDS", True)
     zerogpu.choose(directory, then)
-    table = views.table([directory], lang)
+    assert row(directory)["unlent"] == then
     other = {"wait": "cpu", "cpu": "wait"}[then]
-    assert f'data-action="{other}"' in table and f'data-action="{then}"' not in table and "Hugging Face" in table
-    assert ("allowance" in table) == (lang == "en")
+    answer = heard(runlist.act(Event(action=other, run=directory.name), Visit()))
+    assert answer == {"said": ""} and row(directory)["unlent"] == other
+    jobs.stop(done("finished"))
+    assert "unlent" not in row(runs.find("finished")) and "unlent" not in row(runs.find("unet"))
 
 
 # --- the whole Space
@@ -349,15 +352,24 @@ class Space:
         request = Request(f"{self.address}gradio_api/run/predict", json.dumps(body).encode(), headers)
         return json.loads(urlopen(request).read())["data"]
 
+    def rows(self):
+        with urlopen(f"{self.address}seglab/watch") as answer:
+            return {each["run"]: each for each in json.load(answer)["rows"]}
+
+    @staticmethod
+    def runs(component):
+        return component["props"].get("elem_id") == "runs"
+
     def press(self, directory, action):
-        table = lambda each: each["props"].get("elem_id") == "jobs"  # noqa: E731
-        return self.call(table, "click", [], run=directory.name, action=action)
+        self.until(lambda: directory.name in self.rows())
+        (answer,) = self.call(self.runs, "click", [], run=directory.name, action=action)
+        assert json.loads(answer) == {"said": ""}
 
     def until(self, true, seconds=150):
         ends = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < ends, (self.report.read_text(), (self.report.parent / "log.txt").read_text())
-            self.call(lambda each: each["type"] == "timer", "tick", [[], "latest", None])
+            self.call(self.runs, "submit", [])  # as the page does once a minute
             time.sleep(0.3)
 
 
@@ -398,7 +410,7 @@ def test_a_run_that_is_refused_waits_and_goes_on_as_its_visitor_chooses(space, s
     space.press(directory, "resume")
     space.until(lambda: (word := runs.last_word(directory)) and "quota exceeded" in word.text)
     assert len(starts(directory)) == 1 and runs.load(directory)
-    assert "quota exceeded" in views.table([directory], "en")
+    assert any("quota exceeded" in text for text in space.rows()[directory.name]["texts"])
     space.press(directory, "cpu")
     space.until(lambda: runs.status(directory).over)
     assert runs.status(directory).state == "budget" and len(starts(directory)) == 2

@@ -345,6 +345,8 @@ class Board:
             "images": seen(started, step),
         }
         row.texts = [track.problem] if track.problem else []
+        if track.finished and track.finished.why:  # why it waits again, as for a GPU
+            row.texts.append(track.finished.why.error())
         row.texts += [each.error() for each in (started.notes if started else [])]
         if started is None and state == "running" and (fetched := last_shown(directory / "log.txt")):
             row.texts.append(

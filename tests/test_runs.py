@@ -24,8 +24,8 @@ from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.model import bytes_of
-from seglab.ui.views import progress, stamp
-from tests.conftest import finish, tiny, writing
+from seglab.ui.board import Track
+from tests.conftest import announced, finish, tiny, writing
 
 forked = multiprocessing.get_context("fork")
 
@@ -37,6 +37,11 @@ def finished(config=None, name=None):
 
 def sha(directory):
     return [event.weights_sha256 for event in runs.events(directory) if isinstance(event, Evaluated)]
+
+
+def shown(directory):
+    """The mIoU that the page's curves have of the best weights."""
+    return Track(directory).read().best.scores["val"].miou
 
 
 def last_state(directory):
@@ -135,6 +140,7 @@ def test_a_run_whose_data_has_changed_is_not_resumed():
     config = json.loads((directory / "config.json").read_bytes())
     config["data"]["train_images"] += 4
     (directory / "config.json").write_text(json.dumps(config))
+    announced(directory)
     with pytest.raises(SeglabError, match="its data has changed"):
         list(runs.work(directory, unstop=True))
 
@@ -424,7 +430,7 @@ def test_a_run_that_was_stopped_keeps_the_best_weights_of_one_that_was_not(stops
         assert (directory / name).read_bytes() == (whole / name).read_bytes(), name
     rows = compare([whole, directory]).rows
     assert (rows[0].best_epoch, rows[0].miou, rows[0].iou) == (rows[1].best_epoch, rows[1].miou, rows[1].iou)
-    assert runs.status(directory).finished == last and progress(*stamp([directory]))["miou"] == rows[0].miou
+    assert runs.status(directory).finished == last and shown(directory) == rows[0].miou
 
 
 @pytest.mark.parametrize(
@@ -453,7 +459,7 @@ def test_only_whole_epochs_choose_the_best_weights(stops, mious, best, counted, 
     *_, last = runs.work(directory, unstop=True)
     row = compare([directory]).rows[0]
     assert last.best_epoch == row.best_epoch == best[-1]
-    assert last.val_miou == row.miou == progress(*stamp([directory]))["miou"]
+    assert last.val_miou == row.miou == shown(directory)
     assert last.val_miou == mious[int(best[-1]) - 1 + sum(step / 4 < best[-1] and step % 4 > 0 for step in stops)]
 
 
@@ -561,6 +567,7 @@ def test_weights_of_another_network_are_refused():
     config = json.loads((directory / "config.json").read_bytes())
     config["model"]["width"] = 8
     (directory / "config.json").write_text(json.dumps(config))
+    announced(directory)
     with pytest.raises(SeglabError, match="do not fit its model"):
         runs.load(directory)
 

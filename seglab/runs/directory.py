@@ -22,6 +22,7 @@ from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
 from seglab.runs import kept, own
+from seglab.runs.hashes import content_of
 
 PACKAGE = Path(__file__).parents[1]
 CHECKPOINTS = next(  # in an installed package, and in a checkout
@@ -145,9 +146,9 @@ def every() -> list[Path]:
 
 
 def config(directory: Path) -> RunConfig:
-    """The run's configuration; raises SeglabError when it is damaged."""
+    """The run's configuration; raises SeglabError when it is damaged, or not what the run was started with."""
     try:
-        text = (directory / "config.json").read_bytes()
+        text = content_of(directory, "config.json")
         with own.entries_of(directory, home()):
             return validated(RunConfig, json.loads(text))
     except SeglabError:
@@ -271,15 +272,19 @@ def status(directory: Path) -> Status:
 
 
 def last_word(directory: Path) -> Finished | None:
-    """How the run ended; None for one that has not, or that has begun again."""
+    """How the run ended; None for one that has not, or that has begun again. Raises ValueError where the last line is
+    damaged."""
     try:
         with open(directory / "events.jsonl", "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 8192))
-            lines = file.read().split(b"\n")
+            for length in (8192, size):
+                file.seek(max(0, size - length))
+                lines = file.read().split(b"\n")
+                if len(lines) > 2:  # the first may be the end of one
+                    break
     except FileNotFoundError:
         return None
-    event = from_line(lines[-2]) if len(lines) > 1 and b'"kind":"finished"' in lines[-2] else None
+    event = from_line(lines[-2]) if len(lines) > 1 else None
     return event if isinstance(event, Finished) else None
 
 
@@ -304,9 +309,10 @@ def is_locked(directory: Path) -> bool:
 
 
 def description(directory: Path) -> dict:
-    """dataset.json: classes, colors, each split's digest and images, samples (places in val)."""
+    """dataset.json: classes, colors, each split's digest and images, samples (places in val). Raises SeglabError where
+    it is damaged, or not what the run wrote."""
     try:
-        return json.loads((directory / "dataset.json").read_bytes())
+        return json.loads(content_of(directory, "dataset.json"))
     except FileNotFoundError:
         raise SeglabError("{run} has not started yet", run=directory.name) from None
     except ValueError as error:

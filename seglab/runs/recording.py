@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import io
 import json
 import secrets
@@ -37,6 +36,7 @@ from seglab.runs.directory import (
     writing,
 )
 from seglab.runs.evidence import epoch_text
+from seglab.runs.hashes import announced, sha256
 from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
 from seglab.runs.shipped import shipped
@@ -173,11 +173,10 @@ def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Itera
     """Writes what the events announce, then the event itself, then passes it on."""
     for event in stream:
         if isinstance(event, Started):
-            write(directory / "dataset.json", described(run))
-            event = event.model_copy(update={"notes": [*event.notes, *map(Sentence.of, inherited(directory))]})
             if not (directory / "truth").exists():
                 write_maps(directory / "truth", (sample.mask for sample in run.scored["val"]), run)
-        if isinstance(event, Evaluated):
+            event = record_start(event, directory, run)
+        elif isinstance(event, Evaluated):
             record_samples(directory, run)
             if event.best:
                 event = record_best(event, directory, run)
@@ -187,6 +186,26 @@ def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Itera
         else:
             append(directory, event)
         yield event
+
+
+def record_start(event: Started, directory: Path, run: training.Run) -> Started:
+    """Writes the description of the data and the event that announces it; gives the event, with the run's hashes.
+
+    A description that was announced before goes only once the new one is announced, too: killed in between, the run
+    has one that is.
+    """
+    path, content = directory / "dataset.json", described(run)
+    notes = [*event.notes, *map(Sentence.of, inherited(json.loads(content)))]
+    files = {"config.json": sha256((directory / "config.json").read_bytes()), path.name: sha256(content)}
+    event = event.model_copy(update={"notes": notes, "files": files})
+    known = path.read_bytes() if path.exists() else b""
+    later = sha256(known) in announced(directory).get(path.name, ())
+    if not later:
+        write(path, content)
+    append(directory, event)
+    if later and known != content:
+        write(path, content)
+    return event
 
 
 def described(run: training.Run) -> bytes:
@@ -205,9 +224,9 @@ def described(run: training.Run) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
-def inherited(directory: Path) -> list[SeglabError]:
-    """A warning where the run is validated on images that it, or runs that its weights come from, learned from."""
-    known = description(directory)
+def inherited(known: dict) -> list[SeglabError]:
+    """A warning where the run of this description is validated on images that it, or runs that its weights come from,
+    learned from."""
     held = {*known["pictures"]["search"], *known["pictures"]["val"]}
     if not (count := len(held.intersection(known["learned"]))):
         return []
@@ -251,7 +270,7 @@ def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluat
     write(directory / "probabilities.npz", packed(**kept))
     state = {name: value.contiguous().cpu() for name, value in run.evaluated_model().state_dict().items()}
     content = safetensors.torch.save(state)
-    event = event.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
+    event = event.model_copy(update={"weights_sha256": sha256(content)})
     write(directory / "weights.next", content)
     append(directory, event)
     replace(directory / "weights.next", directory / "weights.safetensors")
@@ -271,7 +290,7 @@ def snapshot(run: training.Run, directory: Path) -> None:
     name = f"last-{run.step:06}"
     (directory / name).mkdir(exist_ok=True)
     write(directory / name / "state.pt", buffer.getvalue())
-    pointer = {"folder": name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    pointer = {"folder": name, "sha256": sha256(buffer.getvalue())}
     write(directory / "last", json.dumps(pointer).encode())
     for older in directory.glob("last-*"):
         if older.name != name:
@@ -290,6 +309,6 @@ def restore(run: training.Run, directory: Path) -> None:
         content = (directory / pointer["folder"] / "state.pt").read_bytes()
     except (OSError, ValueError, KeyError) as error:
         raise SeglabError("{run} cannot be resumed: {reason}", run=directory.name, reason=error) from None
-    if hashlib.sha256(content).hexdigest() != pointer["sha256"]:
+    if sha256(content) != pointer["sha256"]:
         raise SeglabError("{run} cannot be resumed: its last state is damaged (sha256 differs)", run=directory.name)
     run.load_state_dict(torch.load(io.BytesIO(content), map_location=run.device, weights_only=True))

@@ -99,7 +99,8 @@ def tiny(**options) -> RunConfig:
 
 def writing(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:
     """Every file of a run is written by `write`."""
-    for module in (runs, runs.creating, runs.directory, runs.keeping, runs.labels, runs.recording, runs.shipping):
+    parts = ("creating", "directory", "keeping", "labels", "recording", "shipping", "snapshots")
+    for module in (runs, *(getattr(runs, name) for name in parts)):
         patch.setattr(module, "write", write)
 
 

@@ -75,7 +75,6 @@ def test_older_runs_announce_nothing_and_are_read_as_they_are(name, change):
 def test_a_run_that_is_resumed_announces_its_files_again():
     directory = interrupted()
     (directory / "last").unlink()
-    shutil.rmtree(next(directory.glob("last-*")))
     list(runs.work(directory))
     starts = [event for event in runs.all_events(directory) if isinstance(event, Started)]
     assert len(starts) == 2 and starts[0].files == starts[1].files
@@ -215,3 +214,113 @@ def test_a_last_word_may_be_long():
     end = runs.ending(directory, "failed", SeglabError("{a}{b}{c}", **dict.fromkeys("abc", "원" * 1000)))
     runs.append(directory, end)
     assert len(to_line(end).encode()) > 8192 and runs.last_word(directory) == end
+
+
+# --- snapshots
+
+
+def states(directory: Path) -> list[Path]:
+    """The states of a run, the newest first."""
+    return sorted(directory.glob("last-*/state.pt"), reverse=True)
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def weights(directory: Path) -> bytes:
+    return (directory / "weights.safetensors").read_bytes()
+
+
+def notes(directory: Path) -> list[str]:
+    """What the last beginning of a run told."""
+    starts = [event for event in runs.all_events(directory) if isinstance(event, Started)]
+    return [str(note.error()) for note in starts[-1].notes]
+
+
+def test_the_last_two_snapshots_are_kept_each_with_its_sha256():
+    directory = finished(epochs=4)
+    assert [state.parent.name for state in states(directory)] == ["last-000008", "last-000006"]
+    for state in states(directory):
+        assert (state.parent / "state.sha256").read_text() == f"{hashes.sha256(state.read_bytes())}  state.pt\n"
+
+
+@pytest.mark.parametrize(
+    "damage", [flip, Path.unlink, lambda file: file.write_bytes(b"")], ids=["bit", "gone", "empty"]
+)
+def test_a_damaged_snapshot_gives_way_to_the_one_before_and_the_run_says_so(damage):
+    whole, directory = finished(epochs=4), interrupted(epochs=4)
+    damage(states(directory)[0])
+    events = list(runs.work(directory))
+    assert events[0].resumed_at == 6 and events[-1].reason == "completed"
+    assert "the state that was saved at step 8 is damaged: the run went on from step 6" in notes(directory)
+    assert weights(directory) == weights(whole) and states(directory)[0].read_bytes()
+    assert runs.load(directory) and compare([whole, directory]).rows[0].miou == compare([whole, directory]).rows[1].miou
+
+
+def test_a_whole_snapshot_is_resumed_from_without_a_note():
+    directory = interrupted(epochs=4)
+    assert next(runs.work(directory)).resumed_at == 8 and not any("damaged" in note for note in notes(directory))
+
+
+def test_a_run_without_any_whole_snapshot_is_not_resumed():
+    directory = interrupted(epochs=4)
+    for state in states(directory):
+        flip(state)
+    with pytest.raises(SeglabError, match="cannot be resumed: its saved states are damaged or missing"):
+        list(runs.work(directory))
+    assert runs.status(directory).state == "failed"
+
+
+@pytest.mark.parametrize("name", ["last", "state.sha256"])
+def test_a_damaged_note_of_a_hash_does_no_harm_while_the_other_is_there(name):
+    directory = interrupted(epochs=4)
+    file = directory / "last" if name == "last" else states(directory)[0].with_name(name)
+    file.write_bytes(b"\xff" + file.read_bytes()[1:])
+    assert next(runs.work(directory)).resumed_at == 8
+
+
+def test_a_run_of_an_older_version_is_resumed_by_its_pointer():
+    directory = interrupted(epochs=4)
+    for state in states(directory):
+        state.with_name("state.sha256").unlink()
+    assert next(runs.work(directory)).resumed_at == 8
+
+
+def test_a_snapshot_that_was_never_finished_is_no_damage():
+    directory = interrupted(epochs=4)
+    states(directory)[0].with_name("state.sha256").unlink()
+    flip(states(directory)[0])
+    pointer = {"folder": "last-000006", "sha256": hashes.sha256(states(directory)[1].read_bytes())}
+    (directory / "last").write_text(json.dumps(pointer))  # as when its process was killed
+    assert next(runs.work(directory)).resumed_at == 6 and not any("damaged" in note for note in notes(directory))
+
+
+def test_events_that_were_cut_off_take_their_snapshots_with_them():
+    whole, directory = finished(epochs=4), interrupted(epochs=4)
+    lines = (directory / "events.jsonl").read_bytes().splitlines(keepends=True)
+    last = max(n for n, line in enumerate(lines) if b'"evaluated"' in line)
+    (directory / "events.jsonl").write_bytes(b"".join(lines[:last]))
+    events = list(runs.work(directory))
+    assert events[0].resumed_at == 6 and runs.load(directory) and weights(directory) == weights(whole)
+    assert [event.step for event in runs.events(directory) if isinstance(event, Evaluated)] == [2, 4, 6, 8]
+
+
+def test_a_snapshot_of_what_was_taken_back_goes_with_the_next_one():
+    directory = interrupted(epochs=4)
+    flip(states(directory)[0])
+    *_, last = runs.work(directory, interrupted=lambda: True)  # stopped after one step
+    assert last.step == 7 and [state.parent.name for state in states(directory)] == ["last-000007", "last-000006"]
+    assert list(runs.work(directory, unstop=True))[-1].reason == "completed"
+    assert not any("damaged" in note for note in notes(directory))
+
+
+def test_what_a_killed_process_left_in_a_snapshot_is_deleted_at_the_next_start():
+    directory = interrupted(epochs=4)
+    left = [states(directory)[0].with_name(".state.pt.0123abcd"), directory / "weights.next"]
+    for file in left:
+        file.write_bytes(b"half")
+    list(runs.work(directory))
+    assert not any(file.exists() for file in left)

@@ -546,14 +546,6 @@ def test_damaged_weights_are_refused(change):
         runs.load(directory)
 
 
-def test_a_damaged_state_is_not_resumed_from():
-    directory, _ = finished(tiny(epochs=1))
-    (directory / "events.jsonl").unlink()
-    damaged(directory, json.loads((directory / "last").read_bytes())["folder"] + "/state.pt", flip)
-    with pytest.raises(SeglabError, match="cannot be resumed: its last state is damaged"):
-        list(runs.work(directory))
-
-
 @pytest.mark.parametrize("name", ["config.json", "dataset.json", "events.jsonl"])
 def test_a_damaged_description_is_named(name):
     directory, _ = finished(tiny(epochs=1))

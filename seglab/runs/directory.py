@@ -33,6 +33,9 @@ CHECKPOINTS = next(  # in an installed package, and in a checkout
 LOCK = ".lock"  # the file in a run's directory that whoever works on it holds
 
 
+TAKEN = "taken"  # the file that whoever begins to work on a run leaves there until the run's first event
+
+
 PLAN = ".plan.json"  # the end of the name of a plan's file, which stands beside the plan's runs
 
 
@@ -255,7 +258,7 @@ class Status:
 
 def status(directory: Path) -> Status:
     """Derived from its place in the queue, the lock and the last event; reads only the end of the events, and of a kept
-    run nothing."""
+    run nothing. A run without events is queued, unless its worker died on the way to the first one."""
     if known := kept.ending(directory):
         return Status(known.reason, known)
     if (directory / "queued").exists():
@@ -268,7 +271,8 @@ def status(directory: Path) -> Status:
         return Status("failed")
     if ended:
         return Status(ended.reason, ended)
-    return Status("interrupted" if size_of(directory / "events.jsonl") else "queued")
+    begun = size_of(directory / "events.jsonl") or (directory / TAKEN).exists()
+    return Status("interrupted" if begun else "queued")
 
 
 def last_word(directory: Path) -> Finished | None:

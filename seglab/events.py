@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,8 @@ from seglab.spelling import american
 Reason = Literal["completed", "budget", "stopped", "diverged", "failed"]  # why a run ended
 FOR_GOOD: tuple[Reason, ...] = ("completed", "budget", "diverged")  # after which nothing is left to resume
 LONGEST = 1_000  # characters of a value in a sentence
+FORM = b',"crc32":"00000000"}'  # of a checksum, the last member of a line
+FIXED = tuple(place for place, byte in enumerate(FORM) if byte != ord("0"))  # what is the same in every checksum
 
 
 class Sentence(BaseModel):
@@ -56,7 +59,8 @@ class Started(Event):
     """The run begins, or goes on from step `resumed_at`: earlier events of later steps do not count any more.
 
     `dataset` has each split's digest; `loss` has numbers where the configuration has words such as median_frequency;
-    `notes` are what a person should know of the data and the loss.
+    `notes` are what a person should know of the data and the loss; `files` has the sha256 of files of the run that no
+    other event announces, by name.
     """
 
     kind: Literal["started"] = "started"
@@ -71,6 +75,7 @@ class Started(Event):
     dataset: dict[str, str]
     loss: dict[str, Any] = {}  # older runs have none
     notes: list[Sentence] = []
+    files: dict[str, str] = {}  # older runs have none
     versions: dict[str, str]
 
 
@@ -148,10 +153,29 @@ _events: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
 def to_line(event: Event) -> str:
-    """The event as one line of JSON, with its newline."""
-    return event.model_dump_json() + "\n"
+    """The event as one line of JSON, with its newline; the last member is a checksum of all before it."""
+    members = event.model_dump_json().encode()[:-1]  # without the brace that closes them
+    return (members + checksum(members)).decode() + "\n"
 
 
 def from_line(line: str | bytes) -> AnyEvent:
-    """The event of one line; raises ValueError for a torn or foreign one."""
-    return _events.validate_json(line)
+    """The event of one line, which in older runs has no checksum; raises ValueError for one that is torn, damaged or
+    foreign."""
+    content = (line.encode() if isinstance(line, str) else line).rstrip(b"\n")
+    members, end = content[: -len(FORM)], content[-len(FORM) :]
+    if resembles(end):
+        if end != checksum(members):
+            raise ValueError("the checksum is not that of the line")
+        content = members + b"}"
+    return _events.validate_json(content)
+
+
+def checksum(members: bytes) -> bytes:
+    """The end of a line of these members."""
+    return b',"crc32":"%08x"}' % zlib.crc32(members)
+
+
+def resembles(end: bytes) -> bool:
+    """Whether the end of a line is a checksum, or was one before some of its bytes were damaged: no event ends in more
+    than a few of the bytes that each checksum has."""
+    return len(end) == len(FORM) and sum(end[place] == FORM[place] for place in FIXED) > len(FIXED) // 2

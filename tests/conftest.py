@@ -1,5 +1,6 @@
 import hashlib
 import os
+import re
 import shutil
 import socket
 import sys
@@ -17,6 +18,7 @@ import torch
 
 from seglab import machine, runs
 from seglab.config import RunConfig, configured
+from seglab.events import Started, from_line, to_line
 
 LACKING = """
 import os, sys
@@ -105,7 +107,8 @@ def tiny(**options) -> RunConfig:
 
 def writing(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:
     """Every file of a run is written by `write`."""
-    for module in (runs, runs.directory, runs.recording, runs.keeping, runs.shipping):
+    parts = ("creating", "directory", "keeping", "labels", "recording", "shipping", "snapshots")
+    for module in (runs, *(getattr(runs, name) for name in parts)):
         patch.setattr(module, "write", write)
 
 
@@ -123,6 +126,22 @@ def finish(directory: Path) -> Path:
     if not runs.config(directory).needs:  # another run, of this test alone
         shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("label.json"))  # each run has its own
     return directory
+
+
+def announced(directory: Path) -> Path:
+    """A run with files that a test changed, as if it had been made with them."""
+    path = directory / "events.jsonl"
+    path.write_bytes(marked(path.read_bytes(), lambda event: event.model_copy(update={"files": {}})))
+    return directory
+
+
+def marked(lines: bytes, change: Callable[[Started], Started] = lambda event: event) -> bytes:
+    """Lines of events that a test changed, with checksums that fit them, and their `Started` changed."""
+    found = []
+    for line in lines.splitlines():
+        event = from_line(re.sub(rb',"crc32":"\w+"}$', b"}", line))
+        found.append(to_line(change(event) if isinstance(event, Started) else event))
+    return "".join(found).encode()
 
 
 def lacking(folder: Path) -> dict[str, str]:

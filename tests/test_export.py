@@ -15,7 +15,7 @@ from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
 from seglab.export import exported_apart
 from seglab.model import Segmenter, Trained
-from tests.conftest import finish, tiny
+from tests.conftest import announced, finish, tiny
 from tests.documents import PAGES, blocks
 
 pytest.importorskip("onnxscript")
@@ -121,6 +121,7 @@ def test_where_a_runs_data_is_gone_the_file_is_checked_on_a_street(tmp_path):
     config = json.loads((directory / "config.json").read_text())
     config["data"] = {"name": "folder", "root": str(tmp_path / "gone")}
     (directory / "config.json").write_text(json.dumps(config))
+    announced(directory)
     made = export.export(directory, tmp_path / "mine.onnx")
     assert "not on this machine; the file was checked on a street scene instead" in str(made.note)
     assert made.size == (48, 64) and made.equal == made.pixels
@@ -131,6 +132,7 @@ def test_the_span_of_deep_photographs_stands_in_the_file(tmp_path):
     directory = finish(runs.create(tiny(), "mine"))
     known = json.loads((directory / "dataset.json").read_text())
     (directory / "dataset.json").write_text(json.dumps(known | {"span": [12, 4000]}))
+    announced(directory)
     export.export(directory, tmp_path / "mine.onnx")
     _, told = given(tmp_path / "mine.onnx", np.zeros((1, 3, 48, 64), np.float32))
     assert json.loads(told["span"]) == [12, 4000]

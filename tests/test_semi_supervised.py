@@ -17,7 +17,7 @@ from seglab.families import Outputs
 from seglab.loader import collated
 from seglab.preview import preview
 from seglab.techniques.semi_supervised import covered, labelled_by, mean_cost, pseudo_labels, unlabeled
-from tests.conftest import finish, tiny
+from tests.conftest import announced, finish, tiny
 
 NAMES = ["consistency", "cps"]
 FEW_MASKS = [*NAMES, "pseudo_labels"]
@@ -534,6 +534,7 @@ def test_a_teacher_of_other_classes_or_one_that_is_gone_is_refused_with_its_name
     description = json.loads((other / "dataset.json").read_text())
     description["classes"][0] = "heaven"
     (other / "dataset.json").write_text(json.dumps(description))
+    announced(other)
     with pytest.raises(SeglabError, match="pseudo_labels: the classes of other differ from those of the data"):
         student_of(other)
     shutil.rmtree(other)

@@ -21,7 +21,7 @@ from seglab.comparison.settings import flat
 from seglab.comparison.tables import measures
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Started, Stepped, best_of
-from tests.conftest import finish, tiny
+from tests.conftest import announced, finish, tiny
 
 board_needed = pytest.mark.skipif(not find_spec("tensorboard"), reason="tensorboard is not installed")
 
@@ -238,6 +238,7 @@ def test_names_in_any_script_come_back_as_they_are(tmp_path):
     known = json.loads((directory / "dataset.json").read_text())
     known["classes"][0] = "하늘 위"
     (directory / "dataset.json").write_text(json.dumps(known))
+    announced(directory)
     tracking.to_tensorboard([directory], tmp_path)
     assert "val/iou/하늘 위" in read(tmp_path / "이름").Tags()["scalars"]
 

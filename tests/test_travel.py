@@ -34,7 +34,7 @@ from seglab.metrics import miou
 from seglab.runs import shipping
 from seglab.runs.shipping import PICTURES
 from seglab.travel import bringing
-from tests.conftest import finish, tiny
+from tests.conftest import announced, finish, marked, tiny
 
 PEOPLE = ("Kim_Minsu", "patient_07", "850312-1234567", "Ana Ruiz", "scan 3", "Lee_Jiwoo", "x-ray 9", "박서준")
 
@@ -341,6 +341,7 @@ def test_other_images_than_a_run_s_own_are_not_taken_for_its_own(tmp_path, capsy
     config = json.loads((tmp_path / "away" / "config.json").read_bytes())
     config["data"]["val_images"] = 2
     (tmp_path / "away" / "config.json").write_text(json.dumps(config))
+    announced(tmp_path / "away")
     main_ends(["evaluate", str(tmp_path / "away")], 2)
     assert "the images here are not those that away was trained and scored on" in capsys.readouterr().err
 
@@ -374,6 +375,9 @@ def edited(parcel: Path, target: Path, name: str, change) -> Path:
     """The parcel with one of its files changed, which `change` gets as bytes; None takes it away."""
     files = unpacked(parcel)
     content = change(files[f"first/{name}"])
+    if name in ("config.json", "dataset.json"):  # whoever changes them announces nothing
+        bare = marked(files["first/events.jsonl"], lambda event: event.model_copy(update={"files": {}}))
+        files["first/events.jsonl"] = bare
     files = {key: value for key, value in files.items() if key != f"first/{name}"}
     return packed(target, files | ({} if content is None else {f"first/{name}": content}))
 
@@ -550,7 +554,7 @@ def test_announced_weights_that_are_not_finite_are_refused(parcel, tmp_path):
     next(value for value in state.values() if value.is_floating_point()).fill_(float("nan"))  # counts come among them
     new = safetensors.torch.save(state)
     old, sha = (hashlib.sha256(each).hexdigest() for each in (files["first/weights.safetensors"], new))
-    files["first/events.jsonl"] = files["first/events.jsonl"].replace(old.encode(), sha.encode())
+    files["first/events.jsonl"] = marked(files["first/events.jsonl"].replace(old.encode(), sha.encode()))
     reason = refused(packed(tmp_path / "a.zip", files | {"first/weights.safetensors": new}))
     assert "some are not finite" in reason
 
@@ -772,7 +776,7 @@ def test_a_file_with_any_bytes_changed_is_a_part_of_a_sound_run_or_refused_with_
     if name == "weights.safetensors":  # whoever changes them announces them
         files = unpacked(file)
         old, new = (hashlib.sha256(unpacked(each)["first/weights.safetensors"]).hexdigest() for each in (parcel, file))
-        files["first/events.jsonl"] = files["first/events.jsonl"].replace(old.encode(), new.encode())
+        files["first/events.jsonl"] = marked(files["first/events.jsonl"].replace(old.encode(), new.encode()))
         packed(file, files)
     whole_or_refused(file)
 

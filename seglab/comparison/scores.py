@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import statistics
@@ -210,9 +209,8 @@ def row(
 ) -> Row:
     best = best_of(evaluations)
     val = best.scores["val"] if best else None
-    known: dict = {}
-    with contextlib.suppress(SeglabError):  # it has not begun
-        known = runs.description(directory)
+    begun = best or (directory / "dataset.json").exists()
+    known = runs.description(directory) if begun else {}
     classes = known["classes"] if best else ()
     return Row(
         run=directory.name,

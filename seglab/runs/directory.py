@@ -22,6 +22,7 @@ from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
 from seglab.runs import kept, own
+from seglab.runs.hashes import content_of
 
 PACKAGE = Path(__file__).parents[1]
 CHECKPOINTS = next(  # in an installed package, and in a checkout
@@ -30,6 +31,9 @@ CHECKPOINTS = next(  # in an installed package, and in a checkout
 
 
 LOCK = ".lock"  # the file in a run's directory that whoever works on it holds
+
+
+TAKEN = "taken"  # the file that whoever begins to work on a run leaves there until the run's first event
 
 
 PLAN = ".plan.json"  # the end of the name of a plan's file, which stands beside the plan's runs
@@ -145,9 +149,9 @@ def every() -> list[Path]:
 
 
 def config(directory: Path) -> RunConfig:
-    """The run's configuration; raises SeglabError when it is damaged."""
+    """The run's configuration; raises SeglabError when it is damaged, or not what the run was started with."""
     try:
-        text = (directory / "config.json").read_bytes()
+        text = content_of(directory, "config.json")
         with own.entries_of(directory, home()):
             return validated(RunConfig, json.loads(text))
     except SeglabError:
@@ -254,7 +258,7 @@ class Status:
 
 def status(directory: Path) -> Status:
     """Derived from its place in the queue, the lock and the last event; reads only the end of the events, and of a kept
-    run nothing."""
+    run nothing. A run without events is queued, unless its worker died on the way to the first one."""
     if known := kept.ending(directory):
         return Status(known.reason, known)
     if (directory / "queued").exists():
@@ -267,19 +271,24 @@ def status(directory: Path) -> Status:
         return Status("failed")
     if ended:
         return Status(ended.reason, ended)
-    return Status("interrupted" if size_of(directory / "events.jsonl") else "queued")
+    begun = size_of(directory / "events.jsonl") or (directory / TAKEN).exists()
+    return Status("interrupted" if begun else "queued")
 
 
 def last_word(directory: Path) -> Finished | None:
-    """How the run ended; None for one that has not, or that has begun again."""
+    """How the run ended; None for one that has not, or that has begun again. Raises ValueError where the last line is
+    damaged."""
     try:
         with open(directory / "events.jsonl", "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 8192))
-            lines = file.read().split(b"\n")
+            for length in (8192, size):
+                file.seek(max(0, size - length))
+                lines = file.read().split(b"\n")
+                if len(lines) > 2:  # the first may be the end of one
+                    break
     except FileNotFoundError:
         return None
-    event = from_line(lines[-2]) if len(lines) > 1 and b'"kind":"finished"' in lines[-2] else None
+    event = from_line(lines[-2]) if len(lines) > 1 else None
     return event if isinstance(event, Finished) else None
 
 
@@ -304,9 +313,10 @@ def is_locked(directory: Path) -> bool:
 
 
 def description(directory: Path) -> dict:
-    """dataset.json: classes, colors, each split's digest and images, samples (places in val)."""
+    """dataset.json: classes, colors, each split's digest and images, samples (places in val). Raises SeglabError where
+    it is damaged, or not what the run wrote."""
     try:
-        return json.loads((directory / "dataset.json").read_bytes())
+        return json.loads(content_of(directory, "dataset.json"))
     except FileNotFoundError:
         raise SeglabError("{run} has not started yet", run=directory.name) from None
     except ValueError as error:

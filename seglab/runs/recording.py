@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import io
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import safetensors.torch
-import torch
 
 from seglab import training
 from seglab.data.base import PARTS
@@ -24,22 +22,25 @@ from seglab.errors import SeglabError
 from seglab.events import FOR_GOOD, Evaluated, Event, Finished, Reason, Sentence, Started, best_of
 from seglab.runs.directory import (
     CHECKPOINTS,
+    TAKEN,
     append,
     config,
-    description,
     events,
     is_locked,
     last_word,
     locked,
     replace,
+    size_of,
     status,
     write,
     writing,
 )
 from seglab.runs.evidence import epoch_text
+from seglab.runs.hashes import announced, sha256
 from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
 from seglab.runs.shipped import shipped
+from seglab.runs.snapshots import restore, snapshot
 from seglab.runs.trained import learned, load, picture
 
 
@@ -82,10 +83,13 @@ def work(
                 stopping.unlink(missing_ok=True)
             if stopping.exists():
                 raise SeglabError("{run} was stopped; resume it to continue", run=directory.name)
+            if not size_of(directory / "events.jsonl"):
+                (directory / TAKEN).touch()  # before it leaves the queue: killed from here on, it is interrupted
             (directory / "queued").unlink(missing_ok=True)
-            for place in (directory, directory / "samples"):  # what a killed process was writing
+            for place in (directory, directory / "samples", *directory.glob("last-*")):  # what a killed process left
                 for leftover in place.glob(".*.????????"):
                     shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            (directory / "weights.next").unlink(missing_ok=True)  # announced; the run comes to it again
         try:
             settings = config(directory)
             fresh = not (directory / "last").exists()
@@ -100,8 +104,8 @@ def work(
                 load=partial(load, device=device),
                 images=images,
             )
-            restore(run, directory)
-            yield from record(training.train(run), directory, run)
+            notes = restore(run, directory)
+            yield from record(training.train(run), directory, run, notes)
         except Exception as error:
             if isinstance(error, SeglabError):
                 why = error
@@ -111,6 +115,7 @@ def work(
                 why = SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error)
             with contextlib.suppress(OSError):
                 append(directory, ending(directory, "failed", why))
+                (directory / TAKEN).unlink(missing_ok=True)
             if isinstance(error, OSError):
                 raise why from None
             raise
@@ -169,15 +174,16 @@ def ending(directory: Path, reason: Reason, why: SeglabError | None = None) -> F
     )
 
 
-def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Iterator[Event]:
-    """Writes what the events announce, then the event itself, then passes it on."""
+def record(
+    stream: Iterable[Event], directory: Path, run: training.Run, notes: Sequence[SeglabError] = ()
+) -> Iterator[Event]:
+    """Writes what the events announce, then the event itself, then passes it on; `notes` come with the first."""
     for event in stream:
         if isinstance(event, Started):
-            write(directory / "dataset.json", described(run))
-            event = event.model_copy(update={"notes": [*event.notes, *map(Sentence.of, inherited(directory))]})
             if not (directory / "truth").exists():
                 write_maps(directory / "truth", (sample.mask for sample in run.scored["val"]), run)
-        if isinstance(event, Evaluated):
+            event = record_start(event, directory, run, notes)
+        elif isinstance(event, Evaluated):
             record_samples(directory, run)
             if event.best:
                 event = record_best(event, directory, run)
@@ -187,6 +193,27 @@ def record(stream: Iterable[Event], directory: Path, run: training.Run) -> Itera
         else:
             append(directory, event)
         yield event
+
+
+def record_start(event: Started, directory: Path, run: training.Run, notes: Sequence[SeglabError] = ()) -> Started:
+    """Writes the description of the data and the event that announces it; gives the event, with the run's hashes.
+
+    A description that was announced before goes only once the new one is announced, too: killed in between, the run
+    has one that is.
+    """
+    path, content = directory / "dataset.json", described(run)
+    told = [*event.notes, *map(Sentence.of, [*notes, *inherited(json.loads(content))])]
+    files = {"config.json": sha256((directory / "config.json").read_bytes()), path.name: sha256(content)}
+    event = event.model_copy(update={"notes": told, "files": files})
+    known = path.read_bytes() if path.exists() else b""
+    later = sha256(known) in announced(directory).get(path.name, ())
+    if not later:
+        write(path, content)
+    append(directory, event)
+    if later and known != content:
+        write(path, content)
+    (directory / TAKEN).unlink(missing_ok=True)
+    return event
 
 
 def described(run: training.Run) -> bytes:
@@ -205,9 +232,9 @@ def described(run: training.Run) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
-def inherited(directory: Path) -> list[SeglabError]:
-    """A warning where the run is validated on images that it, or runs that its weights come from, learned from."""
-    known = description(directory)
+def inherited(known: dict) -> list[SeglabError]:
+    """A warning where the run of this description is validated on images that it, or runs that its weights come from,
+    learned from."""
     held = {*known["pictures"]["search"], *known["pictures"]["val"]}
     if not (count := len(held.intersection(known["learned"]))):
         return []
@@ -251,7 +278,7 @@ def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluat
     write(directory / "probabilities.npz", packed(**kept))
     state = {name: value.contiguous().cpu() for name, value in run.evaluated_model().state_dict().items()}
     content = safetensors.torch.save(state)
-    event = event.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
+    event = event.model_copy(update={"weights_sha256": sha256(content)})
     write(directory / "weights.next", content)
     append(directory, event)
     replace(directory / "weights.next", directory / "weights.safetensors")
@@ -262,34 +289,3 @@ def packed(**arrays: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is named as its one option
     return buffer.getvalue()
-
-
-def snapshot(run: training.Run, directory: Path) -> None:
-    """Keeps what resuming needs; `last` points to it once it is whole, then the one before goes."""
-    buffer = io.BytesIO()
-    torch.save(run.state_dict(), buffer)
-    name = f"last-{run.step:06}"
-    (directory / name).mkdir(exist_ok=True)
-    write(directory / name / "state.pt", buffer.getvalue())
-    pointer = {"folder": name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
-    write(directory / "last", json.dumps(pointer).encode())
-    for older in directory.glob("last-*"):
-        if older.name != name:
-            shutil.rmtree(older)
-
-
-def restore(run: training.Run, directory: Path) -> None:
-    """Takes the run to where its last snapshot was; a run without one starts at the beginning."""
-    if not (directory / "last").exists():
-        return
-    known = description(directory)
-    if known["digests"] != run.data.digests or tuple(known["classes"]) != run.data.classes:
-        raise SeglabError("{run} cannot be resumed: its data has changed since it started", run=directory.name)
-    try:
-        pointer = json.loads((directory / "last").read_bytes())
-        content = (directory / pointer["folder"] / "state.pt").read_bytes()
-    except (OSError, ValueError, KeyError) as error:
-        raise SeglabError("{run} cannot be resumed: {reason}", run=directory.name, reason=error) from None
-    if hashlib.sha256(content).hexdigest() != pointer["sha256"]:
-        raise SeglabError("{run} cannot be resumed: its last state is damaged (sha256 differs)", run=directory.name)
-    run.load_state_dict(torch.load(io.BytesIO(content), map_location=run.device, weights_only=True))

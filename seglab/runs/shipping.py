@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from seglab.entry import FAMILIES, Options, along, kinds_in, validated
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Finished, Sentence, Started
 from seglab.runs.directory import append, config, description, events, home, status, write
+from seglab.runs.hashes import hashes_of_shipped, sha256
 from seglab.runs.shipped import SHIPPED, Shipped, shipped
 from seglab.runs.trained import weights
 
@@ -65,11 +65,15 @@ def fill(target: Path, directory: Path, settings: RunConfig, bare: RunConfig, wh
     known = description(directory)
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
     content = safetensors.torch.save(state)
-    sha = hashlib.sha256(content).hexdigest()
-    write(target / "config.json", bare.model_dump_json(indent=1).encode())
+    sha = sha256(content)
     numbered = {key: value for key, value in known.items() if key in KNOWN}
     numbered |= {} if what.names else {"images": numbers(known["images"])}
-    write(target / "dataset.json", json.dumps(numbered, indent=1, ensure_ascii=False).encode())
+    written = {
+        "config.json": bare.model_dump_json(indent=1).encode(),
+        "dataset.json": json.dumps(numbered, indent=1, ensure_ascii=False).encode(),
+    }
+    for name, text in written.items():
+        write(target / name, text)
     write(target / SHIPPED, what.model_dump_json(indent=1).encode())
     write(target / "weights.safetensors", content)
     harmless = placeless(settings) if what.names else impersonal(bare, known, placeless(settings))
@@ -78,7 +82,8 @@ def fill(target: Path, directory: Path, settings: RunConfig, bare: RunConfig, wh
         if isinstance(event, Evaluated) and event.best:
             event = event.model_copy(update={"weights_sha256": sha})
         if isinstance(event, Started):
-            event = event.model_copy(update={"loss": without_folders(event.loss, options)})
+            hashes = hashes_of_shipped(*written.values())
+            event = event.model_copy(update={"loss": without_folders(event.loss, options), "files": hashes})
         append(target, without(event, harmless))
     for name in files(directory):
         if name == "evaluation.npz" or (what.pictures and PICTURES.fullmatch(name)):

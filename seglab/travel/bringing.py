@@ -9,7 +9,6 @@ executed.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import math
@@ -35,8 +34,9 @@ from seglab.data.images import header, printable
 from seglab.data.masks import read_mask, write_mask
 from seglab.entry import validated
 from seglab.errors import SeglabError
-from seglab.events import best_of, to_line
+from seglab.events import Event, Started, best_of, to_line
 from seglab.model import Segmenter
+from seglab.runs.hashes import allowed, hashes_in, hashes_of_shipped, sha256
 from seglab.runs.recording import packed
 from seglab.runs.shipped import SHIPPED
 from seglab.runs.shipping import PICTURES, RECORDS
@@ -164,12 +164,18 @@ def written(arrival: Arrival, target: Path) -> list[SeglabError]:
     settings, emptied = configuration(arrival.content("config.json"))
     known = described(arrival.content("dataset.json"), "dataset.json")
     events = told(arrival.content("events.jsonl"), known, "events.jsonl")
-    runs.write(target / "config.json", settings.model_dump_json(indent=1).encode())
-    runs.write(target / "dataset.json", json.dumps(known, indent=1, ensure_ascii=False).encode())
-    runs.write(target / "events.jsonl", "".join(map(to_line, events)).encode())
+    refuse_unannounced(arrival, events)
+    anew = {
+        "config.json": settings.model_dump_json(indent=1).encode(),
+        "dataset.json": json.dumps(known, indent=1, ensure_ascii=False).encode(),
+    }
+    hashes = hashes_of_shipped(*anew.values())
+    events = [event.model_copy(update={"files": hashes}) if isinstance(event, Started) else event for event in events]
+    for name, content in (anew | {"events.jsonl": "".join(map(to_line, events)).encode()}).items():
+        runs.write(target / name, content)
     content = arrival.content("weights.safetensors")
     best = best_of(events)
-    if best is None or best.weights_sha256 != hashlib.sha256(content).hexdigest():
+    if best is None or best.weights_sha256 != sha256(content):
         raise SeglabError("the weights of {run} are damaged: their sha256 is not the one recorded", run="the zip")
     refuse_unfit(content, settings, len(known["classes"]))
     runs.write(target / "weights.safetensors", content)
@@ -185,6 +191,17 @@ def written(arrival: Arrival, target: Path) -> list[SeglabError]:
     if not pictures:
         notes.append(SeglabError("it came without masks and predictions: its curves and scores can be compared"))
     return notes
+
+
+def refuse_unannounced(arrival: Arrival, events: Sequence[Event]) -> None:
+    """Raises SeglabError for a configuration or a description that is not what the run's events announce;
+    those of older runs announce none."""
+    known = hashes_in(events)
+    for name in ("config.json", "dataset.json"):
+        if not allowed(known, name, arrival.content(name)):
+            raise SeglabError(
+                "{file} is damaged or was changed after the run started: its sha256 is not the one recorded", file=name
+            )
 
 
 def configuration(content: bytes) -> tuple[RunConfig, bool]:

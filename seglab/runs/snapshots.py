@@ -1,0 +1,88 @@
+"""What resuming a run needs: its last two states, of which the older one is there in case the newer one is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+from pathlib import Path
+
+import torch
+
+from seglab import training
+from seglab.errors import SeglabError
+from seglab.events import Evaluated
+from seglab.runs.directory import description, events, write
+from seglab.runs.hashes import sha256
+
+STATE, DIGEST = "state.pt", "state.sha256"  # in the folder of a snapshot
+
+
+def snapshot(run: training.Run, directory: Path) -> None:
+    """Keeps what resuming needs; `last` points to it once it is whole. Of the others the one before it stays."""
+    buffer = io.BytesIO()
+    torch.save(run.state_dict(), buffer)
+    content, folder = buffer.getvalue(), directory / f"last-{run.step:06}"
+    folder.mkdir(exist_ok=True)
+    write(folder / STATE, content)
+    write(folder / DIGEST, f"{sha256(content)}  {STATE}\n".encode())  # as sha256sum writes and checks it
+    write(directory / "last", json.dumps({"folder": folder.name, "sha256": sha256(content)}).encode())
+    before = max((step for step in snapshots(directory) if step < run.step), default=None)
+    for step, other in snapshots(directory).items():
+        if step not in (run.step, before):  # a later one is of what was taken back when the run was resumed
+            shutil.rmtree(other)
+
+
+def restore(run: training.Run, directory: Path) -> list[SeglabError]:
+    """Takes the run to its last snapshot that is whole; a run without any starts at the beginning. Gives what a person
+    should know of that, and raises SeglabError where no snapshot is whole.
+
+    Each snapshot follows an evaluation; one whose evaluation is not among the events does not count.
+    """
+    if not (directory / "last").exists():
+        return []
+    known = description(directory)
+    if known["digests"] != run.data.digests or tuple(known["classes"]) != run.data.classes:
+        raise SeglabError("{run} cannot be resumed: its data has changed since it started", run=directory.name)
+    scored = {event.step for event in events(directory) if isinstance(event, Evaluated)}
+    damaged: list[int] = []
+    for step, folder in sorted(snapshots(directory).items(), reverse=True):
+        digests = digests_of(folder)
+        if step not in scored or not digests:  # or it was never finished
+            continue
+        with contextlib.suppress(OSError):
+            content = (folder / STATE).read_bytes()
+            if sha256(content) in digests:
+                run.load_state_dict(torch.load(io.BytesIO(content), map_location=run.device, weights_only=True))
+                return [
+                    SeglabError(
+                        "the state that was saved at step {step} is damaged: the run went on from step {before}",
+                        step=each,
+                        before=step,
+                    )
+                    for each in damaged
+                ]
+        damaged.append(step)
+    raise SeglabError(
+        "{run} cannot be resumed: its saved states are damaged or missing, or its events end before them",
+        run=directory.name,
+    )
+
+
+def snapshots(directory: Path) -> dict[int, Path]:
+    """The folders of all snapshots by their steps."""
+    found = ((path.name.removeprefix("last-"), path) for path in directory.glob("last-*"))
+    return {int(step): path for step, path in found if step.isdecimal()}
+
+
+def digests_of(folder: Path) -> set[str]:
+    """Each sha256 that is kept for a snapshot's state: beside it, which older runs lack, and in the pointer to it."""
+    found = set()
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        found.add((folder / DIGEST).read_text(encoding="ascii").split()[0])
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        pointer = json.loads((folder.parent / "last").read_bytes())
+        if pointer["folder"] == folder.name:
+            found.add(str(pointer["sha256"]))
+    return found

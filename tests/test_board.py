@@ -107,7 +107,7 @@ def test_a_row_says_what_a_run_is_and_how_far_it_has_come(page):
     assert row["images"] == 2 * 8 and row["budget"] == 600 and row["parameters"] == last.parameters
     assert "width 4" in row["what"].replace("model.", "") and "seed" not in row["what"]
     shipped = page.rows["unet"]
-    assert shipped["kind"] == "shipped" and shipped["stroke"] >= 13 and shipped["over"]
+    assert shipped["kind"] == "shipped" and shipped["stroke"] >= 5 and shipped["over"]
 
 
 def test_only_what_changed_is_told_again(page):
@@ -152,7 +152,9 @@ def test_a_damaged_run_is_told_in_its_own_row_and_in_no_other(page):
     for name in ("torn", "lost"):
         row = page.rows[name]
         assert row["state"] == "damaged" and row["over"] and not row["trained"] and len(row["texts"]) == 1
-        assert "cannot be read" in row["texts"][0] and str(runs.home()) not in row["texts"][0]
+        assert ("cannot be read" in row["texts"][0] or "is damaged" in row["texts"][0]) and str(runs.home()) not in row[
+            "texts"
+        ][0]
     assert page.rows["good"]["state"] == "completed" and page.rows["good"]["texts"] == []
     assert page.ask() is None  # it is told once
 

@@ -27,11 +27,16 @@ def snapshot(run: training.Run, directory: Path) -> None:
     folder.mkdir(exist_ok=True)
     write(folder / STATE, content)
     write(folder / DIGEST, f"{sha256(content)}  {STATE}\n".encode())  # as sha256sum writes and checks it
-    write(directory / "last", json.dumps({"folder": folder.name, "sha256": sha256(content)}).encode())
+    point_to(folder, sha256(content))
     before = max((step for step in snapshots(directory) if step < run.step), default=None)
     for step, other in snapshots(directory).items():
         if step not in (run.step, before):  # a later one is of what was taken back when the run was resumed
             shutil.rmtree(other)
+
+
+def point_to(folder: Path, digest: str) -> None:
+    """Names the snapshot that a run goes on from."""
+    write(folder.parent / "last", json.dumps({"folder": folder.name, "sha256": digest}).encode())
 
 
 def restore(run: training.Run, directory: Path) -> list[SeglabError]:
@@ -53,7 +58,8 @@ def restore(run: training.Run, directory: Path) -> list[SeglabError]:
             continue
         with contextlib.suppress(OSError):
             content = (folder / STATE).read_bytes()
-            if sha256(content) in digests:
+            if (digest := sha256(content)) in digests:
+                point_to(folder, digest)  # killed before that, the pointer was still at an older one
                 run.load_state_dict(torch.load(io.BytesIO(content), map_location=run.device, weights_only=True))
                 return [
                     SeglabError(

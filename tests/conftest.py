@@ -105,7 +105,7 @@ def tiny(**options) -> RunConfig:
 
 def writing(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:
     """Every file of a run is written by `write`."""
-    for module in (runs, runs.directory, runs.recording, runs.keeping, runs.shipping):
+    for module in (runs, runs.directory, runs.creating, runs.labels, runs.recording, runs.keeping, runs.shipping):
         patch.setattr(module, "write", write)
 
 

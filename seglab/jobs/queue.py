@@ -125,9 +125,9 @@ def resubmit(directory: Path) -> None:
     state = runs.status(directory).state
     if state not in ("stopped", "failed", "interrupted"):
         raise SeglabError("{run} cannot be resumed: it is {state}", run=directory.name, state=state)
-    with runs.writing(directory):
+    with admitting(1, runs.label(directory).owner) as counts, runs.writing(directory):
         (directory / "stop").unlink(missing_ok=True)
-    enqueue(directory)
+        enqueue(directory, counts=counts)
 
 
 def waiting(home: Path | None = None) -> list[Path]:

@@ -32,6 +32,9 @@ def submit(
     `names` are short names, the models' own where there are none; `directories` are names of the runs' directories.
     """
     allowed = [limited(config) for config in configs]
+    for name in directories:
+        if name is not None:
+            runs.checked(name)
     with admitting(len(allowed), owner) as counts, contextlib.ExitStack() as undo:
         made = []
         for config, name, directory in zip_longest(allowed, names, directories):

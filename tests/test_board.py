@@ -12,8 +12,9 @@ from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Score, Sentence, Started, Stepped
 from seglab.families import Plan
-from seglab.ui import board
-from seglab.ui.board import Board, Track, thinned
+from seglab.ui import board, tracks
+from seglab.ui.board import Board
+from seglab.ui.tracks import Track, thinned
 from tests.conftest import tiny
 from tests.page import done
 
@@ -455,8 +456,8 @@ def test_thinned_points_keep_the_mean_loss_and_the_last_place():
 
 
 def test_a_loss_that_is_no_number_is_none_and_leaves_the_mean_of_the_others():
-    assert board.short(math.nan) is board.short(math.inf) is board.short(None) is None
-    assert board.short(0.123456) == 0.1235
+    assert tracks.short(math.nan) is tracks.short(math.inf) is tracks.short(None) is None
+    assert tracks.short(0.123456) == 0.1235
     points = [[n, 0.0, 0.0, loss, 0.1] for n, loss in enumerate([1.0, None, 3.0, None])]
     assert [each[3] for each in thinned(points, 2)] == [1.0, 3.0] and thinned(points, 1)[0][3] == 2.0
 

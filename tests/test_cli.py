@@ -648,7 +648,7 @@ def test_runs_are_listed_and_deleted_after_asking(capsys, monkeypatch):
         code, _, err = seglab(capsys, "rm", "one")
         assert (runs.home() / "one").exists() == left and code == (1 if left else 0)
     assert seglab(capsys, "rm", "luck", "two", "--yes")[0] == 0
-    assert list(runs.home().iterdir()) == []
+    assert [path for path in runs.home().iterdir() if path.name[0] != "."] == []
 
 
 def test_a_run_at_work_is_not_deleted(capsys):

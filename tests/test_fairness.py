@@ -86,6 +86,18 @@ def test_fifty_presses_at_once_fill_ones_own_part_and_nobody_elses(shared):
     assert sorted(whose(jobs.waiting())[:30]) == sorted(each.nickname for each in OWNERS)
 
 
+def test_a_run_that_is_resumed_takes_a_place_too(shared):
+    stopped, *_ = jobs.submit([tiny(seed=n) for n in range(8)], OWNERS[0])
+    jobs.stop(stopped)
+    jobs.submit([tiny(seed=9)], OWNERS[0])
+    with pytest.raises(SeglabError, match="8 of your runs are waiting and 1 more do not fit"):
+        jobs.resubmit(stopped)
+    assert runs.status(stopped).state == "stopped" and len(jobs.waiting()) == 8
+    jobs.stop(jobs.waiting()[0])
+    jobs.resubmit(stopped)
+    assert jobs.waiting()[-1] == stopped
+
+
 def test_a_plan_counts_its_runs(shared):
     plan = validated(Plan, {"name": "seeds", "count": 9})
     with pytest.raises(SeglabError, match="0 of your runs are waiting and 9 more do not fit"):

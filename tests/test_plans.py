@@ -189,7 +189,7 @@ def test_a_student_waits_for_its_teacher_and_each_sees_the_same_masks():
         (STUDENT, {"techniques": ["cps"]}, ["cps", "pseudo_labels", "pick one"]),
         ({"name": "sweep", "over": ["=8,16"]}, {}, ["over", "'=8,16'"]),
         ({"name": "sweep", "over": []}, {}, ["over", "1 or more"]),
-        ({"name": "sweep", "over": ["seed=1,2"] * 3}, {}, ["over", "3 given", "2 or fewer"]),
+        ({"name": "sweep", "over": ["seed=1,2"] * 7}, {}, ["over", "7 given", "6 or fewer"]),
         ({"name": "sweep", "over": ["seed=1,2,01"]}, {}, ["seed 1", "seed 01", "same run"]),
         ({"name": "sweep", "over": ["seed=1,2", "seed=3,4"]}, {}, ["same run"]),
         ({"name": "sweep", "over": ["seed=" + ",".join(map(str, range(101)))]}, {}, ["101", "allowed: 100"]),
@@ -213,7 +213,7 @@ def test_a_name_that_is_taken_or_not_allowed_is_refused():
             laid_out({"name": "seeds", "count": 2}, name=name)
     with pytest.raises(SeglabError, match="a plan or a run named 'mine' already exists"):
         runs.create(tiny(), "mine")  # `compare mine` would not find it
-    assert len(list(runs.home().iterdir())) == 3  # two runs and their plan
+    assert len(list(runs.home().glob("mine*"))) == 3  # two runs and their plan
 
 
 def test_a_folder_that_is_called_like_a_plan_s_file_hides_no_plan(runs_home):
@@ -232,12 +232,14 @@ def test_of_two_plans_with_one_name_at_once_one_is_made_whole():
     with pytest.raises(SeglabError, match="'mine 1' already exists"):
         plans.create(*both[1])
     assert [path.name for path, _ in plans.members(plans.located("mine"))] == ["mine 1", "mine 2"]
-    assert len(list(runs.home().iterdir())) == 3
+    assert len(list(runs.home().glob("mine*"))) == 3
 
 
-@pytest.mark.parametrize("fits", range(7))  # three configurations, the plan's file, three places in the queue
+@pytest.mark.parametrize(
+    "fits", range(10)
+)  # three labels and configurations, the plan's file, three places in the queue
 def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch, fits):
-    write, count = runs.write, iter(range(10))
+    write, count = runs.write, itertools.count()
 
     def full(*given):
         if next(count) == fits:
@@ -248,7 +250,26 @@ def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch, fits):
     writing(monkeypatch, full)
     with pytest.raises(SeglabError, match=r"the disk is full.*\(No space left on device\).*SEGLAB_HOME"):
         plans.submit(plan, *plans.laid_out(plan, [tiny()], "mine"))
-    assert list(runs.home().iterdir()) == [] and jobs.waiting() == []
+    assert [path for path in runs.home().iterdir() if path.name[0] != "."] == [] and jobs.waiting() == []
+
+
+def test_runs_are_made_whole_where_their_home_cannot_write_what_it_counted(monkeypatch):
+    write, count = runs.write, itertools.count()
+
+    def full(path, content):
+        if path.name == ".counts.json":
+            next(count)
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    (first,) = jobs.submit([tiny()])
+    plan = validated(Plan, {"name": "seeds", "count": 3})
+    with pytest.MonkeyPatch.context() as patch:
+        writing(patch, full)
+        made = plans.submit(plan, *plans.laid_out(plan, [tiny()], "mine"))
+    assert next(count) == 1 and jobs.waiting() == [first, *made]
+    (last,) = jobs.submit([tiny(seed=9)])  # counted from the runs that there are
+    assert jobs.waiting()[-1] == last and runs.label(last).name == "unet #5"
 
 
 # --- the queue

@@ -24,7 +24,7 @@ from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Started, Stepped
 from seglab.model import bytes_of
-from seglab.ui.board import short
+from seglab.ui.tracks import short
 from tests.conftest import announced, finish, tiny, writing
 from tests.page import row
 

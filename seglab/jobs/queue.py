@@ -32,6 +32,9 @@ def submit(
     `names` are short names, the models' own where there are none; `directories` are names of the runs' directories.
     """
     allowed = [limited(config) for config in configs]
+    for name in directories:
+        if name is not None:
+            runs.checked(name)
     with admitting(len(allowed), owner) as counts, contextlib.ExitStack() as undo:
         made = []
         for config, name, directory in zip_longest(allowed, names, directories):
@@ -125,9 +128,9 @@ def resubmit(directory: Path) -> None:
     state = runs.status(directory).state
     if state not in ("stopped", "failed", "interrupted"):
         raise SeglabError("{run} cannot be resumed: it is {state}", run=directory.name, state=state)
-    with runs.writing(directory):
+    with admitting(1, runs.label(directory).owner) as counts, runs.writing(directory):
         (directory / "stop").unlink(missing_ok=True)
-    enqueue(directory)
+        enqueue(directory, counts=counts)
 
 
 def waiting(home: Path | None = None) -> list[Path]:

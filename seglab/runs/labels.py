@@ -172,4 +172,8 @@ def counting(folder: Path | None = None) -> Iterator[Counts]:
             yield found
         finally:
             if (now := found.model_dump_json()) != before:
-                write(folder / COUNTS, now.encode())
+                try:
+                    write(folder / COUNTS, now.encode())
+                except OSError:  # what was done stays: lost counts are taken from the runs, old ones would be wrong
+                    with contextlib.suppress(OSError):
+                        (folder / COUNTS).unlink(missing_ok=True)

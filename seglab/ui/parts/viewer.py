@@ -28,7 +28,7 @@ from seglab.prediction import Prediction, Result, Session
 from seglab.predictors import Crf
 from seglab.ui import views
 from seglab.ui.board import BOARD
-from seglab.ui.form import Options, of_entry
+from seglab.ui.options import Options, of_entry
 from seglab.ui.parts.masks import address, webp
 from seglab.ui.parts.runlist import fenced, sent
 from seglab.ui.text import language, say, told

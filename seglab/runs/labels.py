@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from seglab import locks
 from seglab.errors import SeglabError
@@ -103,6 +103,13 @@ class Counts(BaseModel):
     queued: int = 0
     turns: int = 0
     owners: dict[str, tuple[int, int]] = {}
+    _written: str = PrivateAttr("")  # what the home has of them
+
+    def keep(self, folder: Path) -> None:
+        """Writes them where they have changed, so that what is numbered by them can be shown."""
+        if (now := self.model_dump_json()) != self._written:
+            write(folder / COUNTS, now.encode())
+            self._written = now
 
     def label(self, name: str, owner: Owner | None = None, numbered: bool = True) -> Label:
         """The label of one more run; its color is the next of its owner's."""
@@ -161,9 +168,8 @@ def counting(folder: Path | None = None) -> Iterator[Counts]:
         except TimeoutError:
             raise SeglabError("the runs in {folder} are busy: another program holds them", folder=str(folder)) from None
         found = counts(folder)
-        before = found.model_dump_json()
+        found._written = found.model_dump_json()
         try:
             yield found
         finally:
-            if (now := found.model_dump_json()) != before:
-                write(folder / COUNTS, now.encode())
+            found.keep(folder)

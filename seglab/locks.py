@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,3 +49,36 @@ def is_held(path: Path) -> bool:
             return False
     except Timeout:
         return True
+
+
+@contextlib.contextmanager
+def new_folder(parent: Path, prefix: str = "") -> Iterator[Path]:
+    """A new folder of this process alone, which is deleted at the end; while the process lives, it holds a lock beside
+    the folder, so that `sweep` tells what killed processes left."""
+    folder = parent / f"{prefix}{secrets.token_hex(8)}"
+    try:
+        with held(lock_of(folder)):  # before the folder is there: it is at no time without its lock
+            folder.mkdir(mode=0o700)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        lock_of(folder).unlink(missing_ok=True)
+
+
+def lock_of(folder: Path) -> Path:
+    """The file that whoever made a folder by `new_folder` holds."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def sweep(parent: Path, prefix: str = "") -> int:
+    """Deletes the folders of this prefix whose processes have ended, as far as they can be deleted; gives how many."""
+    swept = 0
+    for folder in list(parent.glob(f"{prefix}*")):
+        with contextlib.suppress(OSError):  # another user's, or another process sweeps it
+            if folder.is_dir() and not folder.is_symlink() and not is_held(lock_of(folder)):
+                shutil.rmtree(folder)
+                lock_of(folder).unlink(missing_ok=True)
+                swept += 1
+    return swept

@@ -22,7 +22,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from seglab import runs, zips
+from seglab import locks, runs, zips
+from seglab.ages import Ages
 from seglab.data.classes import LISTS
 from seglab.data.colors import TABLES
 from seglab.data.folder import Folder, Report
@@ -37,10 +38,13 @@ from seglab.families import Dataset
 MOST_MEGAPIXELS = 512  # of 2**20 pixels, of all its pictures together: a few kilobytes may hold 16 of them
 MOST_KEPT = 6 * 2**30  # bytes of all uploads together; kept without loss, a photograph is some five times its JPEG
 KEEP_SECONDS = 24 * 3600  # after an upload was last used
+SEEN_SECONDS = 3600  # for which a program has seen it unused, before it believes the clock of the machine on the rest
 NAMES = "names.json"  # what the files of an upload are called in its zip, and how they were paired
 PLACE = re.compile(r"(images|masks)/((train|val)/)?\d{4}\.\w+")  # of a picture in an upload
 NUMBER = re.compile(r"\d{4}")  # what a sample of an upload is called
 SAMPLES = re.compile(r"\d{4}( = \d{4})?")
+
+AGES = Ages()
 
 log = logging.getLogger(__name__)
 
@@ -58,29 +62,27 @@ def take(file: Path | str, options: Folder | None = None) -> str:
     Raises SeglabError for anything that is wrong, its `each` with every wrong file; nothing is kept then.
     """
     reference = secrets.token_hex(16)
-    beside = home() / f".{secrets.token_hex(8)}"
     try:
         sweep()
         room = MOST_KEPT - sum(path.stat().st_size for path in home().rglob("*") if path.is_file())
         refuse_full(room)
-        beside.mkdir(mode=0o700, parents=True)
-        named, layout = unpack(Path(file), beside)
-        refuse_huge(beside)
-        wrong = [problem for _, problem in layout.problems]
-        if not layout.matches:
-            refuse_wrong(Path("zip"), wrong)
-        found = (options or Folder()).model_copy(update={"root": beside}).report()
-        refuse_wrong(Path("zip"), wrong + [renamed(problem, named) for _, problem in found.rows])
-        called = {new: named[old] for old, new in write_anew(found, room).items()}
-        called |= {place: name for place, name in named.items() if "/" not in place}
-        notes = [note for note in (layout.pattern, *layout.warnings) if note]
-        known = {"files": called, "notes": [{"template": note.template, "values": note.values} for note in notes]}
-        (beside / NAMES).write_text(json.dumps(known, indent=1), encoding="utf-8")
-        os.replace(beside, folder_of(reference))
+        home().mkdir(parents=True, exist_ok=True)
+        with locks.new_folder(home(), ".") as beside:
+            named, layout = unpack(Path(file), beside)
+            refuse_huge(beside)
+            wrong = [problem for _, problem in layout.problems]
+            if not layout.matches:
+                refuse_wrong(Path("zip"), wrong)
+            found = (options or Folder()).model_copy(update={"root": beside}).report()
+            refuse_wrong(Path("zip"), wrong + [renamed(problem, named) for _, problem in found.rows])
+            called = {new: named[old] for old, new in write_anew(found, room).items()}
+            called |= {place: name for place, name in named.items() if "/" not in place}
+            notes = [note for note in (layout.pattern, *layout.warnings) if note]
+            known = {"files": called, "notes": [{"template": note.template, "values": note.values} for note in notes]}
+            (beside / NAMES).write_text(json.dumps(known, indent=1), encoding="utf-8")
+            os.replace(beside, folder_of(reference))
     except OSError as error:
         raise SeglabError("the zip cannot be unpacked: {reason}", reason=error.strerror or "?") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return reference
 
 
@@ -146,10 +148,17 @@ def renamed(error: SeglabError, named: dict[str, str]) -> SeglabError:
 
 
 def sweep() -> int:
-    """Deletes uploads that were not used for a day, unless a run that goes on needs them; gives how many."""
-    old = [path for path in home().glob("*") if time.time() - path.stat().st_mtime > KEEP_SECONDS]
+    """Deletes uploads that were not used for a day, unless a run that goes on needs them, and what killed programs left
+    of others; gives how many.
+
+    How old one is that was there before this program, the machine's clock says; it may have been set since, so that the
+    upload stays for an hour more.
+    """
+    left = locks.sweep(home(), ".")
+    ages = AGES.look(path for path in home().glob("*") if path.suffix != ".lock")
+    old = [path for path, seen in ages.items() if seen > KEEP_SECONDS or (seen > SEEN_SECONDS and unused(path))]
     if not old:
-        return 0
+        return left
     needed = set()
     for directory in runs.every():
         try:
@@ -161,7 +170,14 @@ def sweep() -> int:
         if path not in needed:
             shutil.rmtree(path, ignore_errors=True)
             log.info("upload %s swept", path.name)
-    return sum(not path.exists() for path in old)
+    return left + sum(not path.exists() for path in old)
+
+
+def unused(path: Path) -> bool:
+    """Whether an upload was not used for a day, by the machine's clock."""
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime > KEEP_SECONDS
+    return False
 
 
 # --- the zip ----------------------------------------------------------------------------------------------------------

@@ -155,8 +155,6 @@ def test_a_damaged_run_is_told_in_its_own_row_and_in_no_other(page):
         assert row["state"] == "damaged" and row["over"] and not row["trained"] and len(row["texts"]) == 1
         assert any(words in row["texts"][0] for words in ("cannot be read", "is damaged"))
         assert str(runs.home()) not in row["texts"][0]
-            "texts"
-        ][0]
     assert page.rows["good"]["state"] == "completed" and page.rows["good"]["texts"] == []
     assert page.ask() is None  # it is told once
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -194,14 +195,63 @@ def test_a_page_that_is_not_there_has_no_first_picture():
 
 
 def test_the_broom_sweeps_what_is_old_and_what_is_too_much(tmp_path, monkeypatch):
-    for name, age, size in (("old", 4000, 10), ("a/b/new", 10, 10), ("big-1", 300, 600), ("big-2", 200, 600)):
+    broom, now = guard.Broom(tmp_path), [0.0]
+    broom.ages.clock = lambda: now[0]
+    for name, seen, size in (("old", 0, 10), ("big-1", 3700, 600), ("big-2", 3800, 600), ("a/b/new", 3990, 10)):
+        now[0] = seen
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x" * size)
-        os.utime(path, (time.time() - age,) * 2)
+        assert broom.sweep() == (1 if name == "big-1" else 0)  # the old one, after half an hour
     monkeypatch.setattr(guard, "MOST_BYTES", 1000)
-    assert guard.Broom(tmp_path).sweep() == 2
+    now[0] = 4000
+    assert broom.sweep() == 1
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["big-2", "new"]
+
+
+@pytest.mark.parametrize("day", [-86400, 86400])
+def test_a_clock_that_is_set_to_another_day_sweeps_no_file_and_keeps_none(day, tmp_path, monkeypatch):
+    broom, now = guard.Broom(tmp_path), [0.0]
+    broom.ages.clock = lambda: now[0]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + day)
+    for name, made in (("fresh", real()), ("from another day", real() + day)):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (made, made))
+    assert broom.sweep() == 0
+    now[0] = guard.KEEP_SECONDS - 1
+    assert broom.sweep() == 0
+    now[0] = guard.KEEP_SECONDS + 1
+    assert broom.sweep() == 2 and not list(tmp_path.iterdir())
+
+
+def test_the_folders_of_killed_pages_are_deleted_at_the_next_start_and_no_others(tmp_path):
+    """With the photographs in them; a page that is still served keeps its own."""
+    program = (
+        "import os, sys; from seglab.ui import guard; folder = guard.private_folder()\n"
+        "(folder / 'photo.jpg').write_bytes(b'x'); print(folder, flush=True); sys.stdin.read()"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+
+    def started():
+        page = subprocess.Popen(
+            [sys.executable, "-c", program], env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        return page, Path(page.stdout.readline().strip())
+
+    (tmp_path / "seglab-page-older").mkdir()  # of a version without locks
+    (tmp_path / "other").mkdir()
+    (killed, left), (served, own) = started(), started()
+    assert left.parent == own.parent == tmp_path and not (tmp_path / "seglab-page-older").exists()
+    killed.kill()
+    killed.wait()
+    assert (left / "photo.jpg").exists()
+    third, last = started()
+    assert not left.exists() and (own / "photo.jpg").exists() and (last / "photo.jpg").exists()
+    for page in (served, third):
+        page.communicate("", timeout=60)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("seglab-page")] == []
+    assert (tmp_path / "other").exists()
 
 
 @pytest.mark.slow

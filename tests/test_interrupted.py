@@ -10,7 +10,7 @@ import pytest
 
 from seglab import jobs, runs
 from seglab.cli import main
-from tests.conftest import tiny
+from tests.conftest import finish, tiny
 
 
 class Killed(BaseException):
@@ -93,3 +93,72 @@ def test_a_child_killed_while_it_reads_its_images_leaves_an_interrupted_run(tmp_
     assert ended.returncode == -signal.SIGKILL and state(directory) == "interrupted"
     jobs.resubmit(directory)
     assert list(runs.work(directory))[-1].reason == "completed"
+
+
+# --- what killed processes leave behind
+
+
+@pytest.fixture
+def leftovers():
+    """The sweep of the home, and the time that its program has seen pass."""
+    swept, now = runs.Leftovers(), [0.0]
+    swept.ages.clock = lambda: now[0]
+    return swept, now
+
+
+def test_what_killed_processes_left_among_the_runs_is_swept_and_nothing_else(leftovers, runs_home):
+    swept, now = leftovers
+    whole = finish(runs.create(tiny(epochs=1), "whole"))
+    before = {path for path in runs_home.rglob("*") if path.is_file()}
+    for name in (
+        ".counts.json.0123abcd",
+        ".mine.plan.json.0123abcd",
+        "whole/queued.next",
+        "whole/.label.json.0123abcd",
+        "whole/.predictions.0123abcd/0000.png",
+        "half made/label.json",
+        "half made/.config.json.0123abcd",
+        "half deleted/events.jsonl",
+        "half deleted/truth/0000.png",
+    ):
+        (runs_home / name).parent.mkdir(parents=True, exist_ok=True)
+        (runs_home / name).write_bytes(b"x")
+    (runs_home / "empty").mkdir()
+    for name in ("mine/notes.txt", "README.md", ".uploads/x/names.json"):
+        (runs_home / name).parent.mkdir(parents=True, exist_ok=True)
+        (runs_home / name).write_bytes(b"x")
+        before.add(runs_home / name)
+    assert swept.sweep() == 0  # somebody may be writing them just now
+    now[0] = runs.leftovers.STALE + 1
+    assert swept.sweep() == 8
+    assert {path for path in runs_home.rglob("*") if path.is_file()} == before
+    assert not any((runs_home / name).exists() for name in ("empty", "half made", "half deleted"))
+    assert runs.load(whole) and runs.create(tiny(), "half made")
+
+
+def test_what_is_still_written_is_not_swept(leftovers, runs_home):
+    swept, now = leftovers
+    directory = runs.create(tiny(epochs=1), "mine")
+    (runs_home / "new").mkdir()
+    (runs_home / ".counts.json.0123abcd").write_bytes(b"x")
+    (directory / ".weights.next.0123abcd").write_bytes(b"x")
+    assert swept.sweep() == 0
+    now[0] = runs.leftovers.STALE + 1
+    (runs_home / "new" / "label.json").write_bytes(b"x")
+    (runs_home / ".counts.json.0123abcd").write_bytes(b"xx")
+    with runs.locked(directory):
+        assert swept.sweep() == 0
+    now[0] *= 2
+    assert swept.sweep() == 2 and (directory / ".weights.next.0123abcd").exists()  # seen anew: it was at work
+    now[0] *= 2
+    assert swept.sweep() == 1 and runs.config(directory)
+
+
+@pytest.mark.parametrize("day", [-86400, 86400])
+def test_a_clock_that_is_set_to_another_day_does_not_change_what_is_swept(day, leftovers, runs_home):
+    swept, now = leftovers
+    runs_home.mkdir()
+    (runs_home / ".counts.json.0123abcd").write_bytes(b"x")
+    os.utime(runs_home / ".counts.json.0123abcd", (time.time() + day,) * 2)
+    for now[0], count in ((0, 0), (runs.leftovers.STALE - 1, 0), (runs.leftovers.STALE, 1)):
+        assert swept.sweep() == count

@@ -216,7 +216,7 @@ def test_a_full_queue_takes_no_more_and_says_so(monkeypatch):
     jobs.submit([tiny()] * jobs.queue.MOST_WAITING)
     with pytest.raises(SeglabError, match="queue is full: 30 runs are waiting"):
         jobs.submit([tiny()])
-    assert len(jobs.waiting()) == jobs.queue.MOST_WAITING == len(list(runs.home().glob("unet*")))
+    assert len(jobs.waiting()) == jobs.queue.MOST_WAITING == len(list(runs.home().glob("*/config.json")))
 
 
 def test_a_completed_run_cannot_be_put_back_in_the_queue():

@@ -20,7 +20,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from seglab import jobs, plans, runs, travel, zips
+from seglab import jobs, locks, plans, runs, travel, zips
 from seglab.cli import main, parser
 from seglab.cli.options import dotted
 from seglab.cli.train import configuration
@@ -416,6 +416,15 @@ def test_a_run_comes_back_as_it_left(tmp_path):
     for name, value in runs.load(brought).model.state_dict().items():
         torch.testing.assert_close(value, state[name].half().float() if value.is_floating_point() else state[name])
     assert (runs.description(brought), runs.config(brought)) == (runs.description(directory), runs.config(directory))
+
+
+def test_what_a_killed_program_was_taking_in_is_deleted_and_what_another_takes_in_is_not(parcel):
+    arriving = runs.home() / ".arriving"
+    (arriving / "0123456789abcdef").mkdir(parents=True)
+    with locks.new_folder(arriving) as beside:
+        travel.bring(parcel)
+        assert beside.is_dir() and not (arriving / "0123456789abcdef").exists()
+    assert list(arriving.iterdir()) == []
 
 
 def test_a_name_is_given_or_found(parcel, capsys):

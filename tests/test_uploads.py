@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
-from seglab import runs, uploads, zips
+from seglab import locks, runs, uploads, zips
+from seglab.ages import Ages
 from seglab.data.folder import Folder
 from seglab.data.images import read_photo
 from seglab.data.masks import decoded_colors, read_mask
@@ -454,16 +455,41 @@ def test_a_reference_that_a_page_made_up_leads_nowhere(tmp_path, reference):
         uploads.found(next(uploads.home().iterdir()).name)  # the folder's name is no reference
 
 
-def test_an_upload_is_swept_a_day_after_its_last_use_unless_a_run_needs_it(tmp_path):
+def test_an_upload_is_swept_a_day_after_its_last_use_unless_a_run_needs_it(tmp_path, monkeypatch):
     old, used, needed = (uploads.take(packed(tmp_path / "mine.zip", GOOD)) for _ in range(3))
     runs.create(tiny(data={"name": "folder", "root": str(uploads.found(needed))}))
     for reference in (old, used, needed):
         os.utime(uploads.folder_of(reference), (time.time() - uploads.KEEP_SECONDS - 60,) * 2)
     uploads.found(used)
+    now = [0.0]
+    monkeypatch.setattr(uploads, "AGES", Ages(lambda: now[0]))
+    assert uploads.sweep() == 0  # this program has only just seen them
+    now[0] = uploads.SEEN_SECONDS + 1
     assert uploads.sweep() == 1
     assert uploads.found(used) and uploads.found(needed)
     with pytest.raises(SeglabError, match="have been deleted"):
         uploads.found(old)
+
+
+@pytest.mark.parametrize("day", [-86400, 86400])
+def test_a_clock_that_is_set_to_another_day_takes_no_upload_and_keeps_none(day, tmp_path, monkeypatch):
+    reference, now, real = uploads.take(packed(tmp_path / "mine.zip", GOOD)), [0.0], time.time
+    monkeypatch.setattr(uploads, "AGES", Ages(lambda: now[0]))
+    monkeypatch.setattr(time, "time", lambda: real() + day)
+    assert uploads.sweep() == 0 and uploads.found(reference)
+    os.utime(uploads.folder_of(reference), (real() + 10 * abs(day),) * 2)  # used, as a wrong clock had it
+    for now[0], swept in ((1, 0), (uploads.KEEP_SECONDS, 0), (uploads.KEEP_SECONDS + 2, 1)):
+        assert uploads.sweep() == swept
+
+
+def test_what_a_killed_program_was_unpacking_is_deleted_and_what_another_unpacks_is_not(tmp_path):
+    uploads.home().mkdir(parents=True)
+    (uploads.home() / ".0123456789abcdef").mkdir()
+    with locks.new_folder(uploads.home(), ".") as unpacking:
+        assert uploads.sweep() == 1 and unpacking.exists()
+        reference = uploads.take(packed(tmp_path / "mine.zip", GOOD))
+        assert unpacking.exists()
+    assert sorted(uploads.home().iterdir()) == [uploads.folder_of(reference)]
 
 
 def test_uploads_together_have_a_largest_size(tmp_path, monkeypatch):

@@ -111,15 +111,21 @@ class Mark:
 
 def enqueue(*directories: Path, after: float = 0.0, counts: Counts | None = None) -> None:
     """Puts runs at the end of the queue, in this order, to begin in so many seconds or later: all of them, or none
-    where the disk is full. `counts` are the home's, where they are held."""
+    where something cannot be written. `counts` are the home's, where they are held."""
     with contextlib.ExitStack() as held:
         counts = held.enter_context(runs.counting()) if counts is None else counts
         held.enter_context(runs.writing(runs.home()))
         begins = time.time() + after if after else 0.0
-        for directory in directories:
-            runs.write(directory / "queued.next", str(Mark(counts.place(), begins, after)).encode())
-        for directory in directories:
-            runs.replace(directory / "queued.next", directory / "queued")
+        with contextlib.ExitStack() as undo:
+            for directory in directories:
+                undo.callback((directory / "queued.next").unlink, missing_ok=True)
+                runs.write(directory / "queued.next", str(Mark(counts.place(), begins, after)).encode())
+            counts.keep(runs.home())  # the last of what a full disk refuses
+            for directory in directories:
+                if not (directory / "queued").exists():
+                    undo.callback((directory / "queued").unlink, missing_ok=True)
+                runs.replace(directory / "queued.next", directory / "queued")
+            undo.pop_all()
 
 
 def resubmit(directory: Path) -> None:
@@ -223,4 +229,5 @@ def fail(directory: Path, why: SeglabError) -> None:
 def stop(directory: Path) -> None:
     """Ends a run: a waiting one leaves the queue, one under way ends after its present step."""
     runs.stop(directory)
-    (directory / "queued").unlink(missing_ok=True)
+    with runs.writing(directory):
+        (directory / "queued").unlink(missing_ok=True)

@@ -142,6 +142,8 @@ def made(
         undo.callback(located(title).unlink)
         if queued:
             jobs.enqueue(*(step.directory for step in steps), counts=counts)
+        with runs.writing(runs.home()):
+            counts.keep(runs.home())
         undo.pop_all()
     return located(title)
 

@@ -232,16 +232,23 @@ def all_events(directory: Path) -> list[Event]:
 
 
 def append(directory: Path, event: Event) -> None:
-    """Adds an event for good; what a killed process left of a line is cut off first."""
-    with open(directory / "events.jsonl", "ab+") as file:
+    """Adds an event for good, or nothing of it where the disk is full; what a killed process left of a line is cut off
+    first."""
+    with open(directory / "events.jsonl", "ab+", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 1))
         if size and file.read(1) != b"\n":
             file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(to_line(event).encode())
-        file.flush()
-        os.fsync(file.fileno())
+            size = file.readall().rfind(b"\n") + 1
+            file.truncate(size)
+        line = to_line(event).encode()
+        try:
+            while line:
+                line = line[file.write(line) :]
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from seglab import locks
 from seglab.errors import SeglabError
@@ -109,6 +109,13 @@ class Counts(BaseModel):
     queued: int = 0
     turns: int = 0
     owners: dict[str, tuple[int, int]] = {}
+    _written: str = PrivateAttr("")  # what the home has of them
+
+    def keep(self, folder: Path) -> None:
+        """Writes them where they have changed, so that what is numbered by them can be shown."""
+        if (now := self.model_dump_json()) != self._written:
+            write(folder / COUNTS, now.encode())
+            self._written = now
 
     def label(self, name: str, owner: Owner | None = None, numbered: bool = True) -> Label:
         """The label of one more run; its color is the next of its owner's."""
@@ -167,13 +174,8 @@ def counting(folder: Path | None = None) -> Iterator[Counts]:
         except TimeoutError:
             raise SeglabError("the runs in {folder} are busy: another program holds them", folder=str(folder)) from None
         found = counts(folder)
-        before = found.model_dump_json()
+        found._written = found.model_dump_json()
         try:
             yield found
         finally:
-            if (now := found.model_dump_json()) != before:
-                try:
-                    write(folder / COUNTS, now.encode())
-                except OSError:  # what was done stays: lost counts are taken from the runs, old ones would be wrong
-                    with contextlib.suppress(OSError):
-                        (folder / COUNTS).unlink(missing_ok=True)
+            found.keep(folder)

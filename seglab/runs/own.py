@@ -28,8 +28,10 @@ def trust(home: Path, content: bytes) -> None:
     """Keeps that this home wrote such a file."""
     digest = hashlib.sha256(content).hexdigest()
     if digest not in trusted(home):
-        with open(home / WRITTEN, "a", encoding="ascii") as file:
-            file.write(f"{digest}\n")
+        with open(home / WRITTEN, "a+b") as file:
+            file.seek(0)
+            cut = not file.read().endswith(b"\n")  # by a full disk
+            file.write(b"\n" * (cut and file.tell() > 0) + f"{digest}\n".encode())
 
 
 def trusted(home: Path) -> list[str]:

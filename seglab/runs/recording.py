@@ -50,11 +50,17 @@ def stop(directory: Path) -> None:
     if state.over:
         return
     with writing(directory):
+        asked = (directory / "stop").exists()
         (directory / "stop").touch()
         if state.state != "running":
-            with contextlib.suppress(SeglabError), locked(directory):  # if it began meanwhile it sees the file
-                (directory / "queued").unlink(missing_ok=True)
-                append(directory, ending(directory, "stopped"))
+            try:
+                with contextlib.suppress(SeglabError), locked(directory):  # if it began meanwhile it sees the file
+                    append(directory, ending(directory, "stopped"))
+                    (directory / "queued").unlink(missing_ok=True)
+            except OSError:
+                if not asked:  # it waits on, as if nothing had been asked
+                    (directory / "stop").unlink(missing_ok=True)
+                raise
 
 
 def work(

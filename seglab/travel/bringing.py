@@ -8,15 +8,11 @@ executed.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import math
 import re
-import secrets
-import shutil
 import struct
-import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -27,7 +23,7 @@ import torch
 from safetensors import SafetensorError
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from seglab import runs, zips
+from seglab import locks, runs, zips
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, VOID
 from seglab.data.images import header, printable
@@ -48,7 +44,6 @@ MOST_BYTES = 4 * 2**30  # of a zip from the command line, unpacked
 MOST_BROUGHT = 4 * 2**30  # of all runs that visitors of the page brought
 LARGEST = {"config.json": 2**20, SHIPPED: 2**16, "dataset.json": 64 * 2**20, "events.jsonl": 64 * 2**20}
 MOST_MEGAPIXELS = 1024  # of 2**20 pixels, of all maps together
-ABANDONED = 3600  # seconds after which what a killed program left is deleted
 KINDS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "BOOL": torch.bool}
 MOST_HEADER = 16 * 2**20
 SLACK = 64 * 2**20  # bytes that building any network may take for a while
@@ -65,22 +60,16 @@ def bring(file: Path, name: str | None = None, most_bytes: int = MOST_BYTES) -> 
         raise SeglabError("{file}: there is no such file", file=str(file))
     wanted = runs.checked(name) if name else None
     arriving = runs.home() / ".arriving"
-    beside = arriving / secrets.token_hex(8)
     runs.refuse_unwritable()
     with runs.writing(runs.home()):
-        beside.mkdir(parents=True, mode=0o700)
-        try:
-            for path in arriving.iterdir():
-                with contextlib.suppress(FileNotFoundError):  # another one that has just been settled
-                    if time.time() - path.stat().st_mtime > ABANDONED:
-                        shutil.rmtree(path, ignore_errors=True)
+        arriving.mkdir(parents=True, exist_ok=True, mode=0o700)
+        locks.sweep(arriving)
+        with locks.new_folder(arriving) as beside:
             with zips.opened(file, MOST_ENTRIES, most_bytes) as (archive, entries):
                 found, title, others = chosen(entries)
                 notes = written(Arrival(archive, found), beside)
             refuse_unloadable(beside)
             directory = settled(beside, wanted, title or file.stem)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
     if others:
         notes.append(SeglabError("files in the zip that are not a run's and were left out: {count}", count=others))
     return directory, notes

@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import socket
 import threading
 import time
@@ -23,12 +22,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from seglab import uploads
+from seglab import locks, uploads
+from seglab.ages import Ages
+from seglab.runs import Leftovers
 from seglab.ui.parts import tour
 from seglab.ui.text import language, languages
 
 MEGABYTE = 2**20
 UPLOAD, OTHER = 30 * MEGABYTE, MEGABYTE  # the largest request bodies
+PAGE = "seglab-page-"  # how the folders of pages are called
 KEEP_SECONDS, MOST_BYTES = 1800, 1024 * MEGABYTE  # of the files that Gradio made for pages
 # Gradio asks the browser for its language before anything else can say what the visitor chose.
 CHOSEN_LANGUAGE = """<head><script>(() => {
@@ -184,32 +186,37 @@ def refuse_bombs() -> None:
 
 
 class Broom(threading.Thread):
-    """Sweeps the files that Gradio leaves: those older than half an hour, then the oldest beyond a gigabyte."""
+    """Sweeps the files that Gradio leaves: those older than half an hour, then the oldest beyond a gigabyte; uploads
+    that nobody uses any more; and what killed processes left among the runs.
+
+    How old a file is, is told by how long the broom has seen it, so that a clock which is set sweeps none of them.
+    """
 
     def __init__(self, folder: Path, every: float = 60.0):
         super().__init__(name="broom", daemon=True)
         self.folder, self.every = folder, every
+        self.ages, self.leftovers = Ages(), Leftovers()
 
     def run(self) -> None:
         while True:
+            for what, sweep in (("files", self.sweep), ("uploads", uploads.sweep), ("runs", self.leftovers.sweep)):
+                try:
+                    if count := sweep():
+                        log.info("%s: %d swept", what, count)
+                except Exception:
+                    log.exception("the sweep of %s failed; it will be tried again", what)
             time.sleep(self.every)
-            try:
-                log.info("%s: %d files and %d uploads swept", self.folder, self.sweep(), uploads.sweep())
-            except Exception:
-                log.exception("the sweep of %s failed; it will be tried again", self.folder)
 
     def sweep(self) -> int:
         """Deletes what is too old or too much; gives the number of deleted files."""
         files = []
-        for path in self.folder.rglob("*"):
-            try:
-                if path.is_file():
-                    files.append((path.stat().st_mtime, path.stat().st_size, path))
-            except FileNotFoundError:
-                continue
-        swept, total = 0, sum(size for _, size, _ in files)
-        for modified, size, path in sorted(files):
-            if time.time() - modified > KEEP_SECONDS or total > MOST_BYTES:
+        for path, age in self.ages.look(filter(Path.is_file, self.folder.rglob("*"))).items():
+            with contextlib.suppress(FileNotFoundError):
+                found = path.stat()
+                files.append((-age, found.st_mtime_ns, found.st_size, path))
+        swept, total = 0, sum(size for _, _, size, _ in files)
+        for seen, _, size, path in sorted(files):
+            if -seen > KEEP_SECONDS or total > MOST_BYTES:
                 path.unlink(missing_ok=True)
                 total -= size
                 swept += 1
@@ -219,10 +226,14 @@ class Broom(threading.Thread):
 
 
 def private_folder() -> Path:
-    """Where Gradio may put files for pages: a folder of this process alone."""
+    """Where Gradio may put files for pages: a folder of this process alone. Those of processes that were killed, with
+    what visitors sent them, are deleted."""
     import tempfile
 
-    folder = Path(tempfile.mkdtemp(prefix="seglab-page-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    beside = Path(tempfile.gettempdir())
+    locks.sweep(beside, PAGE)
+    kept = contextlib.ExitStack()
+    folder = kept.enter_context(locks.new_folder(beside, PAGE))
+    atexit.register(kept.close)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     return folder

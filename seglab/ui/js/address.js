@@ -23,7 +23,7 @@ class Address extends EventTarget {
 
   // Takes over what the address says.
   read() {
-    const [tab, query = ''] = decodeURI(location.hash.slice(1)).split('?');
+    const [, tab, query = ''] = location.hash.match(/^#?([^?]*)\??(.*)$/s);
     const given = new URLSearchParams(query);
     this.unknown = [];
     if (TABS.includes(tab)) this.tab = tab;

@@ -315,7 +315,10 @@ class Form {
       if (on) this.look(button.dataset.what); else this.place(button.dataset.what).replaceChildren();
     });
     document.addEventListener('click', event => {
-      for (const each of this.all('details.choose[open], .launch details.menu[open]')) if (!each.contains(event.target)) each.open = false;
+      for (const each of this.all('details.choose[open], .launch details.menu[open]')) {
+        const own = each.closest('fieldset') ?? each;  // with the buttons that open it
+        if (!own.contains(event.target)) each.open = false;
+      }
     });
     this.root.addEventListener('keydown', event => {
       const open = event.key === 'Escape' && event.target.closest('details.choose[open], details.menu[open]');

@@ -239,8 +239,10 @@ class List {
     const line = this.lines.get(name), row = store.rows.get(name);
     line.item.querySelector('details').open = false;
     const field = el('input.rename', {value: row.name, maxLength: 40, attrs: {'aria-label': t('New name of {run}', {run: row.name})}});
+    let over = false;
     const done = keep => {
-      if (!field.isConnected) return;
+      if (over) return;
+      over = true;  // leaving the field is another end of it
       const value = field.value.trim();
       field.replaceWith(line.title);
       if (keep && value && value !== row.name) this.send({action: 'rename', run: name, name: value});

@@ -137,14 +137,14 @@ def two_trainers(count: int) -> Outcome:
         directory, begin, end = runs.create(small(seed=seed)), forked.Barrier(2), forked.Barrier(2)
 
         def trying(directory: Path = directory, begin=begin, end=end) -> None:
-            begin.wait()
+            begin.wait(60)
             try:
                 stream = runs.work(directory)
                 next(stream)
                 code = 0
             except SeglabError as error:
                 code = 3 if "busy" in str(error) else 4
-            end.wait()
+            end.wait(60)
             os._exit(code)
 
         both = [forked.Process(target=trying) for _ in range(2)]

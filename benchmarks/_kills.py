@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -85,7 +86,10 @@ def served(outcome: Outcome, count: int, command: list[str], number: int, allowe
     jobs.submit([small(epochs=1000, data=data, seed=seed) for seed in (0, 1)])
     slowest = 0.0
     for _ in range(count):
-        environment = os.environ | {"GRADIO_SERVER_PORT": "0", "GRADIO_ANALYTICS_ENABLED": "False"}
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
         server = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

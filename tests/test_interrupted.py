@@ -7,9 +7,11 @@ import sys
 import time
 
 import pytest
+import torch
 
 from seglab import jobs, runs
 from seglab.cli import main
+from seglab.errors import SeglabError
 from tests.conftest import finish, tiny
 
 
@@ -68,9 +70,30 @@ def test_a_run_that_was_never_queued_stays_queued_and_one_at_work_is_running():
 
 def test_a_run_that_failed_before_its_first_event_has_failed(tmp_path):
     directory = runs.create(tiny(data={"name": "camvid", "root": str(tmp_path / "gone")}))
-    with pytest.raises(runs.recording.SeglabError, match="gone"):
+    with pytest.raises(SeglabError, match="gone"):
         list(runs.work(directory))
     assert state(directory) == "failed" and not taken(directory)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ],
+)
+def test_a_run_that_has_not_enough_memory_says_so_and_what_to_try(error, monkeypatch):
+    directory = runs.create(tiny(epochs=1))
+
+    def refused(*_):
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(SeglabError, match="there is not enough memory"):
+        patch.setattr(runs.recording.training.Run, "advance", refused)
+        list(runs.work(directory))
+    assert "try a smaller batch size" in runs.status(directory).finished.text
+    assert list(runs.work(directory))[-1].reason == "completed"
 
 
 def test_a_worker_killed_while_it_imports_torch_leaves_the_run_in_the_queue():

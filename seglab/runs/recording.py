@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import safetensors.torch
+import torch
 
 from seglab import training
 from seglab.data.base import PARTS
@@ -113,19 +114,35 @@ def work(
             notes = restore(run, directory)
             yield from record(training.train(run), directory, run, notes)
         except Exception as error:
-            if isinstance(error, SeglabError):
-                why = error
-            elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                why = SeglabError("the disk is full: {run} ended; what it had saved is kept", run=directory.name)
-            else:
-                why = SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error)
+            why = reason_of(error, directory)
             with contextlib.suppress(OSError):
                 append(directory, ending(directory, "failed", why))
                 (directory / TAKEN).unlink(missing_ok=True)
-            if isinstance(error, OSError):
+            if isinstance(error, OSError) or short_of_memory(error):
                 raise why from None
             raise
     keep_finished(interrupted)
+
+
+def reason_of(error: Exception, directory: Path) -> SeglabError:
+    """Why a run ended, in words."""
+    if isinstance(error, SeglabError):
+        return error
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return SeglabError("the disk is full: {run} ended; what it had saved is kept", run=directory.name)
+    if short_of_memory(error):
+        return SeglabError(
+            "there is not enough memory: {run} ended; try a smaller batch size, image size or model",
+            run=directory.name,
+        )
+    return SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error)
+
+
+def short_of_memory(error: Exception) -> bool:
+    """Whether memory could not be had, of the processor or of a GPU; of the former torch tells only in words."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
 
 
 def refuse_resuming(directory: Path) -> None:

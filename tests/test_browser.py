@@ -450,7 +450,7 @@ def test_a_visitor_sends_a_zip_looks_at_it_and_trains_on_it(visit, served, tmp_p
     page.click("button[data-what=inside]")
     page.click(".surveyed button.act")
     expect(page.locator(".surveyed")).to_contain_text("folder is for your own images")
-    wait_until(lambda: runs.status(run).over, 60)
+    state(page, run, "completed", timeout=60_000)
 
 
 def test_a_visitor_plans_a_cross_validation_and_its_runs_wait_for_each_other(visit, served):

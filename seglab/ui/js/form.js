@@ -51,7 +51,7 @@ class Form {
   // Takes Gradio's button for uploads into the form, as soon as it is there.
   adopt(tries = 100) {
     const upload = document.querySelector('#zip');
-    if (upload) this.find('.upload-slot').append(upload);
+    if (upload) { upload.type = 'button'; this.find('.upload-slot').append(upload); }  // or it would press Start
     else if (tries) setTimeout(() => this.adopt(tries - 1), 50);
   }
 

@@ -49,7 +49,7 @@ class Viewer {
 
   adopt(tries = 100) {
     const upload = document.querySelector('#predict-upload');
-    if (upload) this.form.querySelector('.photo-slot').append(upload);
+    if (upload) { upload.type = 'button'; this.form.querySelector('.photo-slot').append(upload); }
     else if (tries) setTimeout(() => this.adopt(tries - 1), 50);
   }
 

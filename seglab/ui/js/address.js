@@ -9,11 +9,13 @@ class Address extends EventTarget {
   tab = 'start';
   own = {};      // what tabs add, by name
   unknown = [];
+  runs = [];
 
   begin() {
     this.read();
     window.addEventListener('hashchange', () => { if (location.hash !== this.written) this.read(); });
     store.addEventListener('shown', () => this.write());
+    store.addEventListener('loaded', () => this.check());
     document.addEventListener('click', event => {
       if (!event.target.closest('#tabs [role=tab]') || this.ownPress) return;
       clearTimeout(this.pressing);
@@ -28,12 +30,22 @@ class Address extends EventTarget {
     this.unknown = [];
     if (TABS.includes(tab)) this.tab = tab;
     else if (tab) this.unknown.push(tab);
-    const runs = given.get('runs');
-    if (runs) store.show(runs.split(',').filter(Boolean));
+    this.runs = (given.get('runs') ?? '').split(',').filter(Boolean);
+    if (this.runs.length) store.show(this.runs);
+    if (store.loaded) this.check();
     given.delete('runs');
     this.own = Object.fromEntries(given);
     this.select(this.tab);
     this.dispatchEvent(new Event('read'));
+  }
+
+  // Leaves out the runs that are not here.
+  check() {
+    const gone = this.runs.filter(name => !store.rows.has(name));
+    if (!gone.length) return;
+    store.show(store.shown.filter(name => !gone.includes(name)));
+    this.gone = gone.map(name => `runs=${name}`).join(', ');
+    this.dispatchEvent(new Event('gone'));
   }
 
   // Opens a tab. While Gradio is still making the page it may take that back: it is looked after for a while.

@@ -5,12 +5,18 @@ import {duration, el, lang, t} from './text.js';
 
 const WAIT = 500;  // milliseconds after the last change, before the runs are foreseen
 const KEPT = 'seglab-form';
-const NOT_SETTINGS = ['only', 'hide', 'title', 'task', 'runs'];
+const NOT_SETTINGS = ['only', 'hide', 'title', 'task', 'runs', 'picture', 'layer'];  // the last two are the viewer's
 
 export function form(element, trigger) {
   const made = new Form(element, trigger);
   window.seglab.state = () => made.state();
   return answer => made.hear(answer);
+}
+
+// Folds a list, or a menu, and goes back to where it was opened.
+function close(details) {
+  details.open = false;
+  details.querySelector('summary').focus();
 }
 
 class Form {
@@ -109,9 +115,13 @@ class Form {
   pick(field, names, mode = '') {
     const picker = this.picker(field), several = picker.dataset.several === 'true' || mode === 'vary';
     for (const button of picker.querySelectorAll('.modes button')) button.setAttribute('aria-pressed', String(button.dataset.mode === mode));
-    for (const input of picker.querySelectorAll('.choices input')) {
+    const inputs = picker.querySelectorAll('.choices input');
+    for (const input of inputs) {
+      input.checked = false;  // or else, becoming a radio, it would take the mark from the one that has it
       input.type = several && (field !== 'loss' || mode) ? 'checkbox' : 'radio';
       if (field === 'techniques') input.type = 'checkbox';
+    }
+    for (const input of inputs) {
       input.checked = names.includes(input.value) || (field === 'plan' && !names.length && input.value === '');
     }
   }
@@ -293,8 +303,9 @@ class Form {
     });
     this.root.addEventListener('change', event => {
       const choose = event.target.type === 'radio' && event.target.closest('details.choose');
-      if (choose) { choose.open = false; choose.querySelector('summary').focus(); }
+      if (choose && !this.byKeys) close(choose);  // arrow keys go on to the next
     });
+    this.root.addEventListener('pointerdown', () => { this.byKeys = false; });
     this.root.addEventListener('click', event => {
       const button = event.target.closest('button.vary');
       if (button) {
@@ -315,14 +326,17 @@ class Form {
       if (on) this.look(button.dataset.what); else this.place(button.dataset.what).replaceChildren();
     });
     document.addEventListener('click', event => {
+      const own = event.target.closest('.modes')?.parentElement;  // whose button has just opened its list
       for (const each of this.all('details.choose[open], .launch details.menu[open]')) {
-        const own = each.closest('fieldset') ?? each;  // with the buttons that open it
-        if (!own.contains(event.target)) each.open = false;
+        if (!each.contains(event.target) && each.parentElement !== own) each.open = false;
       }
     });
     this.root.addEventListener('keydown', event => {
-      const open = event.key === 'Escape' && event.target.closest('details.choose[open], details.menu[open]');
-      if (open) { open.open = false; open.querySelector('summary').focus(); }
+      this.byKeys = true;
+      const open = event.target.closest('details.choose[open], details.menu[open]');
+      const done = event.key === 'Enter' && event.target.matches('.choices input');  // which would press Start
+      if (done) event.preventDefault();
+      if (open && (done || event.key === 'Escape')) close(open);
     });
     this.beside().then(side => side.addEventListener('click', event => {
       if (event.target.closest('.surveyed button.act')) { this.upload = null; localStorage.removeItem('seglab-upload'); this.look('inside'); this.changed(); return; }

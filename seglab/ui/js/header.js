@@ -14,11 +14,15 @@ export function header(element) {
   address.write();
   theme(head.querySelector('.theme'));
   const who = head.querySelector('.who');
+  const title = el('summary'), menu = el('details.menu', {}, title, panel());
+  who.replaceChildren(menu);
+  document.addEventListener('click', event => { if (!menu.contains(event.target)) menu.open = false; });
+  menu.addEventListener('keydown', event => { if (event.key === 'Escape') { menu.open = false; title.focus(); } });
   const draw = () => {
     const {me, visitor} = store;
     who.hidden = !me.shared;
     const name = visitor.nickname || t('No nickname');
-    who.replaceChildren(el('details.menu', {}, el('summary', {}, me.teacher ? t('{name} (teacher)', {name}) : name), panel()));
+    title.textContent = me.teacher ? t('{name} (teacher)', {name}) : name;
   };
   store.addEventListener('me', draw);
   draw();

@@ -31,7 +31,7 @@ class Masks {
       this.large.firstChild.alt = this.large.lastChild.textContent = picture.firstChild.alt;
       this.large.showModal();
     });
-    store.addEventListener('shown', () => this.read());
+    for (const event of ['loaded', 'shown']) store.addEventListener(event, () => this.read());
     store.addEventListener('points', () => this.grown());
     store.addEventListener('rows', () => this.draw());
     this.read();

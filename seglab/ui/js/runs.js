@@ -42,6 +42,9 @@ class List {
       this.head, this.lost, this.message, this.items, this.hint, this.more);
     for (const event of ['rows', 'shown', 'me']) store.addEventListener(event, () => this.draw());
     store.addEventListener('lost', () => { this.lost.hidden = !store.lost; });
+    const gone = () => address.gone && this.tell('note', t('The link has parts that are not known here and were left out: {parts}', {parts: address.gone}));
+    address.addEventListener('gone', gone);
+    gone();
     address.addEventListener('tab', () => this.move());
     document.addEventListener('click', event => {
       for (const menu of this.root.querySelectorAll('details.menu[open]')) if (!menu.contains(event.target)) menu.open = false;
@@ -239,10 +242,10 @@ class List {
     const line = this.lines.get(name), row = store.rows.get(name);
     line.item.querySelector('details').open = false;
     const field = el('input.rename', {value: row.name, maxLength: 40, attrs: {'aria-label': t('New name of {run}', {run: row.name})}});
-    let over = false;
+    let over = false;  // taking the field away makes it lose the focus, too
     const done = keep => {
       if (over) return;
-      over = true;  // leaving the field is another end of it
+      over = true;
       const value = field.value.trim();
       field.replaceWith(line.title);
       if (keep && value && value !== row.name) this.send({action: 'rename', run: name, name: value});

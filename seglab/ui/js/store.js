@@ -97,6 +97,7 @@ class Store extends EventTarget {
     const fresh = rows.filter(row => !this.rows.has(row.run));
     for (const row of rows) this.rows.set(row.run, row);
     for (const name of gone) { this.rows.delete(name); this.points.delete(name); }
+    if (this.shown.some(name => gone.includes(name))) { this.shown = this.shown.filter(name => !gone.includes(name)); this.say('shown'); }
     if (fresh.length && !all) this.rows = new Map([...fresh.map(row => [row.run, row]), ...this.rows]);
     for (const [name, added] of Object.entries(points)) {
       const known = this.points.get(name);

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not AXE.is_file(), reason="AXE does not name axe-core's axe.min.js"),
 ]
 READY = {  # what is there once a tab is whole
-    "start": ".ways a",
+    "start": "#start .ways a",
     "train": ".charts canvas, .samples img",
     "predict": ".panels figcaption small",
     "compare": "#scores table",

@@ -253,25 +253,6 @@ def test_runs_that_cannot_all_be_made_are_not_made_at_all(monkeypatch, fits):
     assert [path for path in runs.home().iterdir() if path.name[0] != "."] == [] and jobs.waiting() == []
 
 
-def test_runs_are_made_whole_where_their_home_cannot_write_what_it_counted(monkeypatch):
-    write, count = runs.write, itertools.count()
-
-    def full(path, content):
-        if path.name == ".counts.json":
-            next(count)
-            raise OSError(28, "No space left on device")
-        write(path, content)
-
-    (first,) = jobs.submit([tiny()])
-    plan = validated(Plan, {"name": "seeds", "count": 3})
-    with pytest.MonkeyPatch.context() as patch:
-        writing(patch, full)
-        made = plans.submit(plan, *plans.laid_out(plan, [tiny()], "mine"))
-    assert next(count) == 1 and jobs.waiting() == [first, *made]
-    (last,) = jobs.submit([tiny(seed=9)])  # counted from the runs that there are
-    assert jobs.waiting()[-1] == last and runs.label(last).name == "unet #5"
-
-
 # --- the queue
 
 

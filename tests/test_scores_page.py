@@ -11,7 +11,7 @@ from seglab.comparison.scores import compare
 from seglab.entry import validated
 from seglab.families import Plan
 from seglab.ui.parts import scores
-from tests.conftest import finish, tiny
+from tests.conftest import announced, finish, tiny
 from tests.page import done
 
 
@@ -56,6 +56,7 @@ def test_each_list_of_classes_has_its_table_of_ious():
     assert scores.html([vgg, done("two", seed=1)], "en").count("<h3>IoU by class</h3>") == 1
     content = (vgg / "dataset.json").read_text()
     (vgg / "dataset.json").write_text(content.replace('"sky"', '"heaven"'))
+    announced(vgg)
     board = scores.html([unet, vgg, runs.find("two")], "en")
     first, second = [part.split("</table>")[0] for part in board.split("<h3>IoU by class</h3>")[1:]]
     by_class = {"heaven" in each: re.findall(r"</i>([^<]+)</span>", each) for each in (first, second)}

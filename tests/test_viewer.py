@@ -11,7 +11,7 @@ from seglab import crf, prediction, runs
 from seglab.data.images import labels_at, resize_image
 from seglab.metrics import picture_miou
 from seglab.ui.parts import viewer
-from tests.conftest import tiny
+from tests.conftest import announced, tiny
 from tests.page import Event, Request, done, heard
 
 
@@ -95,6 +95,7 @@ def test_the_truth_is_shown_of_the_classes_in_which_a_model_was_trained_alone():
     directory = done("two", seed=1)
     content = (directory / "dataset.json").read_text()
     (directory / "dataset.json").write_text(content.replace('"sky"', '"heaven"'))
+    announced(directory)
     answer = predicted("one", "two")
     first, second = answer["results"]
     assert first["scores"] and second["scores"] is None

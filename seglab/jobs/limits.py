@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from typing import Annotated
 
 from pydantic import Field
@@ -96,10 +95,10 @@ def refuse_full_disk() -> None:
 
 def bind() -> None:
     """Holds this process, in which one run is worked on, to the memory and the sizes of files that are allowed."""
-    if sys.platform == "win32":
+    try:
+        import resource
+    except ImportError:  # Windows
         return
-    import resource
-
     most = limits()
     for kind, gigabytes in ((resource.RLIMIT_DATA, most.memory), (resource.RLIMIT_FSIZE, most.disk)):
         if gigabytes is not None:

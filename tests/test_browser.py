@@ -224,6 +224,7 @@ def test_a_run_is_renamed_cloned_and_deleted(visit, served):
     expect(option(page, "epochs")).to_have_value("1")
     expect(option(page, "seed")).to_have_value("7")
     page.on("dialog", lambda dialog: dialog.accept())
+    visit.may_fail = True  # pictures of the run may be on their way
     menu(page, run, "delete")
     expect(line(page, run)).to_have_count(0)
     assert not run.exists()
@@ -488,6 +489,7 @@ def test_a_visitor_takes_a_run_away_and_brings_it_back(visit, served, tmp_path):
     expect(line(page, "done unet 2")).to_contain_text("brought from elsewhere")
     ours, theirs = (runs.status(served[1] / name).finished for name in ("done unet", "done unet 2"))
     assert ours == theirs
+    page.close()  # or it would ask for pictures of what is gone
     runs.remove(served[1] / "done unet 2")
 
 

@@ -20,6 +20,13 @@ class SeglabError(Exception):
         super().__init__(template.format(**values))
         self.template, self.values = template, values
 
+    @classmethod
+    def of(cls, error: Exception) -> SeglabError:
+        """The error itself, or a sentence for one that nobody expected."""
+        if isinstance(error, SeglabError):
+            return error
+        return cls("{kind}: {reason}", kind=type(error).__name__, reason=error)
+
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows of it: the reader's own lines that led to it, and the sentence."""
         inner = (str(Path(__file__).parent), *(sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")))

@@ -3,10 +3,12 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,8 +18,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 import torch
 
+from benchmarks._outcome import small
 from seglab import machine, runs
-from seglab.config import RunConfig, configured
+from seglab.config import RunConfig
 from seglab.events import Started, from_line, to_line
 
 LACKING = """
@@ -27,6 +30,7 @@ for name in ("fcntl", "resource", "pwd", "grp", "termios"):
 for name in ("nice", "fork", "forkpty", "setsid", "killpg", "getpgid", "getloadavg", "sched_getaffinity"):
     vars(os).pop(name, None)
 """
+ROOT = Path(__file__).parents[1]
 KEPT: list[Path] = []  # where this session keeps one finished run of each configuration
 
 
@@ -93,16 +97,26 @@ def answered(port: int, alive: Callable[[], bool], log: Path | None = None) -> s
     raise AssertionError("the page did not answer")
 
 
+@contextmanager
+def serving(home: Path, **settings: str) -> Iterator[str]:
+    """The address of a page whose runs live in a folder; what its program writes comes to log.txt beside that."""
+    port, log = free_port(), home.parent / "log.txt"
+    environment = os.environ | {"SEGLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    with open(log, "wb") as file:
+        app = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=environment | settings, stdout=file, stderr=file
+        )
+    try:
+        answered(port, lambda: app.poll() is None, log)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        app.terminate()
+        app.wait(20)
+
+
 def tiny(**options) -> RunConfig:
     """A run of seconds: eight small streets, a small net, two epochs."""
-    defaults = {
-        "data": {"name": "streets", "train_images": 8, "val_images": 4, "size": 64},
-        "model": {"name": "unet", "width": 4, "depth": 2},
-        "image_size": 64,
-        "batch_size": 4,
-        "epochs": 2,
-    }
-    return configured(defaults | options)
+    return small(**{"epochs": 2, **options})
 
 
 def writing(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:

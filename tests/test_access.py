@@ -4,18 +4,15 @@ AXE names its axe.min.js: `npm pack axe-core`, then `tar xzf axe-core-*.tgz pack
 """
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from seglab import runs
-from tests.conftest import answered, free_port, tiny
+from tests.conftest import serving, tiny
 
 CHROMIUM = "/usr/bin/chromium"
-ROOT = Path(__file__).parent.parent
 AXE = Path(os.environ.get("AXE") or "nowhere")
 pytestmark = [
     pytest.mark.browser,
@@ -42,14 +39,8 @@ def address(tmp_path_factory):
         patch.setenv("SEGLAB_HOME", str(home))
         for loss in ("cross_entropy", "focal"):
             list(runs.work(runs.create(tiny(loss=loss), loss)))
-    port, log = free_port(), home.parent / "log.txt"
-    environment = os.environ | {"SEGLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    with open(log, "wb") as file:
-        app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=file, stderr=file)
-    answered(port, lambda: app.poll() is None, log)
-    yield f"http://127.0.0.1:{port}/"
-    app.terminate()
-    app.wait(20)
+    with serving(home) as found:
+        yield found
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

@@ -2,10 +2,7 @@
 
 import os
 import re
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +11,9 @@ from playwright.sync_api import expect, sync_playwright
 
 from seglab import export, jobs, runs
 from seglab.config import configured
-from tests.conftest import answered, free_port, tiny
+from tests.conftest import serving, tiny
 
 CHROMIUM = "/usr/bin/chromium"
-ROOT = Path(__file__).parent.parent
 expect.set_options(timeout=20_000)  # a busy machine may take its time; what is wrong stays wrong
 pytestmark = [
     pytest.mark.browser,
@@ -36,15 +32,8 @@ def served(tmp_path_factory):
             data = {"name": "streets", "train_images": 24, "val_images": 8, "size": 96}
             config = tiny(model=model, data=data, image_size=96, epochs=8, optimizer={"name": "adamw", "lr": 5e-3})
             list(runs.work(runs.create(config, f"done {name}")))
-    port = free_port()
-    environment = os.environ | {"SEGLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    log = home.parent / "log.txt"
-    with open(log, "wb") as file:
-        app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=file, stderr=file)
-    answered(port, lambda: app.poll() is None, log)
-    yield f"http://127.0.0.1:{port}/", home
-    app.terminate()
-    app.wait(20)
+    with serving(home) as address:
+        yield address, home
 
 
 @pytest.fixture(scope="module")
@@ -522,17 +511,9 @@ def test_the_form_is_filled_in_and_sent_by_keys_alone(visit, served):
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """The address of a page that several people use, and its folder of runs."""
-    home, port = tmp_path_factory.mktemp("shared") / "runs", free_port()
-    settings = {"SEGLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "SEGLAB_TEACHER_KEY": "chalk"}
-    log = home.parent / "log.txt"
-    with open(log, "wb") as file:
-        app = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings, stdout=file, stderr=file
-        )
-    answered(port, lambda: app.poll() is None, log)
-    yield f"http://127.0.0.1:{port}/", home
-    app.terminate()
-    app.wait(20)
+    home = tmp_path_factory.mktemp("shared") / "runs"
+    with serving(home, SEGLAB_TEACHER_KEY="chalk") as address:
+        yield address, home
 
 
 def test_only_its_owner_and_the_teacher_stop_a_run(shared, browser):

@@ -11,7 +11,7 @@ import pytest
 
 from seglab import jobs
 from seglab.ui import build, guard, page, routes
-from seglab.ui.parts.runlist import HEARD, MOUNT
+from seglab.ui.wires import HEARD, MOUNT
 from tests.conftest import free_port
 from tests.page import done
 

@@ -333,7 +333,7 @@ def submit(config: Settings = None, /, *, name: str | None = None, **options: An
     with it. `run.wait()` waits for it.
     """
     settings = prepared(configure(config, **options))
-    (directory,) = jobs.submit([settings], directories=[name])
+    (directory,) = jobs.submit([settings], names=[name])
     look_after_queue()
     return Run(directory)
 

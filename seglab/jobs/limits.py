@@ -55,26 +55,19 @@ def limited(config: RunConfig) -> RunConfig:
     """The configuration as it may run here: one without a time limit gets the server's. Raises SeglabError for one that
     asks for more than is allowed."""
     most = limits()
-    for name in ("image_size", "batch_size"):
-        value, allowed = getattr(config, name), getattr(most, name)
-        if allowed is not None and value > allowed:
+    seconds = None if most.minutes is None else 60 * most.minutes
+    if config.budget_seconds is None:
+        config = config.model_copy(update={"budget_seconds": seconds})
+    allowed = {"image_size": most.image_size, "batch_size": most.batch_size, "budget_seconds": seconds}
+    for option, highest in allowed.items():
+        value = getattr(config, option)
+        if highest is not None and value > highest:
             raise SeglabError(
                 "{option}: {value} is more than this server allows one run; at most {most}",
-                option=name,
-                value=value,
-                most=allowed,
+                option=option,
+                value=f"{value:g}",
+                most=f"{highest:g}",
             )
-    if most.minutes is None:
-        return config
-    if config.budget_seconds is None:
-        return config.model_copy(update={"budget_seconds": 60 * most.minutes})
-    if config.budget_seconds > 60 * most.minutes:
-        raise SeglabError(
-            "{option}: {value} is more than this server allows one run; at most {most}",
-            option="budget_seconds",
-            value=f"{config.budget_seconds:g}",
-            most=f"{60 * most.minutes:g}",
-        )
     return config
 
 

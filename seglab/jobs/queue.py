@@ -25,21 +25,20 @@ def submit(
     configs: Sequence[RunConfig],
     owner: Owner | None = None,
     names: Sequence[str | None] = (),
-    directories: Sequence[str | None] = (),
 ) -> list[Path]:
     """Creates a run for each configuration and puts them in the queue, in this order: all of them or none.
 
-    `names` are short names, the models' own where there are none; `directories` are names of the runs' directories.
+    `names` are those that a person gave; the others are called by their models, with a number.
     """
     allowed = [limited(config) for config in configs]
-    for name in directories:
+    for name in names:
         if name is not None:
             runs.checked(name)
     with admitting(len(allowed), owner) as counts, contextlib.ExitStack() as undo:
         made = []
-        for config, name, directory in zip_longest(allowed, names, directories):
-            label = counts.label(name or directory or config.model.name, owner, numbered=not directory)
-            made.append(runs.create(config, directory, label))
+        for config, name in zip_longest(allowed, names):
+            label = counts.label(name or config.model.name, owner, numbered=not name)
+            made.append(runs.create(config, name, label))
             undo.callback(shutil.rmtree, made[-1], ignore_errors=True)
         enqueue(*made, counts=counts)
         undo.pop_all()
@@ -67,7 +66,7 @@ def refuse_too_many(new: int, owner: Owner | None = None) -> None:
             most=MOST_WAITING,
         )
     most = limits().waiting
-    own = sum(key_of(directory) == key(owner) for directory in there)
+    own = sum(key_of(directory) == runs.counted_under(owner) for directory in there)
     if most is not None and own + new > most:
         raise SeglabError(
             "{waiting} of your runs are waiting and {new} more do not fit; allowed on this server: {most}",
@@ -77,13 +76,9 @@ def refuse_too_many(new: int, owner: Owner | None = None) -> None:
         )
 
 
-def key(owner: Owner | None) -> str:
-    """What an owner's runs are counted under; runs without one are one person's."""
-    return owner.key if owner else ""
-
-
 def key_of(directory: Path) -> str:
-    return key(runs.label(directory).owner)
+    """What a run's owner's runs are counted under."""
+    return runs.counted_under(runs.label(directory).owner)
 
 
 @dataclass(frozen=True, order=True)

@@ -33,7 +33,7 @@ from seglab.runs.directory import (
 from seglab.runs.evidence import Evidence, epoch_text
 from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
-from seglab.runs.labels import Counts, Label, Owner, counting, counts, label, owner_of, readable, rename
+from seglab.runs.labels import Counts, Label, Owner, counted_under, counting, counts, label, owner_of, readable, rename
 from seglab.runs.leftovers import Leftovers
 from seglab.runs.recording import ending, record, refuse_removal, refuse_resuming, remove, stop, work
 from seglab.runs.shipped import Shipped, shipped
@@ -53,10 +53,11 @@ from seglab.runs.trained import (
 
 __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Counts", "Evidence", "Label", "Leftovers", "Owner", "Shipped",
-    "Status", "all_events", "append", "checked", "config", "counting", "counts", "create", "description", "emptied",
-    "ending", "epoch_text", "events", "every", "files", "find", "folder_options", "home", "is_kept", "keep_finished",
-    "label", "last_word", "learned", "listed", "load", "loaded", "locked", "made_now", "manifest", "opened", "owner_of",
-    "picture", "readable", "record", "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused", "remove",
-    "rename", "replace", "settled", "ship", "shipped", "short_name", "size_of", "status", "stop", "taken", "taught",
-    "uses", "weights", "weights_version", "without_folders", "work", "write", "writing",
+    "Status", "all_events", "append", "checked", "config", "counted_under", "counting", "counts", "create",
+    "description", "emptied", "ending", "epoch_text", "events", "every", "files", "find", "folder_options", "home",
+    "is_kept", "keep_finished", "label", "last_word", "learned", "listed", "load", "loaded", "locked", "made_now",
+    "manifest", "opened", "owner_of", "picture", "readable", "record", "refuse_removal", "refuse_resuming",
+    "refuse_unwritable", "refused", "remove", "rename", "replace", "settled", "ship", "shipped", "short_name",
+    "size_of", "status", "stop", "taken", "taught", "uses", "weights", "weights_version", "without_folders", "work",
+    "write", "writing",
 ]  # fmt: skip

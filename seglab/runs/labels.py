@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from seglab import locks
 from seglab.errors import SeglabError
@@ -47,6 +47,11 @@ class Label(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=LONGEST)]
     stroke: Annotated[int, Field(ge=0)] = 0
     owner: Owner | None = None
+
+
+def counted_under(owner: Owner | None) -> str:
+    """What an owner's runs are counted under; runs without one are one person's."""
+    return owner.key if owner else ""
 
 
 def owner_of(token: str, nickname: str = "") -> Owner:
@@ -120,7 +125,7 @@ class Counts(BaseModel):
     def label(self, name: str, owner: Owner | None = None, numbered: bool = True) -> Label:
         """The label of one more run; its color is the next of its owner's."""
         self.made += 1
-        key = owner.key if owner else ""
+        key = counted_under(owner)
         had, turn = self.owners.get(key, (0, 0))
         self.owners[key] = had + 1, turn
         end = f" #{self.made}" if numbered else ""
@@ -148,13 +153,16 @@ def counts(folder: Path | None = None) -> Counts:
     folder = home() if folder is None else folder
     try:
         return Counts.model_validate_json((folder / COUNTS).read_bytes())
-    except (OSError, ValidationError, ValueError):
-        pass
+    except (OSError, ValueError):
+        return recounted(folder)
+
+
+def recounted(folder: Path) -> Counts:
+    """What the runs in a home tell of what it has counted."""
     found = Counts()
     for path in folder.glob(f"*/{FILE}"):
         found.made += 1
-        owner = label(path.parent).owner
-        key = owner.key if owner else ""
+        key = counted_under(label(path.parent).owner)
         found.owners[key] = found.owners.get(key, (0, 0))[0] + 1, 0
     for path in folder.glob("*/queued"):
         with contextlib.suppress(OSError, ValueError):

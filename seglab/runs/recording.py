@@ -126,8 +126,6 @@ def work(
 
 def reason_of(error: Exception, directory: Path) -> SeglabError:
     """Why a run ended, in words."""
-    if isinstance(error, SeglabError):
-        return error
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return SeglabError("the disk is full: {run} ended; what it had saved is kept", run=directory.name)
     if short_of_memory(error):
@@ -135,7 +133,7 @@ def reason_of(error: Exception, directory: Path) -> SeglabError:
             "there is not enough memory: {run} ended; try a smaller batch size, image size or model",
             run=directory.name,
         )
-    return SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error)
+    return SeglabError.of(error)
 
 
 def short_of_memory(error: Exception) -> bool:

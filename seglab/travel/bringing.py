@@ -238,10 +238,8 @@ def refuse_unfit(content: bytes, settings: RunConfig, num_classes: int) -> None:
     try:
         with Allowance(2 * bytes_of + SLACK):
             expected = Segmenter(settings.model, num_classes, settings.image_size).state_dict()
-    except SeglabError:
-        raise
     except Exception as error:  # of a library, for options that only it knows
-        raise SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error) from None
+        raise SeglabError.of(error) from None
     odd = sorted(tensors.keys() ^ expected.keys())
     odd += sorted(name for name in tensors.keys() & expected.keys() if not alike(expected[name], *tensors[name]))
     if odd:

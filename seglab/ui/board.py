@@ -79,6 +79,12 @@ def mark(entry: Entry) -> str:
 
 
 @lru_cache(maxsize=2000)
+def refuse_damage(directory: Path, changed: int, size: int) -> None:
+    """Raises SeglabError where a run's description is damaged, as of this version of it."""
+    runs.description(directory)
+
+
+@lru_cache(maxsize=2000)
 def beginning(directory: Path, size: int) -> Started | None:
     """The first event of a run whose events have this size."""
     with open(directory / "events.jsonl", "rb") as file:
@@ -147,7 +153,8 @@ class Board:
         """A run's row; one that has ended and was not touched since is the one that was."""
         events = directory / "events.jsonl"
         size = runs.size_of(events)
-        state = runs.status(directory).state if place is None else "queued"
+        status = runs.status(directory) if place is None else runs.Status("queued")
+        state = status.state
         if state == "running" and (directory / "stop").exists():
             state = "stopping"
         label = runs.label(directory)
@@ -158,18 +165,14 @@ class Board:
             return old
         self.known[directory.name] = made_of
         config = described(directory, changed)
-        if (directory / "dataset.json").exists():
-            runs.description(directory)
+        if (dataset := directory / "dataset.json").exists():
+            refuse_damage(directory, dataset.stat().st_mtime_ns, runs.size_of(dataset))
         over = state in get_args(Reason)
         own = directory.parent == runs.home()
         foreign = runs.shipped(directory) or runs.is_kept(directory)
         row = Row(
             {
-                "run": directory.name,
-                "name": label.name,
-                "stroke": label.stroke,
-                "owner": label.owner.nickname if label.owner else "",
-                "key": label.owner.key if label.owner else "",
+                **called(directory, label),
                 "kind": "own" if own else "shipped" if directory.parent == runs.CHECKPOINTS else "kept",
                 "foreign": bool(foreign),
                 "state": state,
@@ -181,9 +184,8 @@ class Board:
                 "trained": made_of[-1] or runs.is_kept(directory),
             }
         )
-        finished = runs.status(directory).finished if over else None
-        if finished and size:
-            self.add_end(row, finished, beginning(directory, size), config)
+        if status.finished and size:
+            self.add_end(row, status.finished, beginning(directory, size), config)
         else:
             self.add_progress(row, self.track(directory).read(), directory, state)
         if zerogpu.LENDS and state in LENT and own and not foreign:
@@ -203,9 +205,7 @@ class Board:
             "parameters": finished.parameters,
             "images": seen(started, finished.step),
         }
-        row.texts = [
-            each.error() for each in ([finished.why] if finished.why else []) + (started.notes if started else [])
-        ]
+        row.texts = reasons(finished, started)
         if finished.epoch >= 1 and row.told["kind"] == "own" and not row.told["foreign"]:
             self.paces[config["pace"]] = finished.seconds / finished.epoch
 
@@ -226,9 +226,7 @@ class Board:
             "images": seen(started, step),
         }
         row.texts = [track.problem] if track.problem else []
-        if track.finished and track.finished.why:  # why it waits again, as for a GPU
-            row.texts.append(track.finished.why.error())
-        row.texts += [each.error() for each in (started.notes if started else [])]
+        row.texts += reasons(track.finished, started)  # an end says why it waits again, as for a GPU
         if started is None and state == "running" and (fetched := last_shown(directory / "log.txt")):
             row.texts.append(
                 SeglabError("Downloading weights from {host}: {percent}%", host=fetched[0], percent=fetched[1])
@@ -244,7 +242,6 @@ class Board:
             if row is None:  # deleted just now, or no run
                 continue
             row.told["starts"] = None if ahead is None else rounded(ahead)
-            row.written.clear()
             lasts = 0.0 if row.told["state"] == "damaged" else self.lasts(directory)  # which fails at once
             ahead = None if ahead is None or lasts is None else ahead + lasts
 
@@ -322,16 +319,32 @@ def broken(directory: Path, error: Exception) -> Row:
     )
     nothing = dict.fromkeys(("place", "starts", "plan", "left", "miou", "best", "parameters", "images", "budget"))
     kind = "own" if directory.parent == runs.home() else "kept"
-    label = runs.label(directory)
     return Row(
         {
-            "run": directory.name, "name": label.name, "stroke": label.stroke, "kind": kind, "foreign": True,
-            "owner": label.owner.nickname if label.owner else "", "key": label.owner.key if label.owner else "",
+            **called(directory, runs.label(directory)), "kind": kind, "foreign": True,
             "state": "damaged", "over": True, "model": "-", "data": "", "what": "", "loss": "", "set": "", "epochs": 0,
             "trained": False, "step": 0, "done": 0.0, "epoch": 0.0, "seconds": 0.0, **nothing,
         },
         [why],
     )  # fmt: skip
+
+
+def called(directory: Path, label: runs.Label) -> dict[str, Any]:
+    """What a run is called, and whose it is."""
+    owner = label.owner
+    return {
+        "run": directory.name,
+        "name": label.name,
+        "stroke": label.stroke,
+        "owner": owner.nickname if owner else "",
+        "key": owner.key if owner else "",
+    }
+
+
+def reasons(finished: Finished | None, started: Started | None) -> list[SeglabError]:
+    """Why a run ended, and what a person should know of it."""
+    said = [*([finished.why] if finished and finished.why else []), *(started.notes if started else [])]
+    return [each.error() for each in said]
 
 
 def progress(step: int, seconds: float, total: int, budget: float | None) -> float:
@@ -363,22 +376,21 @@ def rounded(seconds: float) -> int:
 
 
 @lru_cache(maxsize=256)
-def members_of(path: Path, changed: int) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    title = path.name.removesuffix(runs.PLAN)
-    found = plans.members(path)
-    return title, tuple(directory.name for directory, _ in found), tuple(label for _, label in found)
+def members_of(path: Path, changed: int) -> tuple[str, ...]:
+    """The names of a plan's runs, as of the time its file was written."""
+    return tuple(directory.name for directory, _ in plans.members(path))
 
 
 def plan_members() -> dict[str, tuple[str, str]]:
     """For each run of a plan, the plan's name and its short name; damaged plans are left out."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for path in plans.every():
+        title = path.name.removesuffix(runs.PLAN)
         try:
-            title, names, _ = members_of(path, path.stat().st_mtime_ns)
+            names = members_of(path, path.stat().st_mtime_ns)
         except (SeglabError, OSError):
             continue
-        for name in names:
-            found[name] = title, runs.short_name(Path(title))
+        found |= dict.fromkeys(names, (title, runs.short_name(Path(title))))
     return found
 
 

@@ -12,13 +12,14 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from seglab import jobs, plugins, runs
+from seglab import draw, jobs, plugins, runs
 from seglab.jobs import zerogpu
 from seglab.ui import guard, routes, text, views
 from seglab.ui.parts import runlist, travel
 from seglab.ui.tabs import compare, predict, start, train
+from seglab.ui.wires import part
 
-HEAD = """<script>window.seglab = {{early: [], mount(...each) {{ this.early.push(each); }}}};</script>
+HEAD = """<script>window.seglab = {{early: [], lines: {lines}, mount(...each) {{ this.early.push(each); }}}};</script>
 <link rel="stylesheet" href="{base}style.css"><script type="module" src="{base}page.js"></script>"""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -26,7 +27,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def build() -> gr.Blocks:
     """The page with its tabs, and the list of runs that they share."""
     with gr.Blocks(title="seglab", analytics_enabled=False, delete_cache=None) as page:
-        runlist.part("header", value=views.render("header.html", "en", languages=text.languages()))
+        part("header", value=views.render("header.html", "en", languages=text.languages()))
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(text.label("Start", context="tab"), id="start", elem_id="tab-start"):
                 start.build()
@@ -37,15 +38,15 @@ def build() -> gr.Blocks:
             with gr.Tab(text.label("Compare"), id="compare", elem_id="tab-compare"):
                 compare.build()
         listed = runlist.build()
-        runlist.part("curves")
-        runlist.part("masks")
+        part("curves")
+        part("masks")
         travel.build(listed)
     return page
 
 
 def head() -> str:
     """The scripts and styles, at addresses that browsers keep for good."""
-    return HEAD.format(base=f"{routes.BASE}/assets/{routes.version()}/")
+    return HEAD.format(lines=list(draw.LINES), base=f"{routes.BASE}/assets/{routes.version()}/")
 
 
 def launch(**options: Any) -> gr.Blocks:

@@ -150,8 +150,7 @@ def fenced(answer: Callable[[Request, str], Response]) -> Callable[[Request], Re
             return wrong(told(error, lang), 404)
         except Exception as error:
             log.exception("%s could not be answered", request.url.path)
-            problem = SeglabError("{kind}: {reason}", kind=type(error).__name__, reason=error)
-            return wrong(told(problem, lang), 422)
+            return wrong(told(SeglabError.of(error), lang), 422)
         if response.status_code == 200 and "Cache-Control" not in response.headers:
             mark = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:16]}"'
             if request.headers.get("if-none-match", "").removeprefix("W/") == mark:

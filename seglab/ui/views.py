@@ -134,15 +134,28 @@ def inside(dataset: Dataset, lang: str, own: bool = False, side: int | None = No
     )
 
 
-def picture(image: np.ndarray, longest: int = 320) -> str:
+LONGEST, SMALL = 480, 320  # pixels of a picture's longer side, where it has an address and where it stands in a text
+
+
+def picture(image: np.ndarray) -> str:
     """An image uint8 (H, W, 3) as a data URI."""
+    return uri("webp", webp(image, longest=SMALL, quality=88))
+
+
+def webp(image: np.ndarray, exact: bool = False, longest: int = LONGEST, quality: int = 80) -> bytes:
+    """An image uint8 (H, W, 3) as WebP, made smaller where it is large; `exact`: no color is made up."""
     from PIL import Image
 
     shown = Image.fromarray(image)
-    shown.thumbnail((longest, longest))
+    shown.thumbnail((longest, longest), Image.Resampling.NEAREST if exact else Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    shown.save(buffer, "WEBP", quality=88, method=2)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    shown.save(buffer, "WEBP", lossless=exact, quality=quality, method=4)
+    return buffer.getvalue()
+
+
+def uri(kind: str, content: bytes) -> str:
+    """A picture's file as an address that holds it."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def legend(classes: Sequence[str], colors: Sequence[Sequence[int]], lang: str) -> str:

@@ -1,5 +1,6 @@
 // The curves of the shown runs, drawn from points: one cross-hair over all charts, the values under it in the legend.
 import {address} from './address.js';
+import {follow} from './slots.js';
 import {store, stroke, swatch} from './store.js';
 import {el, t} from './text.js';
 
@@ -28,8 +29,7 @@ class Curves {
     this.build(element);
     for (const event of ['rows', 'points', 'shown']) store.addEventListener(event, () => this.soon());
     new MutationObserver(() => { this.forget(); this.soon(); }).observe(document.body, {attributeFilter: ['class']});
-    address.addEventListener('tab', () => this.move());
-    this.move();
+    follow('curves', ['train', 'compare'], this.root, () => this.soon());
     this.soon();
   }
 
@@ -59,13 +59,6 @@ class Curves {
         if (chart?.plot && width && chart.plot.width !== width) chart.plot.setSize({width, height: HEIGHT});
       }
     });
-  }
-
-  // Train and Compare share the curves, as they do the list of runs.
-  move(tries = 100) {
-    const slot = document.querySelector(`.curves-slot[data-tab="${address.tab}"]`);
-    if (slot) { if (this.root.parentNode !== slot) slot.append(this.root); this.soon(); }
-    else if (tries && ['train', 'compare'].includes(address.tab)) setTimeout(() => this.move(tries - 1), 50);
   }
 
   soon() {

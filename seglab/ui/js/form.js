@@ -1,5 +1,7 @@
 // The form: one state, which is read from its fields, filled into them, and written as an address.
 import {address} from './address.js';
+import {close, held} from './fields.js';
+import {adopt, appears} from './slots.js';
 import {store} from './store.js';
 import {duration, el, lang, t} from './text.js';
 
@@ -11,12 +13,6 @@ export function form(element, trigger) {
   const made = new Form(element, trigger);
   window.seglab.state = () => made.state();
   return answer => made.hear(answer);
-}
-
-// Folds a list, or a menu, and goes back to where it was opened.
-function close(details) {
-  details.open = false;
-  details.querySelector('summary').focus();
 }
 
 class Form {
@@ -34,7 +30,7 @@ class Form {
     this.element.append(this.root);
     this.find = query => this.root.querySelector(query);
     this.all = query => [...this.root.querySelectorAll(query)];
-    this.adopt();
+    adopt('#zip', this.find('.upload-slot'));
     this.listen();
     address.addEventListener('read', () => this.follow());
     address.addEventListener('tab', () => this.changed());
@@ -52,13 +48,6 @@ class Form {
     place.textContent = problem || t('On this server: at most {minutes} minutes a run, images of {size} pixels, and {waiting} waiting runs a person.', {
       minutes: limits.minutes ?? '∞', size: limits.image_size ?? '∞', waiting: limits.waiting ?? '∞',
     });
-  }
-
-  // Takes Gradio's button for uploads into the form, as soon as it is there.
-  adopt(tries = 100) {
-    const upload = document.querySelector('#zip');
-    if (upload) { upload.type = 'button'; this.find('.upload-slot').append(upload); }  // or it would press Start
-    else if (tries) setTimeout(() => this.adopt(tries - 1), 50);
   }
 
   // Takes over what the address says, or else what stood here before the page was loaded anew.
@@ -126,18 +115,9 @@ class Form {
     }
   }
 
-  holds(field) {
-    const input = field.querySelector('[name]');
-    if (!input) return null;
-    if (input.type === 'checkbox') return input.checked;
-    if (input.tagName === 'SELECT') return JSON.parse(input.value);
-    if (input.type !== 'number') return input.value;
-    return input.value === '' ? null : Number(input.value);
-  }
-
   value(field) {
     const several = field.querySelector('input.several');
-    return several && !several.hidden ? {vary: several.value} : this.holds(field);
+    return several && !several.hidden ? {vary: several.value} : held(field);
   }
 
   // An option's value as an address has it.
@@ -172,7 +152,7 @@ class Form {
   vary(field, on) {
     const several = field.querySelector('input.several'), button = field.querySelector('button.vary');
     if (!several) return;
-    if (on && several.hidden) several.value = this.holds(field) === null ? '' : `${this.holds(field)}, `;
+    if (on && several.hidden) several.value = held(field) === null ? '' : `${held(field)}, `;
     several.hidden = !on;
     for (const input of field.querySelectorAll('[name], input[type=range]')) input.hidden = on;
     button.setAttribute('aria-pressed', String(on));
@@ -293,7 +273,6 @@ class Form {
     });
     this.root.addEventListener('input', event => {
       const field = event.target.closest('.field');
-      if (field?.classList.contains('slider')) for (const each of field.querySelectorAll('input[type=range], input[type=number]')) if (each !== event.target) each.value = event.target.value;
       if (field?.closest('[data-rate]')) this.ownRate = true;
       if (event.target.id === 'form-preset') { this.preset(event.target.value); return; }
       this.find('#form-preset').value = '';
@@ -325,20 +304,14 @@ class Form {
       button.setAttribute('aria-expanded', String(on));
       if (on) this.look(button.dataset.what); else this.place(button.dataset.what).replaceChildren();
     });
-    document.addEventListener('click', event => {
-      const own = event.target.closest('.modes')?.parentElement;  // whose button has just opened its list
-      for (const each of this.all('details.choose[open], .launch details.menu[open]')) {
-        if (!each.contains(event.target) && each.parentElement !== own) each.open = false;
-      }
-    });
     this.root.addEventListener('keydown', event => {
       this.byKeys = true;
-      const open = event.target.closest('details.choose[open], details.menu[open]');
-      const done = event.key === 'Enter' && event.target.matches('.choices input');  // which would press Start
-      if (done) event.preventDefault();
-      if (open && (done || event.key === 'Escape')) close(open);
+      if (event.key !== 'Enter' || !event.target.matches('.choices input')) return;
+      event.preventDefault();  // or it would press Start
+      const open = event.target.closest('details.choose[open]');
+      if (open) close(open);
     });
-    this.beside().then(side => side.addEventListener('click', event => {
+    appears('.side').then(({parentElement: side}) => side.addEventListener('click', event => {
       if (event.target.closest('.surveyed button.act')) { this.upload = null; localStorage.removeItem('seglab-upload'); this.look('inside'); this.changed(); return; }
       if (!event.target.closest('.cards')) return;
       const measure = event.target.closest('button.measure');
@@ -397,15 +370,6 @@ class Form {
 
   // Where what is looked at stands: the schedule in the form, all else beside it, where there is room.
   place(what) { return what === 'schedule' ? this.find('.curve') : document.querySelector(`.side.${{inside: 'surveyed'}[what] ?? what}`); }
-
-  // What stands beside the form, as soon as Gradio has made it.
-  async beside() {
-    for (;;) {
-      const side = document.querySelector('.side')?.parentElement;
-      if (side) return side;
-      await new Promise(done => setTimeout(done, 50));
-    }
-  }
 
   busy(what, on) { this.place(what)?.classList.toggle('working', on); }
 

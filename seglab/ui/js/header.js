@@ -14,10 +14,8 @@ export function header(element) {
   address.write();
   theme(head.querySelector('.theme'));
   const who = head.querySelector('.who');
-  const title = el('summary'), menu = el('details.menu', {}, title, panel());
-  who.replaceChildren(menu);
-  document.addEventListener('click', event => { if (!menu.contains(event.target)) menu.open = false; });
-  menu.addEventListener('keydown', event => { if (event.key === 'Escape') { menu.open = false; title.focus(); } });
+  const title = el('summary');
+  who.replaceChildren(el('details.menu', {}, title, panel()));
   const draw = () => {
     const {me, visitor} = store;
     who.hidden = !me.shared;

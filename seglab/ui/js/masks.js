@@ -1,5 +1,5 @@
 // The same validation images as every shown run labels them, after each epoch.
-import {address} from './address.js';
+import {follow} from './slots.js';
 import {store, swatch} from './store.js';
 import {el, lang, t} from './text.js';
 
@@ -22,8 +22,7 @@ class Masks {
     this.large = el('dialog.large', {on: {click: () => this.large.close()}}, el('img', {alt: ''}), el('p'));
     element.append(this.section);
     document.body.append(this.large);
-    address.addEventListener('tab', () => this.move());
-    this.move();
+    follow('masks', ['train', 'compare'], this.section);
     this.body.addEventListener('click', event => {
       const picture = event.target.closest('button.picture');
       if (!picture) return;
@@ -35,13 +34,6 @@ class Masks {
     store.addEventListener('points', () => this.grown());
     store.addEventListener('rows', () => this.draw());
     this.read();
-  }
-
-  // Train and Compare share the masks, as they do the list of runs.
-  move(tries = 100) {
-    const slot = document.querySelector(`.masks-slot[data-tab="${address.tab}"]`);
-    if (slot) { if (this.section.parentNode !== slot) slot.append(this.section); }
-    else if (tries && ['train', 'compare'].includes(address.tab)) setTimeout(() => this.move(tries - 1), 50);
   }
 
   // Reads anew where a run that is shown has been scored once more.

@@ -1,5 +1,6 @@
 // The list of runs, which every tab shares: it moves to the tab that is open.
 import {address} from './address.js';
+import {follow} from './slots.js';
 import {store, swatch} from './store.js';
 import {duration, el, fixed, t} from './text.js';
 
@@ -45,22 +46,7 @@ class List {
     const gone = () => address.gone && this.tell('note', t('The link has parts that are not known here and were left out: {parts}', {parts: address.gone}));
     address.addEventListener('gone', gone);
     gone();
-    address.addEventListener('tab', () => this.move());
-    document.addEventListener('click', event => {
-      for (const menu of this.root.querySelectorAll('details.menu[open]')) if (!menu.contains(event.target)) menu.open = false;
-    });
-    this.root.addEventListener('keydown', event => {
-      const menu = event.key === 'Escape' && event.target.closest('details.menu[open]');
-      if (menu) { menu.open = false; menu.firstChild.focus(); }
-    });
-    this.move();
-  }
-
-  // To the slot of the tab that is open, as soon as Gradio has made it.
-  move(tries = 100) {
-    const slot = document.querySelector(`.runs-slot[data-tab="${address.tab}"]`);
-    if (slot) { if (this.root.parentNode !== slot) slot.append(this.root); this.draw(); }
-    else if (tries && address.tab !== 'start') setTimeout(() => this.move(tries - 1), 50);
+    follow('runs', ['train', 'predict', 'compare'], this.root, () => this.draw());
   }
 
   tell(kind, text) {

@@ -2,7 +2,7 @@
 import {lang} from './text.js';
 
 const EVERY = 2000, HIDDEN = 30000, SILENCE = 15000;  // milliseconds between two questions; until one is given up
-const LINES = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#56B4E9', '#E69F00', '#000000', '#7F7F7F'];
+const LINES = window.seglab.lines;  // the colors that the command line draws with, too
 const DASHES = [[], [8, 4], [2, 3]];
 const FIRST = 4;  // finished runs that a new page shows beside those under way
 

@@ -1,6 +1,8 @@
 // One picture and what the shown models make of it: layers are painted here from label maps, so that all but the CRF
 // itself answers at once.
 import {address} from './address.js';
+import {held} from './fields.js';
+import {adopt} from './slots.js';
 import {store, swatch} from './store.js';
 import {el, fixed, lang, t} from './text.js';
 
@@ -39,18 +41,12 @@ class Viewer {
     this.form = holder.firstElementChild;
     this.controls.append(this.form);
     this.first = new Map([...this.form.querySelectorAll('.crf [name]')].map(input => [input.name, input.type === 'checkbox' ? input.checked : input.value]));
-    this.adopt();
+    adopt('#predict-upload', this.form.querySelector('.photo-slot'));
     this.listen();
     this.follow();
     address.addEventListener('read', () => this.follow());
     address.addEventListener('tab', () => this.look());
     for (const event of ['shown', 'rows']) store.addEventListener(event, () => this.look());
-  }
-
-  adopt(tries = 100) {
-    const upload = document.querySelector('#predict-upload');
-    if (upload) { upload.type = 'button'; this.form.querySelector('.photo-slot').append(upload); }
-    else if (tries) setTimeout(() => this.adopt(tries - 1), 50);
   }
 
   follow() {
@@ -90,8 +86,6 @@ class Viewer {
       }
     });
     this.form.addEventListener('input', event => {
-      const field = event.target.closest('.field.slider');
-      for (const each of field?.querySelectorAll('input') ?? []) if (each !== event.target) each.value = event.target.value;
       for (const section of this.form.querySelectorAll('section.entry')) section.hidden = !this.steps().includes(section.dataset.entry);
       if (event.target.type !== 'range') return;
       clearTimeout(this.dragging);
@@ -105,10 +99,7 @@ class Viewer {
   options() {
     const found = {};
     for (const field of this.form.querySelectorAll('.field')) {
-      const entry = field.closest('[data-entry]').dataset.entry, input = field.querySelector('[name]');
-      const value = input.type === 'checkbox' ? input.checked : input.tagName === 'SELECT' ? JSON.parse(input.value)
-        : input.type === 'number' ? (input.value === '' ? null : Number(input.value)) : input.value;
-      (found[entry] ??= {})[input.name] = value;
+      (found[field.closest('[data-entry]').dataset.entry] ??= {})[field.dataset.option] = held(field);
     }
     return {predictors: found};
   }

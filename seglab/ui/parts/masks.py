@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
 from seglab import draw, runs
+from seglab.data.base import Data
 from seglab.errors import SeglabError
 from seglab.runs import Evidence
 from seglab.ui.text import say
-from seglab.ui.views import hexadecimal
+from seglab.ui.views import hexadecimal, webp
 
-LONGEST = 480  # pixels of a picture's longer side
 KINDS = ("image", "truth", "prediction", "mask")  # the last one after so many epochs
 
 
@@ -72,8 +69,14 @@ def sees(directory: Path) -> bool:
 
 
 @lru_cache(maxsize=16)
-def opened(directory: Path) -> Any:
+def data_of(setting: str, directory: Path) -> Data:
+    """A run's data, opened; runs whose data `setting` is the same share it."""
     return runs.opened(directory)
+
+
+def opened(directory: Path) -> Data:
+    config = runs.config(directory)
+    return data_of(repr((config.data, config.fold, runs.shipped(directory))), directory)
 
 
 def picture(directory: Path, kind: str, index: int, epoch: str | None = None) -> bytes:
@@ -106,14 +109,3 @@ def original(directory: Path, version: str, kind: str, index: int) -> bytes:
         labels = evidence.truth if kind == "truth" else evidence.labels
         return webp(draw.painted(labels(evidence.samples[index]), known["colors"]), exact=True)
     return webp(opened(directory).val[evidence.samples[index]].image)
-
-
-def webp(image: np.ndarray, exact: bool = False) -> bytes:
-    """A picture uint8 (H, W, 3) as WebP, made smaller where it is large; `exact`: no color is made up."""
-    from PIL import Image
-
-    shown = Image.fromarray(image)
-    shown.thumbnail((LONGEST, LONGEST), Image.Resampling.NEAREST if exact else Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    shown.save(buffer, "WEBP", lossless=exact, quality=80, method=4)
-    return buffer.getvalue()

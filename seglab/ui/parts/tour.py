@@ -47,12 +47,10 @@ def shown() -> dict[str, Any]:
         evidence = Evidence(directory)
         pictures = [address(directory, "prediction", n, v=version) for n in count]
         scores = [picture_miou(evidence.labels(n), evidence.truth(n), len(known["classes"])) for n in evidence.samples]
-        config = runs.config(directory)
         models.append(
             {
                 "run": directory.name,
                 "name": runs.label(directory).name,
-                "year": config.model.year,
                 "parameters": parameters,
                 "miou": miou,
                 "pictures": pictures,

@@ -14,8 +14,9 @@ import gradio as gr
 from seglab import runs, travel, zips
 from seglab.errors import SeglabError
 from seglab.ui import views
-from seglab.ui.parts.runlist import ear, heard, sent, trained
+from seglab.ui.parts.runlist import trained
 from seglab.ui.text import label, language, say, told
+from seglab.ui.wires import ear, heard, sent
 
 APART: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "travel", "concurrency_limit": 1}
 

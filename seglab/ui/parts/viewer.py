@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import secrets
@@ -17,7 +16,7 @@ import gradio as gr
 import numpy as np
 
 from seglab import draw, runs
-from seglab.data.base import Data, spread
+from seglab.data.base import spread
 from seglab.data.images import Span, labels_at, read_photo, resize_image
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
@@ -29,10 +28,10 @@ from seglab.predictors import Crf
 from seglab.ui import views
 from seglab.ui.board import BOARD
 from seglab.ui.options import Options, of_entry
-from seglab.ui.parts.masks import address, webp
-from seglab.ui.parts.runlist import fenced, sent
+from seglab.ui.parts.masks import address, opened
 from seglab.ui.text import language, say, told
-from seglab.ui.views import hexadecimal
+from seglab.ui.views import hexadecimal, uri, webp
+from seglab.ui.wires import fenced, sent
 
 MODELS = 4  # side by side
 EXAMPLES = 8
@@ -81,17 +80,6 @@ def html(lang: str) -> str:
 
 
 # --- pictures
-
-
-@lru_cache(maxsize=8)
-def data_of(setting: str, directory: Path) -> Data:
-    """A run's data, opened; runs whose data `setting` is the same share it."""
-    return runs.opened(directory)
-
-
-def opened(directory: Path) -> Data:
-    config = runs.config(directory)
-    return data_of(repr((config.data, config.fold, runs.shipped(directory))), directory)
 
 
 def examples(directory: Path) -> list[str]:
@@ -244,7 +232,3 @@ def gray(labels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(labels).save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()
-
-
-def uri(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

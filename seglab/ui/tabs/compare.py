@@ -14,8 +14,8 @@ from seglab import export, runs
 from seglab.errors import SeglabError
 from seglab.ui import views
 from seglab.ui.board import BOARD
-from seglab.ui.parts.runlist import ear, heard, part, sent
 from seglab.ui.text import language, say, told
+from seglab.ui.wires import ear, heard, part, sent
 
 SLOTS = "".join(f'<div class="{name}-slot" data-tab="compare"></div>' for name in ("runs", "curves", "masks"))
 

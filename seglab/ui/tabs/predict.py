@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 
 from seglab.ui.parts import viewer
-from seglab.ui.parts.runlist import ear, heard, part
 from seglab.ui.text import label
+from seglab.ui.wires import ear, heard, part
 
 APART: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seglab.ui.parts.runlist import part
+from seglab.ui.wires import part
 
 
 def build() -> None:

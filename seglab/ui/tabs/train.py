@@ -16,9 +16,9 @@ from seglab.errors import SeglabError
 from seglab.families import Dataset
 from seglab.ui import form, views
 from seglab.ui.parts import runlist
-from seglab.ui.parts.runlist import ear, fenced, heard, part, sent
 from seglab.ui.text import label, language, told
 from seglab.ui.visitors import Visitor
+from seglab.ui.wires import ear, fenced, heard, part, sent
 
 SLOTS = "".join(f'<div class="{name}-slot" data-tab="train"></div>' for name in ("runs", "curves", "masks"))
 # What the form shows of models and data where there is room for it

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -97,9 +98,15 @@ def answered(port: int, alive: Callable[[], bool], log: Path | None = None) -> s
     raise AssertionError("the page did not answer")
 
 
+class Server(NamedTuple):
+    address: str
+    home: Path
+    app: subprocess.Popen
+
+
 @contextmanager
-def serving(home: Path, **settings: str) -> Iterator[str]:
-    """The address of a page whose runs live in a folder; what its program writes comes to log.txt beside that."""
+def serving(home: Path, **settings: str) -> Iterator[Server]:
+    """A page whose runs live in a folder; what its program writes comes to log.txt beside that."""
     port, log = free_port(), home.parent / "log.txt"
     environment = os.environ | {"SEGLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     with open(log, "wb") as file:
@@ -108,7 +115,7 @@ def serving(home: Path, **settings: str) -> Iterator[str]:
         )
     try:
         answered(port, lambda: app.poll() is None, log)
-        yield f"http://127.0.0.1:{port}/"
+        yield Server(f"http://127.0.0.1:{port}/", home, app)
     finally:
         app.terminate()
         app.wait(20)

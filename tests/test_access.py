@@ -40,7 +40,7 @@ def address(tmp_path_factory):
         for loss in ("cross_entropy", "focal"):
             list(runs.work(runs.create(tiny(loss=loss), loss)))
     with serving(home) as found:
-        yield found
+        yield found.address
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

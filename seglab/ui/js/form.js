@@ -409,7 +409,8 @@ class Form {
     const place = this.place(what), fresh = !place.childElementCount;
     place.innerHTML = html;  // the server's own, in which names are escaped
     this.busy(what, false);
-    if (fresh && what !== 'schedule') place.scrollIntoView({block: 'nearest', behavior: 'smooth'});
+    const pressed = what === 'previewed';  // all else also follows the form, and must not jump then
+    if ((fresh || pressed) && what !== 'schedule') place.scrollIntoView({block: 'nearest', behavior: 'smooth'});
   }
 
   foresee({count, seconds, command, error, timing}) {

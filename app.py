@@ -6,9 +6,8 @@ gc.disable()  # imported modules stay: to look through them for garbage, again a
 
 from seglab.ui import launch  # noqa: E402
 
-gc.freeze()
-gc.enable()
-
 if __name__ == "__main__":
     demo = launch()  # a Space that reloads what was edited looks for this name
+    gc.freeze()
+    gc.enable()
     demo.block_thread()

@@ -13,7 +13,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from seglab.ui import guard
+from seglab.ui import broom, guard
+from seglab.ui.tabs import start
 
 
 async def page(request):
@@ -27,7 +28,7 @@ async def take(request):
 @pytest.fixture
 def client():
     routes = [Route("/", page), Route("/{path:path}", take, methods=["GET", "POST"])]
-    return TestClient(guard.Guard(Starlette(routes=routes)), raise_server_exceptions=False)
+    return TestClient(guard.Guard(Starlette(routes=routes), first=start.html), raise_server_exceptions=False)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_the_first_picture_stands_in_the_document_before_any_script_has_come(cli
     text = client.get(f"/?lang={lang}").text
     body = text[text.index("<body") :]
     assert body.index('<div id="first-screen">') < body.index("<p>page</p>") and words in body
-    assert re.search(r'<img src="seglab/picture/[^"]+" [^>]*fetchpriority="high"', body)
+    assert re.search(r'<img src="seglab/assets/[^"]+" [^>]*fetchpriority="high"', body)
     assert "#start" in body  # another tab's address hides it
 
 
@@ -185,7 +186,7 @@ def test_a_page_that_is_not_there_has_no_first_picture():
     async def gone(request):
         return HTMLResponse("<html><head></head><body>gone</body></html>", 503)
 
-    client = TestClient(guard.Guard(Starlette(routes=[Route("/", gone)])))
+    client = TestClient(guard.Guard(Starlette(routes=[Route("/", gone)]), first=start.html))
     answer = client.get("/")
     assert answer.status_code == 503 and "first-screen" not in answer.text
     assert int(answer.headers["content-length"]) == len(answer.content)
@@ -195,34 +196,34 @@ def test_a_page_that_is_not_there_has_no_first_picture():
 
 
 def test_the_broom_sweeps_what_is_old_and_what_is_too_much(tmp_path, monkeypatch):
-    broom, now = guard.Broom(tmp_path), [0.0]
-    broom.ages.clock = lambda: now[0]
+    sweeper, now = broom.Broom(tmp_path), [0.0]
+    sweeper.ages.clock = lambda: now[0]
     for name, seen, size in (("old", 0, 10), ("big-1", 3700, 600), ("big-2", 3800, 600), ("a/b/new", 3990, 10)):
         now[0] = seen
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x" * size)
-        assert broom.sweep() == (1 if name == "big-1" else 0)  # the old one, after half an hour
-    monkeypatch.setattr(guard, "MOST_BYTES", 1000)
+        assert sweeper.sweep() == (1 if name == "big-1" else 0)  # the old one, after half an hour
+    monkeypatch.setattr(broom, "MOST_BYTES", 1000)
     now[0] = 4000
-    assert broom.sweep() == 1
+    assert sweeper.sweep() == 1
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["big-2", "new"]
 
 
 @pytest.mark.parametrize("day", [-86400, 86400])
 def test_a_clock_that_is_set_to_another_day_sweeps_no_file_and_keeps_none(day, tmp_path, monkeypatch):
-    broom, now = guard.Broom(tmp_path), [0.0]
-    broom.ages.clock = lambda: now[0]
+    sweeper, now = broom.Broom(tmp_path), [0.0]
+    sweeper.ages.clock = lambda: now[0]
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + day)
     for name, made in (("fresh", real()), ("from another day", real() + day)):
         (tmp_path / name).write_bytes(b"x")
         os.utime(tmp_path / name, (made, made))
-    assert broom.sweep() == 0
-    now[0] = guard.KEEP_SECONDS - 1
-    assert broom.sweep() == 0
-    now[0] = guard.KEEP_SECONDS + 1
-    assert broom.sweep() == 2 and not list(tmp_path.iterdir())
+    assert sweeper.sweep() == 0
+    now[0] = broom.KEEP_SECONDS - 1
+    assert sweeper.sweep() == 0
+    now[0] = broom.KEEP_SECONDS + 1
+    assert sweeper.sweep() == 2 and not list(tmp_path.iterdir())
 
 
 def test_the_folders_of_killed_pages_are_deleted_at_the_next_start_and_no_others(tmp_path):

@@ -1,7 +1,11 @@
 """The page as a whole: its parts have their scripts, and what it asks of its server is nobody else's to call."""
 
+import inspect
 import os
 import re
+import subprocess
+import sys
+import typing
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -10,7 +14,7 @@ import gradio as gr
 import pytest
 
 from seglab import jobs
-from seglab.ui import build, guard, page, routes
+from seglab.ui import assets, broom, build, guard, page, wires
 from seglab.ui.wires import HEARD, MOUNT
 from tests.conftest import free_port
 from tests.page import done
@@ -39,7 +43,7 @@ def test_every_answer_has_a_script_that_hears_it(blocks):
     listening = {"begun", "greeting", "form", "runs", "viewer", "scores"}
     assert heard and heard <= listening
     for name in listening - {"begun", "greeting"}:  # these give a function that hears
-        script = routes.assets()[f"{name}.js"].decode()
+        script = assets.assets()[f"{name}.js"].decode()
         assert re.search(rf"export function {name}\(element, trigger\) {{(.|\n)*?\n  return ", script), name
     assert all(re.search(rf"^  {name}\(", SCRIPT, re.MULTILINE) for name in ("begun", "greeting"))
 
@@ -60,13 +64,37 @@ def test_a_page_that_opens_trains_and_reads_nothing(monkeypatch):
     assert build().blocks
 
 
+def test_the_page_is_built_and_set_up_without_torch():
+    program = "import sys; from seglab.ui import page; page.build(); page.settings('x'); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split()[-1] == "False"
+
+
+def test_a_handler_that_is_imported_later_takes_what_it_says(blocks):
+    """As many values as the page sends, and those that Gradio adds where it expects them."""
+    places = set()
+    for each in blocks.fns.values():
+        if each.fn is None or each.fn.__module__ != wires.__name__:
+            continue
+        module, name = each.fn.__qualname__.split(".")
+        places.add(module)
+        handler = getattr(wires.imported(f"parts.{module}"), name)
+        names = list(inspect.signature(handler).parameters)
+        assert list(inspect.signature(each.fn).parameters) == names, each.fn.__qualname__
+        hints = typing.get_type_hints(handler)
+        assert typing.get_type_hints(each.fn) == {key: kind for key, kind in hints.items() if key in wires.KINDS}
+        assert inspect.isgeneratorfunction(handler) == inspect.isgeneratorfunction(each.fn)
+        assert len(each.inputs) == len([key for key in names if key not in wires.KINDS])
+    assert {f"parts.{each}" for each in places} == wires.LATER
+
+
 # --- how it is served
 
 
 @pytest.fixture
 def alone(monkeypatch, tmp_path):
     """Nothing but the page begins when it is served, and nothing of this process is another afterwards."""
-    for kind in (jobs.Worker, jobs.Keeper, guard.Broom):
+    for kind in (jobs.Worker, jobs.Keeper, broom.Broom):
         monkeypatch.setattr(kind, "start", lambda self: None)
     monkeypatch.setattr(guard, "refuse_bombs", lambda: None)
     monkeypatch.setattr(guard, "private_folder", lambda: tmp_path)
@@ -94,10 +122,10 @@ def test_the_page_is_served_with_its_guard_and_its_addresses(alone):
     try:
         status, headers, text = answer(f"{base}/?lang=ko")
         assert status == 200 and "frame-ancestors" in headers["content-security-policy"]
-        assert '<div id="first-screen">' in text and f"seglab/assets/{routes.version()}/page.js" in text
+        assert '<div id="first-screen">' in text and f"seglab/assets/{assets.version()}/page.js" in text
         assert answer(f"{base}/", Host="evil.example.com")[0] == 403
         assert '"run":"one"' in answer(f"{base}/seglab/watch")[2]
-        assert answer(f"{base}/seglab/assets/{routes.version()}/page.js", Accept_Encoding="gzip")[1]["content-encoding"]
+        assert answer(f"{base}/seglab/assets/{assets.version()}/page.js", Accept_Encoding="gzip")[1]["content-encoding"]
         assert answer(f"{base}/gradio_api/file=/etc/passwd")[0] in (403, 404)
         assert not jobs.shared()
     finally:

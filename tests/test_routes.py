@@ -11,15 +11,15 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from seglab import runs
+from seglab.ui import assets, routes
 from seglab.ui import page as whole_page
-from seglab.ui import routes
 from tests.conftest import tiny
 from tests.page import done
 
 
 @pytest.fixture
 def client():
-    return TestClient(Starlette(routes=list(routes.ROUTES)))
+    return TestClient(Starlette(routes=whole_page.ROUTES))
 
 
 def get(client, address, lang="en", **headers):
@@ -31,45 +31,46 @@ def get(client, address, lang="en", **headers):
 
 def test_scripts_and_styles_are_kept_for_good_under_an_address_that_changes_with_them(client):
     addresses = re.findall(r'(?:href|src)="([^"]+)"', whole_page.head())
-    assert {address.rpartition("/")[2] for address in addresses} == {"style.css", "page.js"}
+    scripts = {name for name in assets.assets() if name.endswith(".js")}
+    assert {address.split("/", 3)[3] for address in addresses} == {"style.css", *scripts}
     for address in addresses:
         answer = client.get(f"/{address}")
         assert answer.status_code == 200 and answer.content
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-    assert re.fullmatch("[0-9a-f]{12}", routes.version())
+    assert re.fullmatch("[0-9a-f]{12}", assets.version())
 
 
 def test_every_script_that_a_script_imports_is_served_as_one(client):
-    base = f"assets/{routes.version()}/"
-    scripts = [name for name in routes.assets() if name.endswith(".js")]
+    base = f"assets/{assets.version()}/"
+    scripts = [name for name in assets.assets() if name.endswith(".js")]
     assert {"page.js", "form.js", "vendor/uplot/uPlot.esm.js"} <= set(scripts)
     for name in scripts:
         answer = get(client, base + name)
         assert answer.headers["content-type"].startswith("text/javascript")
         for imported in re.findall(r"^import .*? from '\./([^']+)'", answer.text, re.MULTILINE):
-            assert imported in routes.assets(), (name, imported)
+            assert imported in assets.assets(), (name, imported)
 
 
 def test_another_version_s_files_are_not_here(client, monkeypatch):
     assert get(client, "assets/000000000000/page.js").status_code == 404
-    before = routes.version()
-    monkeypatch.setitem(routes.assets(), "page.js", b"// changed")
-    routes.version.cache_clear()
-    assert routes.version() != before
+    before = assets.version()
+    monkeypatch.setitem(assets.assets(), "page.js", b"// changed")
+    assets.version.cache_clear()
+    assert assets.version() != before
     monkeypatch.undo()
-    routes.version.cache_clear()
-    assert routes.version() == before
+    assets.version.cache_clear()
+    assert assets.version() == before
 
 
 @pytest.mark.parametrize(
     "name", ["../routes.py", "..%2froutes.py", "%2e%2e/routes.py", "languages/ko.po", "drawings.json", "", "js/page.js"]
 )
 def test_only_the_page_s_own_files_are_served(client, name):
-    assert get(client, f"assets/{routes.version()}/{name}").status_code == 404
+    assert get(client, f"assets/{assets.version()}/{name}").status_code == 404
 
 
 def test_scripts_get_their_texts_in_every_language(client):
-    english, korean = (get(client, f"assets/{routes.version()}/texts.{lang}.json").json() for lang in ("en", "ko"))
+    english, korean = (get(client, f"assets/{assets.version()}/texts.{lang}.json").json() for lang in ("en", "ko"))
     assert english.keys() == korean.keys() and english["Start"] == "Start" and korean["Start"] == "학습 시작"
     assert all(english[text] == text for text in english)
 
@@ -105,7 +106,6 @@ def test_what_has_not_changed_is_not_sent_again(client):
         "masks?run=one",
         "form",
         "viewer",
-        "start",
         "settings?run=one",
         "examples?run=one",
     ):
@@ -212,14 +212,14 @@ def test_where_the_page_asks_for_a_password_nothing_is_told_without_it():
     with gr.Blocks() as blocks:
         gr.HTML("x")
     blocks.auth, blocks.auth_message, blocks.max_file_size = [("ada", "secret")], None, None
-    app = gr.routes.App.create_app(blocks, app_kwargs={"routes": list(routes.ROUTES)})
+    app = gr.routes.App.create_app(blocks, app_kwargs={"routes": whole_page.ROUTES})
     client = TestClient(app)
-    paths = [route.path for route in routes.ROUTES if "assets" not in route.path]
+    paths = ["/seglab/start", *(f"/seglab{route.path}" for route in routes.ROUTER.routes)]
     assert len(paths) > 8
     for path in paths:
         address = re.sub("{index(:int)?}", "0", path).format(run="one", kind="image")
         assert client.get(address, params={"run": "one"}).status_code == 401, address
-    assert client.get(f"/seglab/assets/{routes.version()}/page.js").status_code == 200  # the page to log in has it
+    assert client.get(f"/seglab/assets/{assets.version()}/page.js").status_code == 200  # the page to log in has it
     assert client.post("/login", data={"username": "ada", "password": "wrong"}).status_code == 400
     assert client.get("/seglab/watch").status_code == 401
     assert client.post("/login", data={"username": "ada", "password": "secret"}).status_code == 200

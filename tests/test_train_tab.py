@@ -12,7 +12,7 @@ from seglab.config import RunConfig, configured
 from seglab.data.folder import Folder
 from seglab.errors import SeglabError
 from seglab.ui import form, views
-from seglab.ui.tabs import train
+from seglab.ui.parts import train
 from seglab.ui.visitors import Visitor
 from tests.page import ADA, SMALL, Event, Request, heard, state
 from tests.test_uploads import GOOD, IMAGE, MASK, packed, png

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seglab import jobs, runs, travel
-from seglab.ui import guard
+from seglab.ui import broom
 from seglab.ui.parts import masks, runlist, scores, viewer
 from seglab.ui.parts import travel as part
 from tests.conftest import tiny
@@ -55,13 +55,13 @@ def test_a_zip_is_made_among_the_files_that_are_swept(own, served, tmp_path):  #
     with zipfile.ZipFile(file) as archive:
         archive.extractall(tmp_path / "out")
     assert holding(tmp_path / "out", "patient_07", *places(tmp_path, own)) == set()
-    broom = guard.Broom(served)
-    assert broom.sweep() == 0
-    guard_keep, guard.KEEP_SECONDS = guard.KEEP_SECONDS, -1
+    sweeper = broom.Broom(served)
+    assert sweeper.sweep() == 0
+    keep, broom.KEEP_SECONDS = broom.KEEP_SECONDS, -1
     try:
-        assert broom.sweep() >= 1 and not [path for path in served.rglob("*") if path.is_file()]
+        assert sweeper.sweep() >= 1 and not [path for path in served.rglob("*") if path.is_file()]
     finally:
-        guard.KEEP_SECONDS = guard_keep
+        broom.KEEP_SECONDS = keep
 
 
 @pytest.mark.parametrize("name", ["../../etc", "/etc", "nothing", "waiting", "a" * 500])

@@ -21,14 +21,9 @@ from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
+from seglab.places import CHECKPOINTS, home
 from seglab.runs import kept, own
 from seglab.runs.hashes import content_of
-
-PACKAGE = Path(__file__).parents[1]
-CHECKPOINTS = next(  # in an installed package, and in a checkout
-    filter(Path.is_dir, (PACKAGE / "checkpoints", PACKAGE.parent / "checkpoints")), PACKAGE / "checkpoints"
-)
-
 
 LOCK = ".lock"  # the file in a run's directory that whoever works on it holds
 
@@ -43,11 +38,6 @@ NAME = re.compile(r"[\w][\w .+-]{0,79}")
 
 
 MADE_NAME = re.compile(r"(\w+)-\d{8}-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}(?: (\d+))?")  # a number within a plan
-
-
-def home() -> Path:
-    """Where new runs live: $SEGLAB_HOME, or runs/ in the current folder."""
-    return Path(os.environ.get("SEGLAB_HOME") or "runs").resolve()
 
 
 def refuse_unwritable(folder: Path | None = None) -> None:

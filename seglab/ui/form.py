@@ -26,8 +26,8 @@ from seglab.families import Architecture, Dataset, Plan
 from seglab.losses.combined import Sum
 from seglab.plans.kinds import MOST_RUNS
 from seglab.travel import commands
-from seglab.ui import views
 from seglab.ui.options import Options, of_entry, offered, shown_as
+from seglab.ui.text import render
 from seglab.ui.titles import HINTS, PRESETS, option_title
 
 NOT_ON_PAGE = ("init_from", "fold")  # paths never come from the page, and folds belong to plans
@@ -106,7 +106,7 @@ def html(lang: str) -> str:
         for name, entry in FAMILIES["datasets"].entries.items()
         if name != "folder" and not entry().here  # type: ignore[attr-defined]
     ]
-    return views.render(
+    return render(
         "form.html",
         lang,
         pickers=pickers(),

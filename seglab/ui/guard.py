@@ -1,16 +1,13 @@
-"""What stands between the network and the page: limits that Gradio does not keep, and a broom for its files."""
+"""What stands between the network and the page: limits that Gradio does not keep."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
 import json
-import logging
 import os
 import re
 import socket
-import threading
-import time
 import warnings
 from collections.abc import Awaitable, Callable, MutableMapping
 from ipaddress import ip_address
@@ -18,20 +15,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 
-from seglab import locks, uploads
-from seglab.ages import Ages
-from seglab.runs import Leftovers
-from seglab.ui.parts import tour
+from seglab import locks
 from seglab.ui.text import language, languages
 
 MEGABYTE = 2**20
 UPLOAD, OTHER = 30 * MEGABYTE, MEGABYTE  # the largest request bodies
 PAGE = "seglab-page-"  # how the folders of pages are called
-KEEP_SECONDS, MOST_BYTES = 1800, 1024 * MEGABYTE  # of the files that Gradio made for pages
 # Gradio asks the browser for its language before anything else can say what the visitor chose.
 CHOSEN_LANGUAGE = """<head><script>(() => {
   const chosen = new URLSearchParams(location.search).get("lang");
@@ -42,6 +34,7 @@ CHOSEN_LANGUAGE = """<head><script>(() => {
 })()</script>"""
 
 FIRST_SCREEN = """<div id="first-screen">{content}</div><script>
+  document.body.classList.toggle("dark", window.seglab.dark());
   if (!/^(#start.*)?$/.test(location.hash)) document.getElementById("first-screen").hidden = true;
 </script>"""
 FRAMES = "frame-ancestors 'self' https://huggingface.co https://*.hf.space; base-uri 'self'; object-src 'none'"
@@ -53,18 +46,23 @@ SECURITY = (
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-log = logging.getLogger(__name__)
-
 
 class Guard:
-    """ASGI middleware: refuses other sites' requests, large bodies and Gradio's open proxies; puts the first picture
-    into the page's document, and lets `?lang=` decide its language.
+    """ASGI middleware: refuses other sites' requests, large bodies and Gradio's open proxies; puts scripts, styles and
+    the first picture into the page's document, and lets `?lang=` decide its language.
 
-    `hosts` are the names by which this server may be asked for; None for any.
+    `hosts` are the names by which this server may be asked for, None for any; `head` belongs into the document's head,
+    where Gradio would put it only once its own scripts are there; `first` gives what is seen first, in a language.
     """
 
-    def __init__(self, app: Any, hosts: frozenset[str] | None = None):
-        self.app, self.hosts = app, hosts
+    def __init__(
+        self,
+        app: Any,
+        hosts: frozenset[str] | None = None,
+        head: str = "",
+        first: Callable[[str], str] = lambda lang: "",
+    ):
+        self.app, self.hosts, self.head, self.first = app, hosts, head, first
 
     async def __call__(self, scope: dict[str, Any], receive: Callable, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,7 +78,9 @@ class Guard:
         if not length.isdigit() or int(length) > limit:
             return await PlainTextResponse(f"at most {limit} bytes are allowed", 413)(scope, receive, send)
         if path == "/" and scope["method"] == "GET":
-            return await self.app(scope, receive, with_first_picture(send, language(Request(scope))))
+            asking = Request(scope)
+            first = "" if unknown(asking) else self.first(language(asking))
+            return await self.app(scope, receive, with_first_picture(send, self.head, first))
         await self.app(scope, limited(receive, limit), send)
 
     def foreign(self, method: str, headers: dict[bytes, bytes]) -> str:
@@ -149,9 +149,9 @@ def limited(receive: Callable[[], Awaitable[dict]], limit: int) -> Callable[[], 
     return counting
 
 
-def with_first_picture(send: Send, lang: str) -> Send:
-    """Puts the script that chooses the language first into the document's head, and the Start tab first into its body:
-    there to be seen before any script has come."""
+def with_first_picture(send: Send, head: str, first: str) -> Send:
+    """Puts the script that chooses the language and the page's own head first into the document's head, and what is to
+    be seen first, if anything, first into its body."""
     started: list[MutableMapping[str, Any]] = []
     body = b""
 
@@ -164,10 +164,9 @@ def with_first_picture(send: Send, lang: str) -> Send:
         if message.get("more_body"):
             return
         script = CHOSEN_LANGUAGE.replace("LANGUAGES", json.dumps(list(languages())))
-        content = body.replace(b"<head>", script.encode(), 1)
+        content = body.replace(b"<head>", f"{script}{head}".encode(), 1)
         begun = re.search(rb"<body[^>]*>", content)
-        if begun and started[0]["status"] == 200:
-            first = await run_in_threadpool(tour.html, lang)
+        if first and begun and started[0]["status"] == 200:
             screen = FIRST_SCREEN.format(content=first).encode()
             content = content[: begun.end()] + screen + content[begun.end() :]
         headers = [(name, value) for name, value in started[0]["headers"] if name.lower() != b"content-length"]
@@ -185,44 +184,15 @@ def refuse_bombs() -> None:
     warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-class Broom(threading.Thread):
-    """Sweeps the files that Gradio leaves: those older than half an hour, then the oldest beyond a gigabyte; uploads
-    that nobody uses any more; and what killed processes left among the runs.
-
-    How old a file is, is told by how long the broom has seen it, so that a clock which is set sweeps none of them.
-    """
-
-    def __init__(self, folder: Path, every: float = 60.0):
-        super().__init__(name="broom", daemon=True)
-        self.folder, self.every = folder, every
-        self.ages, self.leftovers = Ages(), Leftovers()
-
-    def run(self) -> None:
-        while True:
-            for what, sweep in (("files", self.sweep), ("uploads", uploads.sweep), ("runs", self.leftovers.sweep)):
-                try:
-                    if count := sweep():
-                        log.info("%s: %d swept", what, count)
-                except Exception:
-                    log.exception("the sweep of %s failed; it will be tried again", what)
-            time.sleep(self.every)
-
-    def sweep(self) -> int:
-        """Deletes what is too old or too much; gives the number of deleted files."""
-        files = []
-        for path, age in self.ages.look(filter(Path.is_file, self.folder.rglob("*"))).items():
-            with contextlib.suppress(FileNotFoundError):
-                found = path.stat()
-                files.append((-age, found.st_mtime_ns, found.st_size, path))
-        swept, total = 0, sum(size for _, _, size, _ in files)
-        for seen, _, size, path in sorted(files):
-            if -seen > KEEP_SECONDS or total > MOST_BYTES:
-                path.unlink(missing_ok=True)
-                total -= size
-                swept += 1
-                if path.parent != self.folder and not any(path.parent.iterdir()):
-                    path.parent.rmdir()
-        return swept
+def unknown(request: Request) -> Response | None:
+    """Where the page asks for a name and a password, nobody without them sees anything here either."""
+    app: Any = request.scope.get("app")
+    if getattr(app, "auth", None) is None:
+        return None
+    token = request.cookies.get(f"access-token-{app.cookie_id}")
+    unsafe = request.cookies.get(f"access-token-unsecure-{app.cookie_id}")
+    known = app.tokens.get(token) or app.tokens.get(unsafe)
+    return None if known else Response("Not authenticated", 401)
 
 
 def private_folder() -> Path:

@@ -1,4 +1,4 @@
-"""What has an address of its own: what is new of the runs, pictures, tables, and the page's own scripts.
+"""What has an address of its own below `seglab/`: what is new of the runs, pictures, tables.
 
 All of these are read and change nothing; what a person does goes through Gradio's events.
 """
@@ -9,60 +9,26 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from seglab import runs
 from seglab.comparison.tables import ENCODING, curves_csv
 from seglab.errors import SeglabError
-from seglab.ui import form, strings
+from seglab.ui import form
+from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD
-from seglab.ui.parts import masks, scores, tour, viewer
-from seglab.ui.text import language, languages, told, translation
+from seglab.ui.guard import unknown
+from seglab.ui.parts import masks, scores, viewer
+from seglab.ui.text import language, told
 
-HERE = Path(__file__).parent
-BASE = "seglab"  # of all addresses below
-TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 FILES = {"csv": "text/csv", "png": "image/png"}  # of curves
-FOREVER = "public, max-age=31536000, immutable"
 MOST_RUNS = 60  # that one address may name
 
 log = logging.getLogger(__name__)
-
-
-# --- the page's own files, under an address that changes with any of them
-
-
-@lru_cache
-def assets() -> dict[str, bytes]:
-    """The scripts and styles by name, and the texts that scripts say, by language."""
-    files = [*(HERE / "js").glob("*.js"), HERE / "style.css", *(HERE / "vendor").rglob("*.*")]
-    found = {path.relative_to(HERE).as_posix().removeprefix("js/"): path.read_bytes() for path in files}
-    said = {each.text for each in strings.of_scripts()}
-    for code in languages():
-        texts = {text: translation(text, code) or text for text in sorted(said)}
-        found[f"texts.{code}.json"] = json.dumps(texts, ensure_ascii=False).encode()
-    return found
-
-
-@lru_cache
-def version() -> str:
-    """Twelve letters that are others as soon as one of the files is."""
-    content = b"".join(name.encode() + content for name, content in sorted(assets().items()))
-    return hashlib.sha256(content).hexdigest()[:12]
-
-
-def asset(request: Request) -> Response:
-    name = request.path_params["name"]
-    content = assets().get(name) if request.path_params["version"] == version() else None
-    if content is None:
-        return Response("not here", 404)
-    return Response(content, media_type=TYPES.get(Path(name).suffix), headers={"Cache-Control": FOREVER})
 
 
 # --- what is known of the runs
@@ -98,10 +64,6 @@ def picture(request: Request, lang: str) -> Response:
         content = masks.picture(directory, kind, index, request.query_params.get("epoch"))
     kept = FOREVER.replace("public", "private")  # by the visitor's own browser: a proxy asks nobody for a password
     return Response(content, media_type="image/webp", headers={"Cache-Control": kept})
-
-
-def first(request: Request, lang: str) -> Response:
-    return Response(tour.html(lang), media_type="text/html")
 
 
 def blank(request: Request, lang: str) -> Response:
@@ -166,27 +128,16 @@ def wrong(sentence: str, status: int) -> Response:
     return Response(json.dumps({"error": sentence}, ensure_ascii=False), status, media_type="application/json")
 
 
-def unknown(request: Request) -> Response | None:
-    """Where the page asks for a name and a password, nobody without them sees anything here either."""
-    app: Any = request.app
-    if getattr(app, "auth", None) is None:
-        return None
-    token = request.cookies.get(f"access-token-{app.cookie_id}")
-    unsafe = request.cookies.get(f"access-token-unsecure-{app.cookie_id}")
-    known = app.tokens.get(token) or app.tokens.get(unsafe)
-    return None if known else Response("Not authenticated", 401)
-
-
-ROUTES = [
-    Route(f"/{BASE}/assets/{{version}}/{{name:path}}", asset),
-    Route(f"/{BASE}/watch", fenced(watch)),
-    Route(f"/{BASE}/start", fenced(first)),
-    Route(f"/{BASE}/form", fenced(blank)),
-    Route(f"/{BASE}/viewer", fenced(controls)),
-    Route(f"/{BASE}/examples", fenced(examples)),
-    Route(f"/{BASE}/settings", fenced(settings)),
-    Route(f"/{BASE}/scores", fenced(scoreboard)),
-    Route(f"/{BASE}/masks", fenced(strip)),
-    Route(f"/{BASE}/picture/{{run}}/{{kind}}/{{index:int}}.webp", fenced(picture)),
-    *(Route(f"/{BASE}/curves.{kind}", fenced(curves)) for kind in FILES),
-]
+ROUTER = Router(
+    [
+        Route("/watch", fenced(watch)),
+        Route("/form", fenced(blank)),
+        Route("/viewer", fenced(controls)),
+        Route("/examples", fenced(examples)),
+        Route("/settings", fenced(settings)),
+        Route("/scores", fenced(scoreboard)),
+        Route("/masks", fenced(strip)),
+        Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
+        *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),
+    ]
+)

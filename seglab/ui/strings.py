@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import polib
@@ -17,11 +16,11 @@ from seglab import draw, metrics
 from seglab.config import Fold, RunConfig
 from seglab.entry import FAMILIES, REASONS, Entry
 from seglab.losses.combined import Part
+from seglab.places import PACKAGE
+from seglab.ui.assets import texts
 from seglab.ui.text import STATES
 from seglab.ui.titles import HINTS, OPTION, PRESETS, option_title
 
-PACKAGE = Path(seglab.__file__).parent
-SAID = re.compile(r"""\bt\(\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")  # in a script
 ERRORS, TRANSLATING = ("SeglabError",), ("label", "say")  # calls whose first argument is such a text
 
 
@@ -121,10 +120,8 @@ def of_templates() -> Iterator[String]:
 
 
 def of_scripts() -> Iterator[String]:
-    """What the page's scripts translate with t('...')."""
-    for path in sorted((PACKAGE / "ui" / "js").glob("*.js")):
-        for found in SAID.finditer(path.read_text(encoding="utf-8")):
-            yield String(ast.literal_eval(found[1]), None, path.relative_to(PACKAGE).as_posix())
+    """What the page's scripts translate."""
+    return (String(text, None, path.relative_to(PACKAGE).as_posix()) for text, path in texts())
 
 
 def of_tables() -> Iterator[String]:

@@ -11,18 +11,20 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import jinja2
 import polib
 from starlette.requests import Request
 
-from seglab import runs
+from seglab import places
 from seglab.errors import SeglabError
 
-FOLDER = Path(__file__).parent / "languages"
+HERE = Path(__file__).parent
+FOLDER = HERE / "languages"
 ENGLISH = "en"
 STATES = {  # of a run, as a person reads them
     "queued": "queued",
@@ -138,7 +140,22 @@ def inner(error: SeglabError, lang: str) -> str:
 
 def unplaced(text: str) -> str:
     """The text without where this machine keeps its data and runs, which is no visitor's business."""
-    for name, folder in (("$SEGLAB_DATA", os.environ.get("SEGLAB_DATA")), ("$SEGLAB_HOME", runs.home())):
+    for name, folder in (("$SEGLAB_DATA", os.environ.get("SEGLAB_DATA")), ("$SEGLAB_HOME", places.home())):
         if folder and Path(folder).name:
             text = re.sub(re.escape(os.path.abspath(folder)) + r"(?![\w-])", name, text)
     return f"…/{Path(text).name}" if os.path.isabs(text) else text
+
+
+# --- templates
+
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+_templates.filters["sentence"] = sentence
+
+
+def render(template: str, lang: str, **values: Any) -> str:
+    """A template in a language, everything a person could have named escaped; `t` translates inside it, and `state`
+    says what state a run is in."""
+    translating = {"t": partial(say, lang=lang), "state": partial(state_text, lang=lang), "lang": lang}
+    return _templates.get_template(template).render(translating | values)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import gradio as gr
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -23,23 +20,7 @@ from seglab.data.survey import survey
 from seglab.errors import SeglabError
 from seglab.families import Architecture, Dataset, Scheduler
 from seglab.preview import preview as previewed
-from seglab.ui.text import say, sentence, state_text, told
-
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
-
-_templates = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.filters["sentence"] = sentence
-
-
-def render(template: str, lang: str, **values: Any) -> str:
-    """A template in a language; `t` translates inside it, and `state` says what state a run is in."""
-    translating = {"t": partial(say, lang=lang), "state": partial(state_text, lang=lang), "lang": lang}
-    return _templates.get_template(template).render(translating | values)
+from seglab.ui.text import render, told
 
 
 def refusal(error: SeglabError, lang: str) -> str:
@@ -59,13 +40,6 @@ def unwritable() -> SeglabError | None:
 def named(directories: Iterable[Path]) -> list[tuple[str, str]]:
     """Runs as choices: what is shown of each, and its whole name."""
     return [(runs.short_name(directory), directory.name) for directory in directories]
-
-
-def opening(handler: Callable[..., Any], inputs: Any, outputs: Any) -> Any:
-    """The event of a visitor's opening the page of the Blocks at hand, or opening it again."""
-    page = gr.context.Context.root_block
-    assert page  # handlers are told of while the Blocks are built
-    return gr.on([page.load], handler, inputs, outputs, **QUIET)
 
 
 PREVIEWED = 6  # training images

@@ -1,11 +1,18 @@
-"""How Python and the page's scripts hear each other: parts that a script fills, what it sends, what it is answered."""
+"""How Python and the page's scripts hear each other: parts that a script fills, what it sends, what it is answered.
+
+A page is built without its handlers, which come with torch: they are imported once it is served.
+"""
 
 from __future__ import annotations
 
 import functools
 import json
 import logging
+import threading
 from collections.abc import Callable
+from importlib import import_module
+from inspect import Parameter, Signature
+from types import ModuleType
 from typing import Any
 
 import gradio as gr
@@ -17,6 +24,10 @@ Handler = Callable[..., str]
 log = logging.getLogger(__name__)
 
 MOUNT = "seglab.mount({part!r}, element, trigger)"
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
+KINDS: dict[str, type] = {"event": gr.EventData, "request": gr.Request}  # by which Gradio knows what a handler is given
+LATER: set[str] = set()  # the modules of `parts` that have handlers of this page
+importing = threading.RLock()
 HEARD = "answer => seglab.heard({part!r}, answer)"
 
 
@@ -33,6 +44,31 @@ def ear(name: str) -> gr.Textbox:
 def heard(event: Any, name: str, answer: gr.Textbox) -> Any:
     """Has the script of a part hear an event's answer."""
     return event.then(None, answer, None, js=HEARD.format(part=name), api_visibility="private")
+
+
+def later(place: str, *names: str, stream: bool = False) -> Callable[..., Any]:
+    """The handler `module.function` among the page's parts, imported when it is first needed; `names` are those of its
+    parameters, and `stream` says that it gives one answer after the other."""
+    module, _, name = place.partition(".")
+    LATER.add(f"parts.{module}")
+
+    def handler(*given: Any) -> Any:
+        return getattr(imported(f"parts.{module}"), name)(*given)
+
+    def streaming(*given: Any) -> Any:
+        yield from handler(*given)
+
+    found: Any = streaming if stream else handler
+    found.__name__, found.__qualname__ = name, place
+    found.__signature__ = Signature([Parameter(each, Parameter.POSITIONAL_OR_KEYWORD) for each in names])
+    found.__annotations__ = {each: KINDS[each] for each in names if each in KINDS}
+    return found
+
+
+def imported(module: str) -> ModuleType:
+    """A module of the page that comes with torch; one thread at a time, or one might see half of it."""
+    with importing:
+        return import_module(f"seglab.ui.{module}")
 
 
 def fenced(handler: Handler) -> Handler:

@@ -3,8 +3,6 @@ import {address} from './address.js';
 import {store} from './store.js';
 import {el, lang, t} from './text.js';
 
-const DARK = 'seglab-dark';
-
 export function header(element) {
   const head = element.querySelector('.masthead') ?? document.querySelector('.masthead');
   head.querySelector('.tagline').textContent = t('Train small segmentation models and see what each choice does');
@@ -38,15 +36,12 @@ function panel() {
 }
 
 function theme(button) {
-  const asked = new URLSearchParams(location.search).get('__theme');
-  let dark = document.body.classList.contains('dark');
-  const kept = localStorage.getItem(DARK);
-  if (!asked && kept !== null) dark = kept === 'true';
+  let dark = window.seglab.dark();
   const draw = () => {
     document.body.classList.toggle('dark', dark);
     button.textContent = dark ? '☀' : '☾';
     button.setAttribute('aria-label', dark ? t('Light colors') : t('Dark colors'));
   };
-  button.addEventListener('click', () => { dark = !dark; localStorage.setItem(DARK, dark); draw(); });
+  button.addEventListener('click', () => { dark = !dark; localStorage.setItem('seglab-dark', dark); draw(); });
   draw();
 }

@@ -16,16 +16,7 @@ from seglab.ui import views
 from seglab.ui.board import BOARD
 from seglab.ui.text import language, say, told
 from seglab.ui.visitors import Visitor
-from seglab.ui.wires import ear, fenced, heard, part, sent
-
-
-def build() -> gr.HTML:
-    """Builds the part in the Blocks at hand: outside the tabs, among which its script moves it."""
-    listed, answer = part("runs"), ear("runs")
-    heard(listed.click(act, None, answer, trigger_mode="multiple", **views.QUIET), "runs", answer)
-    greeted = ear("greeting")
-    heard(listed.submit(greet, None, greeted, **views.QUIET), "greeting", greeted)
-    return listed
+from seglab.ui.wires import fenced, sent
 
 
 @fenced

@@ -17,7 +17,7 @@ from seglab.comparison.scores import Comparison, compare
 from seglab.errors import SeglabError
 from seglab.metrics import DEFINITION
 from seglab.ui import views
-from seglab.ui.text import told
+from seglab.ui.text import render, told
 
 BACKGROUNDS = {  # by the dashes of a line
     "-": "{}",
@@ -80,7 +80,7 @@ def written(stamped: tuple[Stamp, ...], labels: tuple[tuple[str, int], ...], lan
         sorted(range(len(comparison.rows)), key=lambda n: tuple(comparison.rows[n].iou)),
         key=lambda n: tuple(comparison.rows[n].iou),
     )
-    return views.render(
+    return render(
         "scores.html",
         lang,
         c=comparison,

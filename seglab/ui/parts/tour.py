@@ -1,66 +1,51 @@
-"""The Start tab: one street, its truth, and what the models that come with seglab make of it."""
+"""Makes `ui/start/`: what the Start tab shows of the runs that come with seglab, there before anything else is.
+
+python -m seglab.ui.parts.tour
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
+import json
 from typing import Any
 
 from seglab import runs
-from seglab.errors import SeglabError
 from seglab.events import Started, best_of
-from seglab.metrics import picture_miou
-from seglab.runs import Evidence
-from seglab.ui import views
-from seglab.ui.parts.masks import address, entries
+from seglab.ui.parts.masks import entries, picture
+from seglab.ui.tabs.start import FOLDER
 
 
-def html(lang: str) -> str:
-    """The tab in a language."""
-    known = shown()
-    return views.render("start.html", lang, **known) if known else ""
-
-
-@lru_cache(maxsize=1)
-def shown() -> dict[str, Any]:
-    """The shipped runs that were validated on the same images, the lowest score first, with the addresses of their
-    pictures: nothing where none is shipped."""
-    found = []
+def found() -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The shipped runs that were validated on the same images, the lowest score first, and the files of their pictures
+    by name."""
+    shipped = []
     for directory in runs.every():
-        if directory.parent != runs.CHECKPOINTS:
-            continue
-        try:
+        if directory.parent == runs.CHECKPOINTS:
             events, known = runs.events(directory), runs.description(directory)
-        except SeglabError:  # a damaged copy; its row tells
-            continue
-        best, started = best_of(events), next((each for each in events if isinstance(each, Started)), None)
-        if best and started and best.scores["val"].miou is not None:
-            found.append((best.scores["val"].miou, directory, known, started.parameters))
-    found.sort(key=lambda each: each[0])
-    if not found:
-        return {}
-    _, first, known, _ = found[0]
-    alike = [each for each in found if each[2]["digests"]["val"] == known["digests"]["val"]]
-    version = str(known["digests"]["val"])[:12]
+            best, started = best_of(events), next(each for each in events if isinstance(each, Started))
+            if best and best.scores["val"].miou is not None:
+                shipped.append((best.scores["val"].miou, directory, known, started.parameters))
+    shipped.sort(key=lambda each: each[0])
+    _, first, known, _ = shipped[0]
+    alike = [each for each in shipped if each[2]["digests"]["val"] == known["digests"]["val"]]
+    pictures = [("image", first, "image"), ("truth", first, "truth")]
+    pictures += [(directory.name, directory, "prediction") for _, directory, _, _ in alike]
     count = range(len(known["samples"]))
-    models = []
-    for miou, directory, _, parameters in alike:
-        evidence = Evidence(directory)
-        pictures = [address(directory, "prediction", n, v=version) for n in count]
-        scores = [picture_miou(evidence.labels(n), evidence.truth(n), len(known["classes"])) for n in evidence.samples]
-        models.append(
-            {
-                "run": directory.name,
-                "name": runs.label(directory).name,
-                "parameters": parameters,
-                "miou": miou,
-                "pictures": pictures,
-                "scores": scores,
-            }
-        )
-    return {
-        "models": models,
-        "images": [address(first, "image", n, v=version) for n in count],
-        "truth": [address(first, "truth", n, v=version) for n in count],
-        "classes": entries(known),
-        "runs": ",".join(directory.name for _, directory, _, _ in alike),
-    }
+    files = {f"{name}-{n}.webp": picture(directory, kind, n) for name, directory, kind in pictures for n in count}
+    models = [
+        {"run": directory.name, "name": runs.label(directory).name, "parameters": parameters, "miou": miou}
+        for miou, directory, _, parameters in alike
+    ]
+    return {"models": models, "count": len(count), "classes": entries(known)}, files
+
+
+def main() -> None:
+    known, files = found()
+    for old in FOLDER.glob("*.*"):
+        old.unlink()
+    for name, content in files.items():
+        (FOLDER / name).write_bytes(content)
+    (FOLDER / "known.json").write_text(json.dumps(known, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

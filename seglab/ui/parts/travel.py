@@ -15,47 +15,13 @@ from seglab import runs, travel, zips
 from seglab.errors import SeglabError
 from seglab.ui import views
 from seglab.ui.parts.runlist import trained
-from seglab.ui.text import label, language, say, told
-from seglab.ui.wires import ear, heard, sent
-
-APART: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "travel", "concurrency_limit": 1}
-
-
-def build(listed: gr.HTML) -> None:
-    """Builds the part in the Blocks at hand; a button in the list of runs picks what is taken away."""
-    title = label("Take a run away, bring one back")
-    with gr.Accordion(title, open=False, elem_id="travel") as part, gr.Row(equal_height=False):
-        with gr.Column(min_width=260):
-            run = gr.Dropdown(
-                [],
-                value=None,
-                label=label("Finished run"),
-                elem_id="travel-run",
-                allow_custom_value=True,  # Gradio's own copy of the choices can lag behind the page's
-            )
-            names = gr.Checkbox(label=label("With the names of images"), visible=False, elem_id="travel-names")
-            pictures = gr.Checkbox(label=label("With masks and predictions"), visible=False, elem_id="travel-pictures")
-            leaving = gr.HTML(apply_default_css=False, elem_id="travel-leaving")
-            make = gr.Button(label("Make a zip"), elem_id="travel-make", visible=False, size="md")
-            file = gr.DownloadButton(visible=False, variant="primary", elem_id="travel-file", size="md")
-        with gr.Column(min_width=260):
-            told = gr.HTML(apply_default_css=False, elem_id="travel-hint")
-            upload = gr.UploadButton(label("Bring a run back"), file_types=[".zip"], elem_id="travel-upload", size="md")
-            said = gr.HTML(apply_default_css=False, elem_id="travel-said")
-    picked, made = [run, names, pictures], [leaving, file]
-    views.opening(hint, None, told)
-    part.expand(offered, run, run, **views.QUIET)
-    listed.click(chosen, None, [part, run], **views.QUIET)
-    run.change(questions, run, [names, pictures, make], **views.QUIET).then(told_of, picked, made, **views.QUIET)
-    gr.on([names.input, pictures.input], told_of, picked, made, **views.QUIET)
-    make.click(packed, picked, made, show_progress="minimal", **APART)
-    came = ear("came")
-    heard(upload.upload(arrived, upload, [said, came], show_progress="minimal", **APART), "begun", came)
+from seglab.ui.text import language, render, say, told
+from seglab.ui.wires import sent
 
 
 def hint(request: gr.Request) -> str:
     """What may be brought."""
-    return views.render(
+    return render(
         "hint.html",
         language(request),
         text="Takes a zip of up to 30 MB that was made here or by seglab ship. Nothing in it is executed.",
@@ -114,7 +80,7 @@ def told_of(name: str | None, names: bool, pictures: bool, request: gr.Request) 
         texts = [told(each, lang) for each in travel.leaving(found(name), bool(names), bool(pictures))]
     except SeglabError as error:
         return [views.refusal(error, lang), gr.DownloadButton(visible=False)]
-    return [views.render("leaving.html", lang, texts=texts), gr.DownloadButton(visible=False)]
+    return [render("leaving.html", lang, texts=texts), gr.DownloadButton(visible=False)]
 
 
 def packed(name: str | None, names: bool, pictures: bool, request: gr.Request) -> list[Any]:
@@ -143,5 +109,5 @@ def arrived(file: str, request: gr.Request) -> list[Any]:
         return [views.refusal(error, lang), ""]
     text = say("{run} is here now, also in Predict and Compare.", lang, run=directory.name)
     messages = [(text, "right"), *((told(note, lang), "note") for note in notes)]
-    said = "".join(views.render("message.html", lang, text=each, kind=kind) for each, kind in messages)
+    said = "".join(render("message.html", lang, text=each, kind=kind) for each, kind in messages)
     return [said, json.dumps({"runs": [directory.name]})]

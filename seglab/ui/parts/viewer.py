@@ -25,11 +25,10 @@ from seglab.metrics import picture_miou
 from seglab.model import Trained
 from seglab.prediction import Prediction, Result, Session
 from seglab.predictors import Crf
-from seglab.ui import views
 from seglab.ui.board import BOARD
 from seglab.ui.options import Options, of_entry
 from seglab.ui.parts.masks import address, opened
-from seglab.ui.text import language, say, told
+from seglab.ui.text import language, render, say, told
 from seglab.ui.views import hexadecimal, uri, webp
 from seglab.ui.wires import fenced, sent
 
@@ -76,7 +75,7 @@ def crf() -> Options:
 @lru_cache(maxsize=8)
 def html(lang: str) -> str:
     """The controls in a language."""
-    return views.render("viewer.html", lang, steps=steps(), crf=crf())
+    return render("viewer.html", lang, steps=steps(), crf=crf())
 
 
 # --- pictures

@@ -6,9 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from seglab.ui.parts import viewer
 from seglab.ui.text import label
-from seglab.ui.wires import ear, heard, part
+from seglab.ui.wires import ear, heard, later, part
 
 APART: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -19,5 +18,6 @@ def build() -> None:
     upload = gr.UploadButton(label("Upload a photo"), file_types=["image"], elem_id="predict-upload", size="sm")
     answer, accepted = ear("viewer"), ear("viewer-upload")
     painting = APART | {"concurrency_id": "predict", "concurrency_limit": 2, "trigger_mode": "always_last"}
-    heard(seen.click(viewer.predict, None, answer, **painting), "viewer", answer)
-    heard(upload.upload(viewer.accept, upload, accepted, **APART | {"concurrency_limit": 2}), "viewer", accepted)
+    predict, accept = later("viewer.predict", "event", "request"), later("viewer.accept", "path", "request")
+    heard(seen.click(predict, None, answer, **painting), "viewer", answer)
+    heard(upload.upload(accept, upload, accepted, **APART | {"concurrency_limit": 2}), "viewer", accepted)

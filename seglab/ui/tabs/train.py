@@ -1,24 +1,13 @@
-"""The Train tab: the form, what it says of models, data and schedules, and the start of runs."""
+"""The Train tab: the form, what it says of models, data and schedules, the start of runs, and how runs travel."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from seglab import jobs, plans, uploads
-from seglab.config import RunConfig
-from seglab.entry import validated
-from seglab.errors import SeglabError
-from seglab.families import Dataset
-from seglab.ui import form, views
-from seglab.ui.parts import runlist
-from seglab.ui.text import label, language, told
-from seglab.ui.visitors import Visitor
-from seglab.ui.wires import ear, fenced, heard, part, sent
+from seglab.ui.text import label
+from seglab.ui.wires import QUIET, ear, heard, later, part
 
 SLOTS = "".join(f'<div class="{name}-slot" data-tab="train"></div>' for name in ("runs", "curves", "masks"))
 # What the form shows of models and data where there is room for it
@@ -37,141 +26,50 @@ def build() -> None:
         with gr.Column(scale=5, min_width=480):
             gr.HTML(SIDE, apply_default_css=False, elem_classes="slots")
             gr.HTML(SLOTS, apply_default_css=False, elem_classes="slots")
-    for event, handler, options in (
-        (filled.submit, begin, views.QUIET),
-        (filled.input, foresee, views.QUIET | {"trigger_mode": "always_last"}),
-        (filled.edit, measure, APART | {"concurrency_id": "plan", "concurrency_limit": 1}),
-        (filled.select, look, APART | {"concurrency_id": "look", "concurrency_limit": 2, "trigger_mode": "multiple"}),
+    for event, name, options in (
+        (filled.submit, "begin", QUIET),
+        (filled.input, "foresee", QUIET | {"trigger_mode": "always_last"}),
+        (filled.edit, "measure", APART | {"concurrency_id": "plan", "concurrency_limit": 1}),
+        (filled.select, "look", APART | {"concurrency_id": "look", "concurrency_limit": 2, "trigger_mode": "multiple"}),
     ):
-        answer = ear(f"form-{handler.__name__}")
-        heard(event(handler, None, answer, **options), "form", answer)
+        answer = ear(f"form-{name}")
+        heard(event(later(f"train.{name}", "event", "request"), None, answer, **options), "form", answer)
     answer, carrier = ear("form-upload"), ear("form-carrier")
     sending = APART | {"js": "file => [file, seglab.state()]", "concurrency_id": "look", "trigger_mode": "once"}
+    accept = later("train.accept", "file", "data", "request")
     heard(upload.upload(accept, [upload, carrier], answer, **sending), "form", answer)
 
 
-@fenced
-def begin(event: gr.EventData, request: gr.Request) -> str:
-    """Puts the runs that the form asks for into the queue."""
-    data, lang = sent(event), language(request)
-    visitor = Visitor.of(data.get("visitor"))
-
-    def submitted() -> list[Path]:
-        asked = form.asked(data)
-        if asked.single:
-            asked.configs[0].data.open()  # data that is missing is told now, not by a run that fails
-            return runlist.lend(jobs.submit(asked.configs, visitor.owner), request)
-        plan, title, steps = asked.laid_out()
-        return runlist.lend(plans.submit(plan, title, plans.settled(steps), visitor.owner), request)
-
-    return json.dumps({"kind": "begun"} | runlist.begun(submitted, lang))
-
-
-@fenced
-def foresee(event: gr.EventData, request: gr.Request) -> str:
-    """How many runs the form asks for, the command that makes them, and how long they take where that is known."""
-    return foreseen(sent(event), language(request), None)
-
-
-@fenced
-def measure(event: gr.EventData, request: gr.Request) -> str:
-    """The same; what is not known of the time is measured, by a few steps of each kind of run."""
-    return foreseen(sent(event), language(request), plans.timed_apart)
-
-
-def foreseen(data: dict[str, Any], lang: str, how: Callable[..., Any] | None) -> str:
-    try:
-        asked = form.asked(data)
-        configs = [jobs.limited(config) for config in asked.configs]
-        if asked.plan:
-            configs = [step.config for step in asked.laid_out()[2]]
-        estimate = None if how and busy() else plans.estimate(configs, how)
-    except SeglabError as error:
-        return json.dumps({"kind": "foreseen", "error": told(error, lang)})
-    return json.dumps(
-        {
-            "kind": "foreseen",
-            "count": len(configs),
-            "seconds": sum(estimate.seconds) if estimate else None,
-            "command": asked.command(),
-            "timing": estimate is None and how is None and not busy(),
-        }
-    )
-
-
-def busy() -> bool:
-    """Whether the machine has runs to work on, beside which nothing is measured on a server that several share."""
-    return jobs.shared() and bool(jobs.waiting())
-
-
-@fenced
-def look(event: gr.EventData, request: gr.Request) -> str:
-    """What the form's foldable parts show: the networks' cards, what is in the data, the schedule, the preview."""
-    data, lang = sent(event), language(request)
-    what = str(data.get("what"))
-    try:
-        html = LOOKS[what](data, lang) if what in LOOKS else ""
-    except SeglabError as error:
-        html = views.refusal(error, lang)
-    return json.dumps({"kind": "html", "what": "previewed" if what == "preview" else what, "html": html})
-
-
-def cards(data: dict[str, Any], lang: str) -> str:
-    """Each picked network's numbers, source and picture."""
-    timed = data.get("timed")
-    shown = []
-    for config in form.described(data).configs:
-        try:
-            short = validated(RunConfig, {"model": config.model, "image_size": config.image_size})
-            wanted = isinstance(timed, list) and config.model.name in timed
-            shown.append(views.card(short.model, short.image_size, lang, wanted))
-        except SeglabError as error:
-            shown.append(views.refusal(error, lang))
-    return "".join(dict.fromkeys(shown))
-
-
-def inside(data: dict[str, Any], lang: str) -> str:
-    """What is in the picked data, or what is wrong."""
-    typed = data.get("options")
-    try:
-        dataset = form.dataset(data)
-        own = dataset.name == "folder" and bool(form.uploaded(typed))
-        return views.inside(dataset, lang, own, side(typed))
-    except SeglabError as error:
-        if error.template == form.UPLOAD_FIRST:  # the button is right above
-            return views.render("hint.html", lang, text=form.UPLOAD_FIRST)
-        return views.wrong(error, lang, own=bool(form.uploaded(typed)))
-
-
-def side(typed: Any) -> int | None:
-    """The longer side of images in training, where it is one."""
-    value = form.run_options().read(typed).get("image_size")
-    return value if isinstance(value, int) and value > 0 else None
-
-
-def schedule(data: dict[str, Any], lang: str) -> str:
-    """The learning rate as it will be over the run."""
-    return views.schedule(form.described(data).configs[0], lang)
-
-
-def preview(data: dict[str, Any], lang: str) -> str:
-    """Training images before and after the picked techniques."""
-    return views.preview(form.asked(data).configs[0], lang)
-
-
-LOOKS = {"cards": cards, "inside": inside, "schedule": schedule, "preview": preview}
-
-
-@fenced
-def accept(file: str, data: Any, request: gr.Request) -> str:
-    """Takes a visitor's zip; gives its reference and what is in it, or what is wrong with it."""
-    lang = language(request)
-    typed = data.get("options") if isinstance(data, dict) else None
-    options = form.pickers()["data"].entries["folder"].read(typed)
-    try:
-        reference = uploads.take(file, validated(Dataset, {"name": "folder"} | options))
-    except SeglabError as error:
-        wrong = views.wrong(error, lang, refused=True)
-        return json.dumps({"kind": "uploaded", "reference": "", "html": wrong})
-    data = {"picked": {"data": ["folder"]}, "options": {"data": {"folder": options | {"upload": reference}}}}
-    return json.dumps({"kind": "uploaded", "reference": reference, "html": inside(data, lang)})
+def travel(page: gr.Blocks, listed: gr.HTML) -> None:
+    """Builds the part by which runs leave this machine and come back; the list of runs picks one to take."""
+    title = label("Take a run away, bring one back")
+    with gr.Accordion(title, open=False, elem_id="travel") as part, gr.Row(equal_height=False):
+        with gr.Column(min_width=260):
+            run = gr.Dropdown(
+                [],
+                value=None,
+                label=label("Finished run"),
+                elem_id="travel-run",
+                allow_custom_value=True,  # Gradio's own copy of the choices can lag behind the page's
+            )
+            names = gr.Checkbox(label=label("With the names of images"), visible=False, elem_id="travel-names")
+            pictures = gr.Checkbox(label=label("With masks and predictions"), visible=False, elem_id="travel-pictures")
+            leaving = gr.HTML(apply_default_css=False, elem_id="travel-leaving")
+            make = gr.Button(label("Make a zip"), elem_id="travel-make", visible=False, size="md")
+            file = gr.DownloadButton(visible=False, variant="primary", elem_id="travel-file", size="md")
+        with gr.Column(min_width=260):
+            hint = gr.HTML(apply_default_css=False, elem_id="travel-hint")
+            upload = gr.UploadButton(label("Bring a run back"), file_types=[".zip"], elem_id="travel-upload", size="md")
+            said = gr.HTML(apply_default_css=False, elem_id="travel-said")
+    picked, made = [run, names, pictures], [leaving, file]
+    told_of = later("travel.told_of", "name", "names", "pictures", "request"), picked, made
+    gr.on([page.load], later("travel.hint", "request"), None, hint, **QUIET)
+    part.expand(later("travel.offered", "name"), run, run, **QUIET)
+    listed.click(later("travel.chosen", "event"), None, [part, run], **QUIET)
+    questions = run.change(later("travel.questions", "name"), run, [names, pictures, make], **QUIET)
+    questions.then(*told_of, **QUIET)
+    gr.on([names.input, pictures.input], *told_of, **QUIET)
+    minimal = QUIET | {"queue": True, "show_progress": "minimal", "concurrency_id": "travel", "concurrency_limit": 1}
+    make.click(later("travel.packed", "name", "names", "pictures", "request"), picked, made, **minimal)
+    came = ear("came")
+    heard(upload.upload(later("travel.arrived", "file", "request"), upload, [said, came], **minimal), "begun", came)

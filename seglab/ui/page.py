@@ -69,7 +69,7 @@ def runlist() -> gr.HTML:
 def head() -> str:
     """The scripts and styles, at addresses that browsers keep for good."""
     scripts = [assets.address(name) for name in sorted(assets.assets()) if name.endswith(".js") and name != "page.js"]
-    modules = "".join(f'<link rel="modulepreload" href="{script}">' for script in scripts)
+    modules = "".join(f'<link rel="modulepreload" href="{script}" fetchpriority="low">' for script in scripts)
     return HEAD.format(lines=list(draw.LINES), base=assets.address(""), modules=modules)
 
 
@@ -91,8 +91,6 @@ def launch(**options: Any) -> gr.Blocks:
 
     Where runs cannot be written it says so, here and on the page: those that are there can still be looked at.
     """
-    with contextlib.suppress(ValueError):  # not in the main thread: whoever runs it there ends it
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that uploads are deleted then too
     host = options.get("server_name") or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]
     if host not in LOOPBACK:
         os.environ.setdefault("SEGLAB_SHARED", "1")
@@ -107,6 +105,8 @@ def launch(**options: Any) -> gr.Blocks:
     page.launch(**settings(host) | options)
     if not early:
         begin(folder)
+    with contextlib.suppress(ValueError):  # not in the main thread: whoever runs it there ends it
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that uploads are deleted then too
     return page
 
 

@@ -135,6 +135,7 @@ def state(page, run):
 def press(page, run, action):
     """Presses a button of a run, in its menu where it is there."""
     button = line(page, run).locator(f"button[data-action={action}]")
+    button.wait_for(state="attached")
     if line(page, run).locator(f"details.menu button[data-action={action}]").count():
         line(page, run).locator("details.menu summary").click()
     button.click()
@@ -382,6 +383,11 @@ def test_what_a_link_has_that_is_not_known_is_told(visit):
     assert "gamma" not in notice.inner_text() and "seed" not in notice.inner_text()
     expect(option(page, "seed")).to_have_value("3")
     expect(page.locator(".charts figure")).to_have_count(5)  # of the run that is here
+    page = visit("#nonsense")
+    expect(page.locator(".told")).to_contain_text("left out: nonsense")
+    expect(page.locator("#tab-start")).to_be_visible()
+    page.click(".told button")
+    expect(page.locator(".told")).to_have_count(0)
     page = visit("#train?epochs=7&title=100%")
     expect(page.locator(".worksheet h2")).to_have_text("100%")
     expect(option(page, "epochs")).to_have_value("7")
@@ -419,6 +425,32 @@ def test_a_reload_and_another_language_lose_nothing(visit):
     same()
 
 
+def test_a_browser_that_keeps_nothing_has_a_page_all_the_same(browser, visit, served):
+    context = browser.new_context(viewport=WIDE)  # as one that takes no cookies in another site's frame
+    for name in ("localStorage", "sessionStorage"):
+        context.add_init_script(f"Object.defineProperty(window, '{name}', {{get() {{ throw new Error('denied'); }}}})")
+    page = visit(at("train", title="Losses", loss="focal"), context=context)
+    expect(picker(page, "loss").locator(".chosen")).to_have_text("focal")
+    page.click(".masthead .theme")
+    expect(page.locator("body")).to_have_class(re.compile("dark"))
+    (run,) = begin(page, served.home)
+    expect(line(page, run)).to_be_visible()
+    end(run)
+    go(page, "start")
+    expect(page.locator(".sheet")).to_contain_text("Losses")
+    context.close()
+
+
+def test_the_first_picture_can_be_pressed_before_the_page_is_made(visit):
+    page = visit()
+    page.route("**/assets/index-*.js", lambda route: None)  # Gradio's own, which never come
+    page.reload(wait_until="commit")
+    page.click("#first-screen .pages button >> nth=2")
+    expect(page.locator("#first-screen .street")).to_have_attribute("data-index", "2")
+    page.click("#first-screen .layers button[data-layer=errors]")
+    expect(page.locator("#first-screen canvas")).to_have_count(3)
+
+
 def test_a_worksheet_s_link_leaves_what_it_is_about(visit):
     task = "Which loss helps small classes?\nTry 3 < 5 & 100%."
     page = visit(at("train", only="loss,epochs", title="Losses", task=task, loss="focal", epochs=3))
@@ -442,6 +474,7 @@ def test_a_worksheet_s_link_leaves_what_it_is_about(visit):
     expect(card.locator("p")).to_have_text(task)
     card.locator("a").click()
     expect(picker(page, "loss").locator(".chosen")).to_have_text("focal")
+    expect(option(page, "epochs")).to_have_value("3")  # as the teacher had it
     expect(picker(page, "model")).to_be_hidden()
     go(page, "start")
     card.locator("button").click()

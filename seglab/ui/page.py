@@ -28,7 +28,9 @@ HEAD = """<script>window.seglab = {{
   lines: {lines},
   mount(...each) {{ this.early.push(each); }},
   dark() {{  // whether the page is to be: as its address says, as the visitor chose, or as all else on their machine
-    const asked = new URLSearchParams(location.search).get("__theme"), kept = localStorage.getItem("seglab-dark");
+    const asked = new URLSearchParams(location.search).get("__theme");
+    let kept = null;
+    try {{ kept = localStorage.getItem("seglab-dark"); }} catch {{ /* this browser keeps nothing */ }}
     return asked ? asked === "dark" : kept ? kept === "true" : matchMedia("(prefers-color-scheme: dark)").matches;
   }},
 }};</script>

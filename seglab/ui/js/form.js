@@ -1,6 +1,7 @@
 // The form: one state, which is read from its fields, filled into them, and written as an address.
 import {address} from './address.js';
 import {close, held} from './fields.js';
+import {kept, keptHere} from './kept.js';
 import {adopt, appears} from './slots.js';
 import {store} from './store.js';
 import {duration, el, lang, t} from './text.js';
@@ -53,10 +54,8 @@ class Form {
   // Takes over what the address says, or else what stood here before the page was loaded anew.
   follow() {
     const given = {...address.own}, settings = Object.keys(given).filter(key => !NOT_SETTINGS.includes(key));
-    let kept = {};
-    try { kept = JSON.parse(sessionStorage.getItem(KEPT)) ?? {}; } catch { /* none */ }
-    const unknown = this.fill(settings.length ? given : kept);
-    this.tell([...address.unknown, ...(settings.length ? unknown : [])]);
+    const unknown = this.fill(settings.length ? given : keptHere.get(KEPT, {}));
+    this.tell(settings.length ? unknown : []);
     this.worksheet(given);
     this.changed();
   }
@@ -312,7 +311,7 @@ class Form {
       if (open) close(open);
     });
     appears('.side').then(({parentElement: side}) => side.addEventListener('click', event => {
-      if (event.target.closest('.surveyed button.act')) { this.upload = null; localStorage.removeItem('seglab-upload'); this.look('inside'); this.changed(); return; }
+      if (event.target.closest('.surveyed button.act')) { this.upload = null; kept.remove('seglab-upload'); this.look('inside'); this.changed(); return; }
       if (!event.target.closest('.cards')) return;
       const measure = event.target.closest('button.measure');
       if (measure) { measure.disabled = true; this.timed = [...this.timed ?? [], measure.dataset.model]; this.look('cards'); return; }
@@ -327,7 +326,7 @@ class Form {
       address.select('train');
       this.root.scrollIntoView({block: 'start', behavior: 'smooth'});
     });
-    this.upload = localStorage.getItem('seglab-upload');
+    this.upload = kept.get('seglab-upload');
   }
 
   worksheetKeys() { return Object.fromEntries(Object.entries(address.own).filter(([key]) => NOT_SETTINGS.includes(key))); }
@@ -351,7 +350,7 @@ class Form {
   changed() {
     if (!this.root) return;
     const settings = this.settings();
-    try { sessionStorage.setItem(KEPT, JSON.stringify(settings)); } catch { /* private mode */ }
+    keptHere.set(KEPT, settings);
     if (address.tab !== 'train') return;
     const given = Object.keys(address.own).some(key => !NOT_SETTINGS.includes(key));
     if (given) { address.own = {...this.worksheetKeys(), ...settings}; address.write(); }
@@ -394,7 +393,7 @@ class Form {
     if (kind === 'uploaded') {
       if (answer.reference) {
         this.upload = answer.reference;
-        try { localStorage.setItem('seglab-upload', answer.reference); } catch { /* private mode */ }
+        kept.set('seglab-upload', answer.reference);
         this.pick('data', ['folder']);
         this.shown();
         this.changed();

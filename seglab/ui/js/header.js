@@ -1,5 +1,6 @@
 // The head of the page: what it is for, who looks at it, and whether it is dark.
 import {address} from './address.js';
+import {kept} from './kept.js';
 import {store} from './store.js';
 import {el, lang, t} from './text.js';
 
@@ -42,6 +43,6 @@ function theme(button) {
     button.textContent = dark ? '☀' : '☾';
     button.setAttribute('aria-label', dark ? t('Light colors') : t('Dark colors'));
   };
-  button.addEventListener('click', () => { dark = !dark; localStorage.setItem('seglab-dark', dark); draw(); });
+  button.addEventListener('click', () => { dark = !dark; kept.set('seglab-dark', dark); draw(); });
   draw();
 }

@@ -18,13 +18,17 @@ const ears = {
 };
 const early = window.seglab.early;
 
-// What went wrong where nobody expected it.
-function complain(text) {
-  const box = el('p.message.wrong.complaint', {attrs: {role: 'alert'}}, text, ' ',
+// What the visitor is to know wherever they are on the page: what went `wrong` where nobody expected it, or a `note`.
+function tell(kind, text) {
+  const box = el(`p.message.${kind}.told`, {attrs: {role: kind === 'wrong' ? 'alert' : 'status'}}, text, ' ',
     el('button.link', {type: 'button', on: {click: () => box.remove()}}, t('Close')));
   document.body.append(box);
 }
 
+address.addEventListener('read', () => {
+  const parts = address.unknown.join(', ');
+  if (parts) tell('note', t('The link has parts that are not known here and were left out: {parts}', {parts}));
+});
 const begun = ready.then(() => { address.begin(); store.begin(); });
 
 Object.assign(window.seglab, {
@@ -41,7 +45,7 @@ Object.assign(window.seglab, {
   heard(part, answer) {
     if (!answer) return;
     const found = JSON.parse(answer);
-    if (found.failed) complain(found.failed);
+    if (found.failed) tell('wrong', found.failed);
     ears[part]?.(found);
   },
 });

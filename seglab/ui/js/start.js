@@ -1,17 +1,22 @@
 // The Start tab: which street, and what is shown of it.
 import {address} from './address.js';
+import {kept, keptHere} from './kept.js';
 import {el, lang, t} from './text.js';
 
-const KEPT = 'seglab-worksheet';
+const SHEET = 'seglab-worksheet';
+
+const early = document.getElementById('first-screen');
+if (early?.firstElementChild) begin(early.firstElementChild);  // pressed before Gradio has made the page
 
 export function start(element) {
-  const early = document.getElementById('first-screen');
-  const fill = root => { element.replaceChildren(root); begin(root); sheet(root); };
+  const fill = root => { element.replaceChildren(root); sheet(root); };
   if (early?.firstElementChild) fill(early.firstElementChild);
   else fetch(`seglab/start?lang=${lang}`).then(answer => answer.text()).then(text => {
     const holder = el('div');
     holder.innerHTML = text;  // the server's own
-    if (holder.firstElementChild) fill(holder.firstElementChild);
+    if (!holder.firstElementChild) return;
+    begin(holder.firstElementChild);
+    fill(holder.firstElementChild);
   });
   early?.remove();
 }
@@ -59,17 +64,18 @@ async function errors(figure, truth) {
   figure.prepend(canvas);
 }
 
-// What a teacher's link brought: its title and task, and the way to the form, which it has filled.
+// What a teacher's link brought: its title and task, and the way to the form, which it has filled. The form writes what
+// is changed into the address; while the tab is open, the link stays as it came.
 function sheet(root) {
-  const {title, task} = address.own;
-  let kept = null;
-  try {
-    if (title || task) localStorage.setItem(KEPT, JSON.stringify({title, task, query: new URLSearchParams(address.own).toString()}));
-    kept = JSON.parse(localStorage.getItem(KEPT));
-  } catch { /* private mode */ }
-  if (!kept) return;
-  const card = el('div.sheet', {}, el('small', {}, t('From your teacher')), el('h3', {}, kept.title ?? ''), kept.task ? el('p', {}, kept.task) : null,
-    el('span.buttons', {}, el('a.act', {href: `#train?${kept.query}`}, t('Open')),
-      el('button.act', {type: 'button', on: {click: () => { localStorage.removeItem(KEPT); card.remove(); }}}, t('Remove'))));
+  const {title, task} = address.own, key = JSON.stringify([title, task]);
+  if ((title || task) && keptHere.get(SHEET) !== key) {
+    kept.set(SHEET, {title, task, query: new URLSearchParams(address.own).toString()});
+    keptHere.set(SHEET, key);
+  }
+  const sheet = kept.get(SHEET);
+  if (!sheet) return;
+  const card = el('div.sheet', {}, el('small', {}, t('From your teacher')), el('h3', {}, sheet.title ?? ''), sheet.task ? el('p', {}, sheet.task) : null,
+    el('span.buttons', {}, el('a.act', {href: `#train?${sheet.query}`}, t('Open')),
+      el('button.act', {type: 'button', on: {click: () => { kept.remove(SHEET); card.remove(); }}}, t('Remove'))));
   root.querySelector('.ways').before(card);
 }

@@ -1,15 +1,11 @@
 // What the page knows: the runs and the points of their curves, which runs are shown, and who looks at it.
+import {kept} from './kept.js';
 import {lang} from './text.js';
 
 const EVERY = 2000, HIDDEN = 30000, SILENCE = 15000;  // milliseconds between two questions; until one is given up
 const LINES = window.seglab.lines;  // the colors that the command line draws with, too
 const DASHES = [[], [8, 4], [2, 3]];
 const FIRST = 4;  // finished runs that a new page shows beside those under way
-
-const remembered = (place, key, otherwise) => {
-  try { return JSON.parse(place.getItem(key)) ?? otherwise; } catch { return otherwise; }
-};
-const remember = (place, key, value) => { try { place.setItem(key, JSON.stringify(value)); } catch { /* private mode */ } };
 
 class Store extends EventTarget {
   rows = new Map();      // by name, the newest first
@@ -23,11 +19,11 @@ class Store extends EventTarget {
 
   constructor() {
     super();
-    this.visitor = remembered(localStorage, 'seglab-visitor', {});
+    this.visitor = kept.get('seglab-visitor', {});
     if (!/^[0-9a-f]{32}$/.test(this.visitor.token ?? '')) {
       const bytes = crypto.getRandomValues(new Uint8Array(16));
       this.visitor = {token: [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join(''), nickname: '', key: ''};
-      remember(localStorage, 'seglab-visitor', this.visitor);
+      kept.set('seglab-visitor', this.visitor);
     }
     document.addEventListener('visibilitychange', () => document.hidden || this.ask());
   }
@@ -36,7 +32,7 @@ class Store extends EventTarget {
 
   change(visitor) {
     Object.assign(this.visitor, visitor);
-    remember(localStorage, 'seglab-visitor', this.visitor);
+    kept.set('seglab-visitor', this.visitor);
     this.say('visitor');
   }
 

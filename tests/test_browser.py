@@ -445,6 +445,7 @@ def test_the_first_picture_can_be_pressed_before_the_page_is_made(visit):
     page = visit()
     page.route("**/assets/index-*.js", lambda route: None)  # Gradio's own, which never come
     page.reload(wait_until="commit")
+    page.wait_for_function("window.seglab?.store")  # the page's own scripts
     page.click("#first-screen .pages button >> nth=2")
     expect(page.locator("#first-screen .street")).to_have_attribute("data-index", "2")
     page.click("#first-screen .layers button[data-layer=errors]")

@@ -12,6 +12,7 @@ from jinja2 import Environment, nodes
 from pydantic import BaseModel
 
 import seglab
+import seglab.plans  # whose kinds are entries, too
 from seglab import draw, metrics
 from seglab.config import Fold, RunConfig
 from seglab.entry import FAMILIES, REASONS, Entry

@@ -174,6 +174,7 @@ def test_the_app_says_once_that_runs_cannot_be_written_and_serves_its_page(tmp_p
     try:
         page = answered(port, lambda: app.poll() is None, tmp_path / "said")
         assert "seglab" in page
+        wait_until(lambda: b"nothing can be trained" in (tmp_path / "said").read_bytes())
     finally:
         app.terminate()
         app.wait(20)

@@ -34,8 +34,9 @@ HEAD = """<script>window.seglab = {{
     return asked ? asked === "dark" : kept ? kept === "true" : matchMedia("(prefers-color-scheme: dark)").matches;
   }},
 }};</script>
-<link rel="stylesheet" href="{base}style.css"><script type="module" src="{base}page.js"></script>
+{styles}<script type="module" src="{base}page.js"></script>
 {modules}"""
+STYLES = '<link rel="stylesheet" href="{base}style.css">'
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -70,9 +71,10 @@ def runlist() -> gr.HTML:
 
 def head() -> str:
     """The scripts and styles, at addresses that browsers keep for good."""
+    base = assets.address("")
     scripts = [assets.address(name) for name in sorted(assets.assets()) if name.endswith(".js") and name != "page.js"]
     modules = "".join(f'<link rel="modulepreload" href="{script}" fetchpriority="low">' for script in scripts)
-    return HEAD.format(lines=list(draw.LINES), base=assets.address(""), modules=modules)
+    return HEAD.format(lines=list(draw.LINES), base=base, styles=STYLES.format(base=base), modules=modules)
 
 
 async def addresses(scope: Any, receive: Any, send: Any) -> None:
@@ -122,6 +124,7 @@ def settings(host: str) -> dict[str, Any]:
     return {
         "i18n": text.browser_texts(),
         "theme": gr.themes.Soft(primary_hue="indigo", font=["ui-sans-serif", "system-ui", "NanumGothic", "sans-serif"]),
+        "head": STYLES.format(base=assets.address("")),  # once more, after Gradio's own, which they change
         "max_file_size": "30mb",
         "show_error": False,
         "run_history": False,

@@ -16,8 +16,7 @@ const BUSY = ['queued', 'running', 'stopping'];
 export function runs(element, trigger) {
   const send = data => trigger('click', {...data, visitor: store.visitor});
   const greet = () => trigger('submit', {visitor: store.visitor});
-  const list = new List(send);
-  element.append(list.root);
+  const list = new List(element, send);
   greet();
   setInterval(greet, 60000);
   store.addEventListener('visitor', greet);
@@ -25,7 +24,7 @@ export function runs(element, trigger) {
 }
 
 class List {
-  constructor(send) {
+  constructor(element, send) {
     this.send = send;
     this.lines = new Map();
     this.folded = new Set();
@@ -41,6 +40,7 @@ class List {
     this.head = el('div.runs-head', {}, el('h2', {}, t('Runs')), this.filters);
     this.root = el('section.runs-list', {attrs: {'aria-label': t('Runs')}},
       this.head, this.lost, this.message, this.items, this.hint, this.more);
+    element.append(this.root);
     for (const event of ['rows', 'shown', 'me']) store.addEventListener(event, () => this.draw());
     store.addEventListener('lost', () => { this.lost.hidden = !store.lost; });
     const gone = () => address.gone && this.tell('note', t('The link has parts that are not known here and were left out: {parts}', {parts: address.gone}));

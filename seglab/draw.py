@@ -166,14 +166,15 @@ def schedule_svg(rates: Sequence[float], epochs: int) -> str:
 
 
 def svg(figure: Figure) -> str:
-    """A figure as SVG, with nothing behind it."""
+    """A figure as SVG, with nothing behind it, and what is black as dark or light as the text around it."""
     import matplotlib
 
     matplotlib.rcParams["svg.fonttype"] = "none"  # texts stay texts, in the page's font
     figure.patch.set_alpha(0)
     buffer = io.StringIO()
     save(figure, buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue().partition("<svg")[1] + buffer.getvalue().partition("<svg")[2]
+    _, begun, content = buffer.getvalue().replace("#000000", "currentColor").partition("<svg")
+    return begun + content
 
 
 def curves(comparison: Comparison, places: Sequence[int] | None = None) -> Figure:

@@ -102,7 +102,7 @@ def written(stamped: tuple[Stamp, ...], labels: tuple[tuple[str, int], ...], lan
 def background(place: int) -> str:
     """The CSS of a background like a run's line."""
     stroke = draw.stroke(place)
-    return BACKGROUNDS[stroke["linestyle"]].format(stroke["color"])
+    return BACKGROUNDS[stroke["linestyle"]].format(stroke["color"].replace("#000000", "currentColor"))  # as in `svg`
 
 
 def png(directories: Sequence[Path]) -> bytes:

@@ -187,9 +187,9 @@ def test_where_the_page_asks_for_a_password_it_shows_nothing_before():
     app.auth, app.cookie_id, app.tokens = [("ada", "secret")], "7", {"token": "ada"}
     app.add_middleware(guard.Guard, head="<i>", first=start.html)
     client = TestClient(app)
-    assert "<i>" in client.get("/").text and "first-screen" not in client.get("/").text
+    assert "<i>" not in client.get("/").text and "first-screen" not in client.get("/").text
     client.cookies.set("access-token-7", "token")
-    assert "first-screen" in client.get("/").text
+    assert "<i>" in client.get("/").text and "first-screen" in client.get("/").text
 
 
 def test_a_page_that_is_not_there_has_no_first_picture():

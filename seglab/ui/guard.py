@@ -79,8 +79,8 @@ class Guard:
             return await PlainTextResponse(f"at most {limit} bytes are allowed", 413)(scope, receive, send)
         if path == "/" and scope["method"] == "GET":
             asking = Request(scope)
-            first = "" if unknown(asking) else self.first(language(asking))
-            return await self.app(scope, receive, with_first_picture(send, self.head, first))
+            head, first = ("", "") if unknown(asking) else (self.head, self.first(language(asking)))
+            return await self.app(scope, receive, with_first_picture(send, head, first))
         await self.app(scope, limited(receive, limit), send)
 
     def foreign(self, method: str, headers: dict[bytes, bytes]) -> str:

@@ -27,8 +27,6 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     gc.disable()  # as in app.py
     from seglab.ui import launch
 
-    gc.freeze()
-    gc.enable()
     try:
         page = launch(server_name=arguments.host, server_port=arguments.port)
     except OSError:  # its own words are on Gradio's functions
@@ -36,6 +34,9 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
             "port {port}: something else is served there already; give another --port",
             port=arguments.port or os.environ.get("GRADIO_SERVER_PORT", "7860"),
         ) from None
+    finally:
+        gc.freeze()
+        gc.enable()
     page.block_thread()
     return 0
 

@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from seglab import draw, places
 from seglab.ui import assets, guard, text
 from seglab.ui.tabs import compare, predict, start, train
-from seglab.ui.wires import LATER, QUIET, ear, heard, imported, later, part
+from seglab.ui.wires import IMPORTED, LATER, QUIET, ear, heard, imported, later, part
 
 HEAD = """<script>window.seglab = {{
   early: [],
@@ -79,8 +79,9 @@ def head() -> str:
 
 async def addresses(scope: Any, receive: Any, send: Any) -> None:
     """What has an address and comes with torch, as an ASGI app."""
-    routes = await run_in_threadpool(imported, "routes")
-    await routes.ROUTER(scope, receive, send)
+    if "routes" not in IMPORTED:
+        await run_in_threadpool(imported, "routes")
+    await IMPORTED["routes"].ROUTER(scope, receive, send)
 
 
 ROUTES = [

@@ -27,6 +27,7 @@ MOUNT = "seglab.mount({part!r}, element, trigger)"
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
 KINDS: dict[str, type] = {"event": gr.EventData, "request": gr.Request}  # by which Gradio knows what a handler is given
 LATER: set[str] = set()  # the modules of `parts` that have handlers of this page
+IMPORTED: dict[str, ModuleType] = {}  # of those and others that come with torch, the ones that are there
 importing = threading.RLock()
 HEARD = "answer => seglab.heard({part!r}, answer)"
 
@@ -67,8 +68,10 @@ def later(place: str, *names: str, stream: bool = False) -> Callable[..., Any]:
 
 def imported(module: str) -> ModuleType:
     """A module of the page that comes with torch; one thread at a time, or one might see half of it."""
-    with importing:
-        return import_module(f"seglab.ui.{module}")
+    if module not in IMPORTED:
+        with importing:
+            IMPORTED[module] = import_module(f"seglab.ui.{module}")
+    return IMPORTED[module]
 
 
 def fenced(handler: Handler) -> Handler:

@@ -67,19 +67,11 @@ class Client:
 
     def press(self, part: str, name: str, data: dict[str, Any]) -> dict[str, Any]:
         """Triggers an event that does not queue, and gives its answer."""
-        body = {"data": [], "fn_index": self.event(part, name), "session_hash": self.session}
-        answer = self.post("run/predict", body | {"event_data": data | {"visitor": self.visitor}})
-        return json.loads(answer["data"][0])
+        return json.loads(self.post("run/predict", self.body(part, name, data))["data"][0])
 
     def queued(self, part: str, name: str, data: dict[str, Any], inputs: Sequence[Any] = ()) -> dict[str, Any]:
         """Triggers an event that queues, and gives its answer once the event stream brings it."""
-        body = {
-            "data": list(inputs),
-            "fn_index": self.event(part, name),
-            "session_hash": self.session,
-            "trigger_id": None,
-        }
-        self.post("queue/join", body | {"event_data": data | {"visitor": self.visitor}})
+        self.post("queue/join", self.body(part, name, data, inputs) | {"trigger_id": None})
         with urlopen(f"{self.address}gradio_api/queue/data?session_hash={self.session}", timeout=PATIENCE) as stream:
             for line in stream:
                 message = json.loads(line[5:]) if line.startswith(b"data:") else {}
@@ -87,6 +79,14 @@ class Client:
                     assert message["success"], message
                     return json.loads(message["output"]["data"][0])
         raise ConnectionError("the event stream ended without an answer")
+
+    def body(self, part: str, name: str, data: dict[str, Any], inputs: Sequence[Any] = ()) -> dict[str, Any]:
+        """An event with its inputs: where these are one text, what the part sends; else, that is the event's data."""
+        event, given = self.event(part, name), data | {"visitor": self.visitor}
+        wanted = next(each["inputs"] for each in self.config["dependencies"] if each["id"] == event)
+        if wanted and not inputs:
+            return {"data": [json.dumps(given)], "fn_index": event, "session_hash": self.session}
+        return {"data": list(inputs), "fn_index": event, "session_hash": self.session, "event_data": given}
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         content = json.dumps(body).encode()

@@ -681,6 +681,38 @@ def test_a_moved_crf_slider_repaints_the_mask(visit):
     expect(captions.nth(2)).to_contain_text("Soft voting")
 
 
+SLOWLY = """() => {
+    const ask = window.fetch, slow = ['/run/predict', '/queue/join'];
+    window.fetch = async (...given) => {
+        if (slow.some(each => String(given[0]).includes(each))) await new Promise(done => setTimeout(done, 1500));
+        return ask(...given);
+    };
+}"""
+
+
+def test_of_what_is_asked_in_a_hurry_the_last_is_answered(visit):
+    page = visit(at("predict", runs="done unet"))
+    painted(page, 1)
+    examples = page.locator(".examples button")
+    changes(page, lambda: examples.last.click())
+    painted(page, 1)
+    last = look(page)
+    changes(page, lambda: examples.first.click())
+    page.evaluate(SLOWLY)
+    for example in examples.all()[1:]:
+        example.click()
+    wait_until(lambda: look(page) == last, 30)
+    painted(page, 1)
+    go(page, "train")
+    epochs, foreseen = option(page, "epochs"), page.locator(".foreseen")
+    for given in ("0", "3", "-1", "2"):  # what the server is asked half a second after each
+        epochs.fill(given)
+        page.wait_for_timeout(700)
+    expect(foreseen).to_contain_text("1 run")
+    page.wait_for_timeout(4000)  # as long as the answers to all others would take
+    expect(foreseen).not_to_have_class(re.compile("wrong"))
+
+
 def test_a_visitor_s_photograph_is_labeled_and_a_bad_one_is_told(visit, tmp_path):
     page = visit("?lang=ko" + at("predict", runs="done unet"))
     painted(page, 1)
@@ -834,13 +866,25 @@ def test_training_images_are_previewed_as_the_techniques_make_them(visit):
 
 def test_a_visitor_sends_a_zip_looks_at_it_and_trains_on_it(visit, served, tmp_path):
     from seglab import uploads
-    from tests.test_uploads import GOOD, packed
+    from tests.test_uploads import GOOD, packed, png
 
     page = visit("#train")
     seen = page.locator(".surveyed table.shares tbody tr")
     expect(seen).to_have_count(0)  # nothing is looked at before it is opened
     page.click("button[data-what=inside]")
     expect(seen).to_have_count(11)
+    gray = png(np.linspace(0, 255, 64).astype(np.uint8).reshape(8, 8))
+    soft = packed(
+        tmp_path / "soft.zip", {name: gray if name.startswith("masks") else file for name, file in GOOD.items()}
+    )
+    pick(page, "data", "folder")
+    upload(page, "#zip", soft)
+    expect(page.locator(".own .refused")).to_contain_text("data.values")
+    unfold(page, "folder-options")
+    option(page, "values", "folder").select_option("threshold")
+    upload(page, "#zip", soft)
+    expect(seen).to_have_count(2)
+    option(page, "values", "folder").select_option("auto")
     upload(page, "#zip", packed(tmp_path / "mine.zip", GOOD))
     expect(seen).to_have_count(3)
     expect(picker(page, "data").locator(".chosen")).to_have_text("folder")

@@ -29,7 +29,7 @@ from seglab.training import Run, train
 from seglab.ui.parts import viewer
 from seglab.ui.parts.runlist import begun
 from tests.conftest import finish, tiny
-from tests.page import Event, Request, heard
+from tests.page import Request, heard, latest
 
 SMALL = {"name": "panoptic_deeplab", "encoder": "mobilenet_v2_035", "width": 16}
 PAIRS = [(200, 0.01), (10, 0.01), (400, 0.01), (200, 0.001), (200, 0.1)]  # the weights that the sources tried
@@ -504,7 +504,7 @@ def test_the_numbers_of_things_overwrite_no_other_file(trained, tmp_path, capsys
 
 
 def test_the_predict_tab_is_told_where_things_end_and_how_many_there_are(trained, known):
-    told = heard(viewer.predict(Event(runs=["one"]), Request()))
+    told = heard(viewer.predict(latest(runs=["one"]), Request()))
     (result,) = told["results"]
     assert result["things"][0] == 2
     with Image.open(io.BytesIO(base64.b64decode(result["edges"][0].partition("base64,")[2]))) as image:
@@ -517,5 +517,5 @@ def test_the_predict_tab_is_told_where_things_end_and_how_many_there_are(trained
 
 def test_a_model_without_things_has_no_edges_to_outline():
     finish(runs.create(tiny(epochs=1), "plain"))
-    (result,) = heard(viewer.predict(Event(runs=["plain"]), Request()))["results"]
+    (result,) = heard(viewer.predict(latest(runs=["plain"]), Request()))["results"]
     assert result["edges"] == result["things"] == []

@@ -1,5 +1,6 @@
 """The Train tab: what the form is told, and what it begins; without a browser."""
 
+import json
 import re
 
 import numpy as np
@@ -14,19 +15,19 @@ from seglab.errors import SeglabError
 from seglab.ui import form, views
 from seglab.ui.parts import train
 from seglab.ui.visitors import Visitor
-from tests.page import ADA, SMALL, Event, Request, heard, state
+from tests.page import ADA, SMALL, Event, Request, heard, latest, state
 from tests.test_uploads import GOOD, IMAGE, MASK, packed, png
 
 
 def look(what, given=None, lang="en", **more):
     """What one of the form's foldable parts shows."""
     answer = heard(train.look(Event(state(given, what=what, **more)), Request(lang)))
-    assert answer["kind"] == "html" and answer["what"] == ("previewed" if what == "preview" else what)
+    assert answer["kind"] == "html" and answer["what"] == what
     return answer["html"]
 
 
 def foreseen(given=None, handler=train.foresee, **more):
-    return heard(handler(Event(state(given, **more)), Request()))
+    return heard(handler(latest(**state(given, **more)), Request()))
 
 
 def begun(given=None, lang="en", **more):
@@ -146,8 +147,11 @@ def test_a_plan_can_be_made_of_uploaded_pictures(tmp_path):
 
 @pytest.mark.parametrize("nonsense", [None, [], "x", 3, {"picked": 3}, {"options": {"run": {"run": {"epochs": []}}}}])
 def test_nonsense_is_told_and_never_an_exception(nonsense):
-    for handler in (train.foresee, train.look, train.begin):
-        answer = heard(handler(Event(nonsense), Request()))
+    for answer in (
+        *(heard(handler(Event(nonsense), Request())) for handler in (train.look, train.begin)),
+        heard(train.foresee(json.dumps(nonsense), Request())),
+        heard(train.foresee(str(nonsense), Request())),  # no JSON
+    ):
         assert answer["kind"] in ("foreseen", "html", "begun")
     for what in (None, 3, "erase", ["cards"], "__class__"):
         assert heard(train.look(Event(state(what=what)), Request()))["html"] == ""
@@ -357,15 +361,15 @@ def test_the_files_of_an_upload_are_called_as_in_the_zip(tmp_path):
 
 def test_a_zip_that_is_refused_leaves_the_upload_before_it(tmp_path):
     good, bad = packed(tmp_path / "good.zip", GOOD), packed(tmp_path / "bad.zip", GOOD | {"images/z.png": IMAGE})
-    taken = heard(train.accept(str(good), state(), Request()))
+    taken = heard(train.accept(str(good), latest(**state()), Request()))
     assert taken["kind"] == "uploaded" and taken["html"].count('class="bar"') == 3
     assert uploads.found(taken["reference"]).is_dir()
-    refused = heard(train.accept(str(bad), state(), Request()))
+    refused = heard(train.accept(str(bad), latest(**state()), Request()))
     assert refused["reference"] == "" and "was not accepted" in refused["html"]  # and the page keeps what it has
     assert "images/z.png: its mask is missing" in refused["html"] and str(tmp_path) not in refused["html"]
 
 
 @pytest.mark.parametrize("sent", [None, "x", [], {"options": 3}, {"options": {"data": {"folder": {"classes": {}}}}}])
 def test_a_zip_is_taken_or_refused_whatever_the_page_sends_beside_it(tmp_path, sent):
-    answer = heard(train.accept(str(packed(tmp_path / "good.zip", GOOD)), sent, Request()))
+    answer = heard(train.accept(str(packed(tmp_path / "good.zip", GOOD)), json.dumps(sent), Request()))
     assert answer["kind"] == "uploaded" and answer["html"]

@@ -12,7 +12,7 @@ from seglab.ui import broom
 from seglab.ui.parts import masks, runlist, scores, viewer
 from seglab.ui.parts import travel as part
 from tests.conftest import tiny
-from tests.page import ADA, Event, Request, done, heard, row
+from tests.page import ADA, Event, Request, done, heard, latest, row
 from tests.test_travel import holding, own, places, private  # noqa: F401  # own is a fixture
 
 
@@ -90,7 +90,7 @@ def test_a_run_comes_back_and_is_shown_where_runs_are_shown(tmp_path):
         ["first", "first 2"]
     ]
     assert brought in runlist.trained() and ">first 2<" in scores.html([directory, brought], "en")
-    assert heard(viewer.predict(Event(runs=["first 2"]), Request()))["results"]
+    assert heard(viewer.predict(latest(runs=["first 2"]), Request()))["results"]
 
 
 def test_what_is_no_run_is_refused_on_the_page(tmp_path):
@@ -124,7 +124,7 @@ def test_a_brought_run_without_pictures_is_told_of_on_every_tab_and_not_resumed(
     (found,) = masks.strip([brought], "en")["sets"]
     assert found["images"] == found["truth"] == [] and found["runs"][0]["note"] == "came without masks"
     assert viewer.examples(brought) == []
-    wrong = heard(viewer.predict(Event(runs=["mine"]), Request()))
+    wrong = heard(viewer.predict(latest(runs=["mine"]), Request()))
     assert wrong["results"] == [] and "came without its images" in wrong["error"]
     assert "<table" in scores.html([brought, runs.find("unet")], "en")
     assert [each.visible for each in part.questions("mine")] == [False, False, True]

@@ -12,7 +12,7 @@ from seglab.data.images import labels_at, resize_image
 from seglab.metrics import picture_miou
 from seglab.ui.parts import viewer
 from tests.conftest import announced, tiny
-from tests.page import Event, Request, done, heard
+from tests.page import Request, done, heard, latest
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def quick_crf(monkeypatch):
 
 
 def predicted(*names, lang="en", **more):
-    return heard(viewer.predict(Event({"number": 7, "runs": list(names)} | more), Request(lang)))
+    return heard(viewer.predict(latest(**{"number": 7, "runs": list(names)} | more), Request(lang)))
 
 
 def pixels(address):
@@ -214,7 +214,7 @@ NONSENSE = [None, 3, True, [], {}, "x", [["y"]], {"example": "x"}, {"photo": 3},
 def test_nonsense_in_any_field_is_told_and_never_an_exception(field):
     done("one")
     for nonsense in NONSENSE:
-        answer = heard(viewer.predict(Event({"runs": ["one"], "number": 1} | {field: nonsense}), Request()))
+        answer = heard(viewer.predict(latest(**{"runs": ["one"], "number": 1} | {field: nonsense}), Request()))
         assert answer["kind"] == "predicted" and (answer["results"] or answer["error"] or field == "runs")
 
 

@@ -14,7 +14,7 @@ from seglab.comparison.scores import compare
 from seglab.events import Evaluated, Finished
 from seglab.ui.parts import scores, viewer
 from tests.conftest import finish, tiny
-from tests.page import Event, Request, heard, row
+from tests.page import Request, heard, latest, row
 
 
 def scored(name, miou, **options):
@@ -90,7 +90,7 @@ def test_the_best_of_several_zeros_is_marked_and_spreads_by_zero():
 def test_an_image_s_score_of_zero_is_sent_as_a_number(miou, monkeypatch):
     scored("mine", 0.5)
     monkeypatch.setattr(viewer, "picture_miou", lambda *_: miou)
-    (result,) = heard(viewer.predict(Event(runs=["mine"]), Request()))["results"]
+    (result,) = heard(viewer.predict(latest(runs=["mine"]), Request()))["results"]
     assert result["scores"] == [miou, miou]
 
 

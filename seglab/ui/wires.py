@@ -30,6 +30,7 @@ LATER: set[str] = set()  # the modules of `parts` that have handlers of this pag
 IMPORTED: dict[str, ModuleType] = {}  # of those and others that come with torch, the ones that are there
 importing = threading.RLock()
 HEARD = "answer => seglab.heard({part!r}, answer)"
+LATEST = "() => seglab.latest({part!r}, {kind!r})"
 
 
 def part(name: str, **options: Any) -> gr.HTML:
@@ -38,13 +39,22 @@ def part(name: str, **options: Any) -> gr.HTML:
 
 
 def ear(name: str) -> gr.Textbox:
-    """Where an answer arrives that a script is to hear: as text, of which nothing is ever taken for HTML."""
+    """Where an answer arrives that a script is to hear, or what it sends waits: as text, of which nothing is ever taken
+    for HTML."""
     return gr.Textbox(visible="hidden", elem_id=f"{name}-answer", label=name)
 
 
 def heard(event: Any, name: str, answer: gr.Textbox) -> Any:
     """Has the script of a part hear an event's answer."""
     return event.then(None, answer, None, js=HEARD.format(part=name), api_visibility="private")
+
+
+def latest(part: gr.HTML, kind: str, handler: Callable[..., Any], answer: gr.Textbox, **options: Any) -> Any:
+    """Has a handler answer what a part sent last by events of one kind: of those that come while another is answered,
+    only the last is asked. (Gradio's "always_last" alone would ask the first of all once more, since it keeps the data
+    of the event that began; here they are read as the handler is called.)"""
+    carrier, js = ear(f"{part.elem_id}-{kind}"), LATEST.format(part=part.elem_id, kind=kind)
+    return getattr(part, kind)(handler, carrier, answer, js=js, trigger_mode="always_last", **options)
 
 
 def later(place: str, *names: str, stream: bool = False) -> Callable[..., Any]:
@@ -91,7 +101,10 @@ def fenced(handler: Handler) -> Handler:
     return answered
 
 
-def sent(event: gr.EventData) -> dict[str, Any]:
-    """What a script sent; a page may send anything."""
-    data = getattr(event, "_data", None)
+def sent(given: gr.EventData | str | None) -> dict[str, Any]:
+    """What a script sent, with an event or as JSON; a page may send anything."""
+    try:
+        data = json.loads(given) if isinstance(given, str) else getattr(given, "_data", None)
+    except (ValueError, RecursionError):
+        data = None
     return data if isinstance(data, dict) else {}

@@ -7,6 +7,7 @@ import {store} from './store.js';
 import {duration, el, lang, t} from './text.js';
 
 const WAIT = 500;  // milliseconds after the last change, before the runs are foreseen
+const SIDES = {inside: 'surveyed', preview: 'previewed'};  // where what is looked at stands, where that has another name
 const KEPT = 'seglab-form';
 const NOT_SETTINGS = ['only', 'hide', 'title', 'task', 'runs', 'picture', 'layer'];  // the last two are the viewer's
 
@@ -20,6 +21,8 @@ class Form {
   constructor(element, trigger) {
     this.element = element;
     this.send = (kind, data = {}) => trigger(kind, {...data, ...this.state()});
+    this.number = 0;  // of what is foreseen, and of each look: answers to earlier ones are not shown
+    this.looks = {};
     this.load();
   }
 
@@ -295,13 +298,14 @@ class Form {
       }
       if (event.target.closest('.copy-link')) { address.set({...this.worksheetKeys(), ...this.settings()}); address.copy(event.target); }
       if (event.target.closest('.copy-command')) navigator.clipboard?.writeText(this.find('.command pre').textContent);
-      if (event.target.closest('.preview-button')) { this.busy('previewed', true); this.send('select', {what: 'preview'}); }
+      if (event.target.closest('.preview-button')) this.look('preview');
     });
     this.find('#more-schedule').addEventListener('toggle', event => { if (event.target.open) this.look('schedule'); });
     for (const button of this.all('button.look')) button.addEventListener('click', () => {
       const on = button.getAttribute('aria-expanded') !== 'true';
       button.setAttribute('aria-expanded', String(on));
-      if (on) this.look(button.dataset.what); else this.place(button.dataset.what).replaceChildren();
+      if (on) this.look(button.dataset.what);
+      else { this.looks[button.dataset.what] = 0; this.busy(button.dataset.what, false); this.place(button.dataset.what).replaceChildren(); }
     });
     this.root.addEventListener('keydown', event => {
       this.byKeys = true;
@@ -356,7 +360,9 @@ class Form {
     if (given) { address.own = {...this.worksheetKeys(), ...settings}; address.write(); }
     clearTimeout(this.due);
     this.due = setTimeout(() => {
-      this.send('input');
+      this.number += 1;
+      this.foreseeing = this.number;
+      this.send('input', {number: this.number});
       for (const button of this.all('button.look[aria-expanded=true]')) this.look(button.dataset.what);
       if (this.find('#more-schedule').open) this.look('schedule');
     }, WAIT);
@@ -364,11 +370,13 @@ class Form {
 
   look(what) {
     if (what !== 'schedule') this.busy(what, true);
-    this.send('select', {what, timed: this.timed ?? []});
+    this.number += 1;
+    this.looks[what] = this.number;
+    this.send('select', {what, number: this.number, timed: this.timed ?? []});
   }
 
   // Where what is looked at stands: the schedule in the form, all else beside it, where there is room.
-  place(what) { return what === 'schedule' ? this.find('.curve') : document.querySelector(`.side.${{inside: 'surveyed'}[what] ?? what}`); }
+  place(what) { return what === 'schedule' ? this.find('.curve') : document.querySelector(`.side.${SIDES[what] ?? what}`); }
 
   busy(what, on) { this.place(what)?.classList.toggle('working', on); }
 
@@ -377,7 +385,7 @@ class Form {
   hear({kind, ...answer}) {
     if (answer.failed) {
       this.find('.start-button').disabled = false;
-      for (const what of ['cards', 'inside', 'schedule', 'previewed']) this.busy(what, false);
+      for (const what of ['cards', 'inside', 'schedule', 'preview']) this.busy(what, false);
     }
     if (kind === 'begun') {
       this.find('.start-button').disabled = false;
@@ -388,8 +396,8 @@ class Form {
         if (matchMedia('(max-width: 900px)').matches) document.querySelector('.runs-slot[data-tab=train]')?.scrollIntoView({behavior: 'smooth'});
       }
     }
-    if (kind === 'foreseen') this.foresee(answer);
-    if (kind === 'html') this.fit(answer.what, answer.html);
+    if (kind === 'foreseen' && answer.number === this.foreseeing) this.foresee(answer);
+    if (kind === 'html' && answer.number === this.looks[answer.what]) this.fit(answer.what, answer.html);
     if (kind === 'uploaded') {
       if (answer.reference) {
         this.upload = answer.reference;
@@ -397,6 +405,7 @@ class Form {
         this.pick('data', ['folder']);
         this.shown();
         this.changed();
+        this.looks.inside = 0;  // one that was asked before is of other data
       }
       this.find('.refused').innerHTML = answer.reference ? '' : answer.html;
       this.find('[data-what=inside]').setAttribute('aria-expanded', String(Boolean(answer.reference)));
@@ -408,7 +417,7 @@ class Form {
     const place = this.place(what), fresh = !place.childElementCount;
     place.innerHTML = html;  // the server's own, in which names are escaped
     this.busy(what, false);
-    const pressed = what === 'previewed';  // all else also follows the form, and must not jump then
+    const pressed = what === 'preview';  // all else also follows the form, and must not jump then
     if ((fresh || pressed) && what !== 'schedule') place.scrollIntoView({block: 'nearest', behavior: 'smooth'});
   }
 
@@ -421,6 +430,6 @@ class Form {
     place.textContent = error ?? (seconds === null || seconds === undefined
       ? (timing ? t('{runs}; measuring how long that takes …', {runs}) : runs)
       : t('{runs}, about {time}', {runs, time: duration(seconds)}));
-    if (timing) { clearTimeout(this.measuring); this.measuring = setTimeout(() => this.send('edit'), 1500); }
+    if (timing) { clearTimeout(this.measuring); this.measuring = setTimeout(() => this.send('edit', {number: this.foreseeing}), 1500); }
   }
 }

@@ -16,6 +16,7 @@ const ears = {
   begun({runs: names = []}) { if (names.length) store.add(names); else store.ask(); },
   greeting(me) { if (me.failed) return; store.me = me; store.say('me'); store.say('rows'); },
 };
+const last = {};  // of each part, by kind of event: what it sent last
 const early = window.seglab.early;
 
 // What the visitor is to know wherever they are on the page: what went `wrong` where nobody expected it, or a `note`.
@@ -37,10 +38,15 @@ Object.assign(window.seglab, {
   // Fills a part's element; `trigger` sends what is done there.
   mount(part, element, trigger) {
     begun.then(() => {
-      const heard = PARTS[part](element, trigger);
+      const heard = PARTS[part](element, (kind, data) => {
+        (last[part] ??= {})[kind] = data;
+        trigger(kind, data);
+      });
       if (heard) ears[part] = heard;
     });
   },
+  // What a part sent last by an event of this kind, as JSON.
+  latest: (part, kind) => JSON.stringify(last[part]?.[kind] ?? {}),
   // An answer to what a part sent, as JSON.
   heard(part, answer) {
     if (!answer) return;

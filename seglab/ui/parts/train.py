@@ -39,18 +39,19 @@ def begin(event: gr.EventData, request: gr.Request) -> str:
 
 
 @fenced
-def foresee(event: gr.EventData, request: gr.Request) -> str:
+def foresee(data: str, request: gr.Request) -> str:
     """How many runs the form asks for, the command that makes them, and how long they take where that is known."""
-    return foreseen(sent(event), language(request), None)
+    return foreseen(sent(data), language(request), None)
 
 
 @fenced
-def measure(event: gr.EventData, request: gr.Request) -> str:
+def measure(data: str, request: gr.Request) -> str:
     """The same; what is not known of the time is measured, by a few steps of each kind of run."""
-    return foreseen(sent(event), language(request), plans.timed_apart)
+    return foreseen(sent(data), language(request), plans.timed_apart)
 
 
 def foreseen(data: dict[str, Any], lang: str, how: Callable[..., Any] | None) -> str:
+    answer = {"kind": "foreseen", "number": data.get("number")}  # by which the page knows of which settings
     try:
         asked = form.asked(data)
         configs = [jobs.limited(config) for config in asked.configs]
@@ -58,10 +59,10 @@ def foreseen(data: dict[str, Any], lang: str, how: Callable[..., Any] | None) ->
             configs = [step.config for step in asked.laid_out()[2]]
         estimate = None if how and busy() else plans.estimate(configs, how)
     except SeglabError as error:
-        return json.dumps({"kind": "foreseen", "error": told(error, lang)})
+        return json.dumps(answer | {"error": told(error, lang)})
     return json.dumps(
-        {
-            "kind": "foreseen",
+        answer
+        | {
             "count": len(configs),
             "seconds": sum(estimate.seconds) if estimate else None,
             "command": asked.command(),
@@ -84,7 +85,7 @@ def look(event: gr.EventData, request: gr.Request) -> str:
         html = LOOKS[what](data, lang) if what in LOOKS else ""
     except SeglabError as error:
         html = views.refusal(error, lang)
-    return json.dumps({"kind": "html", "what": "previewed" if what == "preview" else what, "html": html})
+    return json.dumps({"kind": "html", "what": what, "number": data.get("number"), "html": html})
 
 
 def cards(data: dict[str, Any], lang: str) -> str:
@@ -134,15 +135,14 @@ LOOKS = {"cards": cards, "inside": inside, "schedule": schedule, "preview": prev
 
 
 @fenced
-def accept(file: str, data: Any, request: gr.Request) -> str:
+def accept(file: str, data: str, request: gr.Request) -> str:
     """Takes a visitor's zip; gives its reference and what is in it, or what is wrong with it."""
     lang = language(request)
-    typed = data.get("options") if isinstance(data, dict) else None
-    options = form.pickers()["data"].entries["folder"].read(typed)
+    options = form.pickers()["data"].entries["folder"].read(sent(data).get("options"))
     try:
         reference = uploads.take(file, validated(Dataset, {"name": "folder"} | options))
     except SeglabError as error:
         wrong = views.wrong(error, lang, refused=True)
         return json.dumps({"kind": "uploaded", "reference": "", "html": wrong})
-    data = {"picked": {"data": ["folder"]}, "options": {"data": {"folder": options | {"upload": reference}}}}
-    return json.dumps({"kind": "uploaded", "reference": reference, "html": inside(data, lang)})
+    taken = {"picked": {"data": ["folder"]}, "options": {"data": {"folder": options | {"upload": reference}}}}
+    return json.dumps({"kind": "uploaded", "reference": reference, "html": inside(taken, lang)})

@@ -151,14 +151,14 @@ def accept(path: str, request: gr.Request) -> str:
 
 
 @fenced
-def predict(event: gr.EventData, request: gr.Request) -> str:
+def predict(data: str, request: gr.Request) -> str:
     """What the shown models make of the picture, as label maps, and what went wrong."""
-    data, lang = sent(event), language(request)
-    answer: dict[str, Any] = {"kind": "predicted", "number": data.get("number"), "results": [], "error": ""}
+    asked, lang = sent(data), language(request)
+    answer: dict[str, Any] = {"kind": "predicted", "number": asked.get("number"), "results": [], "error": ""}
     try:
-        for shown, result in predicted(data):
+        for shown, result in predicted(asked):
             if "key" not in answer:
-                answer |= whole(shown, result, data.get("key"))
+                answer |= whole(shown, result, asked.get("key"))
             answer["results"].append(described(result, shown, lang))
             if result.crf_error:  # the models' own masks are shown all the same
                 answer["error"] = told(result.crf_error, lang)

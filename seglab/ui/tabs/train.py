@@ -7,12 +7,12 @@ from typing import Any
 import gradio as gr
 
 from seglab.ui.text import label
-from seglab.ui.wires import QUIET, ear, heard, later, part
+from seglab.ui.wires import QUIET, ear, heard, later, latest, part
 
 SLOTS = "".join(f'<div class="{name}-slot" data-tab="train"></div>' for name in ("runs", "curves", "masks"))
 # What the form shows of models and data where there is room for it
 SIDE = "".join(f'<div class="side {name}"></div>' for name in ("cards", "surveyed", "previewed"))
-APART: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+APART: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build() -> None:
@@ -28,14 +28,19 @@ def build() -> None:
             gr.HTML(SLOTS, apply_default_css=False, elem_classes="slots")
     for event, name, options in (
         (filled.submit, "begin", QUIET),
-        (filled.input, "foresee", QUIET | {"trigger_mode": "always_last"}),
-        (filled.edit, "measure", APART | {"concurrency_id": "plan", "concurrency_limit": 1}),
         (filled.select, "look", APART | {"concurrency_id": "look", "concurrency_limit": 2, "trigger_mode": "multiple"}),
     ):
         answer = ear(f"form-{name}")
         heard(event(later(f"train.{name}", "event", "request"), None, answer, **options), "form", answer)
+    for kind, name, options in (
+        ("input", "foresee", QUIET),
+        ("edit", "measure", APART | {"concurrency_id": "plan", "concurrency_limit": 1}),
+    ):
+        answer = ear(f"form-{name}")
+        heard(latest(filled, kind, later(f"train.{name}", "data", "request"), answer, **options), "form", answer)
     answer, carrier = ear("form-upload"), ear("form-carrier")
-    sending = APART | {"js": "file => [file, seglab.state()]", "concurrency_id": "look", "trigger_mode": "once"}
+    js = "file => [file, JSON.stringify(seglab.state())]"
+    sending = APART | {"js": js, "concurrency_id": "look", "trigger_mode": "once"}
     accept = later("train.accept", "file", "data", "request")
     heard(upload.upload(accept, [upload, carrier], answer, **sending), "form", answer)
 

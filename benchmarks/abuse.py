@@ -83,8 +83,8 @@ def bodies(room: Class, count: int) -> None:
     """Random bodies at every event of the page that does not queue and at those that do."""
     draw, failed, leaked = random.Random(0), [], []
     events = room.config["dependencies"]
-    before = room.megabytes()
-    for n in range(count):
+
+    def throw(n: int) -> None:
         event = draw.choice(events)
         inputs = [anything(draw) for _ in event["inputs"]] if draw.random() < 0.8 else anything(draw)
         if isinstance(inputs, list) and draw.random() < 0.5:
@@ -99,27 +99,42 @@ def bodies(room: Class, count: int) -> None:
             f"{room.address}gradio_api/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         status, content = asked(request)
+        # one of the page's own, with as many inputs as it has: Gradio answers others with a 500 before it is called
         ours = event["targets"][0][1] in ("click", "submit", "input", "edit", "select") and len(event["inputs"]) < 2
-        if status >= 500 and ours and isinstance(body, dict) and body.get("fn_index") == event["id"]:
-            failed.append((event["targets"], status, content[:200], body))
+        whole = isinstance(inputs, list) and len(inputs) == len(event["inputs"])
+        if status == 500 and ours and whole and isinstance(body, dict) and body.get("fn_index") == event["id"]:
+            failed.append((event["targets"], content[:200], body))
         if leaks(content, os.environ["SEGLAB_HOME"]):
             leaked.append(content[:200])
+
+    for n in range(count // 4):  # what every server has after a while is not counted
+        throw(n)
+    drained(room)
+    before = room.megabytes()
+    for n in range(count):
+        throw(n)
     for large in (b"[" * 2_000_000, b'{"data": ["' + b"x" * 2_000_000 + b'"]}', b""):
         request = Request(f"{room.address}gradio_api/run/predict", large, {"Content-Type": "application/json"})
         status, _ = asked(request)
         if status >= 500:
-            failed.append(("size", status, b"", len(large)))
-    grown = room.megabytes() - before
-    told(
-        f"{count} foreign bodies: answers of 500 by the page's own events",
-        len(failed),
-        "",
-        0,
-        not failed,
-        f" {failed[:2]}",
-    )
+            failed.append(("size", b"", len(large)))
+    drained(room)
+    grown, text = room.megabytes() - before, f"{count} foreign bodies: answers of 500 by the page's own events"
+    told(text, len(failed), "", 0, not failed, f" {failed[:2]}")
     told("answers with a folder or a traceback", len(leaked), "", 0, not leaked, f" {leaked[:2]}")
     told("memory after them", grown, "MB more", GROWN, grown <= GROWN)
+
+
+def drained(room: Class) -> None:
+    """Waits until the server has worked off what queues, and answers a visitor."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        try:
+            room.client().queued("viewer", "click", {"runs": ["unet"], "picture": {"example": 0}})
+            return
+        except HTTPError:  # the queue is full
+            time.sleep(0.5)
+    raise TimeoutError("the server's queue stays full for two minutes")
 
 
 PROBES = [

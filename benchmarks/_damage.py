@@ -1,5 +1,6 @@
 """Files that are damaged bit by bit, and files that are none."""
 
+import hashlib
 import itertools
 import random
 import re
@@ -9,8 +10,13 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from benchmarks._outcome import Outcome, small, weights
-from seglab import runs, travel
+from seglab import runs, travel, uploads
+from seglab.data.images import read_photo
+from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
 from seglab.events import Started
 
@@ -131,8 +137,12 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
 
 
 def files_fuzzed(count: int) -> Outcome:
-    """Mutated config.json, lines of events and zips of a run: only a SeglabError comes of them, or a sound run."""
-    outcome = Outcome(f"config.json, events.jsonl and a zip, {count} mutations each", "only SeglabError")
+    """Mutations of what comes from elsewhere: only a SeglabError comes of them, or what is sound."""
+    outcome = Outcome(
+        f"config.json, events.jsonl, a run's zip, its weights, a photograph, a mask and a zip of images, {count} "
+        "mutations each",
+        "only SeglabError",
+    )
     chance = random.Random(0)
     whole = runs.create(small(epochs=1), "whole")
     list(runs.work(whole))
@@ -146,30 +156,92 @@ def files_fuzzed(count: int) -> Outcome:
             (fuzzed / name).write_bytes(mutated(content, chance))
             trial(outcome, name, lambda: (runs.config(fuzzed), runs.status(fuzzed), runs.events(fuzzed)))
             shutil.rmtree(fuzzed)
-    parcel = runs.home() / "fuzzed.zip"
+    parcels_fuzzed(outcome, count, chance)
+    pictures_fuzzed(outcome, count, chance)
+    return outcome
+
+
+def parcels_fuzzed(outcome: Outcome, count: int, chance: random.Random) -> None:
+    """The same of a run that is brought back, as a zip, and with weights whose sha256 was corrected."""
+    parcel, content = runs.home() / "fuzzed.zip", (runs.home() / "whole.zip").read_bytes()
+
+    def brought() -> None:
+        run, _ = travel.bring(parcel, "brought")
+        try:
+            assert runs.load(run) and runs.events(run) and runs.status(run).over
+        finally:
+            shutil.rmtree(run)
+
     for n in range(count):
-        content = (runs.home() / "whole.zip").read_bytes()
         parcel.write_bytes(mutated(content, chance) if n % 2 else inside(content, chance))
-
-        def brought() -> None:
-            run, _ = travel.bring(parcel, "brought")
-            try:
-                assert runs.load(run) and runs.events(run) and runs.status(run).over
-            finally:
-                shutil.rmtree(run)
-
         trial(outcome, "zip", brought)
         assert not (runs.home() / "brought").exists()
-    return outcome
+        parcel.write_bytes(announced(content, chance))
+        trial(outcome, "weights", brought)
+        assert not (runs.home() / "brought").exists()
+
+
+def pictures_fuzzed(outcome: Outcome, count: int, chance: random.Random) -> None:
+    """The same of pictures, and of a zip of them."""
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    photos = [written(pixels, kind) for kind in ("png", "jpeg", "tiff", "webp", "bmp", "gif")]
+    masks = [written(pixels[..., 0] % 4, kind) for kind in ("png", "tiff", "bmp")]
+    for _ in range(count):
+        content = mutated(chance.choice(photos), chance)
+        trial(outcome, "photograph", lambda content=content: read_photo(content))
+        content = mutated(chance.choice(masks), chance)
+        trial(outcome, "mask", lambda content=content: read_mask(content))
+    target, file = BytesIO(), runs.home() / "images.zip"
+    with zipfile.ZipFile(target, "w") as archive:
+        for n in range(4):
+            archive.writestr(f"images/{n}.png", written(np.roll(pixels, n, 0), "png"))
+            archive.writestr(f"masks/{n}.png", masks[0])
+        archive.writestr("classes.txt", "road\ncar\nsky\ntree\n")
+    whole = target.getvalue()
+    for n in range(count):
+        file.write_bytes(mutated(whole, chance) if n % 2 else inside(whole, chance))
+        trial(outcome, "zip of images", lambda: uploads.take(file))
+        shutil.rmtree(uploads.home(), ignore_errors=True)
+
+
+def written(pixels: np.ndarray, kind: str) -> bytes:
+    target = BytesIO()
+    Image.fromarray(pixels).save(target, kind)
+    return target.getvalue()
 
 
 def inside(content: bytes, chance: random.Random) -> bytes:
     """The zip with one of its files mutated."""
+    with zipfile.ZipFile(BytesIO(content)) as source:
+        chosen = chance.choice(source.namelist())
+    return replaced(content, lambda name, file: mutated(file, chance) if name == chosen else file)
+
+
+def announced(content: bytes, chance: random.Random) -> bytes:
+    """The run's zip with mutated weights whose sha256 its events announce, so that nothing but the weights is wrong."""
+    with zipfile.ZipFile(BytesIO(content)) as source:
+        (name,) = (each for each in source.namelist() if each.endswith("weights.safetensors"))
+        before = source.read(name)
+    head = 8 + int.from_bytes(before[:8], "little")  # where most harm can be done
+    after = mutated(before[:head], chance) + before[head:]
+    old, new = (hashlib.sha256(each).hexdigest().encode() for each in (before, after))
+
+    def changed(file_name: str, file: bytes) -> bytes:
+        if file_name == name:
+            return after
+        if file_name.endswith("events.jsonl"):
+            return re.sub(rb',"crc32":"\w+"', b"", file.replace(old, new))
+        return file
+
+    return replaced(content, changed)
+
+
+def replaced(content: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    """The zip with each of its files as `change` gives it for its name and content."""
     target = BytesIO()
     with zipfile.ZipFile(BytesIO(content)) as source, zipfile.ZipFile(target, "w") as archive:
-        chosen = chance.choice(source.namelist())
         for name in source.namelist():
-            archive.writestr(name, mutated(source.read(name), chance) if name == chosen else source.read(name))
+            archive.writestr(name, change(name, source.read(name)))
     return target.getvalue()
 
 

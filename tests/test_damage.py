@@ -13,6 +13,7 @@ from seglab.events import Evaluated, Finished, Started, from_line, to_line
 from seglab.runs import hashes
 from seglab.ui.board import Track
 from tests.conftest import announced, finish, marked, tiny
+from tests.page import row
 
 
 def finished(**options) -> Path:
@@ -70,6 +71,21 @@ def test_older_runs_announce_nothing_and_are_read_as_they_are(name, change):
     if name == "config.json":
         assert runs.config(directory).epochs == 7
     assert runs.load(directory).classes == tuple(runs.description(directory)["classes"])
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "3", "{}", "[" * 100_000, '{"classes": 3}', "\xff"])
+def test_older_runs_whose_description_is_none_are_damaged_and_harm_no_other(content):
+    directory = announced(finished())
+    file = directory / "dataset.json"
+    file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(SeglabError, match=f"^{directory.name}/dataset.json (is damaged: classes|cannot be read)"):
+        runs.description(directory)
+    sound = runs.description(runs.find("unet"))
+    file.write_text(json.dumps(sound | {"colors": "red"}), encoding="utf-8")
+    with pytest.raises(SeglabError, match="colors is missing or not as"):
+        runs.description(directory)
+    told = row(directory)
+    assert told["state"] == "damaged" and "colors is missing" in told["texts"][0]
 
 
 def test_a_run_that_is_resumed_announces_its_files_again():

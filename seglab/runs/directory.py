@@ -37,6 +37,7 @@ PLAN = ".plan.json"  # the end of the name of a plan's file, which stands beside
 NAME = re.compile(r"[\w][\w .+-]{0,79}")
 
 
+DESCRIBED = {"classes": list, "colors": list, "digests": dict, "images": dict, "samples": list}  # in dataset.json
 MADE_NAME = re.compile(r"(\w+)-\d{8}-(\d\d)(\d\d)(\d\d)-[0-9a-f]{6}(?: (\d+))?")  # a number within a plan
 
 
@@ -312,11 +313,14 @@ def is_locked(directory: Path) -> bool:
 def description(directory: Path) -> dict:
     """dataset.json: classes, colors, each split's digest and images, samples (places in val). Raises SeglabError where
     it is damaged, or not what the run wrote."""
+    file = f"{directory.name}/dataset.json"
     try:
-        return json.loads(content_of(directory, "dataset.json"))
+        known = json.loads(content_of(directory, "dataset.json"))
     except FileNotFoundError:
         raise SeglabError("{run} has not started yet", run=directory.name) from None
-    except ValueError as error:
-        raise SeglabError(
-            "{file} cannot be read: {reason}", file=f"{directory.name}/dataset.json", reason=error
-        ) from None
+    except (ValueError, RecursionError) as error:
+        raise SeglabError("{file} cannot be read: {reason}", file=file, reason=error) from None
+    for key, kind in DESCRIBED.items():  # older runs announce no hash of it
+        if not isinstance(known, dict) or not isinstance(known.get(key), kind):
+            raise SeglabError("{file} is damaged: {key} is missing or not as a run writes it", file=file, key=key)
+    return known

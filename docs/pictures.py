@@ -7,6 +7,7 @@ start, train, predict, compare: the tabs of the page, 1280 pixels wide, in Chrom
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -170,8 +171,10 @@ def page(tab_of: str, copied: tuple[str, ...] = ()) -> Iterator:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        for name in copied:
+        for stroke, name in enumerate(copied):
             shutil.copytree(ROOT / "checkpoints" / name, Path(folder) / "runs" / name)
+            label = json.dumps({"name": name, "stroke": stroke})  # as three runs in a row get it
+            (Path(folder) / "runs" / name / "label.json").write_text(label, encoding="utf-8")
         settings = {"SEGLAB_HOME": f"{folder}/runs", "GRADIO_SERVER_PORT": str(port)}
         with open(f"{folder}/log.txt", "wb") as log:
             app = subprocess.Popen(

@@ -88,6 +88,16 @@ def test_older_runs_whose_description_is_none_are_damaged_and_harm_no_other(cont
     assert told["state"] == "damaged" and "colors is missing" in told["texts"][0]
 
 
+def test_a_configuration_nested_too_deep_is_told_as_damaged():
+    directory = announced(finished())
+    content = (directory / "config.json").read_text(encoding="utf-8")
+    deep = content.replace('"epochs":', '"x": ' + "[" * 50_000 + "]" * 50_000 + ', "epochs":')
+    (directory / "config.json").write_text(deep, encoding="utf-8")
+    with pytest.raises(SeglabError, match=f"^{directory.name}/config.json cannot be read: recursion"):
+        runs.config(directory)
+    assert row(directory)["state"] == "damaged"
+
+
 def test_a_run_that_is_resumed_announces_its_files_again():
     directory = interrupted()
     (directory / "last").unlink()

@@ -52,6 +52,6 @@ def read(file: Path) -> Any:
     try:
         text = file.read_text(encoding="utf-8")
         return yaml.safe_load(text) if file.suffix.lower() in (".yaml", ".yml") else json.loads(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise SeglabError("{file} cannot be read: {reason}", file=str(file), reason=reason) from None

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pydantic_core import from_json
 
 from seglab import jobs, runs, training
 from seglab.config import RunConfig
@@ -175,7 +176,7 @@ def every() -> list[Path]:
 def members(path: Path) -> list[tuple[Path, str]]:
     """The plan's runs in their order, each with what sets it apart."""
     try:
-        record = validated(Record, json.loads(path.read_bytes()))
+        record = validated(Record, from_json(path.read_bytes()))
     except (OSError, ValueError, SeglabError) as error:
         raise SeglabError("{file} cannot be read: {reason}", file=path.name, reason=error) from None
     return [(path.parent / member.run, member.label) for member in record.runs]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import torch
+from pydantic_core import from_json
 
 from seglab import jobs, runs, training
 from seglab.config import RunConfig
@@ -89,7 +90,7 @@ def finished_paces(wanted: set[str]) -> dict[str, Pace]:
         if directory.parent != runs.home() or runs.shipped(directory):  # made on another machine
             continue
         try:
-            key = pace_key(json.loads((directory / "config.json").read_bytes()))
+            key = pace_key(from_json((directory / "config.json").read_bytes()))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged, or of an older version
             continue
         ended = runs.status(directory).finished if key in wanted - found.keys() else None
@@ -146,4 +147,4 @@ def timed_apart(configs: Sequence[RunConfig]) -> list[Pace]:
     if ended.returncode:
         reason = (ended.stderr.strip().splitlines() or [f"{ended.returncode}"])[-1]
         raise SeglabError("the time cannot be estimated: {reason}", reason=reason)
-    return [(once, epoch) for once, epoch in json.loads(ended.stdout)]
+    return [(once, epoch) for once, epoch in from_json(ended.stdout)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 import secrets
@@ -15,6 +14,8 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic_core import from_json
 
 from seglab import locks
 from seglab.config import RunConfig
@@ -144,7 +145,7 @@ def config(directory: Path) -> RunConfig:
     try:
         text = content_of(directory, "config.json")
         with own.entries_of(directory, home()):
-            return validated(RunConfig, json.loads(text))
+            return validated(RunConfig, from_json(text))
     except SeglabError:
         if own.is_foreign(directory, home()):
             raise SeglabError(
@@ -315,10 +316,10 @@ def description(directory: Path) -> dict:
     it is damaged, or not what the run wrote."""
     file = f"{directory.name}/dataset.json"
     try:
-        known = json.loads(content_of(directory, "dataset.json"))
+        known = from_json(content_of(directory, "dataset.json"))
     except FileNotFoundError:
         raise SeglabError("{run} has not started yet", run=directory.name) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SeglabError("{file} cannot be read: {reason}", file=file, reason=error) from None
     for key, kind in DESCRIBED.items():  # older runs announce no hash of it
         if not isinstance(known, dict) or not isinstance(known.get(key), kind):

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from pydantic_core import from_json
+
 from seglab.errors import SeglabError
 from seglab.events import Event, Started, from_line
 
@@ -54,7 +56,7 @@ def allowed(known: Hashes, name: str, content: bytes) -> bool:
 
 def rootless(content: bytes) -> bytes:
     """A configuration without `data.root`; raises ValueError or TypeError for what is none."""
-    config = json.loads(content)
+    config = from_json(content)
     return json.dumps({**config, "data": {**config["data"], "root": None}}, sort_keys=True).encode()
 
 

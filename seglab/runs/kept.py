@@ -6,12 +6,13 @@ waits for them longer than PATIENCE. A run there never changes, so that its mark
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic_core import from_json
 
 from seglab.events import Finished
 
@@ -102,7 +103,7 @@ class Lookout:
 def read(directory: Path) -> Kept | None:
     """What the marker of a kept run says; None for anything else."""
     try:
-        marker = json.loads((directory / MARKER).read_bytes())
+        marker = from_json((directory / MARKER).read_bytes())
         finished = Finished.model_validate(marker["finished"])
         return Kept(directory, str(marker["run"]), float(marker["made"]), finished)
     except (OSError, ValueError, KeyError, TypeError):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
+from pydantic_core import from_json
 
 from seglab import training
 from seglab.data.base import PARTS
@@ -223,7 +224,7 @@ def record_start(event: Started, directory: Path, run: training.Run, notes: Sequ
     has one that is.
     """
     path, content = directory / "dataset.json", described(run)
-    told = [*event.notes, *map(Sentence.of, [*notes, *inherited(json.loads(content))])]
+    told = [*event.notes, *map(Sentence.of, [*notes, *inherited(from_json(content))])]
     files = {"config.json": sha256((directory / "config.json").read_bytes()), path.name: sha256(content)}
     event = event.model_copy(update={"notes": told, "files": files})
     known = path.read_bytes() if path.exists() else b""

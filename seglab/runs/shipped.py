@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from pydantic_core import from_json
 
 from seglab.entry import Options, validated
 from seglab.errors import SeglabError
@@ -24,6 +25,6 @@ class Shipped(Options):
 def shipped(directory: Path) -> Shipped | None:
     """What left with a run that was shipped; None for one that lies where it was trained, or comes with seglab."""
     try:
-        return validated(Shipped, json.loads((directory / SHIPPED).read_bytes()))
+        return validated(Shipped, from_json((directory / SHIPPED).read_bytes()))
     except (OSError, ValueError, SeglabError):
         return None

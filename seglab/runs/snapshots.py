@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from pydantic_core import from_json
 
 from seglab import training
 from seglab.errors import SeglabError
@@ -88,7 +89,7 @@ def digests_of(folder: Path) -> set[str]:
     with contextlib.suppress(OSError, ValueError, IndexError):
         found.add((folder / DIGEST).read_text(encoding="ascii").split()[0])
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        pointer = json.loads((folder.parent / "last").read_bytes())
+        pointer = from_json((folder.parent / "last").read_bytes())
         if pointer["folder"] == folder.name:
             found.add(str(pointer["sha256"]))
     return found

@@ -436,6 +436,7 @@ class Dataset(Entry, family="datasets"):
     """Where images and masks come from."""
 
     private: ClassVar[bool] = True  # whether pictures and their names stay on this machine unless somebody says so
+    sequence: ClassVar[bool] = False  # whether neighboring images are frames of a video, which are alike
 
     @property
     def here(self) -> bool:

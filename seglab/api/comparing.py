@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,17 @@ from seglab.api.predicting import Prediction, predicted
 from seglab.api.runs import Run, load
 from seglab.api.samples import Samples
 from seglab.comparison import cautions
+from seglab.comparison.agreement import ONLY_A, ONLY_B
+from seglab.comparison.pairs import Pair, pair_of
 from seglab.comparison.scores import Group
 from seglab.errors import SeglabError
 from seglab.metrics import DEFINITION
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+MOST_DIFFERENT = 3  # images that are named
 
 
 class Comparison:
@@ -60,6 +66,12 @@ class Comparison:
         """Why the scores may not be what they seem."""
         return list(map(str, cautions(self.found)))
 
+    @cached_property
+    def pair(self) -> Pair | None:
+        """The two sides, where the runs are two settings, or two runs of one, that were scored on the same images:
+        `verdict`, `per_class`, `agreement`, `borders` and more (`comparison.pairs.Pair`); None for others."""
+        return pair_of(self.found, [run.directory for run in self.runs])
+
     def curves(self) -> Figure:
         """Loss, mIoU and learning rate of all runs over epochs, as a matplotlib figure."""
         return draw.curves(self.found)
@@ -69,7 +81,7 @@ class Comparison:
         return Samples([run.directory for run in self.runs], epoch)
 
     def __repr__(self) -> str:
-        return board(self.found)
+        return "\n".join([board(self.found), *([verdict(self.pair)] if self.pair else [])])
 
     def _repr_html_(self) -> str:
         found = self.found
@@ -83,6 +95,7 @@ class Comparison:
         rows.append(["parameters", *(row.parameters for row in found.rows)])
         rows.append(["seconds", *(round(row.seconds) for row in found.rows)])
         parts = [html.notes(self.warnings), html.table(rows, ["", *found.labels], chips)]
+        parts += [html.title("", verdict(self.pair))] if self.pair else []
         parts += [html.title(spread_of(group)) for group in found.groups]
         if found.grid:
             scores = found.grid.scores(found.rows)
@@ -154,6 +167,23 @@ def board(comparison: comparison.Comparison) -> str:
     lines += map(spread_of, comparison.groups)
     lines += [table_of(comparison)] if comparison.grid else []
     lines += [f"  {option}: {' | '.join(map(str, values))}" for option, values in comparison.differences.items()]
+    return "\n".join(lines)
+
+
+def verdict(pair: Pair) -> str:
+    """Whether the difference between two sides can be told from luck."""
+    return f"verdict: {'; '.join(map(str, pair.verdict.sentences))}"
+
+
+def difference(pair: Pair) -> str:
+    """What can be said of two sides, and the images in which they differ most."""
+    lines = [verdict(pair)]
+    shares = pair.agreement.shares
+    for place in pair.agreement.order("difference")[:MOST_DIFFERENT]:
+        lines.append(
+            f"  {pair.names[place]}: only one is right in {shares[place][ONLY_A] + shares[place][ONLY_B]:.1%} of the "
+            f"pixels ({pair.a.name} in {shares[place][ONLY_A]:.1%}, {pair.b.name} in {shares[place][ONLY_B]:.1%})"
+        )
     return "\n".join(lines)
 
 

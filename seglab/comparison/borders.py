@@ -1,0 +1,167 @@
+"""Errors near the borders between classes: by distance, within a band, and how well contours are met."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from seglab.data.base import VOID
+from seglab.metrics import confusion, miou
+
+BINS = (0, 1, 2, 4, 8)  # pixels from a border; the last one is open
+ERRORS = ("boundary", "extent", "segment")
+BAND = 0.02  # of the diagonal: the width of Boundary IoU's band, at least 1 pixel
+ERROR_BAND = 0.01  # of the diagonal: how far from what both have a wrong pixel is one of the boundary
+TOLERANCE = 0.0075  # of the diagonal: how far a contour may be off for Boundary F1, at least 1 pixel
+
+
+def distances(truth: np.ndarray) -> np.ndarray:
+    """float32 (H, W): for each pixel the Euclidean distance to the nearest one that has a neighbor (left, right, above
+    or below) of another class; infinite where an image has no border. Void is no class: it makes no border."""
+    import cv2
+
+    at = np.zeros(truth.shape, bool)
+    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        apart = (truth[one] != truth[other]) & (truth[one] != VOID) & (truth[other] != VOID)
+        at[one] |= apart
+        at[other] |= apart
+    if not at.any():
+        return np.full(truth.shape, np.inf, np.float32)
+    return cv2.distanceTransform((~at).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+
+
+def contour(mask: np.ndarray, width: int) -> np.ndarray:
+    """bool (H, W): the pixels of a mask within so many steps (also diagonal ones) of its outside, to which the image's
+    border belongs (Cheng et al. 2021, https://arxiv.org/abs/2103.16562)."""
+    import cv2
+
+    padded = np.pad(mask.astype(np.uint8), 1)
+    inner = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=width)
+    return mask & ~inner[1:-1, 1:-1].astype(bool)
+
+
+def steps(shape: tuple[int, ...], share: float) -> int:
+    """A share of an image's diagonal in whole pixels, at least 1."""
+    return max(1, round(share * math.hypot(*shape)))
+
+
+def near(mask: np.ndarray, distance: int) -> np.ndarray:
+    """bool (H, W): the pixels no further than that from one of the mask's."""
+    import cv2
+
+    reach = np.arange(-distance, distance + 1)
+    disk = (reach[:, None] ** 2 + reach**2 <= distance**2).astype(np.uint8)
+    return cv2.dilate(mask.astype(np.uint8), disk).astype(bool)
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Where one reading is wrong, over all images.
+
+    `bands` int64 (len(BINS), K, K): confusion matrices by distance. `boundary` int64 (2, K): intersection and union of
+    the bands of Boundary IoU. `contours` float64 (2, K): Boundary F1 summed over images, and how many of them have the
+    class. `errors` int64 (3,): wrong pixels of each kind in `ERRORS`; a pixel is one of what its class
+    lacks and one of what another has too much.
+    """
+
+    bands: np.ndarray
+    boundary: np.ndarray
+    contours: np.ndarray
+    errors: np.ndarray
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """int64 (len(BINS),): labeled pixels by their distance to a border."""
+        return self.bands.sum((1, 2))
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """int64 (len(BINS),): those of them that are wrong."""
+        return self.pixels - np.trace(self.bands, axis1=1, axis2=2)
+
+    def trimap(self, bins: int) -> float:
+        """The mIoU of the pixels in the first so many of `BINS`; NaN where there are none."""
+        return miou(self.bands[:bins].sum(0))
+
+    @property
+    def boundary_iou(self) -> np.ndarray:
+        """float64 (K,): Boundary IoU of each class over all images; NaN for one that is in none."""
+        both, either = self.boundary
+        return np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
+
+    @property
+    def boundary_f1(self) -> np.ndarray:
+        """float64 (K,): the mean Boundary F1 of each class over the images whose truth has it; NaN where none does
+        (Csurka et al. 2013, What is a good evaluation measure for semantic segmentation?)."""
+        total, count = self.contours
+        return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+
+
+def borders(images: Iterable[tuple[np.ndarray, np.ndarray]], num_classes: int) -> Borders:
+    """What one reading of images does at borders; each is given as truth and label map, uint8 (H, W)."""
+    bands = np.zeros((len(BINS), num_classes, num_classes), np.int64)
+    boundary, contours = np.zeros((2, num_classes), np.int64), np.zeros((2, num_classes))
+    errors = np.zeros(len(ERRORS), np.int64)
+    for truth, labels in images:
+        place = np.digitize(distances(truth), BINS[1:])
+        for n in range(len(BINS)):
+            bands[n] += confusion(labels, np.where(place == n, truth, VOID).astype(np.uint8), num_classes)
+        band, tolerance, close = (steps(truth.shape, share) for share in (BAND, TOLERANCE, ERROR_BAND))
+        labeled = truth != VOID
+        for each in range(num_classes):
+            was, found = truth == each, (labels == each) & labeled
+            if (box := boxed(was | found)) is None:
+                continue
+            was, found = was[box], found[box]
+            boundary[:, each] += overlap(was, found, labeled[box], band)
+            if was.any():
+                contours[:, each] += met(was, found, tolerance), 1
+            errors += kinds_of_error(was, found, close)
+    return Borders(bands, boundary, contours, errors)
+
+
+def boxed(mask: np.ndarray) -> tuple[slice, slice] | None:
+    """The rows and columns that a mask reaches, outside which nothing changes what follows; None for an empty one."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else None
+
+
+def overlap(truth: np.ndarray, found: np.ndarray, labeled: np.ndarray, width: int) -> tuple[int, int]:
+    """Intersection and union in pixels of the bands along the contours of two masks; void is left out of both."""
+    one, other = contour(truth, width) & labeled, contour(found, width) & labeled
+    return int((one & other).sum()), int((one | other).sum())
+
+
+def met(truth: np.ndarray, found: np.ndarray, tolerance: int) -> float:
+    """Boundary F1 of two masks: of their contours, one pixel wide, how much is near the other's."""
+    one, other = contour(truth, 1), contour(found, 1)
+    if not other.any():
+        return 0.0
+    recall = (one & near(other, tolerance)).sum() / one.sum()
+    precision = (other & near(one, tolerance)).sum() / other.sum()
+    return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
+
+
+def kinds_of_error(truth: np.ndarray, found: np.ndarray, distance: int) -> np.ndarray:
+    """int64 (3,): how many pixels that only one of two masks of a class has are of each kind in `ERRORS`: near a pixel
+    that both have; else in a connected part of the mask that has such pixels, which reaches too far or not far enough;
+    else in a part that the other mask does not meet at all. After Bernhard et al. 2024, What's outside the
+    intersection? (WACV), with distances from the intersection."""
+    import cv2
+
+    both = truth & found
+    close = near(both, distance)
+    total = np.zeros(len(ERRORS), np.int64)
+    for mask in (truth, found):
+        wrong = mask & ~both
+        if not wrong.any():
+            continue
+        _, numbers = cv2.connectedComponents(mask.astype(np.uint8))
+        touched = np.zeros(numbers.max() + 1, bool)
+        touched[numbers[both]] = True
+        meets = touched[numbers]
+        total += [(wrong & close).sum(), (wrong & ~close & meets).sum(), (wrong & ~close & ~meets).sum()]
+    return total

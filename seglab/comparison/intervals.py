@@ -1,0 +1,220 @@
+"""How far a difference of mIoU could vary: with other images like these, and with other seeds.
+
+Pixels are not independent and images nearly are, so images are drawn, never pixels, and the same draw is for both
+sides (Efron and Tibshirani 1993, An Introduction to the Bootstrap; for segmentation, El Jurdi, Varoquaux and Colliot
+2023, https://arxiv.org/abs/2307.10926). An interval from images alone is about two trained networks; one about two
+settings needs several seeds (Bouthillier et al. 2021, https://arxiv.org/abs/2103.03098).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import special
+
+from seglab.metrics import iou, miou
+
+DRAWS = 10_000
+LEVEL = 0.95
+POWER = 2.8  # standard errors at which a difference is found in 4 of 5 cases: z(0.975) + z(0.8)
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Draws of images with replacement: `miou` float64 (B,) and `iou` (B, K), second side minus first; NaN where a
+    draw leaves a class undefined on either side, or every class. `units` were drawn: images, or blocks of them."""
+
+    units: int
+    miou: np.ndarray
+    iou: np.ndarray
+    level: float = LEVEL
+
+    @property
+    def error(self) -> float:
+        """The standard error of the difference in mIoU."""
+        return float(np.nanstd(self.miou, ddof=1))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return expanded(self.miou, self.units, self.level)
+
+    @property
+    def left_out(self) -> np.ndarray:
+        """float64 (K,): the share of draws in which a class was undefined."""
+        return np.isnan(self.iou).mean(0)
+
+    @cached_property
+    def alone(self) -> list[tuple[float, float] | None]:
+        """For each class, the interval of its difference, as if it were the only one that is looked at; None for a
+        class that hardly any draw has."""
+        return [expanded(draws, self.units, self.level) if known(draws) else None for draws in self.iou.T]
+
+    def together(self, differences: np.ndarray) -> list[tuple[float, float] | None]:
+        """For each class, an interval wide enough that all of them hold at once: by the largest standardized deviation
+        over the same draws (max-t), around the classes' differences, float64 (K,)."""
+        errors = np.array([np.nanstd(draws, ddof=1) if known(draws) else np.nan for draws in self.iou.T])
+        used = (errors > 0) & np.isfinite(differences)
+        if not used.any():
+            return [None] * len(errors)
+        deviations = np.abs(self.iou[:, used] - differences[used]) / errors[used]
+        reach = np.nanquantile(np.nanmax(deviations, 1), self.level) * errors * widened(self.units, self.level)
+        return [
+            (float(middle - half), float(middle + half)) if use else None
+            for middle, half, use in zip(differences, reach, used, strict=True)
+        ]
+
+
+def bootstrap(
+    first: np.ndarray, second: np.ndarray, block: int = 1, draws: int = DRAWS, seed: int = 0, level: float = LEVEL
+) -> Bootstrap:
+    """Draws images, the same for both sides, and gives the differences of what their summed matrices score.
+
+    first, second: int64 (N, K, K), each image's confusion matrix. `block`: so many neighbors are drawn together, as
+    frames of a video, which are alike, have to be. Raises ValueError for sides of different images.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"{first.shape} and {second.shape} are not matrices of the same images")
+    starts = np.arange(0, len(first), block)
+    sides = [np.add.reduceat(summed(each), starts, axis=0) for each in (first, second)]
+    weights = drawn(len(starts), draws, seed)
+    scores = [scored(np.tensordot(weights, side, 1)) for side in sides]
+    classes = scores[1] - scores[0]
+    undefined = np.isnan(classes)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = [np.where(undefined, 0, each).sum(1) / (~undefined).sum(1) for each in scores]
+    return Bootstrap(len(starts), means[1] - means[0], classes, level)
+
+
+def summed(matrices: np.ndarray) -> np.ndarray:
+    """float64 (N, 3, K): hits, pixels of the truth and pixels of the prediction by class, which are all that IoU needs
+    of a confusion matrix."""
+    hits = np.diagonal(matrices, axis1=1, axis2=2)
+    return np.stack([hits, matrices.sum(2), matrices.sum(1)], 1).astype(float)
+
+
+def drawn(units: int, draws: int, seed: int) -> np.ndarray:
+    """float64 (draws, units): how often each unit is in each draw of as many."""
+    picked = np.random.default_rng(seed).integers(0, units, (draws, units))
+    picked += np.arange(draws)[:, None] * units
+    return np.bincount(picked.ravel(), minlength=draws * units).reshape(draws, units).astype(float)
+
+
+def scored(sums: np.ndarray) -> np.ndarray:
+    """float64 (B, K): the IoU of sums (B, 3, K); NaN for a class in neither truth nor prediction."""
+    hits, union = sums[:, 0], sums[:, 1] + sums[:, 2] - sums[:, 0]
+    return np.divide(hits, union, out=np.full(hits.shape, np.nan), where=union > 0)
+
+
+def known(draws: np.ndarray) -> bool:
+    """Whether enough draws have a value for an interval."""
+    return bool(np.isfinite(draws).mean() > 0.5)
+
+
+def widened(units: int, level: float) -> float:
+    """By how much few units make an interval wider than the normal distribution has it."""
+    tail = (1 + level) / 2
+    return float(special.stdtrit(units - 1, tail) * math.sqrt(units / (units - 1)) / special.ndtri(tail))
+
+
+def expanded(draws: np.ndarray, units: int, level: float = LEVEL) -> tuple[float, float]:
+    """The interval between two percentiles of the draws, chosen further out the fewer units there are (Hesterberg
+    2015, https://arxiv.org/abs/1411.5279, section 5.3); draws without a value are left out."""
+    tail = float(special.ndtr(-special.ndtri((1 + level) / 2) * widened(units, level)))
+    low, high = np.nanquantile(draws, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """A difference over several seeds: its mean, standard error, degrees of freedom and interval; `by_seed`, each
+    seed's own where both sides have the same seeds; `spread`, the standard deviation between seeds of one difference
+    (paired) or of one side's mIoU."""
+
+    difference: float
+    error: float
+    freedom: float
+    low: float
+    high: float
+    by_seed: tuple[float, ...]
+    spread: float
+
+
+def over_seeds(
+    first: Sequence[np.ndarray],
+    second: Sequence[np.ndarray],
+    paired: bool,
+    block: int = 1,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> Seeds:
+    """How far the mean difference could vary with other seeds and other images: both variances, added up.
+
+    first, second: for each seed, int64 (N, K, K) of the same images, two or more seeds on each side; `paired`: the
+    seeds of both are the same, in the same order. The degrees of freedom are Satterthwaite's (1946), and what seeds and
+    images do together counts twice, so that the interval is a little too wide rather than too narrow.
+    """
+    scores = [[miou(matrices.sum(0)) for matrices in side] for side in (first, second)]
+    images = bootstrap(np.sum(list(first), 0), np.sum(list(second), 0), block, draws, level=level)
+    by_seed = tuple(b - a for a, b in zip(*scores, strict=True)) if paired else ()
+    parts = [by_seed] if paired else scores
+    variances = [(statistics.variance(part) / len(part), len(part) - 1) for part in parts]
+    variances.append((images.error**2, images.units - 1))
+    total = sum(variance for variance, _ in variances)
+    freedom = total**2 / max(sum(variance**2 / free for variance, free in variances), 1e-300)
+    difference = statistics.mean(scores[1]) - statistics.mean(scores[0])
+    half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total)
+    spread = math.sqrt(statistics.mean(statistics.variance(part) for part in parts))
+    return Seeds(difference, math.sqrt(total), freedom, difference - half, difference + half, by_seed, spread)
+
+
+def needed(spread: float, difference: float, paired: bool) -> int:
+    """How many seeds of each side it takes to see a difference of this size in four of five tries, with seeds that vary
+    by `spread`; 2 or more."""
+    number = (1 if paired else 2) * (POWER * spread / abs(difference)) ** 2 if difference else math.inf
+    return max(2, math.ceil(number)) if math.isfinite(number) and number < 1e6 else 1_000_000
+
+
+def holm(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
+    """Which of several comparisons hold when all are looked at (Holm 1979): by the chance of each under no difference,
+    the smallest first, until one does not hold."""
+    found = [False] * len(chances)
+    for rank, place in enumerate(sorted(range(len(chances)), key=lambda place: chances[place])):
+        if chances[place] > (1 - level) / (len(chances) - rank):
+            break
+        found[place] = True
+    return found
+
+
+def chance(difference: float, error: float, freedom: float) -> float:
+    """How often a difference of this size or more would come without one, by Student's distribution."""
+    return float(2 * special.stdtr(freedom, -abs(difference) / error)) if error else float(difference == 0)
+
+
+def carried(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """float64 (K,): the share of the difference in mIoU that each class carries, second side minus first, of confusion
+    matrices int64 (K, K); together 1. Exact where both sides have the same classes, since mIoU is their mean; classes
+    that one side lacks are NaN, and all are where there is no difference."""
+    apart = iou(second) - iou(first)
+    total = np.nansum(apart)
+    return apart / total if abs(total) > 1e-12 else np.full_like(apart, np.nan)
+
+
+def bell(middle: float, error: float, freedom: float, bins: int = 41) -> list[tuple[float, float]]:
+    """The same shape of Student's distribution around a difference, three standard errors to each side."""
+    places = np.linspace(-3, 3, bins)
+    heights = (1 + places**2 / freedom) ** (-(freedom + 1) / 2)
+    return [(float(middle + error * x), float(height)) for x, height in zip(places, heights, strict=True)]
+
+
+def density(draws: np.ndarray, bins: int = 41) -> list[tuple[float, float]]:
+    """What draws the shape of a distribution: for places from its smallest to its largest value, how many draws are
+    near, the most as 1."""
+    values = draws[np.isfinite(draws)]
+    counts, edges = np.histogram(values, bins)
+    middles = (edges[:-1] + edges[1:]) / 2
+    return [(float(place), float(count / max(1, counts.max()))) for place, count in zip(middles, counts, strict=True)]

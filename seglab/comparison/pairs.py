@@ -1,0 +1,263 @@
+"""Two sides, A and B, and everything that is a difference between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seglab import runs
+from seglab.comparison import borders, intervals, verdicts
+from seglab.comparison.agreement import KINDS, ORDERS, Agreement, agreement
+from seglab.comparison.definitions import definitions
+from seglab.comparison.readings import Reading, Side, sides
+from seglab.comparison.scores import Comparison
+from seglab.comparison.verdicts import Verdict
+from seglab.errors import SeglabError
+from seglab.metrics import iou, miou
+
+FEWEST_OF_SLICE = 2  # images
+
+
+@dataclass(frozen=True)
+class ClassDifference:
+    """One class on both sides, its IoU of all seeds' summed matrices. `share`: of the labeled pixels. `alone` is the
+    interval of the difference as if no other class were looked at; `together` is wide enough for all of them at once.
+    `carried`: its share of the difference in mIoU."""
+
+    name: str
+    share: float
+    a: float
+    b: float
+    alone: tuple[float, float] | None
+    together: tuple[float, float] | None
+    carried: float
+
+    @property
+    def apart(self) -> bool:
+        """Whether the class can be told apart when all are looked at."""
+        return self.together is not None and not self.together[0] <= 0 <= self.together[1]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The images that have something in common: the value of an attribute of the data, or a class in their truth."""
+
+    kind: str
+    value: str
+    images: tuple[int, ...]
+    a: float
+    b: float
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sides that were scored on the same images; made by `pair`, which raises SeglabError for others. What is not
+    asked for is not computed. Label maps are those of each side's first reading; of a cross-validation, those of all
+    folds, whose images are put together."""
+
+    a: Side
+    b: Side
+    leak: bool = False
+
+    @property
+    def folded(self) -> bool:
+        return self.a.folded or self.b.folded
+
+    @property
+    def partners(self) -> list[tuple[Reading, Reading]]:
+        """The readings whose label maps are looked at."""
+        found = list(zip(self.a.readings, self.b.readings, strict=False))
+        return found if self.folded else found[:1]
+
+    @cached_property
+    def classes(self) -> list[str]:
+        return runs.description(self.a.readings[0].directory)["classes"]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The validation images."""
+        return [name for each, _ in self.partners for name in each.evidence.names]
+
+    @cached_property
+    def matrices(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """For each side and seed, int64 (N, K, K)."""
+        first, second = ([each.confusions() for each in side.readings] for side in (self.a, self.b))
+        return ([np.concatenate(first)], [np.concatenate(second)]) if self.folded else (first, second)
+
+    @property
+    def summed(self) -> tuple[np.ndarray, np.ndarray]:
+        """int64 (N, K, K) of each side, all its seeds added up."""
+        first, second = (np.sum(each, 0) for each in self.matrices)
+        return first, second
+
+    @property
+    def paired(self) -> bool:
+        return self.a.seeds == self.b.seeds
+
+    @property
+    def block(self) -> int:
+        """How many neighboring images are alike."""
+        return verdicts.BLOCK if self.a.readings[0].config.data.sequence else 1
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        count = len(self.names)
+        if self.leak:
+            told = SeglabError("one side was trained on images that it is scored on: there is no verdict")
+            return verdicts.without("networks", count, None, told)
+        if self.folded:
+            told = SeglabError("the folds of a cross-validation share training images: there is no verdict from them")
+            return verdicts.without("settings", count, None, told)
+        return verdicts.verdict((self.a.name, self.b.name), *self.matrices, self.paired, self.block)
+
+    @cached_property
+    def bootstrap(self) -> intervals.Bootstrap:
+        """Draws of images for the classes, over all seeds' summed matrices."""
+        return intervals.bootstrap(*self.summed, self.block)
+
+    @cached_property
+    def per_class(self) -> list[ClassDifference]:
+        """The classes, those that carry most of the difference first."""
+        first, second = (each.sum(0) for each in self.summed)
+        a, b, share = iou(first), iou(second), first.sum(1) / max(1, first.sum())
+        enough = self.bootstrap.units >= verdicts.FEWEST
+        none: list[Any] = [None] * len(a)
+        alone, together = (self.bootstrap.alone, self.bootstrap.together(b - a)) if enough else (none, none)
+        carried = intervals.carried(first, second)
+        found = [
+            ClassDifference(name, float(share[n]), float(a[n]), float(b[n]), alone[n], together[n], float(carried[n]))
+            for n, name in enumerate(self.classes)
+        ]
+        return sorted(found, key=lambda each: -abs(each.b - each.a) if np.isfinite(each.b - each.a) else 1)
+
+    def images(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Each validation image's truth and the label maps of both first readings, uint8 (H, W)."""
+        for first, second in self.partners:
+            for n in range(len(first.evidence.names)):
+                yield first.evidence.truth(n), first.labels(n), second.labels(n)
+
+    @cached_property
+    def agreement(self) -> Agreement:
+        return agreement(self.images())
+
+    @cached_property
+    def borders(self) -> tuple[borders.Borders, borders.Borders]:
+        count = len(self.classes)
+        first = borders.borders(((truth, labels) for truth, labels, _ in self.images()), count)
+        return first, borders.borders(((truth, labels) for truth, _, labels in self.images()), count)
+
+    def definitions(self, batch: int = 8) -> tuple[dict[str, float], dict[str, float]]:
+        """The mIoU of each side's first reading by other definitions."""
+        first, second = (definitions(each[0], batch) for each in self.matrices)
+        return first, second
+
+    @cached_property
+    def attributes(self) -> dict[str, list[str | None]]:
+        """What the source of the data says of each image, such as its weather; nothing where it is not here."""
+        found: list[str | None] = []
+        try:
+            for each, _ in self.partners:
+                images = runs.opened(each.directory).val
+                if images[0].domain is None:
+                    return {}
+                found += [images[n].domain for n in range(len(images))]
+        except SeglabError:
+            return {}
+        return {"domain": found}
+
+    @cached_property
+    def slices(self) -> list[Slice]:
+        """The images with each value of an attribute, and with each class in their truth."""
+        first, second = self.summed
+        groups = [
+            (kind, value, [n for n, each in enumerate(values) if each == value])
+            for kind, values in self.attributes.items()
+            for value in sorted({each for each in values if each is not None})
+        ]
+        there = first.sum(2) > 0
+        groups += [("class", name, list(np.flatnonzero(there[:, k]))) for k, name in enumerate(self.classes)]
+        found = []
+        for kind, value, places in groups:
+            if FEWEST_OF_SLICE <= len(places) < len(self.names):
+                a, b = (miou(each[places].sum(0)) for each in (first, second))
+                enough = len(places) >= verdicts.FEWEST and self.block == 1
+                interval = intervals.bootstrap(first[places], second[places]).interval if enough else None
+                found.append(Slice(kind, value, tuple(map(int, places)), a, b, interval))
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number of the laboratory's views; None for what is not defined."""
+        shares, one, other = self.agreement.shares, *self.borders
+        found = {
+            "sides": [
+                {"name": side.name, "runs": [each.directory.name for each in side.readings]}
+                for side in (self.a, self.b)
+            ],
+            "verdict": self.verdict.as_json(),
+            "per_class": [asdict(each) | {"apart": each.apart} for each in self.per_class],
+            "bootstrap": {"draws": intervals.DRAWS, "units": self.bootstrap.units, "level": intervals.LEVEL},
+            "agreement": {
+                "kinds": KINDS,
+                "counts": self.agreement.counts.tolist(),
+                "shares": shares.tolist(),
+                "orders": {order: self.agreement.order(order) for order in ORDERS},
+                "regions": [asdict(each) for each in self.agreement.regions],
+            },
+            "borders": {
+                "bins": borders.BINS,
+                "sides": [
+                    {
+                        "pixels": each.pixels.tolist(),
+                        "wrong": each.wrong.tolist(),
+                        "trimap": [each.trimap(n + 1) for n in range(len(borders.BINS))],
+                        "boundary_iou": each.boundary_iou.tolist(),
+                        "boundary_f1": each.boundary_f1.tolist(),
+                        "errors": dict(zip(borders.ERRORS, each.errors.tolist(), strict=True)),
+                    }
+                    for each in (one, other)
+                ],
+            },
+            "definitions": self.definitions(),
+            "slices": [asdict(each) for each in self.slices],
+        }
+        return defined(found)
+
+
+def defined(value: Any) -> Any:
+    """The value for JSON, which has no NaN."""
+    if isinstance(value, dict):
+        return {key: defined(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [defined(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def pair_of(comparison: Comparison, directories: Sequence[Path]) -> Pair | None:
+    """The pair that compared runs make up: None unless they are two sides that have been scored on the same images."""
+    found = sides(comparison, directories)
+    if len(found) != 2 or not comparison.comparable or any(row.miou is None for row in comparison.rows):
+        return None
+    a, b = found
+    return pair(a, b, any(row.leak for row in comparison.rows))
+
+
+def pair(a: Side, b: Side, leak: bool = False) -> Pair:
+    """The two sides against each other; `leak`: one of them was trained on images that it is scored on. Raises
+    SeglabError where they were scored on different images, by different classes, or not at all."""
+    scored = [[scored_on(each) for each in side.readings] for side in (a, b)]
+    if (scored[0] != scored[1]) if a.folded or b.folded else (len(set(scored[0] + scored[1])) > 1):
+        raise SeglabError("these runs were scored on different images: their scores cannot be compared")
+    return Pair(a, b, leak)
+
+
+def scored_on(reading: Reading) -> tuple[str, tuple[str, ...]]:
+    """What tells the images and the classes apart that a run is scored by."""
+    known = runs.description(reading.directory)
+    return known["digests"]["val"], tuple(known["classes"])

@@ -1,0 +1,211 @@
+"""Whether a difference can be told from luck, as numbers and in words that claim no more than was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from seglab.comparison import intervals
+from seglab.errors import SeglabError
+from seglab.metrics import miou
+
+FEWEST, FEW = 10, 30  # images: fewer give no interval; fewer than these, a rough one
+PRACTICAL = 0.01  # of mIoU: a difference that is smaller hardly matters
+BLOCK = 10  # neighboring frames of a video that are drawn together
+ABOUT = ("networks", "settings", "predictors")  # what a verdict is about
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of the difference in mIoU between two sides, B minus A.
+
+    `about`: two trained networks, two settings (over seeds), or one network seen through two chains of predictors.
+    `apart`: whether the interval from `low` to `high` leaves 0 out; all three None where there is no verdict.
+    `equal`: whether the whole interval is within `PRACTICAL` of 0. `agreeing` of the `by_seed` differences have the
+    sign of `difference`. `needed`: seeds of each side it takes to see a difference of this size. `shape`: places and
+    heights of the distribution of what other images could give. `sentences` say it, in order.
+    """
+
+    about: str
+    images: int
+    sentences: tuple[SeglabError, ...]
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    apart: bool | None = None
+    equal: bool = False
+    seeds: tuple[int, int] = (1, 1)
+    by_seed: tuple[float, ...] = ()
+    agreeing: int | None = None
+    needed: int | None = None
+    shape: tuple[tuple[float, float], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"sentences": [str(each) for each in self.sentences]}
+
+
+def without(about: str, images: int, difference: float | None, *sentences: SeglabError) -> Verdict:
+    """None can be given, for these reasons."""
+    return Verdict(about, images, sentences, difference)
+
+
+def verdict(
+    names: tuple[str, str],
+    first: Sequence[np.ndarray],
+    second: Sequence[np.ndarray],
+    paired: bool = False,
+    block: int = 1,
+    same_network: bool = False,
+) -> Verdict:
+    """The verdict on two sides of these names, A and B.
+
+    first, second: for each seed, int64 (N, K, K), the confusion matrix of each image, the same images in all; `paired`:
+    the seeds are the same, in the same order. `block`: images drawn together. `same_network`: the sides differ in what
+    was done with the probabilities alone, so that training's luck plays no part.
+    """
+    images = len(first[0])
+    if min(len(first), len(second)) > 1:
+        about = "settings"
+    else:  # one seed against several: the first of each
+        about, first, second = "predictors" if same_network else "networks", first[:1], second[:1]
+    scores = [float(np.mean([miou(each.sum(0)) for each in side])) for side in (first, second)]
+    difference = scores[1] - scores[0]
+    if -(-images // block) < FEWEST:
+        few = SeglabError("{count} images are too few to say how far this could vary", count=images)
+        blocks = SeglabError(
+            "{count} frames of a video, in blocks of {block} that are alike, are too few to say how far this could "
+            "vary",
+            count=images,
+            block=block,
+        )
+        return without(about, images, difference, few if block == 1 else blocks)
+    if about == "settings":
+        return of_settings(names, first, second, paired, block)
+    draws = intervals.bootstrap(first[0], second[0], block)
+    low, high = draws.interval
+    sentences = of_images(names, difference, low, high, images, same_network) + rough(images, low, high)
+    apart, shape = not low <= 0 <= high, tuple(intervals.density(draws.miou))
+    return Verdict(about, images, sentences, difference, low, high, apart, equal(low, high), shape=shape)
+
+
+def of_settings(
+    names: tuple[str, str], first: Sequence[np.ndarray], second: Sequence[np.ndarray], paired: bool, block: int
+) -> Verdict:
+    """The verdict over several seeds of each side."""
+    found = intervals.over_seeds(first, second, paired, block)
+    images, seeds = len(first[0]), (len(first), len(second))
+    apart = not found.low <= 0 <= found.high
+    agreeing = sum((each > 0) == (found.difference > 0) for each in found.by_seed) if paired else None
+    needed = intervals.needed(found.spread, found.difference, paired)
+    low, high = ends(found.low, found.high)
+    values: dict[str, Any] = {
+        "a": names[0], "b": names[1], "difference": size(found.difference), "low": low, "high": high,
+        "count": images, "seeds": seeds[0], "others": seeds[1], "agreeing": agreeing, "needed": needed,
+    }  # fmt: skip
+    if apart and paired:
+        higher, lower = (
+            SeglabError(
+                "over {seeds} seeds and {count} images {b} is higher than {a} by {difference} ({low} to {high}); it "
+                "was so with {agreeing} of {seeds} seeds",
+                **values,
+            ),
+            SeglabError(
+                "over {seeds} seeds and {count} images {b} is lower than {a} by {difference} ({low} to {high}); it "
+                "was so with {agreeing} of {seeds} seeds",
+                **values,
+            ),
+        )
+    elif apart:
+        higher, lower = (
+            SeglabError(
+                "over {seeds} seeds of {a}, {others} of {b} and {count} images {b} is higher than {a} by {difference} "
+                "({low} to {high})",
+                **values,
+            ),
+            SeglabError(
+                "over {seeds} seeds of {a}, {others} of {b} and {count} images {b} is lower than {a} by {difference} "
+                "({low} to {high})",
+                **values,
+            ),
+        )
+    else:
+        higher, lower = (
+            SeglabError(
+                "{b} was higher than {a} by {difference} on average, but that can be luck: anything from {low} to "
+                "{high} is possible; to see a difference of this size takes about {needed} seeds of each",
+                **values,
+            ),
+            SeglabError(
+                "{b} was lower than {a} by {difference} on average, but that can be luck: anything from {low} to "
+                "{high} is possible; to see a difference of this size takes about {needed} seeds of each",
+                **values,
+            ),
+        )
+    said = higher if found.difference > 0 else lower
+    sentences = (said, *rough(images, found.low, found.high))
+    return Verdict(
+        "settings", images, sentences, found.difference, found.low, found.high, apart, equal(found.low, found.high),
+        seeds, found.by_seed, agreeing, needed, tuple(intervals.bell(found.difference, found.error, found.freedom)),
+    )  # fmt: skip
+
+
+def of_images(
+    names: tuple[str, str], difference: float, low: float, high: float, images: int, same_network: bool
+) -> tuple[SeglabError, ...]:
+    """What is said of two networks, or of one before and after, with one seed."""
+    ends_of = dict(zip(("low", "high"), ends(low, high), strict=True))
+    values = {"a": names[0], "b": names[1], "difference": size(difference), "count": images} | ends_of
+    if low <= 0 <= high:
+        said = SeglabError(
+            "with {count} images {a} and {b} cannot be told apart: the difference may lie anywhere from {low} to "
+            "{high}; that does not make them equal",
+            **values,
+        )
+    elif difference > 0:
+        said = SeglabError(
+            "on these {count} images {b} is higher than {a} by {difference} ({low} to {high} with other images like "
+            "these)",
+            **values,
+        )
+    else:
+        said = SeglabError(
+            "on these {count} images {b} is lower than {a} by {difference} ({low} to {high} with other images like "
+            "these)",
+            **values,
+        )
+    if same_network:
+        return said, SeglabError("it is the same network before and after, so the luck of training plays no part")
+    return said, SeglabError(
+        "this is about these two trained networks: trained again with another seed it may come out otherwise, and one "
+        "run of each cannot tell"
+    )
+
+
+def rough(images: int, low: float, high: float) -> tuple[SeglabError, ...]:
+    """What is added where there are few images, and where a difference is too small to matter."""
+    found = []
+    if images < FEW:
+        found.append(SeglabError("{count} images are few, so these bounds are rough", count=images))
+    if equal(low, high):
+        found.append(
+            SeglabError("whatever the difference is, it is smaller than {practical}", practical=f"{PRACTICAL:g}")
+        )
+    return tuple(found)
+
+
+def equal(low: float, high: float) -> bool:
+    return low > -PRACTICAL and high < PRACTICAL
+
+
+def size(difference: float) -> str:
+    return f"{abs(difference):.3f}"
+
+
+def ends(low: float, high: float) -> tuple[str, str]:
+    """The interval as it stands behind "higher by" or "lower by"; with signs where it has both."""
+    if low > 0 or high < 0:
+        return size(min(low, high, key=abs)), size(max(low, high, key=abs))
+    return f"{low:+.3f}", f"{high:+.3f}"

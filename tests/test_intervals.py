@@ -1,0 +1,218 @@
+"""How far differences could vary: against scipy, brute force, and what was simulated."""
+
+import math
+import statistics
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from seglab import runs
+from seglab.comparison import intervals
+from seglab.metrics import iou, miou
+from seglab.runs import Evidence
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """int64 (50, 11, 11) each: the confusion matrices of two shipped runs."""
+    return tuple(Evidence(runs.find(name)).confusions() for name in ("unet", "unet_vgg16"))
+
+
+def test_the_draws_are_those_of_whole_matrices_and_the_same_for_both_sides(shipped):
+    first, second = shipped
+    found = intervals.bootstrap(first, second, draws=40, seed=3)
+    picked = np.random.default_rng(3).integers(0, 50, (40, 50))
+    for n, places in enumerate(picked):
+        a, b = first[places].sum(0), second[places].sum(0)
+        assert found.miou[n] == pytest.approx(miou(b) - miou(a), abs=1e-12)
+        np.testing.assert_allclose(found.iou[n], iou(b) - iou(a), atol=1e-12)
+
+
+def test_a_class_that_a_draw_lacks_is_left_out_of_both_sides_and_counted():
+    rare = np.zeros((12, 3, 3), np.int64)
+    rare[:, 0, 0] = rare[:, 1, 1] = 10
+    rare[0, 2, 2] = 5
+    worse = rare.copy()
+    worse[:, 0, 1] = 3
+    found = intervals.bootstrap(rare, worse, draws=2000)
+    assert found.left_out[:2].tolist() == [0, 0]
+    assert found.left_out[2] == pytest.approx((11 / 12) ** 12, abs=0.03)
+    without = np.isnan(found.iou[:, 2])
+    np.testing.assert_allclose(found.miou[without], found.iou[without][:, :2].mean(1))
+    assert np.isfinite(found.miou).all()
+
+
+def test_neighbors_in_a_block_are_drawn_together(shipped):
+    first, second = (each[:47] for each in shipped)
+    found = intervals.bootstrap(first, second, block=10, draws=500)
+    blocks = [np.stack([each[n : n + 10].sum(0) for n in range(0, 47, 10)]) for each in (first, second)]
+    plain = intervals.bootstrap(*blocks, draws=500)
+    assert found.units == 5
+    np.testing.assert_allclose(found.miou, plain.miou)
+
+
+def test_without_expansion_the_interval_is_scipy_s(monkeypatch):
+    """On a statistic that both can draw: a mean of paired differences."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.3, 1, 40)
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=rng).confidence_interval
+    draws = values[rng.integers(0, 40, (20_000, 40))].mean(1)
+    monkeypatch.setattr(intervals, "widened", lambda units, level: 1.0)
+    ours = intervals.expanded(draws, 40)
+    np.testing.assert_allclose(ours, [theirs.low, theirs.high], atol=0.02)
+
+
+@pytest.mark.parametrize("units", [5, 10, 30, 1000])
+def test_percentiles_lie_further_out_the_fewer_units_there_are(units):
+    draws = np.linspace(0, 1, 100_001)
+    low, high = intervals.expanded(draws, units)
+    tail = stats.norm.cdf(stats.t.ppf(0.025, units - 1) * math.sqrt(units / (units - 1)))
+    assert low == pytest.approx(tail, abs=1e-4) and high == pytest.approx(1 - tail, abs=1e-4)
+
+
+def test_the_shipped_pair_is_as_the_documentation_says(shipped):
+    found = intervals.bootstrap(*shipped)
+    first, second = (each.sum(0) for each in shipped)
+    low, high = found.interval
+    assert -0.042 < low < -0.038 and -0.028 < high < -0.025
+    together = found.together(iou(second) - iou(first))
+    alone = found.alone
+    names = runs.description(runs.find("unet"))["classes"]
+    told = {name for name, each in zip(names, together, strict=True) if not each[0] <= 0 <= each[1]}
+    by_itself = {name for name, each in zip(names, alone, strict=True) if not each[0] <= 0 <= each[1]}
+    assert told == {"fence", "person", "pole"} and by_itself == told | {"road", "pavement"}
+
+
+def test_the_band_of_all_classes_holds_them_at_once_as_often_as_it_says():
+    """Independent normal draws: the largest of K deviations, whose quantile is known."""
+    draws = np.random.default_rng(0).normal(0, 1, (20_000, 6)) * [1, 2, 3, 4, 5, 6]
+    found = intervals.Bootstrap(10_000, draws.mean(1), draws).together(np.zeros(6))
+    z = stats.norm.ppf((1 + 0.95 ** (1 / 6)) / 2)
+    np.testing.assert_allclose([high for _, high in found], z * np.arange(1, 7), rtol=0.02)
+
+
+def test_a_class_that_hardly_any_draw_has_gets_no_interval():
+    draws = np.full((100, 2), np.nan)
+    draws[:, 0] = np.arange(100)
+    draws[:40, 1] = 1
+    found = intervals.Bootstrap(20, draws[:, 0], draws)
+    assert found.alone[1] is None and found.together(np.zeros(2))[1] is None and found.alone[0] is not None
+
+
+def seeded(scores, images=20):
+    """For each score one class of two that is right in that share of the pixels of every image; the other always is."""
+    found = []
+    for score in scores:
+        matrices = np.zeros((images, 2, 2), np.int64)
+        matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1] = round(1000 * score), 1000 - round(1000 * score), 1000
+        found.append(matrices)
+    return found
+
+
+def test_over_seeds_both_variances_are_added_up():
+    first, second = seeded([0.50, 0.55, 0.60, 0.52]), seeded([0.60, 0.63, 0.71, 0.64])
+    scores = [[miou(each.sum(0)) for each in side] for side in (first, second)]
+    paired = intervals.over_seeds(first, second, True)  # all images are alike: they add nothing
+    apart = [b - a for a, b in zip(*scores, strict=True)]
+    theirs = stats.ttest_rel(scores[1], scores[0]).confidence_interval(0.95)
+    assert paired.by_seed == pytest.approx(apart) and paired.difference == pytest.approx(statistics.mean(apart))
+    assert (paired.low, paired.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+    unpaired = intervals.over_seeds(first, second, False)
+    welch = stats.ttest_ind(scores[1], scores[0], equal_var=False)
+    bounds = welch.confidence_interval(0.95)
+    assert unpaired.by_seed == () and unpaired.freedom == pytest.approx(welch.df)
+    assert (unpaired.low, unpaired.high) == pytest.approx((bounds.low, bounds.high), abs=1e-9)
+    mixed = [each.copy() for each in second]
+    for each in mixed:
+        each[::2, 0] = [300, 700]
+    wider = intervals.over_seeds(first, mixed, True)
+    images = intervals.bootstrap(np.sum(first, 0), np.sum(mixed, 0)).error
+    spread = statistics.variance(wider.by_seed) / 4
+    assert images > 0 and wider.error == pytest.approx(math.sqrt(spread + images**2))
+    assert wider.freedom == pytest.approx((spread + images**2) ** 2 / (spread**2 / 3 + images**4 / 19))
+
+
+def test_how_many_seeds_it_takes():
+    for paired, factor in ((True, 1), (False, 2)):
+        count = intervals.needed(0.02, 0.01, paired)
+        assert count == math.ceil(factor * (2.8 * 0.02 / 0.01) ** 2)
+        error = 0.02 * math.sqrt(factor / count)
+        assert stats.norm.cdf(0.01 / error - 1.96) == pytest.approx(0.8, abs=0.01)
+    assert intervals.needed(0.02, 1, True) == 2 and intervals.needed(0.02, 0, True) == 1_000_000
+
+
+def test_holm_goes_on_until_one_does_not_hold():
+    assert intervals.holm([0.01, 0.04, 0.03]) == [True, False, False]
+    assert intervals.holm([0.001, 0.02, 0.04]) == [True, True, True]
+    assert intervals.holm([0.2, 0.001]) == [False, True] and intervals.holm([]) == []
+    assert intervals.chance(2.0, 1.0, 9) == pytest.approx(2 * stats.t.sf(2, 9))
+    assert intervals.chance(0.0, 0.0, 9) == 1 and intervals.chance(0.1, 0.0, 9) == 0
+
+
+def test_what_each_class_carries_adds_up_to_the_whole(shipped):
+    first, second = (each.sum(0) for each in shipped)
+    found = intervals.carried(first, second)
+    assert found.sum() == pytest.approx(1)
+    np.testing.assert_allclose(found * (miou(second) - miou(first)), (iou(second) - iou(first)) / 11)
+    assert np.isnan(intervals.carried(first, first)).all()
+
+
+def test_the_shapes_that_are_drawn():
+    draws = np.random.default_rng(0).normal(2, 1, 10_000)
+    places, heights = zip(*intervals.density(draws), strict=True)
+    assert max(heights) == 1 and abs(places[int(np.argmax(heights))] - 2) < 0.5 and len(places) == 41
+    for place, height in intervals.bell(1.0, 0.5, 4):
+        assert height == pytest.approx(stats.t.pdf((place - 1) / 0.5, 4) / stats.t.pdf(0, 4))
+
+
+def test_sides_of_different_images_are_refused(shipped):
+    with pytest.raises(ValueError, match="not matrices of the same images"):
+        intervals.bootstrap(shipped[0], shipped[1][:9])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("images", "least"), [(10, 0.91), (20, 0.91), (30, 0.91), (50, 0.92)])
+def test_intervals_hold_as_often_as_the_documentation_says(shipped, images, least):
+    """The shipped pair's matrices as the population: 400 draws of so many images, each with its interval."""
+    population = [each for each in shipped]
+    truth = miou(population[1].sum(0)) - miou(population[0].sum(0))
+    rng, held = np.random.default_rng(images), 0
+    for n in range(400):
+        places = rng.integers(0, 50, images)
+        low, high = intervals.bootstrap(*(each[places] for each in population), draws=1000, seed=n).interval
+        held += low <= truth <= high
+    assert least <= held / 400 <= 0.98, held / 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "least"), [(2, 0.86), (3, 0.90), (5, 0.92)])
+def test_intervals_over_seeds_hold_where_those_from_images_alone_do_not(seeds, least):
+    """Scores made of a seed's part, an image's part and their own: the truth is 0.02."""
+    rng = np.random.default_rng(seeds)
+    held, alone, tries, images = 0, 0, 300, 30
+    for _ in range(tries):
+        common = rng.normal(0, 0.08, images)
+        sides = [
+            [0.6 + shift + common + rng.normal(0, 0.02) + rng.normal(0, 0.03, images) for _ in range(seeds)]
+            for shift in (0, 0.02)
+        ]
+        first, second = ([right(np.clip(scores, 0, 1)) for scores in side] for side in sides)
+        found = intervals.over_seeds(first, second, True, draws=300)
+        low, high = intervals.bootstrap(np.sum(first, 0), np.sum(second, 0), draws=300).interval
+        goal = miou_of(0.62) - miou_of(0.6)
+        held += found.low <= goal <= found.high
+        alone += low <= goal <= high
+    assert held / tries >= least and alone / tries < 0.8, (held / tries, alone / tries)
+
+
+def right(shares):
+    """int64 (N, 2, 2): images of which so large a share of one class is right."""
+    matrices = np.zeros((len(shares), 2, 2), np.int64)
+    hits = np.round(10_000 * shares).astype(np.int64)
+    matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 1] = hits, 10_000 - hits, 10_000
+    return matrices
+
+
+def miou_of(share):
+    return miou(right(np.array([share])).sum(0))

@@ -1,0 +1,121 @@
+"""What is said of a difference, and what is not."""
+
+import numpy as np
+import pytest
+
+from seglab.comparison import verdicts
+from seglab.comparison.verdicts import verdict
+from tests.test_intervals import right
+
+NAMES = ("plain", "new")
+
+
+def side(mean, seeds=1, images=50, spread=0.0, seed=0, noise=0.05):
+    """Images of which about so large a share of one class is right, the same images for every side; seeds apart."""
+    common = np.random.default_rng(1).normal(0, 0.1, images)
+    rng = np.random.default_rng(seed)
+    shifts = spread * np.linspace(-1, 1, seeds) if seeds > 1 else [0]
+    return [right(np.clip(mean + shift + common + rng.normal(0, noise, images), 0, 1)) for shift in shifts]
+
+
+def said(found):
+    return "; ".join(map(str, found.sentences))
+
+
+def test_one_seed_that_can_be_told_apart_speaks_of_two_networks():
+    for sign, word in ((1, "higher"), (-1, "lower")):
+        found = verdict(NAMES, side(0.5), side(0.5 + sign * 0.1, seed=5))
+        assert found.about == "networks" and found.apart and not found.equal and found.seeds == (1, 1)
+        assert sign * found.difference > 0 and found.low < found.difference < found.high
+        assert found.low > 0 or found.high < 0
+        bounds = sorted(f"{abs(each):.3f}" for each in (found.low, found.high))
+        assert said(found).startswith(
+            f"on these 50 images new is {word} than plain by {abs(found.difference):.3f} "
+            f"({bounds[0]} to {bounds[1]} with other images like these); this is about these two trained networks"
+        )
+        assert found.needed is None and found.agreeing is None and len(found.shape) == 41
+
+
+def test_one_seed_that_cannot_be_told_apart_is_not_called_equal():
+    found = verdict(NAMES, side(0.5, noise=0.2), side(0.5, seed=3, noise=0.2))
+    assert found.apart is False and not found.equal and found.low < 0 < found.high
+    assert f"cannot be told apart: the difference may lie anywhere from {found.low:+.3f} to {found.high:+.3f}; that "
+    assert "that does not make them equal" in said(found) and "smaller than" not in said(found)
+
+
+def test_what_is_within_a_hundredth_is_equal_for_practical_purposes():
+    found = verdict(NAMES, side(0.5), side(0.5))
+    assert found.equal and "whatever the difference is, it is smaller than 0.01" in said(found)
+
+
+def test_few_images_give_a_rough_interval_and_fewer_none():
+    found = verdict(NAMES, side(0.5, images=20), side(0.7, images=20, seed=5))
+    assert found.apart and "20 images are few, so these bounds are rough" in said(found)
+    found = verdict(NAMES, side(0.5, images=9), side(0.7, images=9, seed=5))
+    assert (found.apart, found.low, found.high) == (None, None, None) and found.difference > 0.1
+    assert said(found) == "9 images are too few to say how far this could vary"
+
+
+def test_frames_of_a_video_count_as_the_blocks_that_they_are_drawn_in():
+    found = verdict(NAMES, side(0.5, images=95), side(0.7, images=95, seed=5), block=10)
+    assert found.apart is not None
+    found = verdict(NAMES, side(0.5, images=90), side(0.7, images=90, seed=5), block=10)
+    assert found.apart is None and said(found).startswith(
+        "90 frames of a video, in blocks of 10 that are alike, are too"
+    )
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_several_seeds_speak_of_two_settings(paired):
+    for sign, word in ((1, "higher"), (-1, "lower")):
+        found = verdict(NAMES, side(0.5, 3, spread=0.01), side(0.5 + sign * 0.1, 3, spread=0.01, seed=5), paired)
+        assert found.about == "settings" and found.apart and found.seeds == (3, 3)
+        assert (found.agreeing, len(found.by_seed)) == ((3, 3) if paired else (None, 0))
+        assert f"new is {word} than plain by {abs(found.difference):.3f}" in said(found)
+        assert said(found).startswith("over 3 seeds and 50 images" if paired else "over 3 seeds of plain, 3 of new")
+        assert ("it was so with 3 of 3 seeds" in said(found)) == paired
+
+
+def test_where_seeds_differ_by_more_it_says_how_many_it_would_take():
+    for sign, word in ((1, "higher"), (-1, "lower")):
+        found = verdict(NAMES, side(0.5, 3, spread=0.05), side(0.5 + sign * 0.02, 3, spread=-0.05, seed=5), True)
+        assert found.apart is False and found.needed > 3
+        assert f"new was {word} than plain by" in said(found)
+        assert f"takes about {found.needed} seeds of each" in said(found)
+        assert f"anything from {found.low:+.3f} to {found.high:+.3f} is possible" in said(found)
+
+
+def test_one_seed_against_several_compares_the_first_of_each():
+    first, second = side(0.5, 3, spread=0.05), side(0.6, seed=5)
+    found = verdict(NAMES, first, second)
+    alone = verdict(NAMES, first[:1], second)
+    assert found.as_json() == alone.as_json() and found.about == "networks"
+
+
+def test_the_same_network_before_and_after_has_no_luck_of_training():
+    found = verdict(NAMES, side(0.5), side(0.55), same_network=True)
+    assert found.about == "predictors" and "so the luck of training plays no part" in said(found)
+    assert "another seed" not in said(found)
+
+
+def test_no_verdict_speaks_of_significance_or_proof():
+    import inspect
+
+    text = inspect.getsource(verdicts).lower()
+    assert not any(word in text for word in ("significan", "prove", "p-value", "probability that"))
+
+
+def test_one_matrix_that_is_changed_changes_the_verdict_and_its_words():
+    first, second = side(0.5), side(0.6, seed=5)
+    before = verdict(NAMES, first, second)
+    second[0][3, 0] = [0, 10_000]
+    after = verdict(NAMES, first, second)
+    assert after.difference != before.difference and said(after) != said(before)
+
+
+def test_a_verdict_goes_into_json():
+    import json
+
+    found = json.loads(json.dumps(verdict(NAMES, side(0.5, 2, spread=0.01), side(0.6, 2, spread=0.01), True).as_json()))
+    assert found["about"] == "settings" and found["sentences"][0].startswith("over 2 seeds")
+    assert found["by_seed"] and found["agreeing"] == 2

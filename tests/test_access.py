@@ -24,6 +24,7 @@ READY = {  # what is there once a tab is whole
     "train": ".charts canvas, .samples img",
     "predict": ".panels figcaption small",
     "compare": "#scores table",
+    "compare?view=where": ".where .numbers table",
 }
 DETAILS = ".seglab-form details:not(.menu, .choose)"
 OPEN = f"() => document.querySelectorAll('{DETAILS}').forEach(each => each.open = true)"

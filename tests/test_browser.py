@@ -359,6 +359,96 @@ def test_two_losses_are_compared_by_varying_them(visit, served):
     assert legend.locator("td").all_inner_texts() == last
 
 
+CANVAS = """([pane]) => {
+    const canvas = document.querySelector(`.where [data-pane=${pane}] canvas`), {width, height} = canvas;
+    return [width, height, [...canvas.getContext('2d').getImageData(0, 0, width, height).data]];
+}"""
+
+
+def painted_on(page, pane):
+    """uint8 (H, W, 3): what is on one of the laboratory's canvases."""
+    width, height, data = page.evaluate(CANVAS, [pane])
+    return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
+
+
+def slide(page, slider, value):
+    slider.evaluate("(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }", str(value))
+
+
+def test_where_two_models_differ_is_found_without_asking_the_server_again(visit):
+    from seglab import draw
+    from seglab.comparison import agreement
+
+    page = visit(at("compare", runs="unet,unet_vgg16"))
+    verdict = page.locator(".verdict")
+    expect(verdict).to_contain_text("On these 50 images unet_vgg16 is lower than unet by 0.033 (0.026 to 0.040")
+    expect(page.locator("button.most")).to_have_count(3)
+    page.locator("button.most").nth(1).click()
+    expect(page.locator("#lab-where")).to_be_visible()
+    expect(page.locator("section.curves")).to_be_hidden()
+    evidence, other = (runs.Evidence(runs.find(name)) for name in ("unet", "unet_vgg16"))
+    place = page.locator(".where .steps output")
+    expect(place).to_contain_text("2 of 50: val_0075")
+    n = evidence.names.index("val_0075")
+    truth, first, second = evidence.truth(n), evidence.labels(n), other.labels(n)
+    kinds = agreement.kinds(truth, first, second)
+    shares = agreement.counted(kinds) / kinds.size
+    rows = page.locator(".numbers tbody tr")
+    for row, share in enumerate(shares):
+        expect(rows.nth(row).locator("td").first).to_have_text(f"{100 * share:.1f} %")
+    slide(page, page.locator(".where .chart-bar label:has-text('Strength') input"), 1)
+    colors = runs.description(runs.find("unet"))["colors"]
+    for pane, labels in (("truth", truth), ("a", first), ("b", second)):
+        assert np.array_equal(painted_on(page, pane), draw.painted(labels, colors))
+    view = painted_on(page, "view")
+    assert {tuple(color) for color in view[kinds == agreement.ONLY_A]} == {(0, 0x72, 0xB2)}
+    assert {tuple(color) for color in view[kinds == agreement.ONLY_B]} == {(0xE6, 0x9F, 0)}
+
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/lab" in request.url else None)
+    epochs = page.locator(".where .epochs")
+    expect(epochs).to_be_visible()  # this image is one of the few of which every epoch was kept
+    asked.clear()
+    best = painted_on(page, "a")
+    slide(page, epochs.locator("input"), 0)
+    expect(epochs.locator("output")).to_have_text("1")
+    sampled = evidence.sampled(1)[evidence.samples.index(n)]
+    assert np.array_equal(painted_on(page, "a"), draw.painted(sampled, colors)) and not np.array_equal(sampled, first)
+    for key in ("ArrowUp", "ArrowUp"):
+        page.locator(".where [data-pane=view] canvas").press(key)
+    expect(epochs.locator("output")).to_have_text("3")
+    slide(page, epochs.locator("input"), 10)
+    expect(epochs.locator("output")).to_have_text("best epoch")
+    assert np.array_equal(painted_on(page, "a"), best)
+    page.click(".numbers button[data-kind='1']")
+    alone = painted_on(page, "view")
+    assert {tuple(color) for color in alone[kinds == agreement.ONLY_A]} == {(0, 0x72, 0xB2)}
+    assert (0xE6, 0x9F, 0) not in {tuple(color) for color in alone.reshape(-1, 3)}
+    page.locator(".where .legend button", has_text="sky").click()
+    slide(page, page.locator(".where .chart-bar label:has-text('Strength') input"), 0.99)
+    assert asked == []
+
+    page.keyboard.press("Escape")
+    page.locator(".where [data-pane=view] canvas").press("ArrowRight")
+    expect(place).to_contain_text("3 of 50")
+    page.locator(".where select").first.select_option(label="By the difference of person")
+    expect(place).to_contain_text(re.compile(r"of 50: val_"))
+    page.locator(".where select").nth(1).select_option("fog")
+    expect(page.locator(".thumbs button")).to_have_count(
+        sum(image.domain == "fog" for image in map(runs.opened(runs.find("unet")).val.__getitem__, range(50)))
+    )
+    page.click(".where button[data-mode=slider]")
+    shown = place.inner_text().split(": ")[1]
+    link = page.url
+    again = visit(link[link.index("#") :])
+    expect(again.locator(".where .steps output")).to_contain_text(shown.split(" ")[0])
+    expect(again.locator(".where button[data-mode=slider]")).to_have_attribute("aria-pressed", "true")
+    before = verdict.inner_text()
+    page.click(".lab-head button:text-is('⇄')")
+    expect(verdict).to_contain_text("unet is higher than unet_vgg16 by 0.033")
+    assert before != verdict.inner_text()
+
+
 def test_a_colleague_s_link_opens_the_same(visit):
     page = visit(at("compare", runs="done unet,unet"), permissions=["clipboard-read", "clipboard-write"])
     expect(page.locator("#scores table.sortable").first.locator("tbody tr")).to_have_count(2)

@@ -165,9 +165,9 @@ class Pair:
         try:
             for each, _ in self.partners:
                 images = runs.opened(each.directory).val
-                if images[0].domain is None:
+                if images.domain is None:
                     return {}
-                found += [images[n].domain for n in range(len(images))]
+                found += map(images.domain, images.names)
         except SeglabError:
             return {}
         return {"domain": found}

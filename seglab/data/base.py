@@ -44,13 +44,14 @@ class Split:
     """Named samples that are loaded when asked for; `keys` say what each holds, equal for equal images and masks.
 
     `images` tell the photographs apart, whatever they are called: the first 32 bytes of their keys, where a source does
-    not say better.
+    not say better. `domain` says by its name what a sample's is, where a source has domains.
     """
 
     names: tuple[str, ...]
     keys: tuple[bytes, ...]
     load: Callable[[str], Sample]
     images: tuple[bytes, ...] = ()
+    domain: Callable[[str], str | None] | None = None
 
     def __post_init__(self) -> None:
         if not self.images:

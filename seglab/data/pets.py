@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -59,6 +60,7 @@ class OxfordPet(Downloadable):
         species = {name: kind for listing in listings for name, kind in listing.items()}
         read = functools.partial(_read, species=species, ids=IDS[self.border])
         (train, val), span = splits_of([_pairs(root, names) for names in listings], root, read, self.border.encode())
+        train, val = (replace(each, domain=species.get) for each in (train, val))
         return Data.halved(
             train=train,
             val=val,

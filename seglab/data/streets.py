@@ -61,7 +61,7 @@ class Streets(Dataset):
     def split(self, part: str, count: int) -> Split:
         names = tuple(f"{part}_{index:04}" for index in range(count))
         keys = (f"streets/{VERSION}/{name}/{self.weather_of(name)}/{self.size}".encode() for name in names)
-        return Split(names, tuple(keys), self.scene)
+        return Split(names, tuple(keys), self.scene, domain=self.weather_of)
 
     def scene(self, name: str) -> Sample:
         """Draws the scene of this name, such as `train_0003`."""

@@ -22,7 +22,7 @@ from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD
 from seglab.ui.guard import unknown
-from seglab.ui.parts import masks, scores, viewer
+from seglab.ui.parts import lab, masks, scores, viewer
 from seglab.ui.text import language, told
 
 FILES = {"csv": "text/csv", "png": "image/png"}  # of curves
@@ -64,6 +64,22 @@ def picture(request: Request, lang: str) -> Response:
         content = masks.picture(directory, kind, index, request.query_params.get("epoch"))
     kept = FOREVER.replace("public", "private")  # by the visitor's own browser: a proxy asks nobody for a password
     return Response(content, media_type="image/webp", headers={"Cache-Control": kept})
+
+
+def laboratory(request: Request, lang: str) -> Response:
+    """Two sides of the runs that an address names, `a` and `b`."""
+    given = request.query_params
+    found = lab.overview(named(request), given.get("a", ""), given.get("b", ""), lang)
+    return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
+
+
+def label_maps(request: Request, lang: str) -> Response:
+    """Truth and both sides' label maps of a page of images, or of a few images after every evaluation."""
+    given = request.query_params
+    found = lab.asked(named(request), given.get("a", ""), given.get("b", ""))
+    replayed = request.url.path.endswith("/replay")
+    content = found.replay() if replayed else found.maps(request.path_params["page"])
+    return Response(content, media_type="application/octet-stream")
 
 
 def blank(request: Request, lang: str) -> Response:
@@ -137,6 +153,9 @@ ROUTER = Router(
         Route("/settings", fenced(settings)),
         Route("/scores", fenced(scoreboard)),
         Route("/masks", fenced(strip)),
+        Route("/lab", fenced(laboratory)),
+        Route("/lab/maps/{page:int}", fenced(label_maps)),
+        Route("/lab/replay", fenced(label_maps)),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),
     ]

@@ -5,13 +5,14 @@ import {address} from './address.js';
 import {curves} from './curves.js';
 import {form} from './form.js';
 import {header} from './header.js';
+import {lab} from './lab.js';
 import {masks} from './masks.js';
 import {runs} from './runs.js';
 import {scores} from './scores.js';
 import {start} from './start.js';
 import {viewer} from './viewer.js';
 
-const PARTS = {header, start, form, runs, curves, masks, scores, viewer};
+const PARTS = {header, start, form, runs, curves, masks, scores, viewer, lab};
 const ears = {
   begun({runs: names = []}) { if (names.length) store.add(names); else store.ask(); },
   greeting(me) { if (me.failed) return; store.me = me; store.say('me'); store.say('rows'); },

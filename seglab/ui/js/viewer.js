@@ -2,11 +2,12 @@
 // itself answers at once.
 import {address} from './address.js';
 import {held} from './fields.js';
+import {clamp, fitted, labels, pixels, rgb, scaled, VOID} from './pixels.js';
 import {adopt} from './slots.js';
 import {store, swatch} from './store.js';
 import {el, fixed, lang, t} from './text.js';
 
-const MODELS = 4, VOID = 255, DRAG = 150;  // milliseconds between two previews while a slider moves
+const MODELS = 4, DRAG = 150;  // milliseconds between two previews while a slider moves
 const LAYERS = () => ({
   prediction: t('Prediction'), errors: t('Errors'), changed: t('What the CRF changed'), truth: t('Ground truth'), photo: t('Image'),
 });
@@ -277,7 +278,7 @@ class Viewer {
     canvas.width = width;
     canvas.height = height;
     frame.style.aspectRatio = `${width} / ${height}`;
-    const out = new ImageData(width, height), colors = result.classes.map(([color]) => [1, 3, 5].map(k => parseInt(color.slice(k, k + 2), 16)));
+    const out = new ImageData(width, height), colors = result.classes.map(([color]) => rgb(color));
     const [before, after] = result.maps.map(map => map.data), edge = Math.round(this.divide * width), strength = this.strength;
     const count = {mended: 0, harmed: 0, changed: 0};
     for (let i = 0, x = 0; i < before.length; i++, x = x + 1 === width ? 0 : x + 1) {
@@ -320,47 +321,4 @@ class Viewer {
     lines.push(t('Model {ms} ms, CRF {crf} ms', {ms: result.ms, crf: result.crf_ms}));
     title.replaceChildren(el('b', {}, row ? el('i.swatch', {style: `background:${swatch(row)}`}) : null, result.name), ...lines.map(text => el('small', {}, text)));
   }
-}
-
-const clamp = value => Math.min(1, Math.max(0, value));
-
-async function decoded(url) {
-  const blob = await (await fetch(url)).blob();
-  return createImageBitmap(blob, {colorSpaceConversion: 'none', premultiplyAlpha: 'none'});
-}
-
-// An image's pixels, four values each.
-async function pixels(url) {
-  const bitmap = await decoded(url), canvas = new OffscreenCanvas(bitmap.width, bitmap.height), context = canvas.getContext('2d', {willReadFrequently: true});
-  context.drawImage(bitmap, 0, 0);
-  return {width: bitmap.width, height: bitmap.height, data: context.getImageData(0, 0, bitmap.width, bitmap.height).data};
-}
-
-// The label map that a gray picture is: one value for each pixel.
-async function labels(url) {
-  const {width, height, data} = await pixels(url), found = new Uint8Array(width * height);
-  for (let i = 0; i < found.length; i++) found[i] = data[4 * i];
-  return {width, height, data: found};
-}
-
-// At another size, each pixel from the nearest.
-function fitted(map, width, height) {
-  if (map.width === width && map.height === height) return map.data;
-  const found = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) found[y * width + x] = map.data[Math.floor(y * map.height / height) * map.width + Math.floor(x * map.width / width)];
-  return found;
-}
-
-const sizes = new WeakMap();
-function scaled(image, width, height) {
-  if (image.width === width && image.height === height) return image.data;
-  const known = sizes.get(image);
-  if (known?.width === width && known.height === height) return known.data;
-  const from = new OffscreenCanvas(image.width, image.height), to = new OffscreenCanvas(width, height);
-  from.getContext('2d').putImageData(new ImageData(image.data, image.width), 0, 0);
-  const context = to.getContext('2d');
-  context.drawImage(from, 0, 0, width, height);
-  const data = context.getImageData(0, 0, width, height).data;
-  sizes.set(image, {width, height, data});
-  return data;
 }

@@ -15,7 +15,7 @@ from seglab.runs import Evidence
 from seglab.ui.text import say
 from seglab.ui.views import hexadecimal, webp
 
-KINDS = ("image", "truth", "prediction", "mask")  # the last one after so many epochs
+KINDS = ("image", "truth", "prediction", "mask")  # of a sample image, the last one after so many epochs
 
 
 def strip(directories: Sequence[Path], lang: str) -> dict[str, Any]:
@@ -80,7 +80,9 @@ def opened(directory: Path) -> Data:
 
 
 def picture(directory: Path, kind: str, index: int, epoch: str | None = None) -> bytes:
-    """One of the pictures, as WebP."""
+    """One of the pictures, as WebP; `photo` is any validation image."""
+    if kind == "photo":
+        return photo(directory, str(runs.description(directory)["digests"]["val"]), index)
     if kind not in KINDS:
         raise SeglabError("there is no picture {kind}; there are: {known}", kind=repr(kind), known=", ".join(KINDS))
     evidence = Evidence(directory)
@@ -99,6 +101,15 @@ def picture(directory: Path, kind: str, index: int, epoch: str | None = None) ->
         raise SeglabError("{run} has no masks after epoch {epoch}", run=directory.name, epoch=repr(epoch))
     labels = evidence.map(f"samples/epoch_{runs.epoch_text(wanted)}", index)
     return webp(draw.painted(labels, runs.description(directory)["colors"]), exact=True)
+
+
+@lru_cache(maxsize=256)
+def photo(directory: Path, version: str, index: int) -> bytes:
+    """A validation image, as it is for this `version` of the data."""
+    images = opened(directory).val
+    if not 0 <= index < len(images):
+        raise SeglabError("{run} has no validation image {index}", run=directory.name, index=index)
+    return webp(images[index].image)
 
 
 @lru_cache(maxsize=128)

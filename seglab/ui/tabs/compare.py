@@ -6,11 +6,14 @@ import gradio as gr
 
 from seglab.ui.wires import ear, heard, later, part
 
-SLOTS = "".join(f'<div class="{name}-slot" data-tab="compare"></div>' for name in ("runs", "curves", "masks"))
+RUNS = '<div class="runs-slot" data-tab="compare"></div>'
+SLOTS = "".join(f'<div class="{name}-slot" data-tab="compare"></div>' for name in ("curves", "masks"))
 
 
 def build() -> None:
     """Builds the tab in the Blocks at hand."""
+    gr.HTML(RUNS, apply_default_css=False, elem_classes="slots")
+    part("lab")
     gr.HTML(SLOTS, apply_default_css=False, elem_classes="slots")
     exported = gr.HTML(apply_default_css=False, elem_id="exported")
     file = gr.DownloadButton(visible=False, variant="primary", size="sm", elem_id="onnx-file")

@@ -1,0 +1,178 @@
+// Two sides of the shown runs: what can be said of their difference, and the views that show where it is.
+import {address} from './address.js';
+import {store, swatch} from './store.js';
+import {el, fixed, lang, t} from './text.js';
+import {Where} from './where.js';
+
+const VIEWS = () => ({overview: t('Overview'), where: t('Where do they differ?')});
+const STRIP = 3;  // of the images that differ most, in the overview
+const SVG = 'http://www.w3.org/2000/svg';
+
+export function lab(element) {
+  new Lab(element);
+}
+
+class Lab {
+  constructor(element) {
+    this.known = {sides: []};
+    this.view = 'overview';
+    this.build(element);
+    this.where = new Where(this);
+    this.places.where.append(this.where.root);
+    this.follow();
+    address.addEventListener('read', () => this.follow());
+    address.addEventListener('tab', () => this.read());
+    for (const event of ['shown', 'points', 'rows']) store.addEventListener(event, () => this.read());
+  }
+
+  build(element) {
+    const side = name => el('label.side-of', {}, el('b', {}, name.toUpperCase()), el('i.swatch'),
+      el('select', {attrs: {'aria-label': t('Side {name}', {name: name.toUpperCase()})}, on: {change: event => this.choose({[name]: event.target.value})}}));
+    this.sides = {a: side('a'), b: side('b')};
+    const swap = el('button.act', {type: 'button', title: t('Swap the sides'), attrs: {'aria-label': t('Swap the sides')}, on: {click: () => this.choose({a: this.known.b, b: this.known.a})}}, '⇄');
+    const link = el('button.act', {type: 'button', on: {click: event => address.copy(event.target)}}, t('Copy link'));
+    this.verdict = el('div.verdict', {attrs: {role: 'status'}});
+    this.tabs = el('div.switch.views', {attrs: {role: 'tablist', 'aria-label': t('What is compared')}}, Object.entries(VIEWS()).map(([name, text]) =>
+      el('button', {type: 'button', id: `lab-tab-${name}`, data: {view: name}, attrs: {role: 'tab', 'aria-controls': `lab-${name}`}, on: {click: () => this.open(name), keydown: event => this.along(event)}}, text)));
+    this.places = Object.fromEntries(Object.keys(VIEWS()).map(name => [name, el('div', {id: `lab-${name}`, attrs: {role: 'tabpanel', 'aria-labelledby': `lab-tab-${name}`}})]));
+    this.root = el('section.lab', {hidden: true, attrs: {'aria-label': t('Two sides')}},
+      el('div.lab-head', {}, this.sides.a, swap, this.sides.b, link), this.verdict, this.tabs, Object.values(this.places));
+    element.append(this.root);
+  }
+
+  // Takes over what the address says.
+  follow() {
+    const {a = '', b = '', view} = address.own;
+    this.wanted = {a, b};
+    this.open(view in VIEWS() ? view : 'overview', false);
+    this.where.follow(address.own);
+    this.read();
+  }
+
+  choose(sides) {
+    const {a = this.known.a, b = this.known.b} = sides;
+    // a side that is chosen twice changes places with the other
+    this.wanted = a !== b ? {a, b} : sides.a ? {a, b: this.known.a} : {a: this.known.b, b};
+    address.set(this.wanted);
+    this.read();
+  }
+
+  open(view, told = true) {
+    this.view = view;
+    for (const button of this.tabs.children) {
+      const on = button.dataset.view === view;
+      button.setAttribute('aria-selected', String(on));
+      button.tabIndex = on ? 0 : -1;
+    }
+    for (const [name, place] of Object.entries(this.places)) place.hidden = name !== view;
+    document.body.dataset.lab = this.root.hidden ? 'overview' : view;
+    if (told) address.set({view: view === 'overview' ? '' : view});
+    if (view === 'where') this.where.show();
+  }
+
+  along(event) {
+    const names = Object.keys(VIEWS()), step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+    if (!step) return;
+    event.preventDefault();
+    this.open(names[(names.indexOf(this.view) + step + names.length) % names.length]);
+    this.tabs.children[names.indexOf(this.view)].focus();
+  }
+
+  get query() {
+    const query = new URLSearchParams(store.rowsShown.map(row => ['run', row.run]));
+    for (const [name, value] of Object.entries({...this.wanted, lang})) if (value) query.append(name, value);
+    return query;
+  }
+
+  // Reads anew where other runs are shown, other sides are wanted, or a run has been scored once more.
+  async read() {
+    if (address.tab !== 'compare') return;
+    const rows = store.rowsShown, state = JSON.stringify([rows.map(row => [row.run, row.best, row.state, row.name]), this.wanted]);
+    if (state === this.state) return;
+    this.state = state;
+    const asked = this.asked = {};
+    if (rows.length < 2) { this.take({sides: []}); return; }
+    try {
+      const answer = await fetch(`seglab/lab?${this.query}`);
+      const found = await answer.json();
+      if (this.asked === asked) this.take(answer.ok ? found : {sides: [], error: found.error});
+    } catch { this.state = ''; }
+  }
+
+  take(known) {
+    this.known = known;
+    this.root.hidden = known.sides.length < 2;
+    this.where.take(known.error || this.root.hidden ? null : known);
+    if (!this.root.hidden) {
+      for (const name of ['a', 'b']) this.offer(name);
+      this.say();
+      this.places.overview.replaceChildren(...(known.error ? [] : this.strip()));
+      this.tabs.hidden = Boolean(known.error);
+    }
+    this.open(known.error ? 'overview' : this.view, false);
+  }
+
+  offer(name) {
+    const box = this.sides[name], select = box.querySelector('select'), chosen = this.known[name] ?? this.wanted[name];
+    select.replaceChildren(...this.known.sides.map(({run, name: text, seeds}) =>
+      el('option', {value: run, selected: run === chosen}, seeds > 1 ? t('{name} · {count} seeds', {name: text, count: seeds}) : text)));
+    const row = store.rows.get(select.value);
+    box.querySelector('.swatch').style.background = row ? swatch(row) : '';
+  }
+
+  nameOf(side) { return this.known.sides.find(each => each.run === this.known[side])?.name ?? ''; }
+
+  say() {
+    const {error, verdict} = this.known;
+    if (error) { this.verdict.replaceChildren(el('p.message.wrong', {}, error)); return; }
+    const [first, ...more] = verdict.sentences;
+    this.verdict.replaceChildren(
+      el('div', {}, el('p', {}, el('b', {}, first)), more.map(text => el('p', {}, text))),
+      ...(verdict.low === null ? [] : [spread(verdict, t('What the difference in mIoU could be; the line is the interval, the dot what was measured'))]),
+    );
+  }
+
+  // The images that differ most: each opens where.
+  strip() {
+    const {orders, images} = this.known;
+    const pictures = orders.difference.slice(0, STRIP).map(n => {
+      const canvas = el('canvas'), {counts, name} = images[n], total = counts.reduce((a, b) => a + b, 0) || 1;
+      const share = (counts[1] + counts[2]) / total;
+      this.where.thumbnail(n, canvas);
+      return el('button.most', {type: 'button', on: {click: () => { this.where.pick(n); this.open('where'); }}},
+        canvas, el('b', {}, `${(100 * share).toFixed(1)} %`), el('small', {}, name));
+    });
+    return [el('h3', {}, t('They differ most here')), el('div.most-different', {}, pictures),
+      el('p.hint', {}, t('Blue: only A is right. Orange: only B. Press one to see it large.'))];
+  }
+}
+
+// The distribution of a difference as a cat's eye, with its interval, what was measured, each seed's own, and zero.
+function spread({shape, low, high, difference, by_seed: seeds}, label) {
+  const width = 360, height = 74, middle = 32;
+  const values = [0, low, high, ...shape.map(([place]) => place), ...seeds], least = Math.min(...values), most = Math.max(...values);
+  const x = value => 14 + (width - 28) * (value - least) / (most - least || 1);
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  svg.setAttribute('class', 'spread');
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', `${label}: ${fixed(difference)} (${fixed(low)} – ${fixed(high)})`);
+  const add = (tag, attributes, text = '') => {
+    const made = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.textContent = text;
+    svg.append(made);
+  };
+  const upper = shape.map(([place, tall]) => `${x(place)},${middle - 20 * tall}`), lower = shape.map(([place, tall]) => `${x(place)},${middle + 20 * tall}`);
+  add('polygon', {points: [...upper, ...lower.reverse()].join(' '), class: 'body'});
+  add('line', {x1: x(0), x2: x(0), y1: 4, y2: 60, class: 'zero'});
+  add('line', {x1: x(low), x2: x(high), y1: middle, y2: middle, class: 'interval'});
+  for (const each of seeds) add('circle', {cx: x(each), cy: middle + 12, r: 2.5, class: 'seed'});
+  add('circle', {cx: x(difference), cy: middle, r: 4.5, class: 'measured'});
+  for (const [value, text] of [[0, '0'], [low, signed(low)], [high, signed(high)]]) {
+    if (value === 0 || Math.abs(x(value) - x(0)) > 26) add('text', {x: x(value), y: 70, class: 'tick'}, text);
+  }
+  return svg;
+}
+
+const signed = value => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(value).toFixed(3)}`;

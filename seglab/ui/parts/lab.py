@@ -1,0 +1,160 @@
+"""The laboratory of the Compare tab: two sides of the shown runs, the verdict, and the pixels that they differ in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seglab import runs
+from seglab.comparison.agreement import ORDERS
+from seglab.comparison.pairs import Pair, defined, pair
+from seglab.comparison.readings import Reading, Side, sides
+from seglab.errors import SeglabError
+from seglab.metrics import iou, miou
+from seglab.ui.parts.masks import address, entries, sees
+from seglab.ui.parts.scores import Stamp, compared, stamp
+from seglab.ui.text import told
+
+MOST_PIXELS = 4 * 2**20  # of label maps in one answer
+making = threading.Lock()  # one computes what many visitors ask for at once
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """Two sides with what the page needs of them beyond their `Pair`."""
+
+    pair: Pair
+
+    @property
+    def both(self) -> tuple[Reading, Reading]:
+        return self.pair.partners[0]
+
+    @cached_property
+    def images(self) -> list[dict[str, Any]]:
+        """Of each image: its name, what its data's source says of it, both sides' mIoU and the difference in each
+        class's IoU, and its pixels by kind of agreement."""
+        first, second = (each[0] for each in self.pair.matrices)
+        agreement = self.pair.agreement
+        slices = self.pair.attributes.get("domain") or [None] * len(first)
+        rows = zip(self.pair.names, slices, first, second, agreement.counts, agreement.sizes, strict=True)
+        return [
+            {
+                "name": name,
+                "slice": value,
+                "a": miou(a),
+                "b": miou(b),
+                "classes": np.round(iou(b) - iou(a), 4).tolist(),
+                "counts": counts.tolist(),
+                "size": size,
+            }
+            for name, value, a, b, counts, size in rows
+        ]
+
+    @cached_property
+    def pages(self) -> list[int]:
+        """The first image of each answer with label maps."""
+        starts, pixels = [0], 0
+        for n, (height, width) in enumerate(self.pair.agreement.sizes):
+            pixels += 3 * height * width
+            if pixels > MOST_PIXELS and n > starts[-1]:
+                starts.append(n)
+                pixels = 3 * height * width
+        return starts
+
+    def maps(self, page: int) -> bytes:
+        """Truth, A and B of each image of a page, one byte a pixel."""
+        ends = [*self.pages[1:], len(self.pair.names)]
+        if not 0 <= page < len(self.pages):
+            raise SeglabError("there is no page {page} of label maps", page=page)
+        found = []
+        for first, second in [self.both]:
+            for n in range(self.pages[page], ends[page]):
+                found += [first.evidence.truth(n), first.labels(n), second.labels(n)]
+        return b"".join(each.tobytes() for each in found)
+
+    def replay(self) -> bytes:
+        """The few images' label maps after every evaluation, all of A's and then all of B's, one byte a pixel."""
+        return b"".join(
+            each.tobytes()
+            for reading in self.both
+            for epoch in reading.evidence.epochs()
+            for each in reading.evidence.sampled(epoch)
+        )
+
+
+@lru_cache(maxsize=32)
+def laboratory(stamped: tuple[Stamp, ...], first: str, second: str) -> Laboratory:
+    """Two sides, each given by the run that it begins with; those that are not given or not there are the first that
+    are left. Raises SeglabError where there are no two, and where they cannot be compared."""
+    found = settings(stamped)
+    by_run = {began(side): side for side in found}
+    a, b = by_run.get(first), by_run.get(second)
+    a = a or next((side for side in found if side is not b), None)
+    b = b if b is not a and b else next((side for side in found if side is not a), None)
+    if a is None or b is None:
+        raise SeglabError("a comparison has two sides: show two runs or more that have been scored")
+    leaking = {row.run for row in compared(stamped).rows if row.leak}
+    leak = any(each.directory.name in leaking for side in (a, b) for each in side.readings)
+    return Laboratory(pair(a, b, leak))
+
+
+def began(side: Side) -> str:
+    return side.readings[0].directory.name
+
+
+def settings(stamped: tuple[Stamp, ...]) -> list[Side]:
+    """The sides that there are: the settings of the shown runs that have been scored."""
+    directories = [Path(directory) for directory, *_ in stamped]
+    found = compared(stamped)
+    comparison = replace(found, labels=tuple(runs.label(each).name for each in directories))
+    scored = {row.run for row in comparison.rows if row.miou is not None}
+    return [
+        side for side in sides(comparison, directories) if all(each.directory.name in scored for each in side.readings)
+    ]
+
+
+def asked(directories: Sequence[Path], first: str, second: str) -> Laboratory:
+    with making:
+        return laboratory(stamp(directories), first, second)
+
+
+def overview(directories: Sequence[Path], first: str, second: str, lang: str) -> dict[str, Any]:
+    """What the laboratory shows of two sides before label maps come: all that can be said in numbers and words."""
+    stamped = stamp(directories)
+    found = [{"run": began(side), "name": side.name, "seeds": len(side.readings)} for side in settings(stamped)]
+    if len(found) < 2:
+        return {"sides": found}
+    try:
+        lab = asked(directories, first, second)
+        with making:
+            return {"sides": found} | defined(seen(lab, lang))
+    except SeglabError as error:
+        return {"sides": found, "error": told(error, lang)}
+
+
+def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
+    known, both = runs.description(lab.both[0].directory), lab.both
+    verdict = lab.pair.verdict
+    numbers = verdict.as_json() | {"sentences": [told(each, lang) for each in verdict.sentences]}
+    here = next((each.directory for each in both if sees(each.directory)), None)
+    digest = str(known["digests"]["val"])[:12]
+    return {
+        "a": began(lab.pair.a),
+        "b": began(lab.pair.b),
+        "runs": [each.directory.name for each in both],
+        "verdict": numbers,
+        "classes": entries(known),
+        "images": lab.images,
+        "orders": {order: lab.pair.agreement.order(order) for order in ORDERS},
+        "pages": lab.pages,
+        "photos": "" if here is None else address(here, "photo", 0).replace("/0.webp", "/"),
+        "version": digest,
+        "samples": both[0].evidence.samples,
+        "epochs": [each.evidence.epochs() for each in both],
+    }

@@ -25,6 +25,8 @@ READY = {  # what is there once a tab is whole
     "predict": ".panels figcaption small",
     "compare": "#scores table",
     "compare?view=where": ".where .numbers table",
+    "compare?view=real": "#lab-real table",
+    "compare?view=why": "#lab-why table",
 }
 DETAILS = ".seglab-form details:not(.menu, .choose)"
 OPEN = f"() => document.querySelectorAll('{DETAILS}').forEach(each => each.open = true)"

@@ -437,6 +437,18 @@ def test_where_two_models_differ_is_found_without_asking_the_server_again(visit)
     expect(page.locator(".thumbs button")).to_have_count(
         sum(image.domain == "fog" for image in map(runs.opened(runs.find("unet")).val.__getitem__, range(50)))
     )
+    page.click("#lab-tab-why")
+    page.click("#lab-why button[data-class='9']")  # of pole
+    expect(page.locator("#lab-where")).to_be_visible()
+    expect(page.locator(".where select").first).to_have_value("class 9")
+    assert page.locator(".where .legend [aria-pressed=true]").all_inner_texts() == ["pole"]
+    page.click("#lab-tab-why")
+    page.click("#lab-why button[data-cell='9,1']")  # poles that are taken for buildings
+    expect(page.locator(".where select").first).to_have_value("cell")
+    expect(page.locator(".where [data-pane=view] figcaption")).to_contain_text("Who is right")
+    page.click("#lab-tab-real")
+    expect(page.locator("#lab-real table")).to_contain_text("the mean over images")
+    page.click("#lab-tab-where")
     page.click(".where button[data-mode=slider]")
     shown = place.inner_text().split(": ")[1]
     link = page.url

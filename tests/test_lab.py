@@ -1,6 +1,7 @@
 """The laboratory's answers, without a browser: numbers and label maps are those of the files."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -151,3 +152,67 @@ def test_thirty_visitors_on_one_pair_cost_one_computation(client, monkeypatch):
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: opened(client, *NAMES), range(30)))
     assert len(made) == 1 and all(answer == answers[0] for answer in answers)
+
+
+def table(html, title):
+    """The rows of the table below a heading, as texts."""
+    below = html[html.index(title) :]
+    rows = re.findall(r"<tr.*?</tr>", below[: below.index("</table>")], re.DOTALL)
+    return [
+        [re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)]
+        for row in rows
+    ]
+
+
+def test_whether_it_is_real_is_told_of_networks_of_settings_and_by_other_definitions(client, runs_home):
+    html = client.get(address("lab/real", NAMES)).text
+    assert "On these 50 images unet_vgg16 is lower" in html and "Nothing can be said of the settings yet" in html
+    rows = table(html, "The same masks, counted otherwise")
+    truth, *labels = stored("unet", "truth"), *(stored(name, "predictions") for name in NAMES)
+    means = [
+        np.mean([jaccard_score(t.ravel(), p.ravel(), average="macro") for t, p in zip(truth, each, strict=True)])
+        for each in labels
+    ]
+    assert rows[1][1:4] == ["0.671", "0.637", "-0.033"]
+    assert rows[2][1:4] == [f"{means[0]:.3f}", f"{means[1]:.3f}", f"{means[1] - means[0]:+.3f}"]
+    for width in (4, 6):
+        for seed in (0, 1):
+            data = {"name": "streets", "train_images": 4, "val_images": 24, "size": 64}
+            model = {"name": "unet", "width": width, "depth": 2}
+            finish(runs.create(tiny(model=model, seed=seed, data=data), f"wide {width} {seed}"))
+    names = [f"wide {width} {seed}" for width in (4, 6) for seed in (0, 1)]
+    html = client.get(address("lab/real", names)).text
+    directories = [runs.find(name) for name in names]
+    pair = pair_of(compare(directories), directories)
+    seeds = table(html, "These two settings")
+    assert seeds[0][1:] == ["0", "1"] and seeds[1][1:] == [f"{each:+.3f}" for each in pair.verdict.by_seed]
+    assert "Nothing can be said" not in html and "To see a difference of 0.01 takes about" in html
+    assert "비슷한 다른 이미지" in client.get(address("lab/real", NAMES, lang="ko")).text
+
+
+def test_why_they_differ_is_told_by_classes_borders_mistakes_and_images(client):
+    html = client.get(address("lab/why", NAMES)).text
+    truth, first, second = (
+        np.stack(each) for each in (stored("unet", "truth"), *(stored(n, "predictions") for n in NAMES))
+    )
+    names = runs.description(runs.find("unet"))["classes"]
+    rows = {row[0]: row for row in table(html, "<h3>Classes")[1:]}
+    assert list(rows)[:3] == ["pole", "person", "fence"] and len(rows) == 11
+    scores = [jaccard_score(truth.ravel(), each.ravel(), average=None) for each in (first, second)]
+    for n, name in enumerate(names):
+        assert rows[name][2:4] == [f"{scores[0][n]:.3f}", f"{scores[1][n]:.3f}"]
+        assert rows[name][1] == f"{100 * (truth == n).mean():.1f} %"
+    borders_rows = table(html, "<h3>Borders")
+    near = np.array([[float(cell.rstrip(" %")) for cell in row[1:]] for row in borders_rows[1:]])
+    total = near[0] @ near[1] / 100
+    assert total == pytest.approx(100 * (first != truth).mean(), abs=0.1)
+    rows = table(html, "<h3>Confusion")
+    k, j = names.index("pole"), names.index("building")
+    share = [100 * ((truth == k) & (each == j)).sum() / (truth == k).sum() for each in (first, second)]
+    assert rows[k + 1][j + 1] == f"{share[1] - share[0]:+.1f}"
+    rows = {row[0]: row for row in table(html, "something in common")[1:]}
+    assert {"day", "dusk", "fog", "rain", "with fence"} <= set(rows)
+    places = [n for n in range(50) if runs.opened(runs.find("unet")).val.domain(f"val_{n + 50:04}") == "fog"]
+    fog = [jaccard_score(truth[places].ravel(), each[places].ravel(), average="macro") for each in (first, second)]
+    assert rows["fog"][1:4] == [str(len(places)), f"{fog[0]:.3f}", f"{fog[1]:.3f}"]
+    assert "경계" in client.get(address("lab/why", NAMES, lang="ko")).text

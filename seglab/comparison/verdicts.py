@@ -25,8 +25,9 @@ class Verdict:
     `about`: two trained networks, two settings (over seeds), or one network seen through two chains of predictors.
     `apart`: whether the interval from `low` to `high` leaves 0 out; all three None where there is no verdict.
     `equal`: whether the whole interval is within `PRACTICAL` of 0. `agreeing` of the `by_seed` differences have the
-    sign of `difference`. `needed`: seeds of each side it takes to see a difference of this size. `shape`: places and
-    heights of the distribution of what other images could give. `sentences` say it, in order.
+    sign of `difference`. `needed`: seeds of each side it takes to see a difference of this size; `spread`: how far
+    seeds differ. `shape`: places and heights of the distribution of what other images, or other seeds and images, could
+    give. `sentences` say it, in order.
     """
 
     about: str
@@ -41,6 +42,7 @@ class Verdict:
     by_seed: tuple[float, ...] = ()
     agreeing: int | None = None
     needed: int | None = None
+    spread: float | None = None
     shape: tuple[tuple[float, float], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -145,10 +147,11 @@ def of_settings(
             ),
         )
     said = higher if found.difference > 0 else lower
+    shape = tuple(intervals.bell(found.difference, found.error, found.freedom))
     sentences = (said, *rough(images, found.low, found.high))
     return Verdict(
         "settings", images, sentences, found.difference, found.low, found.high, apart, equal(found.low, found.high),
-        seeds, found.by_seed, agreeing, needed, tuple(intervals.bell(found.difference, found.error, found.freedom)),
+        seeds, found.by_seed, agreeing, needed, found.spread, shape,
     )  # fmt: skip
 
 

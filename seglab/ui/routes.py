@@ -26,6 +26,7 @@ from seglab.ui.parts import lab, masks, scores, viewer
 from seglab.ui.text import language, told
 
 FILES = {"csv": "text/csv", "png": "image/png"}  # of curves
+LABORATORY = {"real": lab.real, "why": lab.why}  # its views that come as HTML
 MOST_RUNS = 60  # that one address may name
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,15 @@ def label_maps(request: Request, lang: str) -> Response:
     replayed = request.url.path.endswith("/replay")
     content = found.replay() if replayed else found.maps(request.path_params["page"])
     return Response(content, media_type="application/octet-stream")
+
+
+def laboratory_view(request: Request, lang: str) -> Response:
+    """Whether the difference between two sides is real, or why there is one."""
+    given = request.query_params
+    view = LABORATORY[request.url.path.rpartition("/")[2]]
+    found = lab.asked(named(request), given.get("a", ""), given.get("b", ""))
+    with lab.making:
+        return Response(view(found, lang), media_type="text/html")
 
 
 def blank(request: Request, lang: str) -> Response:
@@ -156,6 +166,7 @@ ROUTER = Router(
         Route("/lab", fenced(laboratory)),
         Route("/lab/maps/{page:int}", fenced(label_maps)),
         Route("/lab/replay", fenced(label_maps)),
+        *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in LABORATORY),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),
     ]

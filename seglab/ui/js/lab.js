@@ -4,7 +4,8 @@ import {store, swatch} from './store.js';
 import {el, fixed, lang, t} from './text.js';
 import {Where} from './where.js';
 
-const VIEWS = () => ({overview: t('Overview'), where: t('Where do they differ?')});
+const VIEWS = () => ({overview: t('Overview'), where: t('Where do they differ?'), real: t('Is it real?'), why: t('Why?')});
+const WRITTEN = ['real', 'why'];  // by the server
 const STRIP = 3;  // of the images that differ most, in the overview
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -35,6 +36,7 @@ class Lab {
     this.tabs = el('div.switch.views', {attrs: {role: 'tablist', 'aria-label': t('What is compared')}}, Object.entries(VIEWS()).map(([name, text]) =>
       el('button', {type: 'button', id: `lab-tab-${name}`, data: {view: name}, attrs: {role: 'tab', 'aria-controls': `lab-${name}`}, on: {click: () => this.open(name), keydown: event => this.along(event)}}, text)));
     this.places = Object.fromEntries(Object.keys(VIEWS()).map(name => [name, el('div', {id: `lab-${name}`, attrs: {role: 'tabpanel', 'aria-labelledby': `lab-tab-${name}`}})]));
+    for (const view of WRITTEN) this.places[view].addEventListener('click', event => this.press(event));
     this.root = el('section.lab', {hidden: true, attrs: {'aria-label': t('Two sides')}},
       el('div.lab-head', {}, this.sides.a, swap, this.sides.b, link), this.verdict, this.tabs, Object.values(this.places));
     element.append(this.root);
@@ -68,6 +70,7 @@ class Lab {
     document.body.dataset.lab = this.root.hidden ? 'overview' : view;
     if (told) address.set({view: view === 'overview' ? '' : view});
     if (view === 'where') this.where.show();
+    if (WRITTEN.includes(view)) this.write(view);
   }
 
   along(event) {
@@ -110,6 +113,34 @@ class Lab {
       this.tabs.hidden = Boolean(known.error);
     }
     this.open(known.error ? 'overview' : this.view, false);
+  }
+
+  // A view that the server writes, once for each pair.
+  async write(view) {
+    const place = this.places[view], state = this.known.a && !this.known.error ? String(this.query) + this.state : '';
+    if (!state || place.dataset.state === state) return;
+    place.dataset.state = state;
+    place.classList.add('working');
+    try {
+      const answer = await fetch(`seglab/lab/${view}?${this.query}`), text = answer.ok ? await answer.text() : '';
+      if (place.dataset.state !== state) return;
+      if (answer.ok) place.innerHTML = text;  // the server's own, in which names are escaped
+      else place.replaceChildren(el('p.message.wrong', {attrs: {role: 'alert'}}, (await answer.json()).error));
+    } catch { place.dataset.state = ''; }
+    place.classList.remove('working');
+  }
+
+  // What a mark of a view opens: its pixels.
+  press(event) {
+    const button = event.target.closest('button[data-class], button[data-slice], button[data-cell], button[data-clone]');
+    if (!button) return;
+    const {class: k, slice, cell, clone} = button.dataset;
+    if (clone) { document.dispatchEvent(new CustomEvent('seglab-clone', {detail: clone})); return; }
+    if (k) this.where.byClass(Number(k));
+    if (slice) this.where.only(slice);
+    if (cell) this.where.mistakes(...cell.split(',').map(Number));
+    this.open('where');
+    this.root.scrollIntoView({block: 'start', behavior: 'smooth'});
   }
 
   offer(name) {

@@ -85,7 +85,7 @@ export class Where {
   // --- what there is
 
   take(known) {
-    const same = known && this.known && known.version === this.known.version && known.runs.join() === this.known.runs.join() && known.images.length === this.known.images.length;
+    const same = known && this.known && ['version', 'runs', 'made_of'].every(key => String(known[key]) === String(this.known[key]));
     this.known = known;
     if (!known) return;
     if (!same) {
@@ -95,23 +95,32 @@ export class Where {
       this.replayed = null;
       this.epoch = null;
       this.lit = null;
+      this.cell = null;
+      if (this.order === 'cell') this.order = 'difference';
     }
     this.colors = known.classes.map(([color]) => rgb(color));
-    const slices = [...new Set(known.images.map(image => image.slice).filter(Boolean))].sort();
+    this.offer();
+    if (this.n >= known.images.length) this.n = 0;
+    if (!same && this.chosen === undefined) this.n = known.orders.difference[0] ?? 0;
+    this.arrange();
+  }
+
+  // The orders that can be chosen, and the classes that are shown.
+  offer() {
+    const {known} = this, slices = [...new Set(known.images.map(image => image.slice).filter(Boolean))].sort();
     if (!slices.includes(this.slice)) this.slice = '';
     this.sliceBox.hidden = !slices.length;
     this.sliceBox.lastChild.replaceChildren(el('option', {value: ''}, t('all')), ...slices.map(value => el('option', {value, selected: value === this.slice}, value)));
+    const names = this.cell?.map(k => known.classes[k][1]);
     this.orderBox.lastChild.replaceChildren(
       ...Object.entries(ORDERS()).map(([value, text]) => el('option', {value, selected: value === this.order}, text)),
+      ...names ? [el('option', {value: 'cell', selected: this.order === 'cell'}, t('{truth} labeled {label}', {truth: names[0], label: names[1]}))] : [],
       ...known.classes.map(([, name], k) => el('option', {value: `class ${k}`, selected: this.by === k}, t('By the difference of {name}', {name}))));
     this.legend.replaceChildren(...known.classes.map(([color, name], k) => el('button.chip', {type: 'button', attrs: {'aria-pressed': String(!this.hidden.has(k))}, on: {click: event => {
       if (!this.hidden.delete(k)) this.hidden.add(k);
       event.currentTarget.setAttribute('aria-pressed', String(!this.hidden.has(k)));
       this.paint();
     }}}, el('i', {style: `background:${color}`}), name)));
-    if (this.n >= known.images.length) this.n = 0;
-    if (!same && this.chosen === undefined) this.n = known.orders.difference[0] ?? 0;
-    this.arrange();
   }
 
   follow({image, show}) {
@@ -121,10 +130,52 @@ export class Where {
     if (this.known) this.arrange();
   }
 
+  // --- what other views open
+
+  byClass(k) {
+    Object.assign(this, {order: 'class', by: k, slice: '', lit: null, cell: null, mode: 'who'});
+    this.hidden = new Set(this.known.classes.keys());
+    this.hidden.delete(k);
+    this.first();
+  }
+
+  only(slice) {
+    Object.assign(this, {order: 'difference', by: null, slice, lit: null, cell: null, mode: 'who'});
+    this.hidden.clear();
+    this.first();
+  }
+
+  // The pixels of a true class that one side or both took for another one.
+  async mistakes(truth, label) {
+    Object.assign(this, {order: 'cell', by: null, slice: '', lit: null, cell: [truth, label], mode: 'who'});
+    this.hidden = new Set([...this.known.classes.keys()].filter(k => k !== truth && k !== label));
+    await this.mapsOf(0);
+    this.first();
+  }
+
+  first() {
+    this.n = this.chosen = this.places[0] ?? 0;
+    this.epoch = null;
+    address.set({image: this.n});
+    this.offer();
+    this.arrange();
+  }
+
+  isOfCell(truth, a, b) { return truth === this.cell[0] && (a === this.cell[1] || b === this.cell[1]); }
+
+  // How many pixels of an image are of the cell of the confusion matrix; of images whose maps are not here, none.
+  ofCell(n) {
+    const maps = this.maps[n];
+    let count = 0;
+    if (maps) for (let i = 0; i < maps.truth.length; i++) if (maps.a[i] !== maps.b[i] && this.isOfCell(maps.truth[i], maps.a[i], maps.b[i])) count++;
+    return count;
+  }
+
   // The images in their order.
   get places() {
     const {images, orders} = this.known, key = n => Math.abs(images[n].classes[this.by] ?? 0);
-    const order = this.order === 'class' ? images.map((_, n) => n).sort((a, b) => key(b) - key(a)) : orders[this.order];
+    const counts = this.order === 'cell' ? images.map((_, n) => this.ofCell(n)) : [];
+    const order = this.order === 'cell' ? images.map((_, n) => n).sort((a, b) => counts[b] - counts[a]) : this.order === 'class' ? images.map((_, n) => n).sort((a, b) => key(b) - key(a)) : orders[this.order];
     return order.filter(n => !this.slice || images[n].slice === this.slice);
   }
 
@@ -184,7 +235,7 @@ export class Where {
   }
 
   pick(n) {
-    this.n = n;
+    this.n = this.chosen = n;
     this.epoch = null;
     address.set({image: n});
     if (this.known) this.look();
@@ -247,7 +298,10 @@ export class Where {
 
   arrange() {
     const places = this.places;
-    if (!places.includes(this.n) && places.length) this.n = places[0];
+    if (!places.includes(this.n) && places.length) {
+      this.n = places[0];
+      if (this.chosen !== undefined) address.set({image: this.n});
+    }
     this.seen.disconnect();
     this.list.replaceChildren(...places.map(n => {
       const {name, counts} = this.known.images[n], total = counts.reduce((a, b) => a + b, 0) || 1, share = kind => `${100 * counts[kind] / total}%`;
@@ -311,7 +365,7 @@ export class Where {
     draw('b', label(i => this.peek ? truth[i] : b[i]), false);
     const wrong = map => i => truth[i] !== VOID && map[i] !== truth[i] ? RED : null;
     const color = {
-      who: i => this.whose(kind(i), i, width), slider: label(i => left(i) ? a[i] : b[i]), a: wrong(a), b: wrong(b),
+      who: i => this.order === 'cell' && !this.isOfCell(truth[i], a[i], b[i]) ? null : this.whose(kind(i), i, width), slider: label(i => left(i) ? a[i] : b[i]), a: wrong(a), b: wrong(b),
     }[this.mode];
     const kind = i => truth[i] === VOID ? VOID : kindOf(truth[i], a[i], b[i]);
     draw('view', this.peek ? label(i => truth[i]) : color, this.mode !== 'slider' && !this.peek, Math.max(this.strength, 0.35));

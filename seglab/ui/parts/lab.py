@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from seglab import runs
+from seglab.comparison import borders, intervals
 from seglab.comparison.agreement import ORDERS
-from seglab.comparison.pairs import Pair, defined, pair
+from seglab.comparison.pairs import ClassDifference, Pair, defined, pair
 from seglab.comparison.readings import Reading, Side, sides
+from seglab.comparison.verdicts import Verdict
 from seglab.errors import SeglabError
 from seglab.metrics import iou, miou
 from seglab.ui.parts.masks import address, entries, sees
 from seglab.ui.parts.scores import Stamp, compared, stamp
-from seglab.ui.text import told
+from seglab.ui.text import render, say, told
 
+BATCH = 8  # images, of which the mean is taken by one of the other definitions
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
 making = threading.Lock()  # one computes what many visitors ask for at once
 
@@ -155,6 +159,132 @@ def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
         "pages": lab.pages,
         "photos": "" if here is None else address(here, "photo", 0).replace("/0.webp", "/"),
         "version": digest,
+        "made_of": [list(runs.weights_version(each.directory)) for each in both],
         "samples": both[0].evidence.samples,
         "epochs": [each.evidence.epochs() for each in both],
     }
+
+
+# --- is it real, and why
+
+
+def real(lab: Laboratory, lang: str) -> str:
+    """Whether the difference could be luck, and what it is by other definitions, as HTML."""
+    pair = lab.pair
+    networks = replace(pair, a=first_of(pair.a), b=first_of(pair.b)).verdict
+    settings = pair.verdict if min(len(pair.a.readings), len(pair.b.readings)) > 1 or pair.folded else None
+    ways = {
+        "set": (say("one matrix over all images", lang), say("seglab, everywhere", lang)),
+        "images": (say("the mean over images", lang), say("many leaderboards", lang)),
+        "present": (say("the mean over images, of the classes in their truth", lang), ""),
+        "batches": (say("the mean over batches of {count}", lang, count=BATCH), say("some code of courses", lang)),
+        "absent_as_one": (say("the mean over images, a class that is nowhere as 1", lang), say("smp's default", lang)),
+        "absent_as_zero": (say("the mean over images, a class that is nowhere as 0", lang), ""),
+    }
+    first, second = pair.definitions(BATCH)
+    return render(
+        "lab_real.html",
+        lang,
+        networks=spoken(networks, lang),
+        settings=settings and spoken(settings, lang),
+        seeds=pair.a.seeds,
+        power=settings and settings.spread and intervals.needed(settings.spread, 0.01, pair.paired),
+        clones=[(began(side), side.name) for side in (pair.a, pair.b)],
+        definitions=[(name, first[way], second[way], who) for way, (name, who) in ways.items()],
+    )
+
+
+def first_of(side: Side) -> Side:
+    return replace(side, readings=side.readings[:1])
+
+
+def spoken(verdict: Verdict, lang: str) -> dict[str, Any]:
+    return {"sentences": [told(each, lang) for each in verdict.sentences], "by_seed": verdict.by_seed}
+
+
+def why(lab: Laboratory, lang: str) -> str:
+    """The classes, borders, mistakes and images that make the difference, as HTML."""
+    pair = lab.pair
+    one, other = pair.borders
+    pixels = one.pixels / max(1, one.pixels.sum())
+    bins = [*(f"{low}–{high}" if high - low > 1 else f"{low}" for low, high in itertools.pairwise(borders.BINS))]
+    colors = [color for color, _ in entries(runs.description(lab.both[0].directory))]
+    return render(
+        "lab_why.html",
+        lang,
+        classes=placed(pair.per_class, pair.classes),
+        colors=colors,
+        names=pair.classes,
+        bins=[*bins, f"{borders.BINS[-1]}+"],
+        shares=pixels,
+        wrong=[(side, each.wrong / np.maximum(1, each.pixels)) for side, each in zip("AB", (one, other), strict=True)],
+        measures=measured(one, other, lang),
+        confusion=confused(*pair.summed),
+        slices=pair.slices,
+    )
+
+
+def placed(found: Sequence[ClassDifference], names: Sequence[str]) -> list[tuple[ClassDifference, int, Any]]:
+    """The classes with their places among all, and where their intervals lie on a line 200 wide."""
+    ends = [value for each in found for value in each.together or ()]
+    low, high = min([*ends, 0.0]), max([*ends, 0.0])
+
+    def x(value: float) -> float:
+        return round(6 + 188 * (value - low) / ((high - low) or 1), 1)
+
+    return [
+        (
+            each,
+            names.index(each.name),
+            each.together
+            and each.alone
+            and {
+                "zero": x(0),
+                "together": [x(value) for value in each.together],
+                "alone": [x(value) for value in each.alone],
+                "middle": x(each.b - each.a),
+            },
+        )
+        for each in found
+    ]
+
+
+def measured(one: borders.Borders, other: borders.Borders, lang: str) -> list[tuple[str, float, float, str]]:
+    """Each measure of borders with its value for both sides, and how it is written."""
+
+    def mean(values: np.ndarray) -> float:
+        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+    rows = [
+        (say("mIoU within 2 pixels of a border (trimap)", lang), one.trimap(2), other.trimap(2), "%.3f"),
+        (say("Boundary IoU, mean over classes", lang), mean(one.boundary_iou), mean(other.boundary_iou), "%.3f"),
+        (say("Boundary F1, mean over classes", lang), mean(one.boundary_f1), mean(other.boundary_f1), "%.3f"),
+    ]
+    kinds = {
+        "boundary": say("Wrong pixels at the boundary of what is right", lang),
+        "extent": say("Wrong pixels of a region that reaches too far, or not far enough", lang),
+        "segment": say("Wrong pixels of a region that is missed or made up", lang),
+    }
+    for n, kind in enumerate(borders.ERRORS):
+        first, second = (float(100 * each.errors[n] / max(1, each.errors.sum())) for each in (one, other))
+        rows.append((kinds[kind], first, second, "%.1f %%"))
+    return rows
+
+
+def confused(first: np.ndarray, second: np.ndarray) -> list[list[dict[str, Any]]]:
+    """For each true class and each label, by how many percent of the class more often B gives the label than A."""
+    a, b = (100 * each.sum(0) / np.maximum(1, each.sum((0, 2)))[:, None] for each in (first, second))
+    apart = b - a
+    most = max(1e-9, float(np.abs(apart).max()))
+    good = np.eye(len(apart), dtype=bool) == (apart > 0)  # more hits, or fewer mistakes
+    return [
+        [
+            {
+                "text": f"{value:+.1f}" if abs(value) >= 0.05 else "0",
+                "tint": round(abs(float(value)) / most, 3),
+                "sign": "better" if better else "worse",
+            }
+            for value, better in zip(row, row_good, strict=True)
+        ]
+        for row, row_good in zip(apart, good, strict=True)
+    ]

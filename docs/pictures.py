@@ -1,7 +1,8 @@
 """The pictures of the documentation, made again: `python docs/pictures.py [NAME ...]`.
 
 comparison: a street, its truth and what the shipped runs make of it, above their curves and their IoU by class.
-start, train, predict, compare: the tabs of the page, 1280 pixels wide, in Chromium. streets: scenes with their masks.
+start, train, predict, compare: the tabs of the page, 1280 pixels wide, in Chromium. where, real, why: views of the
+Compare tab. streets: scenes with their masks.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ def main(names: list[str]) -> None:
         "train": train,
         "predict": predict,
         "compare": compare,
+        "where": where,
+        "real": real,
+        "why": why,
         "streets": streets,
     }
     if unknown := [name for name in names if name not in makers]:
@@ -151,14 +155,15 @@ def compare(path: Path) -> None:
         shoot(tab, path)
 
 
-def shoot(tab, path: Path) -> None:
-    """A picture of the whole page, which is made as high as it is, so that what sticks to its edge stays there."""
+def shoot(tab, path: Path, part: str = "") -> None:
+    """A picture of the whole page, which is made as high as it is, so that what sticks to its edge stays there; or of a
+    part of it."""
     tab.wait_for_timeout(2000)
     height = tab.evaluate("document.querySelector('#tabs').getBoundingClientRect().bottom + scrollY")
     tab.set_viewport_size({"width": 1280, "height": int(height) + 24})
     tab.wait_for_timeout(1000)
     with tempfile.TemporaryDirectory() as folder:
-        tab.screenshot(path=f"{folder}/page.png")
+        (tab.locator(part) if part else tab).screenshot(path=f"{folder}/page.png")
         save(Image.open(f"{folder}/page.png"), path)
 
 
@@ -195,6 +200,24 @@ def page(tab_of: str, copied: tuple[str, ...] = ()) -> Iterator:
         finally:
             app.terminate()
             app.wait(20)
+
+
+def where(path: Path) -> None:
+    with page("compare?runs=unet,unet_vgg16&view=where&image=25") as tab:
+        tab.wait_for_selector(".where .epochs:not([hidden])", timeout=60_000)
+        shoot(tab, path, ".where")
+
+
+def real(path: Path) -> None:
+    with page("compare?runs=unet,unet_vgg16&view=real") as tab:
+        tab.wait_for_selector("#lab-real table", timeout=60_000)
+        shoot(tab, path, "section.lab")
+
+
+def why(path: Path) -> None:
+    with page("compare?runs=unet,unet_vgg16&view=why") as tab:
+        tab.wait_for_selector("#lab-why table", timeout=60_000)
+        shoot(tab, path, "#lab-why")
 
 
 def streets(path: Path) -> None:

@@ -147,11 +147,22 @@ def test_validation_images_are_pictures_with_an_address(client):
 
 
 def test_thirty_visitors_on_one_pair_cost_one_computation(client, monkeypatch):
-    made, real = [], lab.Laboratory
-    monkeypatch.setattr(lab, "Laboratory", lambda pair: made.append(pair) or real(pair))
+    from seglab.comparison import borders, pairs
+
+    counts = {"agreement": 0, "borders": 0}
+    for module, name in ((pairs, "agreement"), (borders, "borders")):
+        real = getattr(module, name)
+
+        def counting(*given, name=name, real=real):
+            counts[name] += 1
+            return real(*given)
+
+        monkeypatch.setattr(module, name, counting)
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: opened(client, *NAMES), range(30)))
-    assert len(made) == 1 and all(answer == answers[0] for answer in answers)
+        written = list(pool.map(lambda _: client.get(address("lab/why", NAMES)).text, range(30)))
+    assert counts == {"agreement": 1, "borders": 2}  # one for each side
+    assert all(answer == answers[0] for answer in answers) and len(set(written)) == 1
 
 
 def table(html, title):

@@ -88,8 +88,7 @@ def laboratory_view(request: Request, lang: str) -> Response:
     given = request.query_params
     view = LABORATORY[request.url.path.rpartition("/")[2]]
     found = lab.asked(named(request), given.get("a", ""), given.get("b", ""))
-    with lab.making:
-        return Response(view(found, lang), media_type="text/html")
+    return Response(view(found, lang), media_type="text/html")
 
 
 def blank(request: Request, lang: str) -> Response:

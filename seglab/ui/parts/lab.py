@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,16 @@ from seglab.ui.text import render, say, told
 
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
-making = threading.Lock()  # one computes what many visitors ask for at once
+making = threading.Lock()  # one begins what many visitors ask for at once
 
 
 @dataclass(frozen=True)
 class Laboratory:
-    """Two sides with what the page needs of them beyond their `Pair`."""
+    """Two sides with what the page needs of them beyond their `Pair`; one thread at a time computes under `lock`, for
+    all who ask for the same two, and no others wait."""
 
     pair: Pair
+    lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     @property
     def both(self) -> tuple[Reading, Reading]:
@@ -136,7 +138,7 @@ def overview(directories: Sequence[Path], first: str, second: str, lang: str) ->
         return {"sides": found}
     try:
         lab = asked(directories, first, second)
-        with making:
+        with lab.lock:
             return {"sides": found} | defined(seen(lab, lang))
     except SeglabError as error:
         return {"sides": found, "error": told(error, lang)}
@@ -171,8 +173,9 @@ def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
 def real(lab: Laboratory, lang: str) -> str:
     """Whether the difference could be luck, and what it is by other definitions, as HTML."""
     pair = lab.pair
-    networks = replace(pair, a=first_of(pair.a), b=first_of(pair.b)).verdict
-    settings = pair.verdict if min(len(pair.a.readings), len(pair.b.readings)) > 1 or pair.folded else None
+    with lab.lock:
+        whole, networks = pair.verdict, replace(pair, a=first_of(pair.a), b=first_of(pair.b)).verdict
+    settings = whole if min(len(pair.a.readings), len(pair.b.readings)) > 1 or pair.folded else None
     ways = {
         "set": (say("one matrix over all images", lang), say("seglab, everywhere", lang)),
         "images": (say("the mean over images", lang), say("many leaderboards", lang)),
@@ -205,14 +208,15 @@ def spoken(verdict: Verdict, lang: str) -> dict[str, Any]:
 def why(lab: Laboratory, lang: str) -> str:
     """The classes, borders, mistakes and images that make the difference, as HTML."""
     pair = lab.pair
-    one, other = pair.borders
+    with lab.lock:
+        (one, other), found, slices = pair.borders, pair.per_class, pair.slices
     pixels = one.pixels / max(1, one.pixels.sum())
     bins = [*(f"{low}–{high}" if high - low > 1 else f"{low}" for low, high in itertools.pairwise(borders.BINS))]
     colors = [color for color, _ in entries(runs.description(lab.both[0].directory))]
     return render(
         "lab_why.html",
         lang,
-        classes=placed(pair.per_class, pair.classes),
+        classes=placed(found, pair.classes),
         colors=colors,
         names=pair.classes,
         bins=[*bins, f"{borders.BINS[-1]}+"],
@@ -220,7 +224,7 @@ def why(lab: Laboratory, lang: str) -> str:
         wrong=[(side, each.wrong / np.maximum(1, each.pixels)) for side, each in zip("AB", (one, other), strict=True)],
         measures=measured(one, other, lang),
         confusion=confused(*pair.summed),
-        slices=pair.slices,
+        slices=slices,
     )
 
 

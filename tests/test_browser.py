@@ -461,6 +461,20 @@ def test_where_two_models_differ_is_found_without_asking_the_server_again(visit)
     assert before != verdict.inner_text()
 
 
+def test_one_run_is_compared_before_and_after_the_crf(visit):
+    page = visit("?lang=ko" + at("compare", runs="done unet", a="done unet", b="done unet|crf"))
+    verdict = page.locator(".verdict")
+    expect(verdict).to_contain_text("아직 계산되지 않았습니다")
+    verdict.locator("button").click()
+    expect(page.locator("button.most")).to_have_count(3)
+    expect(page.locator(".side-of select").nth(1)).to_have_value("done unet|crf")
+    page.click("#lab-tab-where")
+    expect(page.locator(".where [data-pane=b] figcaption")).to_contain_text("done unet + crf")
+    assert not np.array_equal(painted_on(page, "a"), painted_on(page, "b"))
+    again = visit("#compare?" + page.url.split("#compare?")[1])  # it is there, for everybody
+    expect(again.locator("#lab-where")).to_be_visible()
+
+
 def test_a_colleague_s_link_opens_the_same(visit):
     page = visit(at("compare", runs="done unet,unet"), permissions=["clipboard-read", "clipboard-write"])
     expect(page.locator("#scores table.sortable").first.locator("tbody tr")).to_have_count(2)

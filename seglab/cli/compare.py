@@ -1,4 +1,4 @@
-"""Compare runs side by side."""
+"""Compare runs side by side; with --crf or --predictors, one run before and after them, or two after them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sys
 from seglab import draw, plans
 from seglab.api.comparing import board, difference
 from seglab.api.following import tell
-from seglab.cli.options import figure
-from seglab.comparison.pairs import pair_of
+from seglab.cli.options import add_chain, figure, pipeline
+from seglab.comparison.pairs import Pair, pair_of
 from seglab.comparison.scores import cautions, compare
 
 
@@ -21,13 +21,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="as JSON, with the curves, and of two sides every number of their difference",
     )
+    add_chain(parser)
     parser.add_argument("--png", type=figure, metavar="FILE", help="draw the curves")
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    predictors = pipeline(arguments, options)
     directories = plans.expanded(arguments.runs)
     comparison = compare(directories)
-    pair = pair_of(comparison, directories)
+    pair = pair_of(comparison, directories, predictors)
+    if pair:
+        computed(pair)
     if arguments.png:
         tell(draw.save(draw.curves(comparison), arguments.png, dpi=120))
     if arguments.json:
@@ -39,3 +43,15 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     for warning in cautions(comparison):
         print(f"seglab: {warning}", file=sys.stderr)
     return 0
+
+
+def computed(pair: Pair) -> None:
+    """Computes what predictors make of the sides, where that is not kept; shows how far it is."""
+    from tqdm import tqdm
+
+    for side in (pair.a, pair.b):
+        for reading in side.readings:
+            with tqdm(desc=side.name, delay=2, leave=False, disable=None) as bar:
+                for done, of in reading.compute():
+                    bar.total, bar.n = of, done
+                    bar.refresh()

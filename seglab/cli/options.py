@@ -171,6 +171,14 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def add_predictors(parser: argparse.ArgumentParser) -> None:
+    """The predictors, and other runs that vote with them."""
+    add_chain(parser)
+    parser.add_argument(
+        "--with", action="append", default=[], dest="others", metavar="RUN", help="a run that also votes; repeatable"
+    )
+
+
+def add_chain(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(dotted=True)
     parser.add_argument(
         "--predictors",
@@ -179,9 +187,6 @@ def add_predictors(parser: argparse.ArgumentParser) -> None:
         + ", ".join(FAMILIES["predictors"].entries),
     )
     parser.add_argument("--crf", action="store_true", help="refine with the dense CRF")
-    parser.add_argument(
-        "--with", action="append", default=[], dest="others", metavar="RUN", help="a run that also votes; repeatable"
-    )
 
 
 def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Predictor]:

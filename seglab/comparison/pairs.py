@@ -19,6 +19,7 @@ from seglab.comparison.readings import Reading, Side, sides
 from seglab.comparison.scores import Comparison
 from seglab.comparison.verdicts import Verdict
 from seglab.errors import SeglabError
+from seglab.families import Predictor
 from seglab.metrics import iou, miou
 
 FEWEST_OF_SLICE = 2  # images
@@ -115,7 +116,8 @@ class Pair:
         if self.folded:
             told = SeglabError("the folds of a cross-validation share training images: there is no verdict from them")
             return verdicts.without("settings", count, None, told)
-        return verdicts.verdict((self.a.name, self.b.name), *self.matrices, self.paired, self.block)
+        same = [each.directory for each in self.a.readings] == [each.directory for each in self.b.readings]
+        return verdicts.verdict((self.a.name, self.b.name), *self.matrices, self.paired, self.block, same)
 
     @cached_property
     def bootstrap(self) -> intervals.Bootstrap:
@@ -239,9 +241,12 @@ def defined(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def pair_of(comparison: Comparison, directories: Sequence[Path]) -> Pair | None:
-    """The pair that compared runs make up: None unless they are two sides that have been scored on the same images."""
-    found = sides(comparison, directories)
+def pair_of(comparison: Comparison, directories: Sequence[Path], predictors: Sequence[Predictor] = ()) -> Pair | None:
+    """The pair that compared runs make up, through a chain of predictors; with predictors, one side alone is a pair of
+    before and after. None unless there are two sides that have been scored on the same images."""
+    found = [side.through(predictors) for side in sides(comparison, directories)]
+    if predictors and len(found) == 1:
+        found = [*sides(comparison, directories), *found]
     if len(found) != 2 or not comparison.comparable or any(row.miou is None for row in comparison.rows):
         return None
     a, b = found

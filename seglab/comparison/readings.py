@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from seglab import runs
+from seglab import prediction, runs
 from seglab.comparison.scores import Comparison
 from seglab.config import RunConfig
+from seglab.data.images import labels_at
+from seglab.errors import SeglabError
+from seglab.events import Evaluated, best_of
+from seglab.families import Predictor
+from seglab.metrics import confusion
 from seglab.runs import Evidence
+
+FOLDER = ".readings"  # in the home of runs
+MOST_KEPT = 200  # of them; those that were used longest ago are deleted
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a run's best weights make of its validation images."""
+    """What a run's best weights make of its validation images: as the run stored it, or through a chain of predictors,
+    which is computed once, by `compute`, and kept."""
 
     directory: Path
+    predictors: tuple[Predictor, ...] = ()
 
     @property
     def config(self) -> RunConfig:
@@ -26,15 +40,92 @@ class Reading:
 
     @property
     def evidence(self) -> Evidence:
+        """What the run itself stored."""
         return Evidence(self.directory)
+
+    @property
+    def file(self) -> Path:
+        """Where it is kept: by the weights, the images and the chain, whatever the run is called."""
+        best = best_of([event for event in runs.events(self.directory) if isinstance(event, Evaluated)])
+        if best is None:
+            raise SeglabError("{run} has no weights yet: it has not been evaluated so far", run=self.directory.name)
+        made_of = [best.weights_sha256, runs.description(self.directory)["digests"]["val"]]
+        made_of += [each.model_dump(mode="json") for each in self.predictors]
+        return runs.home() / FOLDER / f"{hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]}.npz"
+
+    @property
+    def epochs(self) -> list[float]:
+        """The evaluations after which label maps of a few images were kept; only of what the run itself stored."""
+        return [] if self.predictors else self.evidence.epochs()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is there."""
+        return not self.predictors or self.file.is_file()
 
     def confusions(self) -> np.ndarray:
         """int64 (N, K, K): the confusion matrix of each validation image."""
-        return self.evidence.confusions()
+        return self.kept("val") if self.predictors else self.evidence.confusions()
 
     def labels(self, index: int) -> np.ndarray:
         """uint8 (H, W): what is predicted for a validation image."""
-        return self.evidence.labels(index)
+        return self.kept(f"{index}") if self.predictors else self.evidence.labels(index)
+
+    def kept(self, name: str) -> np.ndarray:
+        try:
+            with np.load(self.file, allow_pickle=False) as arrays:
+                return arrays[name]
+        except FileNotFoundError:
+            raise SeglabError(
+                "{run} has not been read through {chain} yet", run=self.directory.name, chain=chained(self.predictors)
+            ) from None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            self.file.unlink(missing_ok=True)  # it can be computed again
+            raise SeglabError("{file} cannot be read: {reason}", file=self.file.name, reason=error) from None
+
+    def compute(self) -> Iterator[tuple[int, int]]:
+        """Computes it and keeps it, unless it is there; yields how many images of how many are done. Raises SeglabError
+        where the images are not here."""
+        if self.ready:
+            return
+        trained, images = runs.load(self.directory), runs.opened(self.directory).val
+        arrays: dict[str, np.ndarray] = {}
+        matrices = []
+        for n in range(len(images)):
+            sample = images[n]
+            image = prediction.bounded(sample.image, len(trained.classes))
+            found = labels_at(prediction.predict(trained, image, self.predictors).labels, *sample.mask.shape)
+            arrays[f"{n}"] = found
+            matrices.append(confusion(found, sample.mask, len(trained.classes)))
+            yield n + 1, len(images)
+        buffer = io.BytesIO()
+        arrays["val"] = np.stack(matrices)
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes one for another option
+        folder = self.file.parent
+        with runs.writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            runs.write(self.file, buffer.getvalue())
+        sweep(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Deletes the readings that were made longest ago, where there are many."""
+    files = sorted(folder.glob("*.npz"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    for file in files[MOST_KEPT:]:
+        file.unlink(missing_ok=True)
+
+
+def chained(predictors: Sequence[Predictor]) -> str:
+    """A chain of predictors in short: their names, with the options that are not the usual ones."""
+    told = []
+    for each in predictors:
+        options = [
+            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in each.model_dump(exclude_defaults=True).items()
+            if name != "name"
+        ]
+        told.append(f"{each.name} ({', '.join(options)})" if options else each.name)
+    return " + ".join(told)
 
 
 @dataclass(frozen=True)
@@ -52,6 +143,13 @@ class Side:
     def folded(self) -> bool:
         """Whether its readings are of the folds of a cross-validation."""
         return any(each.config.fold for each in self.readings)
+
+    def through(self, predictors: Sequence[Predictor]) -> Side:
+        """The same through a chain of predictors."""
+        if not predictors:
+            return self
+        readings = tuple(Reading(each.directory, tuple(predictors)) for each in self.readings)
+        return Side(f"{self.name} + {chained(predictors)}", readings)
 
 
 def sides(comparison: Comparison, directories: Sequence[Path]) -> list[Side]:

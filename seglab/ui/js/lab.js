@@ -9,12 +9,14 @@ const WRITTEN = ['real', 'why'];  // by the server
 const STRIP = 3;  // of the images that differ most, in the overview
 const SVG = 'http://www.w3.org/2000/svg';
 
-export function lab(element) {
-  new Lab(element);
+export function lab(element, trigger) {
+  const made = new Lab(element, trigger);
+  return answer => made.hear(answer);
 }
 
 class Lab {
-  constructor(element) {
+  constructor(element, trigger) {
+    this.trigger = trigger;
     this.known = {sides: []};
     this.view = 'overview';
     this.build(element);
@@ -94,7 +96,7 @@ class Lab {
     if (state === this.state) return;
     this.state = state;
     const asked = this.asked = {};
-    if (rows.length < 2) { this.take({sides: []}); return; }
+    if (!rows.length) { this.take({sides: []}); return; }
     try {
       const answer = await fetch(`seglab/lab?${this.query}`);
       const found = await answer.json();
@@ -105,19 +107,20 @@ class Lab {
   take(known) {
     this.known = known;
     this.root.hidden = known.sides.length < 2;
-    this.where.take(known.error || this.root.hidden ? null : known);
+    this.whole = !known.error && !known.missing && !this.root.hidden;  // or there is less to see
+    this.where.take(this.whole ? known : null);
     if (!this.root.hidden) {
       for (const name of ['a', 'b']) this.offer(name);
       this.say();
-      this.places.overview.replaceChildren(...(known.error ? [] : this.strip()));
-      this.tabs.hidden = Boolean(known.error);
+      this.places.overview.replaceChildren(...(this.whole ? this.strip() : []));
+      this.tabs.hidden = !this.whole;
     }
-    this.open(known.error ? 'overview' : this.view, false);
+    this.open(this.whole ? this.view : 'overview', false);
   }
 
   // A view that the server writes, once for each pair.
   async write(view) {
-    const place = this.places[view], state = this.known.a && !this.known.error ? String(this.query) + this.state : '';
+    const place = this.places[view], state = this.whole ? String(this.query) + this.state : '';
     if (!state || place.dataset.state === state) return;
     place.dataset.state = state;
     place.classList.add('working');
@@ -147,20 +150,42 @@ class Lab {
     const box = this.sides[name], select = box.querySelector('select'), chosen = this.known[name] ?? this.wanted[name];
     select.replaceChildren(...this.known.sides.map(({run, name: text, seeds}) =>
       el('option', {value: run, selected: run === chosen}, seeds > 1 ? t('{name} · {count} seeds', {name: text, count: seeds}) : text)));
-    const row = store.rows.get(select.value);
+    const row = store.rows.get(select.value.split('|')[0]);
     box.querySelector('.swatch').style.background = row ? swatch(row) : '';
   }
 
   nameOf(side) { return this.known.sides.find(each => each.run === this.known[side])?.name ?? ''; }
 
   say() {
-    const {error, verdict} = this.known;
+    const {error, verdict, missing} = this.known;
+    if (missing) {
+      this.verdict.replaceChildren(el('div', {}, el('p', {}, el('b', {}, t('{name} has not been computed yet.', {name: missing.name}))),
+        el('p', {}, t('All {count} validation images are labeled anew, once for everybody.', {count: missing.images}))),
+      this.computing === missing.run ? el('progress', {attrs: {'aria-label': missing.name}}) : el('button.act', {type: 'button', on: {click: () => this.compute(missing.run)}}, t('Compute it')));
+      return;
+    }
     if (error) { this.verdict.replaceChildren(el('p.message.wrong', {}, error)); return; }
     const [first, ...more] = verdict.sentences;
     this.verdict.replaceChildren(
       el('div', {}, el('p', {}, el('b', {}, first)), more.map(text => el('p', {}, text))),
       ...(verdict.low === null ? [] : [spread(verdict, t('What the difference in mIoU could be; the line is the interval, the dot what was measured'))]),
     );
+  }
+
+  compute(side) {
+    this.computing = side;
+    this.say();
+    this.trigger('click', {side, runs: store.rowsShown.map(row => row.run)});
+  }
+
+  hear({kind, share, error, failed}) {
+    const bar = this.verdict.querySelector('progress');
+    if (kind === 'computing') { if (bar) bar.value = share; return; }
+    if (!this.computing) return;  // the end is told twice
+    this.computing = null;
+    if (error || failed) { this.say(); this.verdict.append(el('p.message.wrong', {attrs: {role: 'alert'}}, error ?? failed)); return; }
+    this.state = '';
+    this.read();
   }
 
   // The images that differ most: each opens where.

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import json
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 
-from seglab import runs
+from seglab import crf, runs
 from seglab.comparison import borders, intervals
 from seglab.comparison.agreement import ORDERS
 from seglab.comparison.pairs import ClassDifference, Pair, defined, pair
@@ -20,12 +23,16 @@ from seglab.comparison.readings import Reading, Side, sides
 from seglab.comparison.verdicts import Verdict
 from seglab.errors import SeglabError
 from seglab.metrics import iou, miou
+from seglab.predictors import Crf
+from seglab.ui.board import BOARD
 from seglab.ui.parts.masks import address, entries, sees
 from seglab.ui.parts.scores import Stamp, compared, stamp
-from seglab.ui.text import render, say, told
+from seglab.ui.text import language, render, say, told
+from seglab.ui.wires import sent
 
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
+log = logging.getLogger(__name__)
 making = threading.Lock()  # one begins what many visitors ask for at once
 
 
@@ -89,7 +96,7 @@ class Laboratory:
         return b"".join(
             each.tobytes()
             for reading in self.both
-            for epoch in reading.evidence.epochs()
+            for epoch in reading.epochs
             for each in reading.evidence.sampled(epoch)
         )
 
@@ -99,10 +106,11 @@ def laboratory(stamped: tuple[Stamp, ...], first: str, second: str) -> Laborator
     """Two sides, each given by the run that it begins with; those that are not given or not there are the first that
     are left. Raises SeglabError where there are no two, and where they cannot be compared."""
     found = settings(stamped)
-    by_run = {began(side): side for side in found}
+    by_run = {key(side): side for side in found}
     a, b = by_run.get(first), by_run.get(second)
-    a = a or next((side for side in found if side is not b), None)
-    b = b if b is not a and b else next((side for side in found if side is not a), None)
+    plain = [side for side in found if not side.readings[0].predictors]
+    a = a or next((side for side in plain if side is not b), None)
+    b = b if b is not a and b else next((side for side in [*plain, *found] if side is not a), None)
     if a is None or b is None:
         raise SeglabError("a comparison has two sides: show two runs or more that have been scored")
     leaking = {row.run for row in compared(stamped).rows if row.leak}
@@ -110,19 +118,22 @@ def laboratory(stamped: tuple[Stamp, ...], first: str, second: str) -> Laborator
     return Laboratory(pair(a, b, leak))
 
 
-def began(side: Side) -> str:
-    return side.readings[0].directory.name
+def key(side: Side) -> str:
+    """What a page calls a side: the run that it begins with, and what it is seen through."""
+    first = side.readings[0]
+    return "|".join([first.directory.name, *(each.name for each in first.predictors)])
 
 
 def settings(stamped: tuple[Stamp, ...]) -> list[Side]:
-    """The sides that there are: the settings of the shown runs that have been scored."""
+    """The sides that there are: the settings of the shown runs that have been scored, and each through the CRF."""
     directories = [Path(directory) for directory, *_ in stamped]
     found = compared(stamped)
     comparison = replace(found, labels=tuple(runs.label(each).name for each in directories))
     scored = {row.run for row in comparison.rows if row.miou is not None}
-    return [
+    plain = [
         side for side in sides(comparison, directories) if all(each.directory.name in scored for each in side.readings)
     ]
+    return plain if crf.missing() else [*plain, *(side.through([Crf()]) for side in plain)]
 
 
 def asked(directories: Sequence[Path], first: str, second: str) -> Laboratory:
@@ -133,15 +144,42 @@ def asked(directories: Sequence[Path], first: str, second: str) -> Laboratory:
 def overview(directories: Sequence[Path], first: str, second: str, lang: str) -> dict[str, Any]:
     """What the laboratory shows of two sides before label maps come: all that can be said in numbers and words."""
     stamped = stamp(directories)
-    found = [{"run": began(side), "name": side.name, "seeds": len(side.readings)} for side in settings(stamped)]
+    found = settings(stamped)
+    shown: dict[str, Any] = {
+        "sides": [{"run": key(side), "name": side.name, "seeds": len(side.readings)} for side in found]
+    }
     if len(found) < 2:
-        return {"sides": found}
+        return shown
     try:
         lab = asked(directories, first, second)
+        shown |= {"a": key(lab.pair.a), "b": key(lab.pair.b)}
+        if missing := [side for side in (lab.pair.a, lab.pair.b) if not ready(side)]:
+            return shown | {"missing": {"run": key(missing[0]), "name": missing[0].name, "images": len(lab.pair.names)}}
         with lab.lock:
-            return {"sides": found} | defined(seen(lab, lang))
+            return shown | defined(seen(lab, lang))
     except SeglabError as error:
-        return {"sides": found, "error": told(error, lang)}
+        return shown | {"error": told(error, lang)}
+
+
+def ready(side: Side) -> bool:
+    return all(each.ready for each in side.readings)
+
+
+def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
+    """Computes a side that is not there yet, of runs that a page shows; tells how far it is, and at last that it is."""
+    data, lang = sent(event), language(request)
+    try:
+        names = data.get("runs")
+        directories = [BOARD.found(str(name)) for name in (names if isinstance(names, list) else [])]
+        side = next((side for side in settings(stamp(directories)) if key(side) == data.get("side")), None)
+        for n, reading in enumerate(side.readings if side else ()):
+            for done, of in reading.compute():
+                yield json.dumps({"kind": "computing", "share": (n + done / of) / len(side.readings if side else ())})
+        yield json.dumps({"kind": "computed"})
+    except Exception as error:
+        if not isinstance(error, SeglabError):
+            log.exception("a reading could not be computed")
+        yield json.dumps({"kind": "computed", "error": told(SeglabError.of(error), lang)})
 
 
 def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
@@ -151,9 +189,7 @@ def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
     here = next((each.directory for each in both if sees(each.directory)), None)
     digest = str(known["digests"]["val"])[:12]
     return {
-        "a": began(lab.pair.a),
-        "b": began(lab.pair.b),
-        "runs": [each.directory.name for each in both],
+        "runs": [key(side) for side in (lab.pair.a, lab.pair.b)],
         "verdict": numbers,
         "classes": entries(known),
         "images": lab.images,
@@ -163,7 +199,7 @@ def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
         "version": digest,
         "made_of": [list(runs.weights_version(each.directory)) for each in both],
         "samples": both[0].evidence.samples,
-        "epochs": [each.evidence.epochs() for each in both],
+        "epochs": [each.epochs for each in both],
     }
 
 
@@ -192,7 +228,7 @@ def real(lab: Laboratory, lang: str) -> str:
         settings=settings and spoken(settings, lang),
         seeds=pair.a.seeds,
         power=settings and settings.spread and intervals.needed(settings.spread, 0.01, pair.paired),
-        clones=[(began(side), side.name) for side in (pair.a, pair.b)],
+        clones=[(side.readings[0].directory.name, side.name) for side in (pair.a, pair.b)],
         definitions=[(name, first[way], second[way], who) for way, (name, who) in ways.items()],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from seglab.ui.wires import ear, heard, later, part
+from seglab.ui.wires import HEARD, ear, heard, later, part
 
 RUNS = '<div class="runs-slot" data-tab="compare"></div>'
 SLOTS = "".join(f'<div class="{name}-slot" data-tab="compare"></div>' for name in ("curves", "masks"))
@@ -13,7 +13,18 @@ SLOTS = "".join(f'<div class="{name}-slot" data-tab="compare"></div>' for name i
 def build() -> None:
     """Builds the tab in the Blocks at hand."""
     gr.HTML(RUNS, apply_default_css=False, elem_classes="slots")
-    part("lab")
+    laboratory, computed = part("lab"), ear("lab")
+    computing = laboratory.click(
+        later("lab.compute", "event", "request", stream=True),
+        None,
+        computed,
+        show_progress="hidden",
+        api_visibility="private",
+        concurrency_id="readings",
+        concurrency_limit=1,
+    )
+    heard(computing, "lab", computed)
+    computed.change(None, computed, None, js=HEARD.format(part="lab"), api_visibility="private")  # how far it is
     gr.HTML(SLOTS, apply_default_css=False, elem_classes="slots")
     exported = gr.HTML(apply_default_css=False, elem_id="exported")
     file = gr.DownloadButton(visible=False, variant="primary", size="sm", elem_id="onnx-file")

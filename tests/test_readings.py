@@ -1,0 +1,133 @@
+"""Runs seen through predictors: computed once, kept, and compared like any other side."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seglab import cli, prediction, runs
+from seglab.comparison import compare, readings
+from seglab.comparison.pairs import pair_of
+from seglab.comparison.readings import Reading, chained, sides
+from seglab.data.images import labels_at
+from seglab.errors import SeglabError
+from seglab.metrics import confusion
+from seglab.predictors import Crf, Flips
+from seglab.ui.parts import lab
+from tests.page import Event, Request, done
+
+DATA = {"name": "streets", "train_images": 4, "val_images": 24, "size": 64}
+
+
+@pytest.fixture
+def run(runs_home):
+    return done("one", data=DATA)
+
+
+def computed(reading):
+    return list(reading.compute())
+
+
+def test_a_reading_has_the_labels_and_matrices_of_the_chain(run):
+    reading = Reading(run, (Flips(), Crf(w1=5)))
+    count = len(reading.evidence.names)
+    assert not reading.ready and computed(reading) == [(n + 1, count) for n in range(count)]
+    assert reading.ready and computed(reading) == []  # it is there
+    trained, images = runs.load(run), runs.opened(run).val
+    for n in (0, count - 1):
+        found = prediction.predict(trained, images[n].image, reading.predictors).labels
+        expected = labels_at(found, *images[n].mask.shape)
+        assert np.array_equal(reading.labels(n), expected)
+        assert np.array_equal(reading.confusions()[n], confusion(expected, images[n].mask, len(trained.classes)))
+    assert reading.epochs == [] and Reading(run).epochs
+
+
+def test_without_predictors_it_is_what_the_run_stored(run):
+    reading, evidence = Reading(run), runs.Evidence(run)
+    assert reading.ready and computed(reading) == []
+    assert np.array_equal(reading.confusions(), evidence.confusions())
+    assert np.array_equal(reading.labels(1), evidence.labels(1)) and reading.epochs == evidence.epochs()
+
+
+def test_what_is_kept_is_told_apart_by_weights_images_and_chain_and_not_by_name(run):
+    same = done("two", data=DATA)  # the same configuration and seed
+    other = done("three", data=DATA, seed=5)
+    chain = (Crf(),)
+    assert Reading(run, chain).file == Reading(same, chain).file
+    others = [Reading(other, chain), Reading(run, (Crf(w1=5),)), Reading(run, (Flips(),))]
+    files = {each.file for each in [Reading(run, chain), *others]}
+    assert len(files) == 4 and all(file.parent == runs.home() / readings.FOLDER for file in files)
+
+
+def test_what_is_not_there_or_damaged_is_told(run):
+    reading = Reading(run, (Flips(),))
+    with pytest.raises(SeglabError, match="one has not been read through flips yet"):
+        reading.confusions()
+    computed(reading)
+    reading.file.write_bytes(reading.file.read_bytes()[:100])
+    with pytest.raises(SeglabError, match="cannot be read"):
+        reading.labels(0)
+    assert not reading.ready and computed(reading) and reading.ready
+
+
+def test_the_readings_that_were_made_longest_ago_are_deleted(run, monkeypatch):
+    monkeypatch.setattr(readings, "MOST_KEPT", 2)
+    made = [Reading(run, (Crf(w1=each),)) for each in (1, 2, 3)]
+    for each in made:
+        computed(each)
+    assert [each.ready for each in made] == [False, True, True]
+
+
+def test_a_chain_is_named_by_what_is_not_usual():
+    assert chained([Crf()]) == "crf" and chained([Flips(), Crf(w1=5)]) == "flips + crf (w1 5)"
+
+
+def test_one_run_before_and_after_is_a_pair_without_luck_of_training(run):
+    pair = pair_of(compare([run]), [run], [Crf()])
+    assert (pair.a.name, pair.b.name) == ("one", "one + crf")
+    computed(pair.b.readings[0])
+    assert pair.verdict.about == "predictors" and "same network before and after" in str(pair.verdict.sentences[1])
+    assert pair.verdict.difference == pytest.approx(
+        pair.definitions()[1]["set"] - pair.definitions()[0]["set"], abs=1e-12
+    )
+    assert pair_of(compare([run]), [run]) is None
+    other = done("two", data=DATA, seed=5)
+    both = pair_of(compare([run, other]), [run, other], [Crf()])
+    assert [side.name.endswith(" + crf") for side in (both.a, both.b)] == [True, True]
+
+
+def test_the_command_compares_before_and_after(run, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["compare", "one", "--predictors", "flips", "--json"])
+    assert not ended.value.code
+    found = json.loads(capsys.readouterr().out)["pair"]
+    assert [each["name"] for each in found["sides"]] == ["one", "one + flips"]
+    assert found["verdict"]["about"] == "predictors"
+
+
+def heard(data=None, **given):
+    """What a page is told, one thing after the other."""
+    return [json.loads(each) for each in lab.compute(Event(data, **given), Request())]
+
+
+def test_a_page_computes_what_is_missing_and_tells_how_far_it_is(run):
+    found = lab.overview([run], "one", "one|crf", "en")
+    assert [side["run"] for side in found["sides"]] == ["one", "one|crf"]
+    assert found["missing"]["run"] == "one|crf" and "verdict" not in found
+    told = heard(side="one|crf", runs=["one"])
+    assert [each["kind"] for each in told] == ["computing"] * (len(told) - 1) + ["computed"]
+    shares = [each["share"] for each in told[:-1]]
+    assert shares == sorted(shares) and shares[-1] == 1
+    found = lab.overview([run], "one", "one|crf", "ko")
+    assert "같은 네트워크" in " ".join(found["verdict"]["sentences"]) and found["epochs"][1] == []
+    assert [each["kind"] for each in heard(side="one|crf", runs=["one"])] == ["computed"]
+    for nonsense in (3, [], {"side": 3}, {"runs": "one"}, {"runs": ["nowhere"], "side": "x"}):
+        assert [each["kind"] for each in heard(nonsense)] == ["computed"]
+
+
+def test_sides_through_predictors_keep_their_seeds(run):
+    other = done("two", data=DATA, seed=5)
+    third = done("three", data=DATA, seed=5, epochs=2)
+    directories = [run, other, third]
+    (first, *_) = sides(compare(directories), directories)
+    assert first.through([Crf()]).seeds == first.seeds and first.through(()) is first

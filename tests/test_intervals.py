@@ -146,14 +146,6 @@ def test_how_many_seeds_it_takes():
     assert intervals.needed(0.02, 1, True) == 2 and intervals.needed(0.02, 0, True) == 1_000_000
 
 
-def test_holm_goes_on_until_one_does_not_hold():
-    assert intervals.holm([0.01, 0.04, 0.03]) == [True, False, False]
-    assert intervals.holm([0.001, 0.02, 0.04]) == [True, True, True]
-    assert intervals.holm([0.2, 0.001]) == [False, True] and intervals.holm([]) == []
-    assert intervals.chance(2.0, 1.0, 9) == pytest.approx(2 * stats.t.sf(2, 9))
-    assert intervals.chance(0.0, 0.0, 9) == 1 and intervals.chance(0.1, 0.0, 9) == 0
-
-
 def test_what_each_class_carries_adds_up_to_the_whole(shipped):
     first, second = (each.sum(0) for each in shipped)
     found = intervals.carried(first, second)

@@ -179,22 +179,6 @@ def needed(spread: float, difference: float, paired: bool) -> int:
     return max(2, math.ceil(number)) if math.isfinite(number) and number < 1e6 else 1_000_000
 
 
-def holm(chances: Sequence[float], level: float = LEVEL) -> list[bool]:
-    """Which of several comparisons hold when all are looked at (Holm 1979): by the chance of each under no difference,
-    the smallest first, until one does not hold."""
-    found = [False] * len(chances)
-    for rank, place in enumerate(sorted(range(len(chances)), key=lambda place: chances[place])):
-        if chances[place] > (1 - level) / (len(chances) - rank):
-            break
-        found[place] = True
-    return found
-
-
-def chance(difference: float, error: float, freedom: float) -> float:
-    """How often a difference of this size or more would come without one, by Student's distribution."""
-    return float(2 * special.stdtr(freedom, -abs(difference) / error)) if error else float(difference == 0)
-
-
 def carried(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """float64 (K,): the share of the difference in mIoU that each class carries, second side minus first, of confusion
     matrices int64 (K, K); together 1. Exact where both sides have the same classes, since mIoU is their mean; classes

@@ -15,7 +15,6 @@ from seglab.metrics import miou
 FEWEST, FEW = 10, 30  # images: fewer give no interval; fewer than these, a rough one
 PRACTICAL = 0.01  # of mIoU: a difference that is smaller hardly matters
 BLOCK = 10  # neighboring frames of a video that are drawn together
-ABOUT = ("networks", "settings", "predictors")  # what a verdict is about
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def test_label_maps_come_as_bytes_in_the_order_of_the_images(client):
     expected = zip(stored("unet", "truth"), *(stored(name, "predictions") for name in NAMES), strict=True)
     assert content == b"".join(each.tobytes() for image in expected for each in image)
     assert client.get(address("lab/maps/1", NAMES)).status_code == 404
-    replayed = client.get(address("lab/replay", NAMES)).content
+    counts = {f"epochs_{side}": str(len(found["epochs"][n])) for n, side in enumerate("ab")}
+    replayed = client.get(address("lab/replay", NAMES, **counts)).content
     maps = [
         np.asarray(Image.open(file))
         for name, epochs in zip(NAMES, found["epochs"], strict=True)
@@ -80,6 +81,9 @@ def test_label_maps_come_as_bytes_in_the_order_of_the_images(client):
         for file in sorted((runs.find(name) / "samples" / f"epoch_{runs.epoch_text(epoch)}").glob("*.png"))
     ]
     assert replayed == b"".join(each.tobytes() for each in maps) and len(found["samples"]) == 4
+    one = client.get(address("lab/replay", NAMES, epochs_a="1", epochs_b="2")).content  # as many as the page knows of
+    per_epoch = len(replayed) // 20
+    assert one == replayed[:per_epoch] + replayed[10 * per_epoch : 12 * per_epoch]
 
 
 def test_large_sets_come_a_page_at_a_time(client, monkeypatch):
@@ -139,7 +143,11 @@ def test_runs_that_cannot_be_compared_say_why_and_too_few_say_nothing(runs_home,
     assert [side["run"] for side in plain(opened(client, "unet", "begun"))] == ["unet"]
     assert client.get(address("lab", ["nowhere", "unet"])).status_code == 404
     one, other = done("one", seed=1), done("two", seed=2)
+    (runs.create(tiny(), "broken") / "config.json").write_bytes(b"{")
+    assert "verdict" in opened(client, "one", "two", "broken")  # a damaged run is left out, and told by the scoreboard
+    assert opened(client, "one", "two", a="two")["a"] == "two"
     (other / "evaluation.npz").write_bytes(b"damaged")
+    lab.laboratory.cache_clear()  # as in another process
     assert "evaluation.npz" in opened(client, one.name, other.name)["error"]
 
 
@@ -231,3 +239,35 @@ def test_why_they_differ_is_told_by_classes_borders_mistakes_and_images(client):
     fog = [jaccard_score(truth[places].ravel(), each[places].ravel(), average="macro") for each in (first, second)]
     assert rows["fog"][1:4] == [str(len(places)), f"{fog[0]:.3f}", f"{fog[1]:.3f}"]
     assert "경계" in client.get(address("lab/why", NAMES, lang="ko")).text
+
+
+def test_two_sides_are_computed_again_only_where_one_of_their_runs_has_changed(client, runs_home):
+    first, second = opened(client, *NAMES), opened(client, *NAMES, a="unet")
+    before = lab.laboratory.cache_info().misses
+    for junk in ("nowhere", "else"):  # the sides that are there instead are the same
+        opened(client, *NAMES, b=junk)
+    running = runs.create(tiny(), "running")
+    opened(client, *NAMES, running.name)
+    assert first == second and lab.laboratory.cache_info().misses == before
+
+
+def test_a_side_is_found_by_any_of_its_runs(client, runs_home):
+    for seed in (0, 1):
+        for width in (4, 6):
+            model = {"name": "unet", "width": width, "depth": 2}
+            finish(runs.create(tiny(model=model, seed=seed), f"wide {width} {seed}"))
+    names = [f"wide {width} {seed}" for width in (4, 6) for seed in (0, 1)]
+    found = opened(client, *names, a="wide 6 1", b="wide 4 1")
+    assert (found["a"], found["b"]) == ("wide 6 0", "wide 4 0")
+
+
+def test_folds_are_shown_with_all_their_images(client, runs_home):
+    names = []
+    for width in (4, 6):
+        for n in (1, 0):  # whatever their order
+            model = {"name": "unet", "width": width, "depth": 2}
+            names.append(finish(runs.create(tiny(model=model, fold={"index": n, "of": 2}), f"fold {width} {n}")).name)
+    found = opened(client, *names)
+    assert "folds" in found["verdict"]["sentences"][0] and found["samples"] == [] and found["photos"] == ""
+    content = client.get(address("lab/maps/0", names)).content
+    assert len(content) == 3 * sum(height * width for height, width in (image["size"] for image in found["images"]))

@@ -131,3 +131,32 @@ def test_sides_through_predictors_keep_their_seeds(run):
     directories = [run, other, third]
     (first, *_) = sides(compare(directories), directories)
     assert first.through([Crf()]).seeds == first.seeds and first.through(()) is first
+
+
+def test_the_same_run_twice_is_no_second_seed(run):
+    model = {"name": "encoder_decoder", "width": 4, "depth": 2}
+    same, other = done("two", data=DATA), done("three", data=DATA, model=model)
+    directories = [run, same, other]
+    found = sides(compare(directories), directories)
+    assert [len(side.readings) for side in found] == [1, 1] and found[0].readings[0].directory == run
+
+
+def test_predictors_for_more_than_two_sides_are_refused(run, capsys):
+    for seed in (5, 6):
+        done(f"epochs {seed}", data=DATA, epochs=seed)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["compare", "one", "epochs 5", "epochs 6", "--crf"])
+    assert ended.value.code == 2 and "one side" in capsys.readouterr().err
+
+
+def test_a_run_without_its_pictures_still_gets_a_verdict(run, capsys):
+    other = done("two", data=DATA, seed=5)
+    for file in (other / "predictions").glob("*.png"):
+        file.unlink()
+    for more in ([], ["--json"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["compare", "one", "two", *more])
+        assert not ended.value.code
+        told = capsys.readouterr()
+        assert "verdict" in told.out
+    assert json.loads(told.out)["pair"]["agreement"] is None and json.loads(told.out)["pair"]["per_class"]

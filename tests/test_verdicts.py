@@ -119,3 +119,26 @@ def test_a_verdict_goes_into_json():
     found = json.loads(json.dumps(verdict(NAMES, side(0.5, 2, spread=0.01), side(0.6, 2, spread=0.01), True).as_json()))
     assert found["about"] == "settings" and found["sentences"][0].startswith("over 2 seeds")
     assert found["by_seed"] and found["agreeing"] == 2
+
+
+def test_two_sides_that_came_out_the_same_are_not_apart():
+    first = side(0.5, 2)
+    found = verdict(NAMES, first, [each.copy() for each in first], paired=True)
+    assert (found.low, found.difference, found.high) == (0, 0, 0) and found.apart is False and found.agreeing == 0
+    assert "nan" not in said(found)
+
+
+def test_where_nothing_is_labeled_there_is_no_verdict():
+    blank = [np.zeros((20, 2, 2), np.int64)]
+    found = verdict(NAMES, blank, blank)
+    assert found.apart is None and "nothing is labeled" in said(found) and found.difference is None
+
+
+def test_a_class_that_only_one_side_makes_up_is_in_its_interval_as_it_is_in_its_score():
+    rng = np.random.default_rng(0)
+    first = np.zeros((30, 3, 3), np.int64)
+    first[:, 0, 0], first[:, 1, 1] = rng.integers(80, 120, 30), rng.integers(80, 120, 30)
+    second = first.copy()
+    second[:, 0, 2] = 5
+    found = verdict(NAMES, [first], [second])
+    assert found.low <= found.difference <= found.high and found.difference < -0.2 and not found.equal

@@ -81,7 +81,7 @@ class Comparison:
         return Samples([run.directory for run in self.runs], epoch)
 
     def __repr__(self) -> str:
-        return "\n".join([board(self.found), *([verdict(self.pair)] if self.pair else [])])
+        return "\n".join([board(self.found), *verdict(self.pair)])
 
     def _repr_html_(self) -> str:
         found = self.found
@@ -95,7 +95,7 @@ class Comparison:
         rows.append(["parameters", *(row.parameters for row in found.rows)])
         rows.append(["seconds", *(round(row.seconds) for row in found.rows)])
         parts = [html.notes(self.warnings), html.table(rows, ["", *found.labels], chips)]
-        parts += [html.title("", verdict(self.pair))] if self.pair else []
+        parts += [html.title("", line) for line in verdict(self.pair)]
         parts += [html.title(spread_of(group)) for group in found.groups]
         if found.grid:
             scores = found.grid.scores(found.rows)
@@ -170,21 +170,28 @@ def board(comparison: comparison.Comparison) -> str:
     return "\n".join(lines)
 
 
-def verdict(pair: Pair) -> str:
-    """Whether the difference between two sides can be told from luck."""
-    return f"verdict: {'; '.join(map(str, pair.verdict.sentences))}"
+def verdict(pair: Pair | None) -> list[str]:
+    """Whether the difference between two sides can be told from luck, in a line; none where there are no two, or what
+    they stored cannot be read."""
+    try:
+        return [f"verdict: {'; '.join(map(str, pair.verdict.sentences))}"] if pair else []
+    except SeglabError:
+        return []
 
 
-def difference(pair: Pair) -> str:
-    """What can be said of two sides, and the images in which they differ most."""
-    lines = [verdict(pair)]
-    shares = pair.agreement.shares
+def difference(pair: Pair) -> tuple[list[str], list[SeglabError]]:
+    """What can be said of two sides, and the images in which they differ most, line by line; and why not more."""
+    lines = verdict(pair)
+    try:
+        shares = pair.agreement.shares
+    except SeglabError as error:
+        return lines, [error]
     for place in pair.agreement.order("difference")[:MOST_DIFFERENT]:
         lines.append(
             f"  {pair.names[place]}: only one is right in {shares[place][ONLY_A] + shares[place][ONLY_B]:.1%} of the "
             f"pixels ({pair.a.name} in {shares[place][ONLY_A]:.1%}, {pair.b.name} in {shares[place][ONLY_B]:.1%})"
         )
-    return "\n".join(lines)
+    return lines, []
 
 
 def spread_of(group: Group) -> str:

@@ -12,6 +12,7 @@ from seglab.api.following import tell
 from seglab.cli.options import add_chain, figure, pipeline
 from seglab.comparison.pairs import Pair, pair_of
 from seglab.comparison.scores import cautions, compare
+from seglab.errors import SeglabError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +31,8 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     directories = plans.expanded(arguments.runs)
     comparison = compare(directories)
     pair = pair_of(comparison, directories, predictors)
+    if predictors and not pair:
+        raise SeglabError("--crf and --predictors are for one side, before and after them, or for two, both after them")
     if pair:
         computed(pair)
     if arguments.png:
@@ -38,9 +41,9 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         print(json.dumps(comparison.as_json() | {"pair": pair and pair.as_json()}, indent=1, ensure_ascii=False))
         return 0
     print(board(comparison))
-    if pair:
-        print(difference(pair))
-    for warning in cautions(comparison):
+    lines, wrong = difference(pair) if pair else ([], [])
+    print("".join(f"{line}\n" for line in lines), end="")
+    for warning in [*wrong, *cautions(comparison)]:
         print(f"seglab: {warning}", file=sys.stderr)
     return 0
 

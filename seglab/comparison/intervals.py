@@ -21,13 +21,15 @@ from seglab.metrics import iou, miou
 
 DRAWS = 10_000
 LEVEL = 0.95
+MOST_WEIGHTS = 2**22  # at a time: 32 MB
 POWER = 2.8  # standard errors at which a difference is found in 4 of 5 cases: z(0.975) + z(0.8)
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Draws of images with replacement: `miou` float64 (B,) and `iou` (B, K), second side minus first; NaN where a
-    draw leaves a class undefined on either side, or every class. `units` were drawn: images, or blocks of them."""
+    """Draws of images with replacement: `miou` float64 (B,) and `iou` (B, K), second side minus first. mIoU is each
+    side's own, over the classes that are in its truth or prediction in a draw; a class's difference is NaN where a draw
+    leaves it undefined on either side. `units` were drawn: images, or blocks of them."""
 
     units: int
     miou: np.ndarray
@@ -81,13 +83,21 @@ def bootstrap(
         raise ValueError(f"{first.shape} and {second.shape} are not matrices of the same images")
     starts = np.arange(0, len(first), block)
     sides = [np.add.reduceat(summed(each), starts, axis=0) for each in (first, second)]
-    weights = drawn(len(starts), draws, seed)
-    scores = [scored(np.tensordot(weights, side, 1)) for side in sides]
-    classes = scores[1] - scores[0]
-    undefined = np.isnan(classes)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = [np.where(undefined, 0, each).sum(1) / (~undefined).sum(1) for each in scores]
-    return Bootstrap(len(starts), means[1] - means[0], classes, level)
+    rng, mious, ious = np.random.default_rng(seed), [], []
+    for count in chunks(draws, len(starts)):
+        weights = drawn(len(starts), count, rng)
+        scores = [scored(np.tensordot(weights, side, 1)) for side in sides]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = [np.nansum(each, 1) / np.isfinite(each).sum(1) for each in scores]
+        mious.append(means[1] - means[0])
+        ious.append(scores[1] - scores[0])
+    return Bootstrap(len(starts), np.concatenate(mious), np.concatenate(ious), level)
+
+
+def chunks(draws: int, units: int) -> list[int]:
+    """So many draws in parts whose weights take little memory."""
+    most = max(1, MOST_WEIGHTS // units)
+    return [min(most, draws - start) for start in range(0, draws, most)]
 
 
 def summed(matrices: np.ndarray) -> np.ndarray:
@@ -97,9 +107,9 @@ def summed(matrices: np.ndarray) -> np.ndarray:
     return np.stack([hits, matrices.sum(2), matrices.sum(1)], 1).astype(float)
 
 
-def drawn(units: int, draws: int, seed: int) -> np.ndarray:
+def drawn(units: int, draws: int, rng: np.random.Generator) -> np.ndarray:
     """float64 (draws, units): how often each unit is in each draw of as many."""
-    picked = np.random.default_rng(seed).integers(0, units, (draws, units))
+    picked = rng.integers(0, units, (draws, units))
     picked += np.arange(draws)[:, None] * units
     return np.bincount(picked.ravel(), minlength=draws * units).reshape(draws, units).astype(float)
 
@@ -165,9 +175,10 @@ def over_seeds(
     variances = [(statistics.variance(part) / len(part), len(part) - 1) for part in parts]
     variances.append((images.error**2, images.units - 1))
     total = sum(variance for variance, _ in variances)
-    freedom = total**2 / max(sum(variance**2 / free for variance, free in variances), 1e-300)
+    parted = sum(variance**2 / free for variance, free in variances)
+    freedom = total**2 / parted if parted else math.inf
     difference = statistics.mean(scores[1]) - statistics.mean(scores[0])
-    half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total)
+    half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total) if total else 0.0
     spread = math.sqrt(statistics.mean(statistics.variance(part) for part in parts))
     return Seeds(difference, math.sqrt(total), freedom, difference - half, difference + half, by_seed, spread)
 
@@ -191,7 +202,7 @@ def carried(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def bell(middle: float, error: float, freedom: float, bins: int = 41) -> list[tuple[float, float]]:
     """The same shape of Student's distribution around a difference, three standard errors to each side."""
     places = np.linspace(-3, 3, bins)
-    heights = (1 + places**2 / freedom) ** (-(freedom + 1) / 2)
+    heights = np.exp(-(places**2) / 2) if math.isinf(freedom) else (1 + places**2 / freedom) ** (-(freedom + 1) / 2)
     return [(float(middle + error * x), float(height)) for x, height in zip(places, heights, strict=True)]
 
 

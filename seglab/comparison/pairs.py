@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -129,7 +129,7 @@ class Pair:
         """The classes, those that carry most of the difference first."""
         first, second = (each.sum(0) for each in self.summed)
         a, b, share = iou(first), iou(second), first.sum(1) / max(1, first.sum())
-        enough = self.bootstrap.units >= verdicts.FEWEST
+        enough = self.verdict.apart is not None  # there is one
         none: list[Any] = [None] * len(a)
         alone, together = (self.bootstrap.alone, self.bootstrap.together(b - a)) if enough else (none, none)
         carried = intervals.carried(first, second)
@@ -189,14 +189,13 @@ class Pair:
         for kind, value, places in groups:
             if FEWEST_OF_SLICE <= len(places) < len(self.names):
                 a, b = (miou(each[places].sum(0)) for each in (first, second))
-                enough = len(places) >= verdicts.FEWEST and self.block == 1
+                enough = len(places) >= verdicts.FEWEST and self.block == 1 and self.verdict.apart is not None
                 interval = intervals.bootstrap(first[places], second[places]).interval if enough else None
                 found.append(Slice(kind, value, tuple(map(int, places)), a, b, interval))
         return found
 
     def as_json(self) -> dict[str, Any]:
         """Every number of the laboratory's views; None for what is not defined."""
-        shares, one, other = self.agreement.shares, *self.borders
         found = {
             "sides": [
                 {"name": side.name, "runs": [each.directory.name for each in side.readings]}
@@ -205,31 +204,43 @@ class Pair:
             "verdict": self.verdict.as_json(),
             "per_class": [asdict(each) | {"apart": each.apart} for each in self.per_class],
             "bootstrap": {"draws": intervals.DRAWS, "units": self.bootstrap.units, "level": intervals.LEVEL},
-            "agreement": {
-                "kinds": KINDS,
-                "counts": self.agreement.counts.tolist(),
-                "shares": shares.tolist(),
-                "orders": {order: self.agreement.order(order) for order in ORDERS},
-                "regions": [asdict(each) for each in self.agreement.regions],
-            },
-            "borders": {
-                "bins": borders.BINS,
-                "sides": [
-                    {
-                        "pixels": each.pixels.tolist(),
-                        "wrong": each.wrong.tolist(),
-                        "trimap": [each.trimap(n + 1) for n in range(len(borders.BINS))],
-                        "boundary_iou": each.boundary_iou.tolist(),
-                        "boundary_f1": each.boundary_f1.tolist(),
-                        "errors": dict(zip(borders.ERRORS, each.errors.tolist(), strict=True)),
-                    }
-                    for each in (one, other)
-                ],
-            },
+            "agreement": there(self.agreement_json),
+            "borders": there(self.borders_json),
             "definitions": self.definitions(),
             "slices": [asdict(each) for each in self.slices],
         }
         return defined(found)
+
+    def agreement_json(self) -> dict[str, Any]:
+        return {
+            "kinds": KINDS,
+            "counts": self.agreement.counts.tolist(),
+            "shares": self.agreement.shares.tolist(),
+            "orders": {order: self.agreement.order(order) for order in ORDERS},
+            "regions": [asdict(each) for each in self.agreement.regions],
+        }
+
+    def borders_json(self) -> dict[str, Any]:
+        sides = [
+            {
+                "pixels": each.pixels.tolist(),
+                "wrong": each.wrong.tolist(),
+                "trimap": [each.trimap(n + 1) for n in range(len(borders.BINS))],
+                "boundary_iou": each.boundary_iou.tolist(),
+                "boundary_f1": each.boundary_f1.tolist(),
+                "errors": dict(zip(borders.ERRORS, each.errors.tolist(), strict=True)),
+            }
+            for each in self.borders
+        ]
+        return {"bins": borders.BINS, "sides": sides}
+
+
+def there(numbers: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """What needs the label maps; None where a run came without its pictures, or they are damaged."""
+    try:
+        return numbers()
+    except SeglabError:
+        return None
 
 
 def defined(value: Any) -> Any:
@@ -247,7 +258,7 @@ def pair_of(comparison: Comparison, directories: Sequence[Path], predictors: Seq
     found = [side.through(predictors) for side in sides(comparison, directories)]
     if predictors and len(found) == 1:
         found = [*sides(comparison, directories), *found]
-    if len(found) != 2 or not comparison.comparable or any(row.miou is None for row in comparison.rows):
+    if len(found) != 2 or not comparison.comparable:
         return None
     a, b = found
     return pair(a, b, any(row.leak for row in comparison.rows))

@@ -23,7 +23,7 @@ from seglab.metrics import confusion
 from seglab.runs import Evidence
 
 FOLDER = ".readings"  # in the home of runs
-MOST_KEPT = 200  # of them; those that were used longest ago are deleted
+MOST_KEPT = 200  # of them; those that were made longest ago are deleted
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,10 @@ class Reading:
         where the images are not here."""
         if self.ready:
             return
-        trained, images = runs.load(self.directory), runs.opened(self.directory).val
+        target, trained = self.file, runs.load(self.directory)
+        while target != self.file:  # a better epoch came in between
+            target, trained = self.file, runs.load(self.directory)
+        images = runs.opened(self.directory).val
         arrays: dict[str, np.ndarray] = {}
         matrices = []
         for n in range(len(images)):
@@ -101,11 +104,10 @@ class Reading:
         buffer = io.BytesIO()
         arrays["val"] = np.stack(matrices)
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes one for another option
-        folder = self.file.parent
-        with runs.writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            runs.write(self.file, buffer.getvalue())
-        sweep(folder)
+        with runs.writing(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            runs.write(target, buffer.getvalue())
+        sweep(target.parent)
 
 
 def sweep(folder: Path) -> None:
@@ -153,18 +155,24 @@ class Side:
 
 
 def sides(comparison: Comparison, directories: Sequence[Path]) -> list[Side]:
-    """The settings of compared runs, in their order, each with its runs by seed; two runs that differ in nothing but
-    the seed are two sides."""
+    """The settings of those of compared runs that have been scored, in their order, each with its runs by fold and
+    seed, a seed once: the same run twice is no second draw. Two runs that differ in nothing but the seed are two
+    sides."""
     groups = {group.places[0]: (group.label, group.places) for group in comparison.groups}
     if len(groups) == 1 and len(directories) == 2 and not any(runs.config(each).fold for each in directories):
         groups = {}
     together = {place for _, places in groups.values() for place in places}
     found = []
-    for first, directory in enumerate(directories):
-        if first in groups:
-            label, places = groups[first]
-            readings = sorted((Reading(directories[place]) for place in places), key=lambda each: each.config.seed)
-            found.append(Side(label, tuple(readings)))
-        elif first not in together:
-            found.append(Side(comparison.labels[first], (Reading(directory),)))
+    for first in range(len(directories)):
+        if first in together and first not in groups:
+            continue
+        label, places = groups.get(first, (comparison.labels[first], (first,)))
+        readings: dict[tuple[int, int], Reading] = {}
+        for place in places:
+            reading = Reading(directories[place])
+            config = reading.config
+            if comparison.rows[place].miou is not None:
+                readings.setdefault((config.fold.index if config.fold else 0, config.seed), reading)
+        if readings:
+            found.append(Side(label, tuple(readings[key] for key in sorted(readings))))
     return found

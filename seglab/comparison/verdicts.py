@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -74,6 +75,8 @@ def verdict(
         about, first, second = "predictors" if same_network else "networks", first[:1], second[:1]
     scores = [float(np.mean([miou(each.sum(0)) for each in side])) for side in (first, second)]
     difference = scores[1] - scores[0]
+    if not math.isfinite(difference):
+        return without(about, images, None, SeglabError("nothing is labeled in these images: there is no verdict"))
     if -(-images // block) < FEWEST:
         few = SeglabError("{count} images are too few to say how far this could vary", count=images)
         blocks = SeglabError(
@@ -87,7 +90,7 @@ def verdict(
         return of_settings(names, first, second, paired, block)
     draws = intervals.bootstrap(first[0], second[0], block)
     low, high = draws.interval
-    sentences = of_images(names, difference, low, high, images, same_network) + rough(images, low, high)
+    sentences = of_images(names, difference, low, high, images, same_network) + rough(draws.units, images, low, high)
     apart, shape = not low <= 0 <= high, tuple(intervals.density(draws.miou))
     return Verdict(about, images, sentences, difference, low, high, apart, equal(low, high), shape=shape)
 
@@ -99,7 +102,7 @@ def of_settings(
     found = intervals.over_seeds(first, second, paired, block)
     images, seeds = len(first[0]), (len(first), len(second))
     apart = not found.low <= 0 <= found.high
-    agreeing = sum((each > 0) == (found.difference > 0) for each in found.by_seed) if paired else None
+    agreeing = sum(each * found.difference > 0 for each in found.by_seed) if paired else None
     needed = intervals.needed(found.spread, found.difference, paired)
     low, high = ends(found.low, found.high)
     values: dict[str, Any] = {
@@ -147,7 +150,7 @@ def of_settings(
         )
     said = higher if found.difference > 0 else lower
     shape = tuple(intervals.bell(found.difference, found.error, found.freedom))
-    sentences = (said, *rough(images, found.low, found.high))
+    sentences = (said, *rough(-(-images // block), images, found.low, found.high))
     return Verdict(
         "settings", images, sentences, found.difference, found.low, found.high, apart, equal(found.low, found.high),
         seeds, found.by_seed, agreeing, needed, found.spread, shape,
@@ -186,10 +189,10 @@ def of_images(
     )
 
 
-def rough(images: int, low: float, high: float) -> tuple[SeglabError, ...]:
+def rough(units: int, images: int, low: float, high: float) -> tuple[SeglabError, ...]:
     """What is added where there are few images, and where a difference is too small to matter."""
     found = []
-    if images < FEW:
+    if units < FEW:
         found.append(SeglabError("{count} images are few, so these bounds are rough", count=images))
     if equal(low, high):
         found.append(

@@ -27,7 +27,6 @@ from seglab.ui.text import language, told
 
 FILES = {"csv": "text/csv", "png": "image/png"}  # of curves
 LABORATORY = {"real": lab.real, "why": lab.why}  # its views that come as HTML
-MOST_RUNS = 60  # that one address may name
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +36,14 @@ log = logging.getLogger(__name__)
 
 def watch(request: Request, lang: str) -> Response:
     """What is new: `v` is the version that the page has, each `r` a run that it follows, with its position."""
-    followed = [each.rpartition("@")[::2] for each in request.query_params.getlist("r")[:MOST_RUNS]]
+    followed = [each.rpartition("@")[::2] for each in request.query_params.getlist("r")[: lab.MOST_RUNS]]
     news = BOARD.news(request.query_params.get("v", ""), followed, lang)
     return Response(status_code=204) if news is None else Response(news, media_type="application/json")
 
 
 def named(request: Request) -> list[Path]:
     """The directories of the runs that an address names, each once."""
-    return [BOARD.found(name) for name in dict.fromkeys(request.query_params.getlist("run")[:MOST_RUNS])]
+    return [BOARD.found(name) for name in dict.fromkeys(request.query_params.getlist("run")[: lab.MOST_RUNS])]
 
 
 def scoreboard(request: Request, lang: str) -> Response:
@@ -70,16 +69,18 @@ def picture(request: Request, lang: str) -> Response:
 def laboratory(request: Request, lang: str) -> Response:
     """Two sides of the runs that an address names, `a` and `b`."""
     given = request.query_params
-    found = lab.overview(named(request), given.get("a", ""), given.get("b", ""), lang)
+    found = lab.overview(lab.sound(named(request)), given.get("a", ""), given.get("b", ""), lang)
     return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
 
 
 def label_maps(request: Request, lang: str) -> Response:
     """Truth and both sides' label maps of a page of images, or of a few images after every evaluation."""
     given = request.query_params
-    found = lab.asked(named(request), given.get("a", ""), given.get("b", ""))
-    replayed = request.url.path.endswith("/replay")
-    content = found.replay() if replayed else found.maps(request.path_params["page"])
+    found = lab.asked(lab.sound(named(request)), given.get("a", ""), given.get("b", ""))
+    if request.url.path.endswith("/replay"):
+        content = found.replay([int(given.get(f"epochs_{side}", 0)) for side in "ab"])
+    else:
+        content = found.maps(request.path_params["page"])
     return Response(content, media_type="application/octet-stream")
 
 
@@ -87,7 +88,7 @@ def laboratory_view(request: Request, lang: str) -> Response:
     """Whether the difference between two sides is real, or why there is one."""
     given = request.query_params
     view = LABORATORY[request.url.path.rpartition("/")[2]]
-    found = lab.asked(named(request), given.get("a", ""), given.get("b", ""))
+    found = lab.asked(lab.sound(named(request)), given.get("a", ""), given.get("b", ""))
     return Response(view(found, lang), media_type="text/html")
 
 

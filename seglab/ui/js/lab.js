@@ -63,6 +63,12 @@ class Lab {
 
   open(view, told = true) {
     this.view = view;
+    if (told) address.set({view: view === 'overview' ? '' : view});
+    this.display(this.whole === false ? 'overview' : view);
+  }
+
+  // Shows a view; while there is nothing to see in it, the one that was chosen stays chosen.
+  display(view) {
     for (const button of this.tabs.children) {
       const on = button.dataset.view === view;
       button.setAttribute('aria-selected', String(on));
@@ -70,8 +76,7 @@ class Lab {
     }
     for (const [name, place] of Object.entries(this.places)) place.hidden = name !== view;
     document.body.dataset.lab = this.root.hidden ? 'overview' : view;
-    if (told) address.set({view: view === 'overview' ? '' : view});
-    if (view === 'where') this.where.show();
+    if (view === 'where') this.where.show(); else this.where.stop();
     if (WRITTEN.includes(view)) this.write(view);
   }
 
@@ -97,16 +102,20 @@ class Lab {
     this.state = state;
     const asked = this.asked = {};
     if (!rows.length) { this.take({sides: []}); return; }
+    const query = this.query;
     try {
-      const answer = await fetch(`seglab/lab?${this.query}`);
+      const answer = await fetch(`seglab/lab?${query}`);
       const found = await answer.json();
-      if (this.asked === asked) this.take(answer.ok ? found : {sides: [], error: found.error});
-    } catch { this.state = ''; }
+      if (this.asked !== asked) return;
+      // what is asked later is of the very sides that were answered, whatever is wanted by then
+      for (const name of ['a', 'b']) if (found[name]) query.set(name, found[name]);
+      this.take(answer.ok ? {...found, query: String(query)} : {sides: [], error: found.error});
+    } catch { if (this.asked === asked) this.state = ''; }
   }
 
   take(known) {
     this.known = known;
-    this.root.hidden = known.sides.length < 2;
+    this.root.hidden = known.sides.length < 2 && !known.error;
     this.whole = !known.error && !known.missing && !this.root.hidden;  // or there is less to see
     this.where.take(this.whole ? known : null);
     if (!this.root.hidden) {
@@ -115,22 +124,22 @@ class Lab {
       this.places.overview.replaceChildren(...(this.whole ? this.strip() : []));
       this.tabs.hidden = !this.whole;
     }
-    this.open(this.whole ? this.view : 'overview', false);
+    this.display(this.whole ? this.view : 'overview');
   }
 
   // A view that the server writes, once for each pair.
   async write(view) {
-    const place = this.places[view], state = this.whole ? String(this.query) + this.state : '';
+    const place = this.places[view], state = this.whole ? this.known.query + this.state : '';
     if (!state || place.dataset.state === state) return;
     place.dataset.state = state;
     place.classList.add('working');
     try {
-      const answer = await fetch(`seglab/lab/${view}?${this.query}`), text = answer.ok ? await answer.text() : '';
+      const answer = await fetch(`seglab/lab/${view}?${this.known.query}`), text = answer.ok ? await answer.text() : '';
       if (place.dataset.state !== state) return;
       if (answer.ok) place.innerHTML = text;  // the server's own, in which names are escaped
       else place.replaceChildren(el('p.message.wrong', {attrs: {role: 'alert'}}, (await answer.json()).error));
-    } catch { place.dataset.state = ''; }
-    place.classList.remove('working');
+    } catch { if (place.dataset.state === state) place.dataset.state = ''; }
+    if (place.dataset.state === state || !place.dataset.state) place.classList.remove('working');
   }
 
   // What a mark of a view opens: its pixels.

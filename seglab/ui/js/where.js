@@ -43,7 +43,7 @@ export class Where {
     this.panes = Object.fromEntries(Object.entries({photo: t('Image'), truth: t('Ground truth'), a: 'A', b: 'B', view: ''}).map(([name, text]) => [name, this.pane(name, text)]));
     this.legend = el('div.legend', {attrs: {role: 'group', 'aria-label': t('Classes that are shown')}});
     this.numbers = el('div.numbers');
-    this.read = el('p.under', {id: 'lab-read', attrs: {'aria-live': 'polite'}});
+    this.read = el('p.under', {id: 'lab-read'});
     this.slider = el('input', {type: 'range', min: 0, step: 1, attrs: {'aria-label': t('Epoch')}, on: {input: () => this.at(Number(this.slider.value))}});
     this.play = el('button.act', {type: 'button', on: {click: () => this.toggle()}}, t('Play'));
     this.told = el('output');
@@ -87,8 +87,12 @@ export class Where {
   take(known) {
     const same = known && this.known && ['version', 'runs', 'made_of'].every(key => String(known[key]) === String(this.known[key]));
     this.known = known;
+    if (!same) { this.stop(); this.current = null; }
     if (!known) return;
     if (!same) {
+      this.hidden.clear();
+      this.by = null;
+      if (this.order === 'class') this.order = 'difference';
       this.maps = [];
       this.loading = new Map();
       this.photos = new Map();
@@ -116,7 +120,8 @@ export class Where {
       ...Object.entries(ORDERS()).map(([value, text]) => el('option', {value, selected: value === this.order}, text)),
       ...names ? [el('option', {value: 'cell', selected: this.order === 'cell'}, t('{truth} labeled {label}', {truth: names[0], label: names[1]}))] : [],
       ...known.classes.map(([, name], k) => el('option', {value: `class ${k}`, selected: this.by === k}, t('By the difference of {name}', {name}))));
-    this.legend.replaceChildren(...known.classes.map(([color, name], k) => el('button.chip', {type: 'button', attrs: {'aria-pressed': String(!this.hidden.has(k))}, on: {click: event => {
+    const all = el('button.act', {type: 'button', on: {click: () => { this.hidden.clear(); this.offer(); this.paint(); }}}, t('all classes'));
+    this.legend.replaceChildren(all, ...known.classes.map(([color, name], k) => el('button.chip', {type: 'button', attrs: {'aria-pressed': String(!this.hidden.has(k))}, on: {click: event => {
       if (!this.hidden.delete(k)) this.hidden.add(k);
       event.currentTarget.setAttribute('aria-pressed', String(!this.hidden.has(k)));
       this.paint();
@@ -150,7 +155,7 @@ export class Where {
     Object.assign(this, {order: 'cell', by: null, slice: '', lit: null, cell: [truth, label], mode: 'who'});
     this.hidden = new Set([...this.known.classes.keys()].filter(k => k !== truth && k !== label));
     await this.mapsOf(0);
-    this.first();
+    if (this.known) this.first();
   }
 
   first() {
@@ -186,7 +191,7 @@ export class Where {
     if (this.maps[n]) return this.maps[n];
     const page = this.pageOf(n), {known, loading, maps} = this;
     if (!loading.has(page)) loading.set(page, (async () => {
-      const answer = await fetch(`seglab/lab/maps/${page}?${this.lab.query}`);
+      const answer = await fetch(`seglab/lab/maps/${page}?${known.query}`);
       if (!answer.ok) throw new Error(answer.statusText);
       const bytes = new Uint8Array(await answer.arrayBuffer());
       let start = 0;
@@ -200,7 +205,7 @@ export class Where {
   }
 
   async photoOf(n, width, height) {
-    if (!this.known.photos) return null;
+    if (!this.known?.photos) return null;
     if (!this.photos.has(n)) this.photos.set(n, pixels(`${this.known.photos}${n}.webp?v=${this.known.version}`).catch(() => null));
     const photo = await this.photos.get(n);
     return photo && scaled(photo, width, height);
@@ -208,13 +213,14 @@ export class Where {
 
   // The few images' label maps after every evaluation, which are asked for once.
   async replays() {
-    if (this.replayed || !this.known.samples.length) return;
-    const {known} = this;
-    this.replayed = {};
+    if (this.replayed || this.replaying || !this.known.samples.length) return;
+    const {known, maps} = this, [a, b] = known.epochs.map(epochs => epochs.length);
+    this.replaying = true;
     try {
-      const answer = await fetch(`seglab/lab/replay?${this.lab.query}`), bytes = new Uint8Array(await answer.arrayBuffer());
-      if (!answer.ok || known !== this.known) return;
+      const answer = await fetch(`seglab/lab/replay?${known.query}&epochs_a=${a}&epochs_b=${b}`), bytes = new Uint8Array(await answer.arrayBuffer());
+      if (!answer.ok || maps !== this.maps) return;  // of other sides
       let start = 0;
+      this.replayed = {};
       for (const [side, epochs] of ['a', 'b'].map((name, k) => [name, known.epochs[k]])) {
         this.replayed[side] = epochs.map(epoch => [epoch, new Map(known.samples.map(n => {
           const [height, width] = known.images[n].size;
@@ -224,6 +230,7 @@ export class Where {
       this.epochs = [...new Set(known.epochs.flat())].sort((a, b) => a - b);
       this.scrubber();
     } catch { this.replayed = null; }
+    finally { this.replaying = false; }
   }
 
   // --- what is pressed
@@ -235,6 +242,7 @@ export class Where {
   }
 
   pick(n) {
+    this.stop();
     this.n = this.chosen = n;
     this.epoch = null;
     address.set({image: n});
@@ -252,15 +260,21 @@ export class Where {
     this.paint();
   }
 
+  stop() {
+    clearInterval(this.playing);
+    this.playing = null;
+    this.play.textContent = t('Play');
+  }
+
   toggle() {
-    if (this.playing) { clearInterval(this.playing); this.playing = null; }
+    if (this.playing) this.stop();
     else {
       let k = Number(this.slider.value) >= this.epochs.length ? -1 : Number(this.slider.value);
-      const step = () => { k += 1; this.slider.value = k; this.at(k); if (k >= this.epochs.length) this.toggle(); };
+      const step = () => { k += 1; if (k >= this.epochs.length) this.stop(); this.slider.value = k; this.at(k); };
       this.playing = setInterval(step, PLAY);
+      this.play.textContent = t('Pause');
       step();
     }
-    this.play.textContent = this.playing ? t('Pause') : t('Play');
   }
 
   near(times, x = this.probe[0], y = this.probe[1]) {
@@ -269,7 +283,9 @@ export class Where {
     this.arrow();
   }
 
-  point(x, y) {
+  // What is said of a place is read aloud where keys brought the cross-hair there.
+  point(x, y, byKeys = false) {
+    this.read.setAttribute('aria-live', byKeys ? 'polite' : 'off');
     this.probe = [x, y];
     this.arrow();
     this.say();
@@ -284,11 +300,12 @@ export class Where {
     }[event.key.toLowerCase()];
     if (event.ctrlKey || event.metaKey || event.altKey || !arrow && !act) return;
     if (event.key === ' ' && event.target.matches('button')) return;
+    if (arrow?.[1] && !event.shiftKey && this.replay.hidden) return;  // the page scrolls
     event.preventDefault();
     if (act) act();
-    else if (event.shiftKey) this.point(clamp(this.probe[0] + 0.02 * arrow[0]), clamp(this.probe[1] + 0.02 * arrow[1]));
+    else if (event.shiftKey) this.point(clamp(this.probe[0] + 0.02 * arrow[0]), clamp(this.probe[1] + 0.02 * arrow[1]), true);
     else if (arrow[0]) this.step(arrow[0]);
-    else if (!this.replay.hidden) {
+    else {
       this.slider.value = Number(this.slider.value) - arrow[1];
       this.at(Number(this.slider.value));
     }
@@ -303,6 +320,7 @@ export class Where {
       if (this.chosen !== undefined) address.set({image: this.n});
     }
     this.seen.disconnect();
+    const focused = this.list.contains(document.activeElement) ? document.activeElement.dataset.n : null;
     this.list.replaceChildren(...places.map(n => {
       const {name, counts} = this.known.images[n], total = counts.reduce((a, b) => a + b, 0) || 1, share = kind => `${100 * counts[kind] / total}%`;
       const button = el('button', {type: 'button', title: name, data: {n}, attrs: {'aria-label': t('{name}: only A right {a}, only B right {b}', {name, a: percent(counts[ONLY_A] / total), b: percent(counts[ONLY_B] / total)})}, on: {click: () => this.pick(n)}},
@@ -310,21 +328,23 @@ export class Where {
       this.seen.observe(button);
       return button;
     }));
+    if (focused) this.list.querySelector(`[data-n="${focused}"]`)?.focus({preventScroll: true});
     if (this.lab.view === 'where') this.look();
   }
 
   async look() {
     if (!this.known?.images.length) return;
-    const n = this.n, image = this.known.images[n], places = this.places;
+    const {n, known} = this, image = known.images[n], places = this.places, gone = () => n !== this.n || known.version !== this.known?.version || known.query !== this.known.query;
     for (const button of this.list.children) button.setAttribute('aria-pressed', String(Number(button.dataset.n) === n));
     const own = this.list.querySelector('[aria-pressed=true]');
     if (own) this.list.scrollLeft = own.offsetLeft - this.list.offsetLeft - this.list.clientWidth / 2;
     this.place.textContent = t('{place} of {count}: {name}', {place: places.indexOf(n) + 1, count: places.length, name: image.slice ? `${image.name} (${image.slice})` : image.name});
     this.scrubber();
     const maps = await this.mapsOf(n);
-    if (n !== this.n || !maps) return;
-    this.current = {maps, photo: await this.photoOf(n, maps.width, maps.height)};
-    if (n !== this.n) return;
+    if (gone() || !maps) return;
+    const photo = await this.photoOf(n, maps.width, maps.height);
+    if (gone()) return;
+    this.current = {maps, photo};
     this.paint();
     if (this.known.samples.includes(n)) this.replays();
     const next = this.known.pages.length > 1 && places[places.indexOf(n) + 1];
@@ -397,16 +417,17 @@ export class Where {
     const counts = [0, 0, 0, 0, 0];
     for (let i = 0; i < truth.length; i++) if (truth[i] !== VOID) counts[kindOf(truth[i], a[i], b[i])]++;
     const sum = numbers => numbers.reduce((x, y) => x + y, 0) || 1, all = this.known.images.reduce((sums, image) => sums.map((each, k) => each + image.counts[k]), [0, 0, 0, 0, 0]);
+    const focused = this.numbers.contains(document.activeElement) ? document.activeElement.dataset.kind : null;
     this.numbers.replaceChildren(el('table.values', {}, el('thead', {}, el('tr', {}, el('th', {}, t('Pixels')), el('th.n', {}, t('this image')), el('th.n', {}, t('all images')))),
       el('tbody', {}, KINDS().map((text, kind) => el('tr', {}, el('th', {attrs: {scope: 'row'}}, kind === BOTH ? text : el('button.chip', {type: 'button', data: {kind}, attrs: {'aria-pressed': String(this.lit === kind)}, on: {click: () => this.light(kind)}}, el(`i.kind-${kind}`), text)),
         el('td.n', {}, percent(counts[kind] / sum(counts))), el('td.n', {}, percent(all[kind] / sum(all))))))), el('p.hint', {}, t('Press a kind to see it alone.')));
+    if (focused) this.numbers.querySelector(`[data-kind="${focused}"]`).focus({preventScroll: true});
   }
 
   light(kind) {
     this.lit = this.lit === kind ? null : kind;
     this.mode = 'who';
     this.paint();
-    this.numbers.querySelector(`[data-kind="${kind}"]`)?.focus();
   }
 
   caption() {
@@ -439,8 +460,8 @@ export class Where {
 
   // Who is right, small.
   async thumbnail(n, canvas) {
-    const maps = await this.mapsOf(n);
-    if (!maps) return;
+    const {known} = this, maps = known && await this.mapsOf(n);
+    if (!maps || known.query !== this.known?.query) return;
     const {width, height, truth, a, b} = maps, photo = await this.photoOf(n, width, height);
     [canvas.width, canvas.height] = [width, height];
     fill(canvas, width, height, photo, i => truth[i] === VOID ? null : COLORS[{[ONLY_A]: ONLY_A, [ONLY_B]: ONLY_B}[kindOf(truth[i], a[i], b[i])]] ?? null, true, 0.85);

@@ -26,11 +26,12 @@ from seglab.metrics import iou, miou
 from seglab.predictors import Crf
 from seglab.ui.board import BOARD
 from seglab.ui.parts.masks import address, entries, sees
-from seglab.ui.parts.scores import Stamp, compared, stamp
+from seglab.ui.parts.scores import Stamp, compared, damage, stamp
 from seglab.ui.text import language, render, say, told
 from seglab.ui.wires import sent
 
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
+MOST_RUNS = 60  # that one request may name
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
 log = logging.getLogger(__name__)
 making = threading.Lock()  # one begins what many visitors ask for at once
@@ -85,80 +86,97 @@ class Laboratory:
         ends = [*self.pages[1:], len(self.pair.names)]
         if not 0 <= page < len(self.pages):
             raise SeglabError("there is no page {page} of label maps", page=page)
-        found = []
-        for first, second in [self.both]:
-            for n in range(self.pages[page], ends[page]):
-                found += [first.evidence.truth(n), first.labels(n), second.labels(n)]
-        return b"".join(each.tobytes() for each in found)
-
-    def replay(self) -> bytes:
-        """The few images' label maps after every evaluation, all of A's and then all of B's, one byte a pixel."""
+        places = [(first, second, n) for first, second in self.pair.partners for n in range(len(first.evidence.names))]
         return b"".join(
             each.tobytes()
-            for reading in self.both
-            for epoch in reading.epochs
+            for first, second, n in places[self.pages[page] : ends[page]]
+            for each in (first.evidence.truth(n), first.labels(n), second.labels(n))
+        )
+
+    @property
+    def epochs(self) -> list[list[float]]:
+        """The evaluations of each side after which label maps of a few images were kept; none of several folds."""
+        return [[], []] if self.pair.folded else [each.epochs for each in self.both]
+
+    def replay(self, counts: Sequence[int]) -> bytes:
+        """The few images' label maps after so many of each side's evaluations, all of A's and then all of B's, one byte
+        a pixel."""
+        return b"".join(
+            each.tobytes()
+            for reading, epochs, count in zip(self.both, self.epochs, counts, strict=True)
+            for epoch in epochs[:count]
             for each in reading.evidence.sampled(epoch)
         )
 
 
 @lru_cache(maxsize=32)
-def laboratory(stamped: tuple[Stamp, ...], first: str, second: str) -> Laboratory:
-    """Two sides, each given by the run that it begins with; those that are not given or not there are the first that
+def laboratory(a: Side, b: Side, leak: bool, stamped: tuple[Stamp, ...]) -> Laboratory:
+    """The two sides, whose runs are as they were when stamped."""
+    return Laboratory(pair(a, b, leak))
+
+
+def asked(directories: Sequence[Path], first: str, second: str) -> Laboratory:
+    """Two sides of the runs, each given by one of its runs; those that are not given or not there are the first that
     are left. Raises SeglabError where there are no two, and where they cannot be compared."""
+    stamped = stamp(directories)
     found = settings(stamped)
-    by_run = {key(side): side for side in found}
+    by_run = {name: side for side in found for name in keys(side)}
     a, b = by_run.get(first), by_run.get(second)
     plain = [side for side in found if not side.readings[0].predictors]
     a = a or next((side for side in plain if side is not b), None)
     b = b if b is not a and b else next((side for side in [*plain, *found] if side is not a), None)
     if a is None or b is None:
         raise SeglabError("a comparison has two sides: show two runs or more that have been scored")
+    of_both = {str(each.directory) for side in (a, b) for each in side.readings}
     leaking = {row.run for row in compared(stamped).rows if row.leak}
-    leak = any(each.directory.name in leaking for side in (a, b) for each in side.readings)
-    return Laboratory(pair(a, b, leak))
+    leak = any(Path(directory).name in leaking for directory in of_both)
+    with making:
+        return laboratory(a, b, leak, tuple(each for each in stamped if each[0] in of_both))
+
+
+def keys(side: Side) -> list[str]:
+    """What a page may call a side: one of its runs, with what it is seen through."""
+    return ["|".join([each.directory.name, *(one.name for one in each.predictors)]) for each in side.readings]
 
 
 def key(side: Side) -> str:
-    """What a page calls a side: the run that it begins with, and what it is seen through."""
-    first = side.readings[0]
-    return "|".join([first.directory.name, *(each.name for each in first.predictors)])
+    """What it calls the side itself: by the first of them."""
+    return keys(side)[0]
 
 
 def settings(stamped: tuple[Stamp, ...]) -> list[Side]:
     """The sides that there are: the settings of the shown runs that have been scored, and each through the CRF."""
     directories = [Path(directory) for directory, *_ in stamped]
-    found = compared(stamped)
-    comparison = replace(found, labels=tuple(runs.label(each).name for each in directories))
-    scored = {row.run for row in comparison.rows if row.miou is not None}
-    plain = [
-        side for side in sides(comparison, directories) if all(each.directory.name in scored for each in side.readings)
-    ]
+    if not directories:
+        return []
+    comparison = replace(compared(stamped), labels=tuple(runs.label(each).name for each in directories))
+    plain = sides(comparison, directories)
     return plain if crf.missing() else [*plain, *(side.through([Crf()]) for side in plain)]
 
 
-def asked(directories: Sequence[Path], first: str, second: str) -> Laboratory:
-    with making:
-        return laboratory(stamp(directories), first, second)
+def sound(directories: Sequence[Path]) -> list[Path]:
+    """The runs without those that are damaged, which the scoreboard tells of."""
+    return [directory for directory in directories if damage(directory) is None]
 
 
 def overview(directories: Sequence[Path], first: str, second: str, lang: str) -> dict[str, Any]:
     """What the laboratory shows of two sides before label maps come: all that can be said in numbers and words."""
-    stamped = stamp(directories)
-    found = settings(stamped)
-    shown: dict[str, Any] = {
-        "sides": [{"run": key(side), "name": side.name, "seeds": len(side.readings)} for side in found]
-    }
-    if len(found) < 2:
-        return shown
+    shown: dict[str, Any] = {"sides": []}
     try:
+        found = settings(stamp(directories))
+        shown["sides"] = [{"run": key(side), "name": side.name, "seeds": len(side.readings)} for side in found]
+        if len(found) < 2:
+            return shown
         lab = asked(directories, first, second)
         shown |= {"a": key(lab.pair.a), "b": key(lab.pair.b)}
         if missing := [side for side in (lab.pair.a, lab.pair.b) if not ready(side)]:
             return shown | {"missing": {"run": key(missing[0]), "name": missing[0].name, "images": len(lab.pair.names)}}
         with lab.lock:
             return shown | defined(seen(lab, lang))
-    except SeglabError as error:
-        return shown | {"error": told(error, lang)}
+    except Exception as error:  # of one pair: others can be chosen
+        if not isinstance(error, SeglabError):
+            log.exception("two sides could not be compared")
+        return shown | {"error": told(SeglabError.of(error), lang)}
 
 
 def ready(side: Side) -> bool:
@@ -170,7 +188,7 @@ def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
     data, lang = sent(event), language(request)
     try:
         names = data.get("runs")
-        directories = [BOARD.found(str(name)) for name in (names if isinstance(names, list) else [])]
+        directories = sound([BOARD.found(str(name)) for name in (names if isinstance(names, list) else [])[:MOST_RUNS]])
         side = next((side for side in settings(stamp(directories)) if key(side) == data.get("side")), None)
         for n, reading in enumerate(side.readings if side else ()):
             for done, of in reading.compute():
@@ -186,7 +204,7 @@ def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
     known, both = runs.description(lab.both[0].directory), lab.both
     verdict = lab.pair.verdict
     numbers = verdict.as_json() | {"sentences": [told(each, lang) for each in verdict.sentences]}
-    here = next((each.directory for each in both if sees(each.directory)), None)
+    here = None if lab.pair.folded else next((each.directory for each in both if sees(each.directory)), None)
     digest = str(known["digests"]["val"])[:12]
     return {
         "runs": [key(side) for side in (lab.pair.a, lab.pair.b)],
@@ -198,8 +216,8 @@ def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
         "photos": "" if here is None else address(here, "photo", 0).replace("/0.webp", "/"),
         "version": digest,
         "made_of": [list(runs.weights_version(each.directory)) for each in both],
-        "samples": both[0].evidence.samples,
-        "epochs": [each.epochs for each in both],
+        "samples": [] if lab.pair.folded else both[0].evidence.samples,
+        "epochs": lab.epochs,
     }
 
 

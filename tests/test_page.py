@@ -40,7 +40,7 @@ def test_every_part_has_a_script_that_fills_it(blocks):
 
 def test_every_answer_has_a_script_that_hears_it(blocks):
     heard = {name for each in blocks.fns.values() for name in names(str(each.js or ""), HEARD)}
-    listening = {"begun", "greeting", "form", "runs", "viewer", "scores"}
+    listening = {"begun", "greeting", "form", "runs", "viewer", "scores", "lab"}
     assert heard and heard <= listening
     for name in listening - {"begun", "greeting"}:  # these give a function that hears
         script = assets.assets()[f"{name}.js"].decode()

@@ -15,7 +15,7 @@ import torch
 from seglab import crf as dense
 from seglab import metrics
 from seglab.cache import Cache
-from seglab.data.base import Split, photograph
+from seglab.data.base import Sample, Split, photograph
 from seglab.data.images import labels_at, resize_image, side_within
 from seglab.errors import SeglabError
 from seglab.families import Architecture, Outputs, Predict, Predictor
@@ -108,10 +108,17 @@ def confusions(
     """
     for n in range(len(split)):
         sample = split[n]
-        image = bounded(sample.image, len(trained.classes))
-        found = (predict(trained, image, predictors, others).labels for predictors in pipelines)
-        labels = [labels_at(each, *sample.mask.shape) for each in found]
-        yield np.stack([metrics.confusion(each, sample.mask, len(trained.classes)) for each in labels])
+        found = labeled(trained, sample, pipelines, others)
+        yield np.stack([metrics.confusion(each, sample.mask, len(trained.classes)) for each in found])
+
+
+def labeled(
+    trained: Trained, sample: Sample, pipelines: Sequence[Sequence[Predictor]], others: Sequence[Trained] = ()
+) -> list[np.ndarray]:
+    """uint8 (H, W) at the size of the sample's mask, for each pipeline of predictors: what it gives."""
+    image = bounded(sample.image, len(trained.classes))
+    found = (predict(trained, image, predictors, others).labels for predictors in pipelines)
+    return [labels_at(each, *sample.mask.shape) for each in found]
 
 
 def bounded(image: np.ndarray, num_classes: int) -> np.ndarray:

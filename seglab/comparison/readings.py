@@ -15,7 +15,6 @@ import numpy as np
 from seglab import prediction, runs
 from seglab.comparison.scores import Comparison
 from seglab.config import RunConfig
-from seglab.data.images import labels_at
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, best_of
 from seglab.families import Predictor
@@ -96,8 +95,7 @@ class Reading:
         matrices = []
         for n in range(len(images)):
             sample = images[n]
-            image = prediction.bounded(sample.image, len(trained.classes))
-            found = labels_at(prediction.predict(trained, image, self.predictors).labels, *sample.mask.shape)
+            (found,) = prediction.labeled(trained, sample, [self.predictors])
             arrays[f"{n}"] = found
             matrices.append(confusion(found, sample.mask, len(trained.classes)))
             yield n + 1, len(images)

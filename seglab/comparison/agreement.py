@@ -72,12 +72,11 @@ def regions(image: int, truth: np.ndarray, readings: Sequence[np.ndarray], least
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two readings of the same images agree: `counts` int64 (N, 5), the pixels of each of `KINDS` by image, their
-    `sizes` as height and width, and the largest regions that both get wrong alike."""
+    """How two readings of the same images agree: `counts` int64 (N, 5), the pixels of each of `KINDS` by image, and
+    their `sizes` as height and width."""
 
     counts: np.ndarray
     sizes: tuple[tuple[int, int], ...]
-    regions: tuple[Region, ...]
 
     @property
     def shares(self) -> np.ndarray:
@@ -101,10 +100,18 @@ class Agreement:
 
 def agreement(images: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Agreement:
     """How two readings agree over images, each given as truth, first and second label map, uint8 (H, W)."""
-    counts, sizes, found = [], [], []
-    for n, (truth, first, second) in enumerate(images):
+    counts, sizes = [], []
+    for truth, first, second in images:
         counts.append(counted(kinds(truth, first, second)))
         sizes.append(truth.shape)
-        found += regions(n, truth, [first, second])[:MOST_REGIONS]
-    found.sort(key=lambda region: -region.pixels)
-    return Agreement(np.array(counts, np.int64).reshape(-1, len(KINDS)), tuple(sizes), tuple(found[:MOST_REGIONS]))
+    return Agreement(np.array(counts, np.int64).reshape(-1, len(KINDS)), tuple(sizes))
+
+
+def largest_regions(images: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> list[Region]:
+    """The largest regions of all images that both readings get wrong alike."""
+    found = [
+        region
+        for n, (truth, first, second) in enumerate(images)
+        for region in regions(n, truth, [first, second])[:MOST_REGIONS]
+    ]
+    return sorted(found, key=lambda region: -region.pixels)[:MOST_REGIONS]

@@ -13,7 +13,7 @@ import numpy as np
 
 from seglab import runs
 from seglab.comparison import borders, intervals, verdicts
-from seglab.comparison.agreement import KINDS, ORDERS, Agreement, agreement
+from seglab.comparison.agreement import KINDS, ORDERS, Agreement, agreement, largest_regions
 from seglab.comparison.definitions import definitions
 from seglab.comparison.readings import Reading, Side, sides
 from seglab.comparison.scores import Comparison
@@ -217,7 +217,7 @@ class Pair:
             "counts": self.agreement.counts.tolist(),
             "shares": self.agreement.shares.tolist(),
             "orders": {order: self.agreement.order(order) for order in ORDERS},
-            "regions": [asdict(each) for each in self.agreement.regions],
+            "regions": [asdict(each) for each in largest_regions(self.images())],
         }
 
     def borders_json(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,6 +31,7 @@ from seglab.ui.tracks import Track, short
 
 REST = 0.5  # seconds between two looks at the runs, however many pages ask
 MOST_ROWS = 400  # runs made here that a page is told of, the newest; those that it names come with them
+MOST_RUNS = 60  # that one request may name
 MOST_TRACKS = 200  # runs whose points are kept in memory
 LENT = ("queued", "running", "stopped", "interrupted")  # states in which a run may want a GPU
 
@@ -270,6 +272,10 @@ class Board:
         if directory is None:
             raise SeglabError("there is no run {run}", run=repr(str(name)[:80]))
         return directory
+
+    def named(self, names: Iterable[str]) -> list[Path]:
+        """The directories of the first runs that a page names, each once."""
+        return [self.found(name) for name in dict.fromkeys(islice(names, MOST_RUNS))]
 
     def news(self, since: str, followed: Iterable[tuple[str, str]], lang: str) -> str | None:
         """As JSON, what is new since a version, and the points of the runs that a page follows after the position of

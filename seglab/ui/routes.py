@@ -20,7 +20,7 @@ from seglab.comparison.tables import ENCODING, curves_csv
 from seglab.errors import SeglabError
 from seglab.ui import form
 from seglab.ui.assets import FOREVER
-from seglab.ui.board import BOARD
+from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
 from seglab.ui.parts import lab, masks, scores, viewer
 from seglab.ui.text import language, told
@@ -36,14 +36,14 @@ log = logging.getLogger(__name__)
 
 def watch(request: Request, lang: str) -> Response:
     """What is new: `v` is the version that the page has, each `r` a run that it follows, with its position."""
-    followed = [each.rpartition("@")[::2] for each in request.query_params.getlist("r")[: lab.MOST_RUNS]]
+    followed = [each.rpartition("@")[::2] for each in request.query_params.getlist("r")[:MOST_RUNS]]
     news = BOARD.news(request.query_params.get("v", ""), followed, lang)
     return Response(status_code=204) if news is None else Response(news, media_type="application/json")
 
 
 def named(request: Request) -> list[Path]:
     """The directories of the runs that an address names, each once."""
-    return [BOARD.found(name) for name in dict.fromkeys(request.query_params.getlist("run")[: lab.MOST_RUNS])]
+    return BOARD.named(request.query_params.getlist("run"))
 
 
 def scoreboard(request: Request, lang: str) -> Response:
@@ -68,28 +68,31 @@ def picture(request: Request, lang: str) -> Response:
 
 def laboratory(request: Request, lang: str) -> Response:
     """Two sides of the runs that an address names, `a` and `b`."""
-    given = request.query_params
-    found = lab.overview(lab.sound(named(request)), given.get("a", ""), given.get("b", ""), lang)
+    found = lab.overview(named(request), *chosen(request), lang)
     return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
 
 
+def chosen(request: Request) -> tuple[str, str]:
+    return request.query_params.get("a", ""), request.query_params.get("b", "")
+
+
 def label_maps(request: Request, lang: str) -> Response:
-    """Truth and both sides' label maps of a page of images, or of a few images after every evaluation."""
-    given = request.query_params
-    found = lab.asked(lab.sound(named(request)), given.get("a", ""), given.get("b", ""))
-    if request.url.path.endswith("/replay"):
-        content = found.replay([int(given.get(f"epochs_{side}", 0)) for side in "ab"])
-    else:
-        content = found.maps(request.path_params["page"])
+    """Truth and both sides' label maps of a page of images."""
+    content = lab.asked(named(request), *chosen(request)).maps(request.path_params["page"])
+    return Response(content, media_type="application/octet-stream")
+
+
+def replay(request: Request, lang: str) -> Response:
+    """Both sides' label maps of a few images after so many evaluations of each."""
+    counts = [int(request.query_params.get(f"epochs_{side}", 0)) for side in "ab"]
+    content = lab.asked(named(request), *chosen(request)).replay(counts)
     return Response(content, media_type="application/octet-stream")
 
 
 def laboratory_view(request: Request, lang: str) -> Response:
     """Whether the difference between two sides is real, or why there is one."""
-    given = request.query_params
     view = LABORATORY[request.url.path.rpartition("/")[2]]
-    found = lab.asked(lab.sound(named(request)), given.get("a", ""), given.get("b", ""))
-    return Response(view(found, lang), media_type="text/html")
+    return Response(view(lab.asked(named(request), *chosen(request)), lang), media_type="text/html")
 
 
 def blank(request: Request, lang: str) -> Response:
@@ -165,7 +168,7 @@ ROUTER = Router(
         Route("/masks", fenced(strip)),
         Route("/lab", fenced(laboratory)),
         Route("/lab/maps/{page:int}", fenced(label_maps)),
-        Route("/lab/replay", fenced(label_maps)),
+        Route("/lab/replay", fenced(replay)),
         *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in LABORATORY),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),

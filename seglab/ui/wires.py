@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import gradio as gr
+from pydantic_core import from_json
 
 from seglab.errors import SeglabError
 from seglab.ui.text import language, told
@@ -104,7 +105,7 @@ def fenced(handler: Handler) -> Handler:
 def sent(given: gr.EventData | str | None) -> dict[str, Any]:
     """What a script sent, with an event or as JSON; a page may send anything."""
     try:
-        data = json.loads(given) if isinstance(given, str) else getattr(given, "_data", None)
-    except (ValueError, RecursionError):
+        data = from_json(given) if isinstance(given, str) else getattr(given, "_data", None)
+    except ValueError:
         data = None
     return data if isinstance(data, dict) else {}

@@ -31,7 +31,6 @@ from seglab.ui.text import language, render, say, told
 from seglab.ui.wires import sent
 
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
-MOST_RUNS = 60  # that one request may name
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
 log = logging.getLogger(__name__)
 making = threading.Lock()  # one begins what many visitors ask for at once
@@ -116,10 +115,14 @@ def laboratory(a: Side, b: Side, leak: bool, stamped: tuple[Stamp, ...]) -> Labo
 
 
 def asked(directories: Sequence[Path], first: str, second: str) -> Laboratory:
-    """Two sides of the runs, each given by one of its runs; those that are not given or not there are the first that
-    are left. Raises SeglabError where there are no two, and where they cannot be compared."""
-    stamped = stamp(directories)
-    found = settings(stamped)
+    """Two sides of those of the runs that are sound."""
+    stamped = stamp(sound(directories))
+    return chosen(stamped, settings(stamped), first, second)
+
+
+def chosen(stamped: tuple[Stamp, ...], found: Sequence[Side], first: str, second: str) -> Laboratory:
+    """Two of the sides that were found, each given by one of its runs; those that are not given or not there are the
+    first that are left. Raises SeglabError where there are no two, and where they cannot be compared."""
     by_run = {name: side for side in found for name in keys(side)}
     a, b = by_run.get(first), by_run.get(second)
     plain = [side for side in found if not side.readings[0].predictors]
@@ -163,11 +166,12 @@ def overview(directories: Sequence[Path], first: str, second: str, lang: str) ->
     """What the laboratory shows of two sides before label maps come: all that can be said in numbers and words."""
     shown: dict[str, Any] = {"sides": []}
     try:
-        found = settings(stamp(directories))
+        stamped = stamp(sound(directories))
+        found = settings(stamped)
         shown["sides"] = [{"run": key(side), "name": side.name, "seeds": len(side.readings)} for side in found]
         if len(found) < 2:
             return shown
-        lab = asked(directories, first, second)
+        lab = chosen(stamped, found, first, second)
         shown |= {"a": key(lab.pair.a), "b": key(lab.pair.b)}
         if missing := [side for side in (lab.pair.a, lab.pair.b) if not ready(side)]:
             return shown | {"missing": {"run": key(missing[0]), "name": missing[0].name, "images": len(lab.pair.names)}}
@@ -188,11 +192,12 @@ def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
     data, lang = sent(event), language(request)
     try:
         names = data.get("runs")
-        directories = sound([BOARD.found(str(name)) for name in (names if isinstance(names, list) else [])[:MOST_RUNS]])
+        directories = sound(BOARD.named(map(str, names if isinstance(names, list) else [])))
         side = next((side for side in settings(stamp(directories)) if key(side) == data.get("side")), None)
-        for n, reading in enumerate(side.readings if side else ()):
+        readings = side.readings if side else ()
+        for n, reading in enumerate(readings):
             for done, of in reading.compute():
-                yield json.dumps({"kind": "computing", "share": (n + done / of) / len(side.readings if side else ())})
+                yield json.dumps({"kind": "computing", "share": (n + done / of) / len(readings)})
         yield json.dumps({"kind": "computed"})
     except Exception as error:
         if not isinstance(error, SeglabError):

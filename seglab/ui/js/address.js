@@ -1,23 +1,25 @@
 // The page's address: the tab, the runs that are shown, and whatever a tab adds, after the #. Whoever opens the address
 // sees the same.
-import {store} from './store.js';
-import {t} from './text.js';
+import { store } from "./store.js";
+import { t } from "./text.js";
 
-const TABS = ['start', 'train', 'predict', 'compare'];
+const TABS = ["start", "train", "predict", "compare"];
 
 class Address extends EventTarget {
-  tab = 'start';
-  own = {};      // what tabs add, by name
+  tab = "start";
+  own = {}; // what tabs add, by name
   unknown = [];
   runs = [];
 
   begin() {
     this.read();
-    window.addEventListener('hashchange', () => { if (location.hash !== this.written) this.read(); });
-    store.addEventListener('shown', () => this.write());
-    store.addEventListener('loaded', () => this.check());
-    document.addEventListener('click', event => {
-      if (!event.target.closest('#tabs [role=tab]') || this.ownPress) return;
+    window.addEventListener("hashchange", () => {
+      if (location.hash !== this.written) this.read();
+    });
+    store.addEventListener("shown", () => this.write());
+    store.addEventListener("loaded", () => this.check());
+    document.addEventListener("click", (event) => {
+      if (!event.target.closest("#tabs [role=tab]") || this.ownPress) return;
       clearTimeout(this.pressing);
       setTimeout(() => this.follow(), 0);
     });
@@ -25,27 +27,27 @@ class Address extends EventTarget {
 
   // Takes over what the address says.
   read() {
-    const [, tab, query = ''] = location.hash.match(/^#?([^?]*)\??(.*)$/s);
+    const [, tab, query = ""] = location.hash.match(/^#?([^?]*)\??(.*)$/s);
     const given = new URLSearchParams(query);
     this.unknown = [];
     if (TABS.includes(tab)) this.tab = tab;
     else if (tab) this.unknown.push(tab);
-    this.runs = (given.get('runs') ?? '').split(',').filter(Boolean);
+    this.runs = (given.get("runs") ?? "").split(",").filter(Boolean);
     if (this.runs.length) store.show(this.runs);
     if (store.loaded) this.check();
-    given.delete('runs');
+    given.delete("runs");
     this.own = Object.fromEntries(given);
     this.select(this.tab);
-    this.dispatchEvent(new Event('read'));
+    this.dispatchEvent(new Event("read"));
   }
 
   // Leaves out the runs that are not here.
   check() {
-    const gone = this.runs.filter(name => !store.rows.has(name));
+    const gone = this.runs.filter((name) => !store.rows.has(name));
     if (!gone.length) return;
-    store.show(store.shown.filter(name => !gone.includes(name)));
-    this.gone = gone.map(name => `runs=${name}`).join(', ');
-    this.dispatchEvent(new Event('gone'));
+    store.show(store.shown.filter((name) => !gone.includes(name)));
+    this.gone = gone.map((name) => `runs=${name}`).join(", ");
+    this.dispatchEvent(new Event("gone"));
   }
 
   // Opens a tab. While Gradio is still making the page it may take that back: it is looked after for a while.
@@ -54,18 +56,33 @@ class Address extends EventTarget {
     document.body.dataset.tab = tab;
     clearTimeout(this.pressing);
     const press = (tries, sure) => {
-      const button = document.querySelectorAll('#tabs button[role=tab]')[TABS.indexOf(tab)];
-      if (button && button.getAttribute('aria-selected') !== 'true') { this.ownPress = true; button.click(); this.ownPress = false; sure = 0; }
+      const button = document.querySelectorAll("#tabs button[role=tab]")[
+        TABS.indexOf(tab)
+      ];
+      if (button && button.getAttribute("aria-selected") !== "true") {
+        this.ownPress = true;
+        button.click();
+        this.ownPress = false;
+        sure = 0;
+      }
       if (button && sure === 0) this.arrived(tab);
-      if (tries && sure < 15) this.pressing = setTimeout(() => press(tries - 1, button ? sure + 1 : 0), 100);
+      if (tries && sure < 15)
+        this.pressing = setTimeout(
+          () => press(tries - 1, button ? sure + 1 : 0),
+          100,
+        );
     };
     press(200, 0);
   }
 
   // The visitor has pressed a tab.
   follow() {
-    const buttons = [...document.querySelectorAll('#tabs button[role=tab]')].slice(0, TABS.length);
-    const place = buttons.findIndex(button => button.getAttribute('aria-selected') === 'true');
+    const buttons = [
+      ...document.querySelectorAll("#tabs button[role=tab]"),
+    ].slice(0, TABS.length);
+    const place = buttons.findIndex(
+      (button) => button.getAttribute("aria-selected") === "true",
+    );
     if (place >= 0 && TABS[place] !== this.tab) this.arrived(TABS[place]);
   }
 
@@ -73,41 +90,53 @@ class Address extends EventTarget {
     this.tab = tab;
     document.body.dataset.tab = tab;
     this.write();
-    this.dispatchEvent(new Event('tab'));
+    this.dispatchEvent(new Event("tab"));
   }
 
   // Adds to the address; nothing is taken away by an empty value.
   set(own) {
     Object.assign(this.own, own);
-    for (const [name, value] of Object.entries(this.own)) if (value === '' || value === null) delete this.own[name];
+    for (const [name, value] of Object.entries(this.own))
+      if (value === "" || value === null) delete this.own[name];
     this.write();
   }
 
   write() {
     this.written = `#${this.query()}`;
-    history.replaceState(history.state, '', location.pathname + location.search + this.written);
-    for (const link of document.querySelectorAll('a[data-language]')) {
+    history.replaceState(
+      history.state,
+      "",
+      location.pathname + location.search + this.written,
+    );
+    for (const link of document.querySelectorAll("a[data-language]")) {
       const query = new URLSearchParams(location.search);
-      query.set('lang', link.dataset.language);
+      query.set("lang", link.dataset.language);
       link.href = `?${query}${this.written}`;
     }
   }
 
   query() {
     const query = new URLSearchParams(this.own);
-    const runs = store.picked ? store.shown.join(',') : '';
-    if (runs) query.set('runs', runs);
-    const text = query.toString().replaceAll('%2C', ',').replaceAll('%3A', ':');
-    return this.tab + (text ? `?${text}` : '');
+    const runs = store.picked ? store.shown.join(",") : "";
+    if (runs) query.set("runs", runs);
+    const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
+    return this.tab + (text ? `?${text}` : "");
   }
 
   // Copies the page's whole address, and says so on the button.
   async copy(button) {
     this.write();
-    try { await navigator.clipboard.writeText(location.href); } catch { prompt(t('Copy this address'), location.href); return; }
+    try {
+      await navigator.clipboard.writeText(location.href);
+    } catch {
+      prompt(t("Copy this address"), location.href);
+      return;
+    }
     const before = button.textContent;
-    button.textContent = t('Copied');
-    setTimeout(() => { button.textContent = before; }, 1500);
+    button.textContent = t("Copied");
+    setTimeout(() => {
+      button.textContent = before;
+    }, 1500);
   }
 }
 

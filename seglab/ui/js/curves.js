@@ -1,20 +1,37 @@
 // The curves of the shown runs, drawn from points: one cross-hair over all charts, the values under it in the legend.
-import {address} from './address.js';
-import {follow} from './slots.js';
-import {store, stroke, swatch} from './store.js';
-import {el, t} from './text.js';
+import { address } from "./address.js";
+import { follow } from "./slots.js";
+import { store, stroke, swatch } from "./store.js";
+import { el, t } from "./text.js";
 
-const STEPS = {step: 0, epoch: 1, seconds: 2, loss: 3, lr: 4};  // places in a step's and in an evaluation's point
-const EVALS = {step: 0, epoch: 1, seconds: 2, train_loss: 3, val_loss: 4, train_miou: 5, val_miou: 6, lr: 7, best: 8};
-const METRICS = ['val_miou', 'train_miou', 'val_loss', 'train_loss', 'lr'];
-const UNFAIR = 1.1;  // times as many images, from which on it is told
+const STEPS = { step: 0, epoch: 1, seconds: 2, loss: 3, lr: 4 }; // places in a step's and in an evaluation's point
+const EVALS = {
+  step: 0,
+  epoch: 1,
+  seconds: 2,
+  train_loss: 3,
+  val_loss: 4,
+  train_miou: 5,
+  val_miou: 6,
+  lr: 7,
+  best: 8,
+};
+const METRICS = ["val_miou", "train_miou", "val_loss", "train_loss", "lr"];
+const UNFAIR = 1.1; // times as many images, from which on it is told
 const HEIGHT = 210;
 
 const titles = () => ({
-  val_miou: t('Validation mIoU'), train_miou: t('Training mIoU'), val_loss: t('Validation loss'),
-  train_loss: t('Training loss'), lr: t('Learning rate'),
+  val_miou: t("Validation mIoU"),
+  train_miou: t("Training mIoU"),
+  val_loss: t("Validation loss"),
+  train_loss: t("Training loss"),
+  lr: t("Learning rate"),
 });
-const axes = () => ({epoch: t('epoch'), step: t('step'), seconds: t('seconds')});
+const axes = () => ({
+  epoch: t("epoch"),
+  step: t("step"),
+  seconds: t("seconds"),
+});
 
 export function curves(element) {
   new Curves(element);
@@ -22,48 +39,132 @@ export function curves(element) {
 
 class Curves {
   constructor(element) {
-    this.axis = 'epoch';
+    this.axis = "epoch";
     this.hidden = new Set();
     this.charts = new Map();
     this.lossesToo = false;
     this.build(element);
-    for (const event of ['rows', 'points', 'shown']) store.addEventListener(event, () => this.soon());
-    new MutationObserver(() => { this.forget(); this.soon(); }).observe(document.body, {attributeFilter: ['class']});
-    follow('curves', ['train', 'compare'], this.root, () => this.soon());
+    for (const event of ["rows", "points", "shown"])
+      store.addEventListener(event, () => this.soon());
+    new MutationObserver(() => {
+      this.forget();
+      this.soon();
+    }).observe(document.body, { attributeFilter: ["class"] });
+    follow("curves", ["train", "compare"], this.root, () => this.soon());
     this.soon();
   }
 
   build(element) {
-    this.notes = el('div');
-    this.hint = el('p.hint', {}, t('The curves appear with the first training steps.'));
-    this.grid = el('div.charts');
-    this.axisButtons = el('span.switch', {attrs: {role: 'group', 'aria-label': t('Horizontal axis')}},
-      Object.entries(axes()).map(([name, text]) => el('button', {type: 'button', data: {axis: name}, attrs: {'aria-pressed': String(name === this.axis)},
-        on: {click: () => { this.axis = name; this.forget(); this.soon(); }}}, text)));
-    this.smooth = el('input', {type: 'range', min: 0, max: 0.95, step: 0.05, value: 0, on: {input: () => this.soon()}});
-    this.log = el('input', {type: 'checkbox', on: {change: () => { this.forget(); this.soon(); }}});
-    this.csv = el('a.act', {attrs: {download: ''}}, 'CSV');
-    this.png = el('a.act', {attrs: {download: ''}}, 'PNG');
-    const copy = el('button.act', {type: 'button', on: {click: event => address.copy(event.target)}}, t('Copy link'));
-    this.bar = el('div.chart-bar', {}, this.axisButtons,
-      el('label', {title: t('Of the loss of single steps: an exponential mean over the steps before')}, t('Smoothing'), this.smooth),
-      el('label', {}, this.log, t('Logarithmic loss and rate')), el('span.end', {}, this.csv, this.png, copy));
-    this.legend = el('table.values');
-    this.root = el('section.curves', {hidden: true, attrs: {'aria-label': t('Curves')}}, el('h2', {}, t('Curves')), this.notes, this.hint, this.bar,
-      el('div.scroll', {attrs: {tabindex: 0, role: 'group', 'aria-label': t('Values of the curves')}}, this.legend), this.grid);
+    this.notes = el("div");
+    this.hint = el(
+      "p.hint",
+      {},
+      t("The curves appear with the first training steps."),
+    );
+    this.grid = el("div.charts");
+    this.axisButtons = el(
+      "span.switch",
+      { attrs: { role: "group", "aria-label": t("Horizontal axis") } },
+      Object.entries(axes()).map(([name, text]) =>
+        el(
+          "button",
+          {
+            type: "button",
+            data: { axis: name },
+            attrs: { "aria-pressed": String(name === this.axis) },
+            on: {
+              click: () => {
+                this.axis = name;
+                this.forget();
+                this.soon();
+              },
+            },
+          },
+          text,
+        ),
+      ),
+    );
+    this.smooth = el("input", {
+      type: "range",
+      min: 0,
+      max: 0.95,
+      step: 0.05,
+      value: 0,
+      on: { input: () => this.soon() },
+    });
+    this.log = el("input", {
+      type: "checkbox",
+      on: {
+        change: () => {
+          this.forget();
+          this.soon();
+        },
+      },
+    });
+    this.csv = el("a.act", { attrs: { download: "" } }, "CSV");
+    this.png = el("a.act", { attrs: { download: "" } }, "PNG");
+    const copy = el(
+      "button.act",
+      { type: "button", on: { click: (event) => address.copy(event.target) } },
+      t("Copy link"),
+    );
+    this.bar = el(
+      "div.chart-bar",
+      {},
+      this.axisButtons,
+      el(
+        "label",
+        {
+          title: t(
+            "Of the loss of single steps: an exponential mean over the steps before",
+          ),
+        },
+        t("Smoothing"),
+        this.smooth,
+      ),
+      el("label", {}, this.log, t("Logarithmic loss and rate")),
+      el("span.end", {}, this.csv, this.png, copy),
+    );
+    this.legend = el("table.values");
+    this.root = el(
+      "section.curves",
+      { hidden: true, attrs: { "aria-label": t("Curves") } },
+      el("h2", {}, t("Curves")),
+      this.notes,
+      this.hint,
+      this.bar,
+      el(
+        "div.scroll",
+        {
+          attrs: {
+            tabindex: 0,
+            role: "group",
+            "aria-label": t("Values of the curves"),
+          },
+        },
+        this.legend,
+      ),
+      this.grid,
+    );
     element.append(this.root);
-    this.sizes = new ResizeObserver(entries => {
+    this.sizes = new ResizeObserver((entries) => {
       for (const entry of entries) {
-        const chart = [...this.charts.values()].find(each => each.figure === entry.target);
+        const chart = [...this.charts.values()].find(
+          (each) => each.figure === entry.target,
+        );
         const width = Math.floor(entry.contentRect.width);
-        if (chart?.plot && width && chart.plot.width !== width) chart.plot.setSize({width, height: HEIGHT});
+        if (chart?.plot && width && chart.plot.width !== width)
+          chart.plot.setSize({ width, height: HEIGHT });
       }
     });
   }
 
   soon() {
     if (this.due) return;
-    this.due = requestAnimationFrame(() => { this.due = null; this.draw(); });
+    this.due = requestAnimationFrame(() => {
+      this.due = null;
+      this.draw();
+    });
   }
 
   forget() {
@@ -76,7 +177,11 @@ class Curves {
     const rows = store.rowsShown;
     this.root.hidden = !rows.length;
     if (!rows.length || !this.root.offsetParent) return;
-    const some = rows.some(row => store.points.get(row.run)?.steps.length || store.points.get(row.run)?.evals.length);
+    const some = rows.some(
+      (row) =>
+        store.points.get(row.run)?.steps.length ||
+        store.points.get(row.run)?.evals.length,
+    );
     this.hint.hidden = some;
     this.bar.hidden = this.legend.hidden = this.grid.hidden = !some;
     this.tell(rows);
@@ -84,16 +189,23 @@ class Curves {
     if (!this.uPlot) {
       if (this.loading) return;
       this.loading = true;
-      const sheet = el('link', {rel: 'stylesheet', href: new URL('vendor/uplot/uPlot.min.css', import.meta.url).href});
+      const sheet = el("link", {
+        rel: "stylesheet",
+        href: new URL("vendor/uplot/uPlot.min.css", import.meta.url).href,
+      });
       document.head.append(sheet);
-      this.uPlot = (await import('./vendor/uplot/uPlot.esm.js')).default;
+      this.uPlot = (await import("./vendor/uplot/uPlot.esm.js")).default;
       this.soon();
       return;
     }
-    const query = new URLSearchParams(rows.map(row => ['run', row.run]));
+    const query = new URLSearchParams(rows.map((row) => ["run", row.run]));
     this.csv.href = `seglab/curves.csv?${query}`;
     this.png.href = `seglab/curves.png?${query}`;
-    for (const button of this.axisButtons.children) button.setAttribute('aria-pressed', String(button.dataset.axis === this.axis));
+    for (const button of this.axisButtons.children)
+      button.setAttribute(
+        "aria-pressed",
+        String(button.dataset.axis === this.axis),
+      );
     this.rows = rows;
     for (const metric of METRICS) this.chart(metric, rows);
     this.values();
@@ -102,32 +214,78 @@ class Curves {
   // What a reader has to know before comparing these curves.
   tell(rows) {
     const notes = [];
-    const begun = rows.filter(row => row.images);
-    this.differ = new Set(rows.map(row => row.loss)).size > 1;
-    if (new Set(rows.map(row => row.set)).size > 1) notes.push(t('These runs were trained on different data: their curves cannot be compared.'));
+    const begun = rows.filter((row) => row.images);
+    this.differ = new Set(rows.map((row) => row.loss)).size > 1;
+    if (new Set(rows.map((row) => row.set)).size > 1)
+      notes.push(
+        t(
+          "These runs were trained on different data: their curves cannot be compared.",
+        ),
+      );
     if (begun.length > 1) {
-      const most = begun.reduce((a, b) => a.images >= b.images ? a : b), least = begun.reduce((a, b) => a.images <= b.images ? a : b);
-      if (most.images > UNFAIR * least.images && (most.over && least.over || most.budget || least.budget)) {
-        notes.push(t('Not the same amount of training: {most} has seen {times} times as many images as {least} ({a} and {b}).', {
-          most: most.name, least: least.name, times: (most.images / least.images).toFixed(1),
-          a: most.images.toLocaleString('en'), b: least.images.toLocaleString('en'),
-        }));
+      const most = begun.reduce((a, b) => (a.images >= b.images ? a : b)),
+        least = begun.reduce((a, b) => (a.images <= b.images ? a : b));
+      if (
+        most.images > UNFAIR * least.images &&
+        ((most.over && least.over) || most.budget || least.budget)
+      ) {
+        notes.push(
+          t(
+            "Not the same amount of training: {most} has seen {times} times as many images as {least} ({a} and {b}).",
+            {
+              most: most.name,
+              least: least.name,
+              times: (most.images / least.images).toFixed(1),
+              a: most.images.toLocaleString("en"),
+              b: least.images.toLocaleString("en"),
+            },
+          ),
+        );
       }
     }
-    const lines = notes.map(text => el('p.message.note', {}, text));
+    const lines = notes.map((text) => el("p.message.note", {}, text));
     if (this.differ) {
-      lines.push(el('p.message.note', {}, t('These runs minimize different losses, whose values cannot be compared; mIoU can.'), ' ',
-        el('button.link', {type: 'button', on: {click: () => { this.lossesToo = !this.lossesToo; this.soon(); }}},
-          this.lossesToo ? t('Hide the loss charts') : t('Show the loss charts all the same'))));
+      lines.push(
+        el(
+          "p.message.note",
+          {},
+          t(
+            "These runs minimize different losses, whose values cannot be compared; mIoU can.",
+          ),
+          " ",
+          el(
+            "button.link",
+            {
+              type: "button",
+              on: {
+                click: () => {
+                  this.lossesToo = !this.lossesToo;
+                  this.soon();
+                },
+              },
+            },
+            this.lossesToo
+              ? t("Hide the loss charts")
+              : t("Show the loss charts all the same"),
+          ),
+        ),
+      );
     }
-    const said = lines.map(line => line.textContent).join('\n');
-    if (said !== this.said) { this.said = said; this.notes.replaceChildren(...lines); }
+    const said = lines.map((line) => line.textContent).join("\n");
+    if (said !== this.said) {
+      this.said = said;
+      this.notes.replaceChildren(...lines);
+    }
   }
 
   chart(metric, rows) {
-    const left = metric.endsWith('loss') && this.differ && !this.lossesToo;
+    const left = metric.endsWith("loss") && this.differ && !this.lossesToo;
     let chart = this.charts.get(metric);
-    const layout = JSON.stringify([rows.map(row => [row.run, row.stroke]), this.axis, this.log.checked]);
+    const layout = JSON.stringify([
+      rows.map((row) => [row.run, row.stroke]),
+      this.axis,
+      this.log.checked,
+    ]);
     if (chart && (left || chart.layout !== layout)) {
       chart.plot.destroy();
       chart.figure.remove();
@@ -137,37 +295,113 @@ class Curves {
     }
     if (left) return;
     const tables = this.tables(metric, rows);
-    const data = this.uPlot.join(tables.map(each => each.table));
-    if (chart) { chart.plot.setData(data, !chart.zoomed); this.shade(chart); return; }
-    const figure = el('div.plot');
-    const box = el('figure', {attrs: {'aria-label': titles()[metric]}}, el('figcaption', {}, titles()[metric]), figure);
-    const next = METRICS.slice(METRICS.indexOf(metric) + 1).map(each => this.charts.get(each)?.box).find(Boolean);
+    const data = this.uPlot.join(tables.map((each) => each.table));
+    if (chart) {
+      chart.plot.setData(data, !chart.zoomed);
+      this.shade(chart);
+      return;
+    }
+    const figure = el("div.plot");
+    const box = el(
+      "figure",
+      { attrs: { "aria-label": titles()[metric] } },
+      el("figcaption", {}, titles()[metric]),
+      figure,
+    );
+    const next = METRICS.slice(METRICS.indexOf(metric) + 1)
+      .map((each) => this.charts.get(each)?.box)
+      .find(Boolean);
     this.grid.insertBefore(box, next ?? null);
-    chart = {metric, layout, figure: box, box, zoomed: false, owners: tables.map(each => each.run)};
+    chart = {
+      metric,
+      layout,
+      figure: box,
+      box,
+      zoomed: false,
+      owners: tables.map((each) => each.run),
+    };
     const style = getComputedStyle(document.body);
-    const ink = style.getPropertyValue('--ink-soft').trim(), rule = style.getPropertyValue('--rule').trim();
+    const ink = style.getPropertyValue("--ink-soft").trim(),
+      rule = style.getPropertyValue("--rule").trim();
     const font = `11px ${style.fontFamily}`;
-    const axis = {stroke: ink, font, ticks: {stroke: rule, size: 4}, grid: {stroke: rule, width: 1}};
-    const logarithmic = this.log.checked && (metric.endsWith('loss') || metric === 'lr');
-    const whole = this.axis !== 'seconds';
-    chart.plot = new this.uPlot({
-      width: Math.max(200, Math.floor(box.clientWidth - 16)), height: HEIGHT,
-      legend: {show: false},
-      cursor: {sync: {key: 'seglab', setSeries: false}, drag: {x: true, y: false}, points: {size: 6}, focus: {prox: 24}},
-      focus: {alpha: 0.25},
-      scales: {
-        x: {time: false, range: (plot, low, high) => chart?.zoomed ? [low, high] : [0, Math.max(high ?? 1, whole ? 1e-9 : 1)]},
-        y: logarithmic ? {distr: 3} : {range: (plot, low, high) => extent(metric, low, high)},
+    const axis = {
+      stroke: ink,
+      font,
+      ticks: { stroke: rule, size: 4 },
+      grid: { stroke: rule, width: 1 },
+    };
+    const logarithmic =
+      this.log.checked && (metric.endsWith("loss") || metric === "lr");
+    const whole = this.axis !== "seconds";
+    chart.plot = new this.uPlot(
+      {
+        width: Math.max(200, Math.floor(box.clientWidth - 16)),
+        height: HEIGHT,
+        legend: { show: false },
+        cursor: {
+          sync: { key: "seglab", setSeries: false },
+          drag: { x: true, y: false },
+          points: { size: 6 },
+          focus: { prox: 24 },
+        },
+        focus: { alpha: 0.25 },
+        scales: {
+          x: {
+            time: false,
+            range: (plot, low, high) =>
+              chart?.zoomed
+                ? [low, high]
+                : [0, Math.max(high ?? 1, whole ? 1e-9 : 1)],
+          },
+          y: logarithmic
+            ? { distr: 3 }
+            : { range: (plot, low, high) => extent(metric, low, high) },
+        },
+        axes: [
+          { ...axis, size: 28 },
+          {
+            ...axis,
+            size: 52,
+            values: (plot, ticks) =>
+              ticks.map((tick) =>
+                tick === null ? "" : +tick.toPrecision(4) + "",
+              ),
+          },
+        ],
+        series: [{}, ...tables.map((each) => this.series(each))],
+        hooks: {
+          setCursor: [
+            (plot) => {
+              if (
+                !plot.cursor.event &&
+                plot.cursor.left < 0 &&
+                this.at === null
+              )
+                return;
+              this.at =
+                plot.cursor.left >= 0
+                  ? plot.posToVal(plot.cursor.left, "x")
+                  : null;
+              this.values();
+            },
+          ],
+          setSelect: [
+            () => {
+              chart.zoomed = true;
+            },
+          ],
+          ready: [
+            (plot) =>
+              plot.over.addEventListener("dblclick", () => {
+                for (const each of this.charts.values()) each.zoomed = false;
+                this.soon();
+              }),
+          ],
+        },
       },
-      axes: [{...axis, size: 28}, {...axis, size: 52, values: (plot, ticks) => ticks.map(tick => tick === null ? '' : +tick.toPrecision(4) + '')}],
-      series: [{}, ...tables.map(each => this.series(each, metric))],
-      hooks: {
-        setCursor: [plot => { if (!plot.cursor.event && plot.cursor.left < 0 && this.at === null) return;
-          this.at = plot.cursor.left >= 0 ? plot.posToVal(plot.cursor.left, 'x') : null; this.values(); }],
-        setSelect: [() => { chart.zoomed = true; }],
-        ready: [plot => plot.over.addEventListener('dblclick', () => { for (const each of this.charts.values()) each.zoomed = false; this.soon(); })],
-      },
-    }, data, figure);
+      data,
+      figure,
+    );
     this.charts.set(metric, chart);
     this.sizes.observe(box);
     this.shade(chart);
@@ -177,21 +411,45 @@ class Curves {
   tables(metric, rows) {
     const found = [];
     for (const row of rows) {
-      const {steps = [], evals = []} = store.points.get(row.run) ?? {};
+      const { steps = [], evals = [] } = store.points.get(row.run) ?? {};
       const x = EVALS[this.axis];
-      if (metric === 'train_loss') found.push({run: row.run, row, thin: true, table: columns(smoothed(steps, Number(this.smooth.value)), x, STEPS.loss)});
-      if (metric === 'lr') found.push({run: row.run, row, stepped: true, table: columns(steps, x, STEPS.lr)});
-      else found.push({run: row.run, row, table: columns(evals, x, EVALS[metric])});
+      if (metric === "train_loss")
+        found.push({
+          run: row.run,
+          row,
+          thin: true,
+          table: columns(
+            smoothed(steps, Number(this.smooth.value)),
+            x,
+            STEPS.loss,
+          ),
+        });
+      if (metric === "lr")
+        found.push({
+          run: row.run,
+          row,
+          stepped: true,
+          table: columns(steps, x, STEPS.lr),
+        });
+      else
+        found.push({
+          run: row.run,
+          row,
+          table: columns(evals, x, EVALS[metric]),
+        });
     }
     return found;
   }
 
-  series({row, thin, stepped}, metric) {
-    const {color, dash} = stroke(row);
+  series({ row, thin, stepped }) {
+    const { color, dash } = stroke(row);
     return {
-      label: row.name, stroke: thin ? color + '66' : color, width: thin ? 1 : 2, dash: thin ? [] : dash,
-      points: {show: !thin && !stepped, size: 5, fill: color, stroke: color},
-      paths: stepped ? this.uPlot.paths.stepped({align: -1}) : undefined,
+      label: row.name,
+      stroke: thin ? color + "66" : color,
+      width: thin ? 1 : 2,
+      dash: thin ? [] : dash,
+      points: { show: !thin && !stepped, size: 5, fill: color, stroke: color },
+      paths: stepped ? this.uPlot.paths.stepped({ align: -1 }) : undefined,
     };
   }
 
@@ -199,61 +457,113 @@ class Curves {
   shade(chart) {
     for (const [n, run] of chart.owners.entries()) {
       const show = !this.hidden.has(run);
-      if (chart.plot.series[n + 1].show !== show) chart.plot.setSeries(n + 1, {show});
+      if (chart.plot.series[n + 1].show !== show)
+        chart.plot.setSeries(n + 1, { show });
     }
-    const last = this.rows.map(row => `${row.name}: ${number(valueAt(store.points.get(row.run), chart.metric, this.axis, null), chart.metric)}`);
-    chart.figure.setAttribute('aria-label', `${titles()[chart.metric]}. ${last.join(', ')}`);
+    const last = this.rows.map(
+      (row) =>
+        `${row.name}: ${number(valueAt(store.points.get(row.run), chart.metric, this.axis, null), chart.metric)}`,
+    );
+    chart.figure.setAttribute(
+      "aria-label",
+      `${titles()[chart.metric]}. ${last.join(", ")}`,
+    );
   }
 
   focus(run) {
     for (const chart of this.charts.values()) {
       const place = run === null ? null : chart.owners.lastIndexOf(run) + 1;
-      chart.plot.setSeries(place, {focus: run !== null});
+      chart.plot.setSeries(place, { focus: run !== null });
     }
   }
 
   // The legend: what each curve has under the cross-hair, or at its end.
   values() {
     const at = this.at ?? null;
-    const names = titles(), metrics = METRICS.filter(metric => this.charts.has(metric));
-    const key = JSON.stringify([this.rows.map(row => [row.run, row.name, row.stroke]), metrics]);
+    const names = titles(),
+      metrics = METRICS.filter((metric) => this.charts.has(metric));
+    const key = JSON.stringify([
+      this.rows.map((row) => [row.run, row.name, row.stroke]),
+      metrics,
+    ]);
     if (this.legend.dataset.key !== key) {
       this.legend.dataset.key = key;
-      this.caption = el('caption');
-      const head = el('tr', {}, el('th', {attrs: {scope: 'col'}}, t('Run')), metrics.map(metric => el('th.n', {attrs: {scope: 'col'}}, names[metric])));
-      this.cells = this.rows.map(row => metrics.map(() => el('td.n')));
+      this.caption = el("caption");
+      const head = el(
+        "tr",
+        {},
+        el("th", { attrs: { scope: "col" } }, t("Run")),
+        metrics.map((metric) =>
+          el("th.n", { attrs: { scope: "col" } }, names[metric]),
+        ),
+      );
+      this.cells = this.rows.map(() => metrics.map(() => el("td.n")));
       const lines = this.rows.map((row, n) => {
-        const button = el('button.chip', {type: 'button', title: t('Hide or show this line'), on: {
-          click: () => {
-            this.hidden.has(row.run) ? this.hidden.delete(row.run) : this.hidden.add(row.run);
-            button.setAttribute('aria-pressed', String(!this.hidden.has(row.run)));
-            for (const chart of this.charts.values()) this.shade(chart);
+        const button = el(
+          "button.chip",
+          {
+            type: "button",
+            title: t("Hide or show this line"),
+            on: {
+              click: () => {
+                this.hidden.has(row.run)
+                  ? this.hidden.delete(row.run)
+                  : this.hidden.add(row.run);
+                button.setAttribute(
+                  "aria-pressed",
+                  String(!this.hidden.has(row.run)),
+                );
+                for (const chart of this.charts.values()) this.shade(chart);
+              },
+              mouseenter: () => this.focus(row.run),
+              mouseleave: () => this.focus(null),
+            },
+            attrs: { "aria-pressed": String(!this.hidden.has(row.run)) },
           },
-          mouseenter: () => this.focus(row.run), mouseleave: () => this.focus(null),
-        }, attrs: {'aria-pressed': String(!this.hidden.has(row.run))}}, el('i', {style: `background:${swatch(row)}`}), row.name);
-        return el('tr', {}, el('th', {attrs: {scope: 'row'}}, button), this.cells[n]);
+          el("i", { style: `background:${swatch(row)}` }),
+          row.name,
+        );
+        return el(
+          "tr",
+          {},
+          el("th", { attrs: { scope: "row" } }, button),
+          this.cells[n],
+        );
       });
-      this.legend.replaceChildren(this.caption, el('thead', {}, head), el('tbody', {}, lines));
+      this.legend.replaceChildren(
+        this.caption,
+        el("thead", {}, head),
+        el("tbody", {}, lines),
+      );
     }
-    this.caption.textContent = at === null ? t('Last values') : `${axes()[this.axis]} ${+at.toPrecision(3)}`;
+    this.caption.textContent =
+      at === null
+        ? t("Last values")
+        : `${axes()[this.axis]} ${+at.toPrecision(3)}`;
     for (const [n, row] of this.rows.entries()) {
       for (const [m, metric] of metrics.entries()) {
-        this.cells[n][m].textContent = number(valueAt(store.points.get(row.run), metric, this.axis, at), metric);
+        this.cells[n][m].textContent = number(
+          valueAt(store.points.get(row.run), metric, this.axis, at),
+          metric,
+        );
       }
     }
   }
 }
 
 function columns(points, x, y) {
-  const kept = points.filter(point => point[y] !== null && point[y] !== undefined);
-  return [kept.map(point => point[x]), kept.map(point => point[y])];
+  const kept = points.filter(
+    (point) => point[y] !== null && point[y] !== undefined,
+  );
+  return [kept.map((point) => point[x]), kept.map((point) => point[y])];
 }
 
 // The loss of single steps as an exponential mean, without the pull to zero at its beginning (Kingma and Ba 2015).
 function smoothed(steps, share) {
   if (!share) return steps;
-  let mean = 0, weight = 0;
-  return steps.map(point => {
+  let mean = 0,
+    weight = 0;
+  return steps.map((point) => {
     if (point[STEPS.loss] === null) return point;
     mean = share * mean + (1 - share) * point[STEPS.loss];
     weight = share * weight + 1 - share;
@@ -263,14 +573,22 @@ function smoothed(steps, share) {
 
 // A run's value nearest to a place on the axis; its last one where none is given.
 function valueAt(points, metric, axis, at) {
-  const list = metric === 'lr' ? points?.steps : points?.evals;
-  const y = metric === 'lr' ? STEPS.lr : EVALS[metric], x = EVALS[axis];
+  const list = metric === "lr" ? points?.steps : points?.evals;
+  const y = metric === "lr" ? STEPS.lr : EVALS[metric],
+    x = EVALS[axis];
   if (!list?.length) return null;
   if (at === null) return list.at(-1)[y];
-  return list.reduce((a, b) => Math.abs(b[x] - at) < Math.abs(a[x] - at) ? b : a)[y];
+  return list.reduce((a, b) =>
+    Math.abs(b[x] - at) < Math.abs(a[x] - at) ? b : a,
+  )[y];
 }
 
-const number = (value, metric) => value === null || value === undefined ? '–' : metric.endsWith('miou') ? value.toFixed(3) : String(+value.toPrecision(3));
+const number = (value, metric) =>
+  value === null || value === undefined
+    ? "–"
+    : metric.endsWith("miou")
+      ? value.toFixed(3)
+      : String(+value.toPrecision(3));
 
 // From zero, so that heights can be compared; a little room above.
 function extent(metric, low, high) {

@@ -1,243 +1,479 @@
 // Two sides of the shown runs: what can be said of their difference, and the views that show where it is.
-import {address} from './address.js';
-import {store, swatch} from './store.js';
-import {el, fixed, lang, t} from './text.js';
-import {Where} from './where.js';
+import { address } from "./address.js";
+import { store, swatch } from "./store.js";
+import { el, fixed, lang, t } from "./text.js";
+import { Where } from "./where.js";
 
-const VIEWS = () => ({overview: t('Overview'), where: t('Where do they differ?'), real: t('Is it real?'), why: t('Why?')});
-const WRITTEN = ['real', 'why'];  // by the server
-const STRIP = 3;  // of the images that differ most, in the overview
-const SVG = 'http://www.w3.org/2000/svg';
+const VIEWS = () => ({
+  overview: t("Overview"),
+  where: t("Where do they differ?"),
+  real: t("Is it real?"),
+  why: t("Why?"),
+});
+const WRITTEN = ["real", "why"]; // by the server
+const STRIP = 3; // of the images that differ most, in the overview
+const SVG = "http://www.w3.org/2000/svg";
 
 export function lab(element, trigger) {
   const made = new Lab(element, trigger);
-  return answer => made.hear(answer);
+  return (answer) => made.hear(answer);
 }
 
 class Lab {
   constructor(element, trigger) {
     this.trigger = trigger;
-    this.known = {sides: []};
-    this.view = 'overview';
+    this.known = { sides: [] };
+    this.view = "overview";
     this.build(element);
     this.where = new Where(this);
     this.places.where.append(this.where.root);
     this.follow();
-    address.addEventListener('read', () => this.follow());
-    address.addEventListener('tab', () => this.read());
-    for (const event of ['shown', 'points', 'rows']) store.addEventListener(event, () => this.read());
+    address.addEventListener("read", () => this.follow());
+    address.addEventListener("tab", () => this.read());
+    for (const event of ["shown", "points", "rows"])
+      store.addEventListener(event, () => this.read());
   }
 
   build(element) {
-    const side = name => el('label.side-of', {}, el('b', {}, name.toUpperCase()), el('i.swatch'),
-      el('select', {attrs: {'aria-label': t('Side {name}', {name: name.toUpperCase()})}, on: {change: event => this.choose({[name]: event.target.value})}}));
-    this.sides = {a: side('a'), b: side('b')};
-    const swap = el('button.act', {type: 'button', title: t('Swap the sides'), attrs: {'aria-label': t('Swap the sides')}, on: {click: () => this.choose({a: this.known.b, b: this.known.a})}}, '⇄');
-    const link = el('button.act', {type: 'button', on: {click: event => address.copy(event.target)}}, t('Copy link'));
-    this.verdict = el('div.verdict', {attrs: {role: 'status'}});
-    this.tabs = el('div.switch.views', {attrs: {role: 'tablist', 'aria-label': t('What is compared')}}, Object.entries(VIEWS()).map(([name, text]) =>
-      el('button', {type: 'button', id: `lab-tab-${name}`, data: {view: name}, attrs: {role: 'tab', 'aria-controls': `lab-${name}`}, on: {click: () => this.open(name), keydown: event => this.along(event)}}, text)));
-    this.places = Object.fromEntries(Object.keys(VIEWS()).map(name => [name, el('div', {id: `lab-${name}`, attrs: {role: 'tabpanel', 'aria-labelledby': `lab-tab-${name}`}})]));
-    for (const view of WRITTEN) this.places[view].addEventListener('click', event => this.press(event));
-    this.root = el('section.lab', {hidden: true, attrs: {'aria-label': t('Two sides')}},
-      el('div.lab-head', {}, this.sides.a, swap, this.sides.b, link), this.verdict, this.tabs, Object.values(this.places));
+    const side = (name) =>
+      el(
+        "label.side-of",
+        {},
+        el("b", {}, name.toUpperCase()),
+        el("i.swatch"),
+        el("select", {
+          attrs: {
+            "aria-label": t("Side {name}", { name: name.toUpperCase() }),
+          },
+          on: {
+            change: (event) => this.choose({ [name]: event.target.value }),
+          },
+        }),
+      );
+    this.sides = { a: side("a"), b: side("b") };
+    const swap = el(
+      "button.act",
+      {
+        type: "button",
+        title: t("Swap the sides"),
+        attrs: { "aria-label": t("Swap the sides") },
+        on: { click: () => this.choose({ a: this.known.b, b: this.known.a }) },
+      },
+      "⇄",
+    );
+    const link = el(
+      "button.act",
+      { type: "button", on: { click: (event) => address.copy(event.target) } },
+      t("Copy link"),
+    );
+    this.verdict = el("div.verdict", { attrs: { role: "status" } });
+    this.tabs = el(
+      "div.switch.views",
+      { attrs: { role: "tablist", "aria-label": t("What is compared") } },
+      Object.entries(VIEWS()).map(([name, text]) =>
+        el(
+          "button",
+          {
+            type: "button",
+            id: `lab-tab-${name}`,
+            data: { view: name },
+            attrs: { role: "tab", "aria-controls": `lab-${name}` },
+            on: {
+              click: () => this.open(name),
+              keydown: (event) => this.along(event),
+            },
+          },
+          text,
+        ),
+      ),
+    );
+    this.places = Object.fromEntries(
+      Object.keys(VIEWS()).map((name) => [
+        name,
+        el("div", {
+          id: `lab-${name}`,
+          attrs: { role: "tabpanel", "aria-labelledby": `lab-tab-${name}` },
+        }),
+      ]),
+    );
+    for (const view of WRITTEN)
+      this.places[view].addEventListener("click", (event) => this.press(event));
+    this.root = el(
+      "section.lab",
+      { hidden: true, attrs: { "aria-label": t("Two sides") } },
+      el("div.lab-head", {}, this.sides.a, swap, this.sides.b, link),
+      this.verdict,
+      this.tabs,
+      Object.values(this.places),
+    );
     element.append(this.root);
   }
 
   // Takes over what the address says.
   follow() {
-    const {a = '', b = '', view} = address.own;
-    this.wanted = {a, b};
-    this.open(view in VIEWS() ? view : 'overview', false);
+    const { a = "", b = "", view } = address.own;
+    this.wanted = { a, b };
+    this.open(view in VIEWS() ? view : "overview", false);
     this.where.follow(address.own);
     this.read();
   }
 
   choose(sides) {
-    const {a = this.known.a, b = this.known.b} = sides;
+    const { a = this.known.a, b = this.known.b } = sides;
     // a side that is chosen twice changes places with the other
-    this.wanted = a !== b ? {a, b} : sides.a ? {a, b: this.known.a} : {a: this.known.b, b};
+    this.wanted =
+      a !== b
+        ? { a, b }
+        : sides.a
+          ? { a, b: this.known.a }
+          : { a: this.known.b, b };
     address.set(this.wanted);
     this.read();
   }
 
   open(view, told = true) {
     this.view = view;
-    if (told) address.set({view: view === 'overview' ? '' : view});
-    this.display(this.whole === false ? 'overview' : view);
+    if (told) address.set({ view: view === "overview" ? "" : view });
+    this.display(this.whole === false ? "overview" : view);
   }
 
   // Shows a view; while there is nothing to see in it, the one that was chosen stays chosen.
   display(view) {
     for (const button of this.tabs.children) {
       const on = button.dataset.view === view;
-      button.setAttribute('aria-selected', String(on));
+      button.setAttribute("aria-selected", String(on));
       button.tabIndex = on ? 0 : -1;
     }
-    for (const [name, place] of Object.entries(this.places)) place.hidden = name !== view;
-    document.body.dataset.lab = this.root.hidden ? 'overview' : view;
-    if (view === 'where') this.where.show(); else this.where.stop();
+    for (const [name, place] of Object.entries(this.places))
+      place.hidden = name !== view;
+    document.body.dataset.lab = this.root.hidden ? "overview" : view;
+    if (view === "where") this.where.show();
+    else this.where.stop();
     if (WRITTEN.includes(view)) this.write(view);
   }
 
   along(event) {
-    const names = Object.keys(VIEWS()), step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+    const names = Object.keys(VIEWS()),
+      step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    this.open(names[(names.indexOf(this.view) + step + names.length) % names.length]);
+    this.open(
+      names[(names.indexOf(this.view) + step + names.length) % names.length],
+    );
     this.tabs.children[names.indexOf(this.view)].focus();
   }
 
   get query() {
-    const query = new URLSearchParams(store.rowsShown.map(row => ['run', row.run]));
-    for (const [name, value] of Object.entries({...this.wanted, lang})) if (value) query.append(name, value);
+    const query = new URLSearchParams(
+      store.rowsShown.map((row) => ["run", row.run]),
+    );
+    for (const [name, value] of Object.entries({ ...this.wanted, lang }))
+      if (value) query.append(name, value);
     return query;
   }
 
   // Reads anew where other runs are shown, other sides are wanted, or a run has been scored once more.
   async read() {
-    if (address.tab !== 'compare') return;
-    const rows = store.rowsShown, state = JSON.stringify([rows.map(row => [row.run, row.best, row.state, row.name]), this.wanted]);
+    if (address.tab !== "compare") return;
+    const rows = store.rowsShown,
+      state = JSON.stringify([
+        rows.map((row) => [row.run, row.best, row.state, row.name]),
+        this.wanted,
+      ]);
     if (state === this.state) return;
     this.state = state;
-    const asked = this.asked = {};
-    if (!rows.length) { this.take({sides: []}); return; }
+    const asked = (this.asked = {});
+    if (!rows.length) {
+      this.take({ sides: [] });
+      return;
+    }
     const query = this.query;
     try {
       const answer = await fetch(`seglab/lab?${query}`);
       const found = await answer.json();
       if (this.asked !== asked) return;
       // what is asked later is of the very sides that were answered, whatever is wanted by then
-      for (const name of ['a', 'b']) if (found[name]) query.set(name, found[name]);
-      this.take(answer.ok ? {...found, query: String(query)} : {sides: [], error: found.error});
-    } catch { if (this.asked === asked) this.state = ''; }
+      for (const name of ["a", "b"])
+        if (found[name]) query.set(name, found[name]);
+      this.take(
+        answer.ok
+          ? { ...found, query: String(query) }
+          : { sides: [], error: found.error },
+      );
+    } catch {
+      if (this.asked === asked) this.state = "";
+    }
   }
 
   take(known) {
     this.known = known;
     this.root.hidden = known.sides.length < 2 && !known.error;
-    this.whole = !known.error && !known.missing && !this.root.hidden;  // or there is less to see
+    this.whole = !known.error && !known.missing && !this.root.hidden; // or there is less to see
     this.where.take(this.whole ? known : null);
     if (!this.root.hidden) {
-      for (const name of ['a', 'b']) this.offer(name);
+      for (const name of ["a", "b"]) this.offer(name);
       this.say();
       this.places.overview.replaceChildren(...(this.whole ? this.strip() : []));
       this.tabs.hidden = !this.whole;
     }
-    this.display(this.whole ? this.view : 'overview');
+    this.display(this.whole ? this.view : "overview");
   }
 
   // A view that the server writes, once for each pair.
   async write(view) {
-    const place = this.places[view], state = this.whole ? this.known.query + this.state : '';
+    const place = this.places[view],
+      state = this.whole ? this.known.query + this.state : "";
     if (!state || place.dataset.state === state) return;
     place.dataset.state = state;
-    place.classList.add('working');
+    place.classList.add("working");
     try {
-      const answer = await fetch(`seglab/lab/${view}?${this.known.query}`), text = answer.ok ? await answer.text() : '';
+      const answer = await fetch(`seglab/lab/${view}?${this.known.query}`),
+        text = answer.ok ? await answer.text() : "";
       if (place.dataset.state !== state) return;
-      if (answer.ok) place.innerHTML = text;  // the server's own, in which names are escaped
-      else place.replaceChildren(el('p.message.wrong', {attrs: {role: 'alert'}}, (await answer.json()).error));
-    } catch { if (place.dataset.state === state) place.dataset.state = ''; }
-    if (place.dataset.state === state || !place.dataset.state) place.classList.remove('working');
+      if (answer.ok)
+        place.innerHTML = text; // the server's own, in which names are escaped
+      else
+        place.replaceChildren(
+          el(
+            "p.message.wrong",
+            { attrs: { role: "alert" } },
+            (await answer.json()).error,
+          ),
+        );
+    } catch {
+      if (place.dataset.state === state) place.dataset.state = "";
+    }
+    if (place.dataset.state === state || !place.dataset.state)
+      place.classList.remove("working");
   }
 
   // What a mark of a view opens: its pixels.
   press(event) {
-    const button = event.target.closest('button[data-class], button[data-slice], button[data-cell], button[data-clone]');
+    const button = event.target.closest(
+      "button[data-class], button[data-slice], button[data-cell], button[data-clone]",
+    );
     if (!button) return;
-    const {class: k, slice, cell, clone} = button.dataset;
-    if (clone) { document.dispatchEvent(new CustomEvent('seglab-clone', {detail: clone})); return; }
+    const { class: k, slice, cell, clone } = button.dataset;
+    if (clone) {
+      document.dispatchEvent(
+        new CustomEvent("seglab-clone", { detail: clone }),
+      );
+      return;
+    }
     if (k) this.where.byClass(Number(k));
     if (slice) this.where.only(slice);
-    if (cell) this.where.mistakes(...cell.split(',').map(Number));
-    this.open('where');
-    this.root.scrollIntoView({block: 'start', behavior: 'smooth'});
+    if (cell) this.where.mistakes(...cell.split(",").map(Number));
+    this.open("where");
+    this.root.scrollIntoView({ block: "start", behavior: "smooth" });
   }
 
   offer(name) {
-    const box = this.sides[name], select = box.querySelector('select'), chosen = this.known[name] ?? this.wanted[name];
-    select.replaceChildren(...this.known.sides.map(({run, name: text, seeds}) =>
-      el('option', {value: run, selected: run === chosen}, seeds > 1 ? t('{name} · {count} seeds', {name: text, count: seeds}) : text)));
-    const row = store.rows.get(select.value.split('|')[0]);
-    box.querySelector('.swatch').style.background = row ? swatch(row) : '';
+    const box = this.sides[name],
+      select = box.querySelector("select"),
+      chosen = this.known[name] ?? this.wanted[name];
+    select.replaceChildren(
+      ...this.known.sides.map(({ run, name: text, seeds }) =>
+        el(
+          "option",
+          { value: run, selected: run === chosen },
+          seeds > 1
+            ? t("{name} · {count} seeds", { name: text, count: seeds })
+            : text,
+        ),
+      ),
+    );
+    const row = store.rows.get(select.value.split("|")[0]);
+    box.querySelector(".swatch").style.background = row ? swatch(row) : "";
   }
 
-  nameOf(side) { return this.known.sides.find(each => each.run === this.known[side])?.name ?? ''; }
+  nameOf(side) {
+    return (
+      this.known.sides.find((each) => each.run === this.known[side])?.name ?? ""
+    );
+  }
 
   say() {
-    const {error, verdict, missing} = this.known;
+    const { error, verdict, missing } = this.known;
     if (missing) {
-      this.verdict.replaceChildren(el('div', {}, el('p', {}, el('b', {}, t('{name} has not been computed yet.', {name: missing.name}))),
-        el('p', {}, t('All {count} validation images are labeled anew, once for everybody.', {count: missing.images}))),
-      this.computing === missing.run ? el('progress', {attrs: {'aria-label': missing.name}}) : el('button.act', {type: 'button', on: {click: () => this.compute(missing.run)}}, t('Compute it')));
+      this.verdict.replaceChildren(
+        el(
+          "div",
+          {},
+          el(
+            "p",
+            {},
+            el(
+              "b",
+              {},
+              t("{name} has not been computed yet.", { name: missing.name }),
+            ),
+          ),
+          el(
+            "p",
+            {},
+            t(
+              "All {count} validation images are labeled anew, once for everybody.",
+              { count: missing.images },
+            ),
+          ),
+        ),
+        this.computing === missing.run
+          ? el("progress", { attrs: { "aria-label": missing.name } })
+          : el(
+              "button.act",
+              {
+                type: "button",
+                on: { click: () => this.compute(missing.run) },
+              },
+              t("Compute it"),
+            ),
+      );
       return;
     }
-    if (error) { this.verdict.replaceChildren(el('p.message.wrong', {}, error)); return; }
+    if (error) {
+      this.verdict.replaceChildren(el("p.message.wrong", {}, error));
+      return;
+    }
     const [first, ...more] = verdict.sentences;
     this.verdict.replaceChildren(
-      el('div', {}, el('p', {}, el('b', {}, first)), more.map(text => el('p', {}, text))),
-      ...(verdict.low === null ? [] : [spread(verdict, t('What the difference in mIoU could be; the line is the interval, the dot what was measured'))]),
+      el(
+        "div",
+        {},
+        el("p", {}, el("b", {}, first)),
+        more.map((text) => el("p", {}, text)),
+      ),
+      ...(verdict.low === null
+        ? []
+        : [
+            spread(
+              verdict,
+              t(
+                "What the difference in mIoU could be; the line is the interval, the dot what was measured",
+              ),
+            ),
+          ]),
     );
   }
 
   compute(side) {
     this.computing = side;
     this.say();
-    this.trigger('click', {side, runs: store.rowsShown.map(row => row.run)});
+    this.trigger("click", {
+      side,
+      runs: store.rowsShown.map((row) => row.run),
+    });
   }
 
-  hear({kind, share, error, failed}) {
-    const bar = this.verdict.querySelector('progress');
-    if (kind === 'computing') { if (bar) bar.value = share; return; }
-    if (!this.computing) return;  // the end is told twice
+  hear({ kind, share, error, failed }) {
+    const bar = this.verdict.querySelector("progress");
+    if (kind === "computing") {
+      if (bar) bar.value = share;
+      return;
+    }
+    if (!this.computing) return; // the end is told twice
     this.computing = null;
-    if (error || failed) { this.say(); this.verdict.append(el('p.message.wrong', {attrs: {role: 'alert'}}, error ?? failed)); return; }
-    this.state = '';
+    if (error || failed) {
+      this.say();
+      this.verdict.append(
+        el("p.message.wrong", { attrs: { role: "alert" } }, error ?? failed),
+      );
+      return;
+    }
+    this.state = "";
     this.read();
   }
 
   // The images that differ most: each opens where.
   strip() {
-    const {orders, images} = this.known;
-    const pictures = orders.difference.slice(0, STRIP).map(n => {
-      const canvas = el('canvas'), {counts, name} = images[n], total = counts.reduce((a, b) => a + b, 0) || 1;
+    const { orders, images } = this.known;
+    const pictures = orders.difference.slice(0, STRIP).map((n) => {
+      const canvas = el("canvas"),
+        { counts, name } = images[n],
+        total = counts.reduce((a, b) => a + b, 0) || 1;
       const share = (counts[1] + counts[2]) / total;
       this.where.thumbnail(n, canvas);
-      return el('button.most', {type: 'button', on: {click: () => { this.where.pick(n); this.open('where'); }}},
-        canvas, el('b', {}, `${(100 * share).toFixed(1)} %`), el('small', {}, name));
+      return el(
+        "button.most",
+        {
+          type: "button",
+          on: {
+            click: () => {
+              this.where.pick(n);
+              this.open("where");
+            },
+          },
+        },
+        canvas,
+        el("b", {}, `${(100 * share).toFixed(1)} %`),
+        el("small", {}, name),
+      );
     });
-    return [el('h3', {}, t('They differ most here')), el('div.most-different', {}, pictures),
-      el('p.hint', {}, t('Blue: only A is right. Orange: only B. Press one to see it large.'))];
+    return [
+      el("h3", {}, t("They differ most here")),
+      el("div.most-different", {}, pictures),
+      el(
+        "p.hint",
+        {},
+        t("Blue: only A is right. Orange: only B. Press one to see it large."),
+      ),
+    ];
   }
 }
 
 // The distribution of a difference as a cat's eye, with its interval, what was measured, each seed's own, and zero.
-function spread({shape, low, high, difference, by_seed: seeds}, label) {
-  const width = 360, height = 74, middle = 32;
-  const values = [0, low, high, ...shape.map(([place]) => place), ...seeds], least = Math.min(...values), most = Math.max(...values);
-  const x = value => 14 + (width - 28) * (value - least) / (most - least || 1);
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
-  svg.setAttribute('class', 'spread');
-  svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-label', `${label}: ${fixed(difference)} (${fixed(low)} – ${fixed(high)})`);
-  const add = (tag, attributes, text = '') => {
+function spread({ shape, low, high, difference, by_seed: seeds }, label) {
+  const width = 360,
+    height = 74,
+    middle = 32;
+  const values = [0, low, high, ...shape.map(([place]) => place), ...seeds],
+    least = Math.min(...values),
+    most = Math.max(...values);
+  const x = (value) =>
+    14 + ((width - 28) * (value - least)) / (most - least || 1);
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.setAttribute("class", "spread");
+  svg.setAttribute("role", "img");
+  svg.setAttribute(
+    "aria-label",
+    `${label}: ${fixed(difference)} (${fixed(low)} – ${fixed(high)})`,
+  );
+  const add = (tag, attributes, text = "") => {
     const made = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    for (const [name, value] of Object.entries(attributes))
+      made.setAttribute(name, value);
     made.textContent = text;
     svg.append(made);
   };
-  const upper = shape.map(([place, tall]) => `${x(place)},${middle - 20 * tall}`), lower = shape.map(([place, tall]) => `${x(place)},${middle + 20 * tall}`);
-  add('polygon', {points: [...upper, ...lower.reverse()].join(' '), class: 'body'});
-  add('line', {x1: x(0), x2: x(0), y1: 4, y2: 60, class: 'zero'});
-  add('line', {x1: x(low), x2: x(high), y1: middle, y2: middle, class: 'interval'});
-  for (const each of seeds) add('circle', {cx: x(each), cy: middle + 12, r: 2.5, class: 'seed'});
-  add('circle', {cx: x(difference), cy: middle, r: 4.5, class: 'measured'});
-  for (const [value, text] of [[0, '0'], [low, signed(low)], [high, signed(high)]]) {
-    if (value === 0 || Math.abs(x(value) - x(0)) > 26) add('text', {x: x(value), y: 70, class: 'tick'}, text);
+  const upper = shape.map(
+      ([place, tall]) => `${x(place)},${middle - 20 * tall}`,
+    ),
+    lower = shape.map(([place, tall]) => `${x(place)},${middle + 20 * tall}`);
+  add("polygon", {
+    points: [...upper, ...lower.reverse()].join(" "),
+    class: "body",
+  });
+  add("line", { x1: x(0), x2: x(0), y1: 4, y2: 60, class: "zero" });
+  add("line", {
+    x1: x(low),
+    x2: x(high),
+    y1: middle,
+    y2: middle,
+    class: "interval",
+  });
+  for (const each of seeds)
+    add("circle", { cx: x(each), cy: middle + 12, r: 2.5, class: "seed" });
+  add("circle", { cx: x(difference), cy: middle, r: 4.5, class: "measured" });
+  for (const [value, text] of [
+    [0, "0"],
+    [low, signed(low)],
+    [high, signed(high)],
+  ]) {
+    if (value === 0 || Math.abs(x(value) - x(0)) > 26)
+      add("text", { x: x(value), y: 70, class: "tick" }, text);
   }
   return svg;
 }
 
-const signed = value => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(value).toFixed(3)}`;
+const signed = (value) =>
+  `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(3)}`;

@@ -1,65 +1,100 @@
 // What the page knows: the runs and the points of their curves, which runs are shown, and who looks at it.
-import {kept} from './kept.js';
-import {lang} from './text.js';
+import { kept } from "./kept.js";
+import { lang } from "./text.js";
 
-const EVERY = 2000, HIDDEN = 30000, SILENCE = 15000;  // milliseconds between two questions; until one is given up
-const LINES = window.seglab.lines;  // the colors that the command line draws with, too
+const EVERY = 2000,
+  HIDDEN = 30000,
+  SILENCE = 15000; // milliseconds between two questions; until one is given up
+const LINES = window.seglab.lines; // the colors that the command line draws with, too
 const DASHES = [[], [8, 4], [2, 3]];
-const FIRST = 4;  // finished runs that a new page shows beside those under way
+const FIRST = 4; // finished runs that a new page shows beside those under way
 
 class Store extends EventTarget {
-  rows = new Map();      // by name, the newest first
-  points = new Map();    // {at, steps, evals} by name
-  shown = [];            // names of the runs that curves, masks and scores are of, in the order of their being picked
-  me = {key: '', teacher: false, shared: false, limits: {}, problem: ''};
-  version = '';
-  lost = false;          // the server does not answer
-  picked = false;        // the visitor, or the page's address, said what is shown
+  rows = new Map(); // by name, the newest first
+  points = new Map(); // {at, steps, evals} by name
+  shown = []; // names of the runs that curves, masks and scores are of, in the order of their being picked
+  me = { key: "", teacher: false, shared: false, limits: {}, problem: "" };
+  version = "";
+  lost = false; // the server does not answer
+  picked = false; // the visitor, or the page's address, said what is shown
   loaded = false;
 
   constructor() {
     super();
-    this.visitor = kept.get('seglab-visitor', {});
-    if (!/^[0-9a-f]{32}$/.test(this.visitor.token ?? '')) {
+    this.visitor = kept.get("seglab-visitor", {});
+    if (!/^[0-9a-f]{32}$/.test(this.visitor.token ?? "")) {
       const bytes = crypto.getRandomValues(new Uint8Array(16));
-      this.visitor = {token: [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join(''), nickname: '', key: ''};
-      kept.set('seglab-visitor', this.visitor);
+      this.visitor = {
+        token: [...bytes]
+          .map((byte) => byte.toString(16).padStart(2, "0"))
+          .join(""),
+        nickname: "",
+        key: "",
+      };
+      kept.set("seglab-visitor", this.visitor);
     }
-    document.addEventListener('visibilitychange', () => document.hidden || this.ask());
+    document.addEventListener(
+      "visibilitychange",
+      () => document.hidden || this.ask(),
+    );
   }
 
-  say(what) { this.dispatchEvent(new Event(what)); }
+  say(what) {
+    this.dispatchEvent(new Event(what));
+  }
 
   change(visitor) {
     Object.assign(this.visitor, visitor);
-    kept.set('seglab-visitor', this.visitor);
-    this.say('visitor');
+    kept.set("seglab-visitor", this.visitor);
+    this.say("visitor");
   }
 
-  isMine(row) { return this.me.shared ? row.key !== '' && row.key === this.me.key : row.kind === 'own'; }
-  mayChange(row) { return row.kind === 'own' && (!this.me.shared || this.me.teacher || this.isMine(row)); }
+  isMine(row) {
+    return this.me.shared
+      ? row.key !== "" && row.key === this.me.key
+      : row.kind === "own";
+  }
+  mayChange(row) {
+    return (
+      row.kind === "own" &&
+      (!this.me.shared || this.me.teacher || this.isMine(row))
+    );
+  }
 
   show(names) {
     const known = names.filter((name, n) => names.indexOf(name) === n);
-    if (known.join('\n') === this.shown.join('\n')) return;
+    if (known.join("\n") === this.shown.join("\n")) return;
     this.shown = known;
     this.picked = true;
-    this.say('shown');
+    this.say("shown");
     this.ask();
   }
 
-  toggle(name) { this.show(this.shown.includes(name) ? this.shown.filter(each => each !== name) : [...this.shown, name]); }
+  toggle(name) {
+    this.show(
+      this.shown.includes(name)
+        ? this.shown.filter((each) => each !== name)
+        : [...this.shown, name],
+    );
+  }
   // Beside what the visitor picked; what only stood there at first makes room.
   add(names) {
-    const kept = this.picked ? this.shown : this.shown.filter(name => this.isMine(this.rows.get(name)));
+    const kept = this.picked
+      ? this.shown
+      : this.shown.filter((name) => this.isMine(this.rows.get(name)));
     this.show([...names, ...kept]);
   }
 
   // The rows of what is shown, as far as they are known.
   // Those that come with seglab first, then the oldest first, so that a new one never changes the order of the others.
   get rowsShown() {
-    const rows = [...this.rows.values()].filter(row => this.shown.includes(row.run));
-    return [...rows.filter(row => row.kind === 'shipped'), ...rows.filter(row => row.kind !== 'shipped').reverse()];
+    const rows = [...this.rows.values()].filter((row) =>
+      this.shown.includes(row.run),
+    );
+    return [
+      ...rows.filter((row) => row.kind === "shipped"),
+      ...rows.filter((row) => row.kind !== "shipped").reverse(),
+    ];
   }
 
   begin() {
@@ -71,50 +106,96 @@ class Store extends EventTarget {
   }
 
   async ask() {
-    if (this.asking) { this.again = true; return; }
+    if (this.asking) {
+      this.again = true;
+      return;
+    }
     this.asking = true;
     try {
-      const query = new URLSearchParams({v: this.version, lang});
-      for (const name of this.shown) query.append('r', `${name}@${this.points.get(name)?.at ?? ''}`);
-      const answer = await fetch(`seglab/watch?${query}`, {signal: AbortSignal.timeout(SILENCE)});
+      const query = new URLSearchParams({ v: this.version, lang });
+      for (const name of this.shown)
+        query.append("r", `${name}@${this.points.get(name)?.at ?? ""}`);
+      const answer = await fetch(`seglab/watch?${query}`, {
+        signal: AbortSignal.timeout(SILENCE),
+      });
       if (answer.status === 200) this.take(await answer.json());
       else if (answer.status !== 204) throw new Error(answer.statusText);
-      if (this.lost) { this.lost = false; this.say('lost'); }
+      if (this.lost) {
+        this.lost = false;
+        this.say("lost");
+      }
     } catch {
-      if (!this.lost) { this.lost = true; this.say('lost'); }
+      if (!this.lost) {
+        this.lost = true;
+        this.say("lost");
+      }
     }
     this.asking = false;
-    if (this.again) { this.again = false; await this.ask(); }
+    if (this.again) {
+      this.again = false;
+      await this.ask();
+    }
   }
 
-  take({v, rows, gone = [], all, points = {}}) {
+  take({ v, rows, gone = [], all, points = {} }) {
     this.version = v;
     if (all) this.rows.clear();
-    const fresh = rows.filter(row => !this.rows.has(row.run));
+    const fresh = rows.filter((row) => !this.rows.has(row.run));
     for (const row of rows) this.rows.set(row.run, row);
-    for (const name of gone) { this.rows.delete(name); this.points.delete(name); }
-    if (this.shown.some(name => gone.includes(name))) { this.shown = this.shown.filter(name => !gone.includes(name)); this.say('shown'); }
-    if (fresh.length && !all) this.rows = new Map([...fresh.map(row => [row.run, row]), ...this.rows]);
+    for (const name of gone) {
+      this.rows.delete(name);
+      this.points.delete(name);
+    }
+    if (this.shown.some((name) => gone.includes(name))) {
+      this.shown = this.shown.filter((name) => !gone.includes(name));
+      this.say("shown");
+    }
+    if (fresh.length && !all)
+      this.rows = new Map([
+        ...fresh.map((row) => [row.run, row]),
+        ...this.rows,
+      ]);
     for (const [name, added] of Object.entries(points)) {
       const known = this.points.get(name);
-      this.points.set(name, known && !added.new ? {
-        at: added.at, steps: [...known.steps, ...added.steps], evals: [...known.evals, ...added.evals],
-      } : added);
+      this.points.set(
+        name,
+        known && !added.new
+          ? {
+              at: added.at,
+              steps: [...known.steps, ...added.steps],
+              evals: [...known.evals, ...added.evals],
+            }
+          : added,
+      );
     }
-    if (!this.loaded) { this.loaded = true; this.say('loaded'); }
+    if (!this.loaded) {
+      this.loaded = true;
+      this.say("loaded");
+    }
     if (!this.picked && rows.length) this.atFirst();
-    if (rows.length || gone.length) this.say('rows');
-    if (Object.keys(points).length) this.say('points');
+    if (rows.length || gone.length) this.say("rows");
+    if (Object.keys(points).length) this.say("points");
   }
 
   // What a new page shows: the visitor's runs under way and the latest others; where there are none, the shipped ones.
   atFirst() {
-    const mine = [...this.rows.values()].filter(row => this.isMine(row));
-    const busy = mine.filter(row => ['queued', 'running', 'stopping'].includes(row.state));
-    const others = mine.filter(row => !busy.includes(row) && row.trained).slice(0, FIRST);
-    let names = [...busy, ...others].map(row => row.run);
-    if (!names.length) names = [...this.rows.values()].filter(row => row.kind === 'shipped').map(row => row.run);
-    if (names.join('\n') !== this.shown.join('\n')) { this.shown = names; this.say('shown'); this.again = true; }
+    const mine = [...this.rows.values()].filter((row) => this.isMine(row));
+    const busy = mine.filter((row) =>
+      ["queued", "running", "stopping"].includes(row.state),
+    );
+    const others = mine
+      .filter((row) => !busy.includes(row) && row.trained)
+      .slice(0, FIRST);
+    let names = [...busy, ...others].map((row) => row.run);
+    if (!names.length)
+      names = [...this.rows.values()]
+        .filter((row) => row.kind === "shipped")
+        .map((row) => row.run);
+    if (names.join("\n") !== this.shown.join("\n")) {
+      this.shown = names;
+      this.say("shown");
+      this.again = true;
+    }
   }
 }
 
@@ -122,12 +203,19 @@ export const store = new Store();
 
 // How a run's line looks, whatever its company.
 export function stroke(row) {
-  const dark = document.body.classList.contains('dark'), color = LINES[row.stroke % LINES.length];
-  return {color: dark && color === '#000000' ? '#f3f4f6' : color, dash: DASHES[Math.floor(row.stroke / LINES.length) % 3]};
+  const dark = document.body.classList.contains("dark"),
+    color = LINES[row.stroke % LINES.length];
+  return {
+    color: dark && color === "#000000" ? "#f3f4f6" : color,
+    dash: DASHES[Math.floor(row.stroke / LINES.length) % 3],
+  };
 }
 
 // A small sample of it.
 export function swatch(row) {
-  const {color, dash} = stroke(row), [on, off] = dash;
-  return on ? `repeating-linear-gradient(90deg, ${color} 0 ${on}px, transparent ${on}px ${on + off}px)` : color;
+  const { color, dash } = stroke(row),
+    [on, off] = dash;
+  return on
+    ? `repeating-linear-gradient(90deg, ${color} 0 ${on}px, transparent ${on}px ${on + off}px)`
+    : color;
 }

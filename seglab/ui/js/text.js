@@ -1,34 +1,52 @@
 // What scripts say, in the page's language. Every text stands in a call of t, so that it can be collected.
-const base = new URL('.', import.meta.url);
-export const lang = document.documentElement.lang || 'en';
+const base = new URL(".", import.meta.url);
+export const lang = document.documentElement.lang || "en";
 let texts = {};
-export const ready = fetch(new URL(`texts.${lang}.json`, base)).then(answer => answer.ok ? answer.json() : {})
-  .then(found => { texts = found; }, () => {});
+export const ready = fetch(new URL(`texts.${lang}.json`, base))
+  .then((answer) => (answer.ok ? answer.json() : {}))
+  .then(
+    (found) => {
+      texts = found;
+    },
+    () => {},
+  );
 
 // The text with its {values} filled in; what has no translation stays English.
 export const t = (text, values = {}) =>
-  (texts[text] ?? text).replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
+  (texts[text] ?? text).replace(
+    /{(\w+)}/g,
+    (whole, name) => values[name] ?? whole,
+  );
 
 // An element with its properties, attributes (in `attrs`) and children; texts are texts, never HTML.
 export function el(tag, properties = {}, ...children) {
-  const [name, ...classes] = tag.split('.');
-  const made = document.createElement(name || 'div');
-  if (classes.length) made.className = classes.join(' ');
-  const {attrs = {}, on = {}, data = {}, ...rest} = properties;
+  const [name, ...classes] = tag.split(".");
+  const made = document.createElement(name || "div");
+  if (classes.length) made.className = classes.join(" ");
+  const { attrs = {}, on = {}, data = {}, ...rest } = properties;
   Object.assign(made, rest);
   Object.assign(made.dataset, data);
-  for (const [key, value] of Object.entries(attrs)) if (value !== null) made.setAttribute(key, value);
-  for (const [key, value] of Object.entries(on)) made.addEventListener(key, value);
-  made.append(...children.flat().filter(child => child !== null && child !== undefined && child !== false));
+  for (const [key, value] of Object.entries(attrs))
+    if (value !== null) made.setAttribute(key, value);
+  for (const [key, value] of Object.entries(on))
+    made.addEventListener(key, value);
+  made.append(
+    ...children
+      .flat()
+      .filter(
+        (child) => child !== null && child !== undefined && child !== false,
+      ),
+  );
   return made;
 }
 
-export const fixed = (value, digits = 3) => value === null || value === undefined ? '–' : value.toFixed(digits);
+export const fixed = (value, digits = 3) =>
+  value === null || value === undefined ? "–" : value.toFixed(digits);
 
 // Seconds as a person says them.
 export function duration(seconds) {
-  if (seconds < 90) return t('{seconds} s', {seconds: Math.round(seconds)});
-  if (seconds < 5400) return t('{minutes} min', {minutes: Math.round(seconds / 60)});
-  return t('{hours} h', {hours: (seconds / 3600).toFixed(1)});
+  if (seconds < 90) return t("{seconds} s", { seconds: Math.round(seconds) });
+  if (seconds < 5400)
+    return t("{minutes} min", { minutes: Math.round(seconds / 60) });
+  return t("{hours} h", { hours: (seconds / 3600).toFixed(1) });
 }
-

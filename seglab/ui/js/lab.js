@@ -2,6 +2,7 @@
 import { address } from "./address.js";
 import { store, swatch } from "./store.js";
 import { el, fixed, lang, t } from "./text.js";
+import { Served } from "./sides.js";
 import { Where } from "./where.js";
 
 const VIEWS = () => ({
@@ -147,7 +148,7 @@ class Lab {
     for (const [name, place] of Object.entries(this.places))
       place.hidden = name !== view;
     document.body.dataset.lab = this.root.hidden ? "overview" : view;
-    if (view === "where") this.where.show();
+    if (view === "where") this.where.look();
     else this.where.stop();
     if (WRITTEN.includes(view)) this.write(view);
   }
@@ -209,7 +210,7 @@ class Lab {
     this.known = known;
     this.root.hidden = known.sides.length < 2 && !known.error;
     this.whole = !known.error && !known.missing && !this.root.hidden; // or there is less to see
-    this.where.take(this.whole ? known : null);
+    this.where.take(this.whole ? known : null, this.whole && new Served(known));
     if (!this.root.hidden) {
       for (const name of ["a", "b"]) this.offer(name);
       this.say();
@@ -284,6 +285,15 @@ class Lab {
     );
     const row = store.rows.get(select.value.split("|")[0]);
     box.querySelector(".swatch").style.background = row ? swatch(row) : "";
+  }
+
+  // What the view of pixels asks and tells.
+  get watching() {
+    return this.view === "where";
+  }
+
+  looked(own) {
+    address.set(own);
   }
 
   nameOf(side) {

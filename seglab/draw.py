@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -174,7 +175,8 @@ def svg(figure: Figure) -> str:
     buffer = io.StringIO()
     save(figure, buffer, format="svg", metadata={"Date": None, "Creator": None})
     _, begun, content = buffer.getvalue().replace("#000000", "currentColor").partition("<svg")
-    return begun + content
+    paths = r'(?<= d=")[^"]+'  # a hundredth of a point is enough for a line
+    return begun + re.sub(paths, lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), content)
 
 
 def curves(comparison: Comparison, places: Sequence[int] | None = None) -> Figure:

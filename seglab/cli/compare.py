@@ -9,7 +9,7 @@ import sys
 from seglab import draw, plans
 from seglab.api.comparing import board, difference
 from seglab.api.following import tell
-from seglab.cli.options import add_chain, figure, pipeline
+from seglab.cli.options import add_chain, figure, page, pipeline
 from seglab.comparison.pairs import Pair, pair_of
 from seglab.comparison.scores import cautions, compare
 from seglab.errors import SeglabError
@@ -24,6 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_chain(parser)
     parser.add_argument("--png", type=figure, metavar="FILE", help="draw the curves")
+    parser.add_argument("--html", type=page, metavar="FILE", help="write a report of two sides, to be opened anywhere")
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
@@ -37,6 +38,8 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         computed(pair)
     if arguments.png:
         tell(draw.save(draw.curves(comparison), arguments.png, dpi=120))
+    if arguments.html:
+        arguments.html.write_text(report_of(pair), encoding="utf-8")
     if arguments.json:
         print(json.dumps(comparison.as_json() | {"pair": pair and pair.as_json()}, indent=1, ensure_ascii=False))
         return 0
@@ -46,6 +49,17 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     for warning in [*wrong, *cautions(comparison)]:
         print(f"seglab: {warning}", file=sys.stderr)
     return 0
+
+
+def report_of(pair: Pair | None) -> str:
+    """Two sides as one file."""
+    from seglab.ui.parts.lab import Laboratory  # imports the page
+    from seglab.ui.parts.report import report
+    from seglab.ui.text import ENGLISH
+
+    if pair is None:
+        raise SeglabError("--html is for two sides that were scored on the same images")
+    return report(Laboratory(pair), ENGLISH)
 
 
 def computed(pair: Pair) -> None:

@@ -129,6 +129,11 @@ def figure(text: str) -> Path:
     return drawing(text, FIGURES)
 
 
+def page(text: str) -> Path:
+    """A file for a report."""
+    return drawing(text, (".html",))
+
+
 def drawing(text: str, endings: Sequence[str] = DRAWINGS) -> Path:
     """A file to draw into."""
     path = Path(text)

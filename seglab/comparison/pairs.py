@@ -139,11 +139,19 @@ class Pair:
         ]
         return sorted(found, key=lambda each: -abs(each.b - each.a) if np.isfinite(each.b - each.a) else 1)
 
+    @cached_property
+    def places(self) -> list[tuple[Reading, Reading, int]]:
+        """For each validation image, the readings that labeled it and its place among theirs."""
+        return [(first, second, n) for first, second in self.partners for n in range(len(first.evidence.names))]
+
+    def image(self, place: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A validation image's truth and the label maps of both first readings, uint8 (H, W)."""
+        first, second, n = self.places[place]
+        return first.evidence.truth(n), first.labels(n), second.labels(n)
+
     def images(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Each validation image's truth and the label maps of both first readings, uint8 (H, W)."""
-        for first, second in self.partners:
-            for n in range(len(first.evidence.names)):
-                yield first.evidence.truth(n), first.labels(n), second.labels(n)
+        """All of them."""
+        return map(self.image, range(len(self.names)))
 
     @cached_property
     def agreement(self) -> Agreement:

@@ -25,8 +25,13 @@ SAID = re.compile(r"""\bt\(\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")  # in a 
 def texts() -> Iterator[tuple[str, Path]]:
     """What the scripts translate with t('...'), and which script does."""
     for path in sorted((HERE / "js").glob("*.js")):
-        for found in SAID.finditer(path.read_text(encoding="utf-8")):
-            yield ast.literal_eval(found[1]), path
+        for text in said(path.read_text(encoding="utf-8")):
+            yield text, path
+
+
+def said(script: str) -> Iterator[str]:
+    """What one of them does."""
+    return (ast.literal_eval(found[1]) for found in SAID.finditer(script))
 
 
 @lru_cache
@@ -35,9 +40,9 @@ def assets() -> dict[str, bytes]:
     files = [*(HERE / "js").glob("*.js"), HERE / "style.css"]
     files += [*(HERE / "vendor").rglob("*.*"), *(HERE / "start").glob("*.webp")]
     found = {path.relative_to(HERE).as_posix().removeprefix("js/"): path.read_bytes() for path in files}
-    said = {text for text, _ in texts()}
+    every = sorted({text for text, _ in texts()})
     for code in languages():
-        known = {text: translation(text, code) or text for text in sorted(said)}
+        known = {text: translation(text, code) or text for text in every}
         found[f"texts.{code}.json"] = json.dumps(known, ensure_ascii=False).encode()
     return found
 

@@ -23,10 +23,11 @@ from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
 from seglab.ui.parts import lab, masks, scores, viewer
+from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
 
 FILES = {"csv": "text/csv", "png": "image/png"}  # of curves
-LABORATORY = {"real": lab.real, "why": lab.why}  # its views that come as HTML
+LABORATORY = {"real": lab.real, "why": lab.why, "report": report}  # its views that come as HTML
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +91,11 @@ def replay(request: Request, lang: str) -> Response:
 
 
 def laboratory_view(request: Request, lang: str) -> Response:
-    """Whether the difference between two sides is real, or why there is one."""
-    view = LABORATORY[request.url.path.rpartition("/")[2]]
-    return Response(view(lab.asked(named(request), *chosen(request)), lang), media_type="text/html")
+    """Whether the difference between two sides is real, why there is one, or all of it as a file."""
+    name = request.url.path.rpartition("/")[2]
+    content = LABORATORY[name](lab.asked(named(request), *chosen(request)), lang)
+    kept = {"Content-Disposition": 'attachment; filename="seglab-report.html"'} if name == "report" else {}
+    return Response(content, media_type="text/html", headers=kept)
 
 
 def blank(request: Request, lang: str) -> Response:

@@ -1,15 +1,17 @@
 // What scripts say, in the page's language. Every text stands in a call of t, so that it can be collected.
-const base = new URL(".", import.meta.url);
 export const lang = document.documentElement.lang || "en";
-let texts = {};
-export const ready = fetch(new URL(`texts.${lang}.json`, base))
-  .then((answer) => (answer.ok ? answer.json() : {}))
-  .then(
-    (found) => {
-      texts = found;
-    },
-    () => {},
-  );
+const own = document.getElementById("texts"); // a report's, which has no server
+let texts = own ? JSON.parse(own.textContent) : {};
+export const ready = own
+  ? Promise.resolve()
+  : fetch(new URL(`texts.${lang}.json`, import.meta.url))
+      .then((answer) => (answer.ok ? answer.json() : {}))
+      .then(
+        (found) => {
+          texts = found;
+        },
+        () => {},
+      );
 
 // The text with its {values} filled in; what has no translation stays English.
 export const t = (text, values = {}) =>

@@ -209,6 +209,19 @@ export class Where {
 
   // --- what other views open
 
+  // Takes a pressed mark of a view, and says whether it was one whose pixels are here to see.
+  press(event) {
+    const mark = event.target.closest(
+      "button[data-class], button[data-slice], button[data-cell]",
+    );
+    if (!mark) return false;
+    const { class: k, slice, cell } = mark.dataset;
+    if (k) this.byClass(Number(k));
+    if (slice) this.only(slice);
+    if (cell) this.mistakes(...cell.split(",").map(Number));
+    return true;
+  }
+
   byClass(k) {
     this.begin({ order: "class", by: k }, [k]);
   }
@@ -490,10 +503,7 @@ export class Where {
         this.order === "cell"
           ? (i) => this.isOfCell(truth[i], a[i], b[i])
           : null,
-      totals: this.known.images.reduce(
-        (sums, { counts }) => sums.map((each, k) => each + counts[k]),
-        [0, 0, 0, 0, 0],
-      ),
+      totals: this.known.totals,
     });
   }
 

@@ -85,12 +85,8 @@ class Laboratory:
         ends = [*self.pages[1:], len(self.pair.names)]
         if not 0 <= page < len(self.pages):
             raise SeglabError("there is no page {page} of label maps", page=page)
-        places = [(first, second, n) for first, second in self.pair.partners for n in range(len(first.evidence.names))]
-        return b"".join(
-            each.tobytes()
-            for first, second, n in places[self.pages[page] : ends[page]]
-            for each in (first.evidence.truth(n), first.labels(n), second.labels(n))
-        )
+        places = range(self.pages[page], ends[page])
+        return b"".join(each.tobytes() for place in places for each in self.pair.image(place))
 
     @property
     def epochs(self) -> list[list[float]]:
@@ -217,6 +213,7 @@ def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
         "classes": entries(known),
         "images": lab.images,
         "orders": {order: lab.pair.agreement.order(order) for order in ORDERS},
+        "totals": lab.pair.agreement.counts.sum(0).tolist(),
         "pages": lab.pages,
         "photos": "" if here is None else address(here, "photo", 0).replace("/0.webp", "/"),
         "version": digest,

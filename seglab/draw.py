@@ -175,8 +175,10 @@ def svg(figure: Figure) -> str:
     buffer = io.StringIO()
     save(figure, buffer, format="svg", metadata={"Date": None, "Creator": None})
     _, begun, content = buffer.getvalue().replace("#000000", "currentColor").partition("<svg")
-    paths = r'(?<= d=")[^"]+'  # a hundredth of a point is enough for a line
-    return begun + re.sub(paths, lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), content)
+    small = re.sub(r"\s*\n\s*", " ", content)
+    return begun + re.sub(
+        r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), small
+    )  # texts stay as they are
 
 
 def curves(comparison: Comparison, places: Sequence[int] | None = None) -> Figure:

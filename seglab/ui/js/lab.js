@@ -2,6 +2,7 @@
 import { address } from "./address.js";
 import { store, swatch } from "./store.js";
 import { el, lang, t } from "./text.js";
+import { Share } from "./share.js";
 import { Served } from "./sides.js";
 import { spread } from "./spread.js";
 import { Where } from "./where.js";
@@ -62,11 +63,7 @@ class Lab {
       },
       "⇄",
     );
-    const link = el(
-      "button.act",
-      { type: "button", on: { click: (event) => address.copy(event.target) } },
-      t("Copy link"),
-    );
+    this.share = new Share();
     this.verdict = el("div.verdict", { attrs: { role: "status" } });
     this.tabs = el(
       "div.switch.views",
@@ -102,7 +99,8 @@ class Lab {
     this.root = el(
       "section.lab",
       { hidden: true, attrs: { "aria-label": t("Two sides") } },
-      el("div.lab-head", {}, this.sides.a, swap, this.sides.b, link),
+      el("div.lab-head", {}, this.sides.a, swap, this.sides.b, this.share.root),
+      this.share.told,
       this.verdict,
       this.tabs,
       Object.values(this.places),
@@ -210,6 +208,7 @@ class Lab {
     this.known = known;
     this.root.hidden = known.sides.length < 2 && !known.error;
     this.whole = !known.error && !known.missing && !this.root.hidden; // or there is less to see
+    this.share.offer(this.whole ? known.query : "");
     this.where.take(this.whole ? known : null, this.whole && new Served(known));
     if (!this.root.hidden) {
       for (const name of ["a", "b"]) this.offer(name);
@@ -286,6 +285,14 @@ class Lab {
 
   looked(own) {
     address.set(own);
+  }
+
+  // The address of what is looked at, which names the runs and the sides.
+  get link() {
+    const { a, b, recipes } = this.known,
+      runs = recipes.flatMap((side) => side.runs);
+    const own = { ...address.own, view: "where", a, b };
+    return `compare?${new URLSearchParams({ ...own, runs })}`;
   }
 
   nameOf(side) {

@@ -470,15 +470,36 @@ export class Panes {
     );
   }
 
-  arrow() {
+  // What the colors mean, with how many of this image's pixels are of each kind.
+  get meaning() {
+    const { width, truth, a, b } = this.current,
+      counts = counted(truth, a, b),
+      sum = counts.reduce((x, y) => x + y, 0) || 1;
+    const kinds = this.kinds.map((text, kind) => ({
+      color: colorOf(kind, 2, width, kind),
+      text: `${text}  ${percent(counts[kind] / sum)}`,
+    }));
+    const classes = this.classes.map(([, text], k) => ({
+      color: this.hidden.has(k) ? null : this.colors[k],
+      text,
+    }));
+    return [...kinds, null, ...classes.filter(({ color }) => color)];
+  }
+
+  // What is seen of each pane: left, top, width and height as shares of it.
+  get window() {
     const { times, x, y } = this.zoom,
-      shift = (centre) =>
-        Math.min(0, Math.max(1 - times, 0.5 - centre * times)) * 100;
+      start = (centre) =>
+        Math.max(0, Math.min(1 - 1 / times, centre - 0.5 / times));
+    return [start(x), start(y), 1 / times, 1 / times];
+  }
+
+  arrow() {
+    const { times } = this.zoom,
+      [left, top] = this.window.map((share) => -100 * times * share);
     for (const { stack, cross } of Object.values(this.panes)) {
       stack.style.transform =
-        times === 1
-          ? ""
-          : `translate(${shift(x)}%, ${shift(y)}%) scale(${times})`;
+        times === 1 ? "" : `translate(${left}%, ${top}%) scale(${times})`;
       cross.style.left = `${100 * this.probe[0]}%`;
       cross.style.top = `${100 * this.probe[1]}%`;
       cross.style.transform = `scale(${1 / times})`;

@@ -39,8 +39,21 @@ const where = new Where({
   watching: true,
   looked() {},
   nameOf: (side) => known.names[side],
+  link: known.link,
 });
-document.getElementById("where").append(where.root);
+const place = document.getElementById("where");
+if (known.images.length < known.all)
+  place.append(
+    el(
+      "p.hint",
+      {},
+      t(
+        "In this file are the {count} images of {all} in which they differ most.",
+        { count: known.images.length, all: known.all },
+      ),
+    ),
+  );
+place.append(where.root);
 where.take(known, new Packed());
 document.addEventListener("click", (event) => {
   if (where.press(event))

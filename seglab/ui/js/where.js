@@ -11,6 +11,7 @@ import {
 } from "./kinds.js";
 import { MODES, Panes } from "./panes.js";
 import { VOID } from "./pixels.js";
+import { png, save, sheet } from "./sheet.js";
 import { replayed } from "./sides.js";
 import { el, fixed, t } from "./text.js";
 
@@ -26,7 +27,7 @@ const PLAY = 600, // milliseconds an epoch
 
 export class Where {
   // `owner` says what a side is called (`nameOf`) and whether this view is seen (`watching`), and is told what is looked
-  // at (`looked`).
+  // at (`looked`), of which it knows the address (`link`).
   constructor(owner) {
     this.owner = owner;
     this.known = null;
@@ -76,7 +77,18 @@ export class Where {
       this.place,
       step("›", t("Next image"), 1),
     );
-    this.bar = el("div.chart-bar", {}, this.orderBox, this.sliceBox, steps);
+    this.bar = el(
+      "div.chart-bar",
+      {},
+      this.orderBox,
+      this.sliceBox,
+      steps,
+      el(
+        "button.act",
+        { type: "button", on: { click: () => this.picture() } },
+        t("Save as PNG"),
+      ),
+    );
     this.list = el("div.thumbs", {
       attrs: { role: "group", "aria-label": t("Validation images") },
     });
@@ -132,6 +144,11 @@ export class Where {
       t("Play"),
     );
     this.told = el("output");
+    this.film = el(
+      "button.act",
+      { type: "button", on: { click: () => this.animation() } },
+      t("Save as GIF"),
+    );
     return el(
       "div.epochs",
       {},
@@ -139,6 +156,7 @@ export class Where {
       this.slider,
       this.told,
       this.play,
+      this.film,
     );
   }
 
@@ -367,6 +385,50 @@ export class Where {
     } else if (key === " " && !target.matches("button")) this.toggle();
     else return;
     event.preventDefault();
+  }
+
+  // --- what is taken away
+
+  // What is seen as a picture, which carries how both sides were made.
+  async picture() {
+    if (!this.panes.current) return;
+    const { name } = this.known.images[this.n],
+      lines = [
+        name,
+        this.panes.read.textContent,
+        ...this.known.verdict.sentences,
+      ],
+      rows = [["photo", "truth", "a", "b"], ["view"]],
+      canvas = sheet(this.panes, rows, lines, 1200);
+    const made = { link: this.owner.link, sides: this.known.recipes };
+    save(await png(canvas, made), `seglab-${name}.png`);
+  }
+
+  // The epochs, one after the other, of both sides and of who is right.
+  async animation() {
+    this.stop();
+    this.film.disabled = true;
+    const { GIFEncoder, quantize, applyPalette } =
+        await import("./vendor/gifenc/gifenc.esm.js"),
+      gif = GIFEncoder(),
+      before = Number(this.slider.value);
+    for (let k = 0; k <= this.epochs.length; k++) {
+      this.at(k);
+      const epoch = `${t("Epoch")} ${this.told.textContent}`,
+        canvas = sheet(this.panes, [["truth", "a", "b", "view"]], [epoch], 960),
+        { width, height } = canvas,
+        { data } = canvas.getContext("2d").getImageData(0, 0, width, height),
+        palette = quantize(data, 256);
+      gif.writeFrame(applyPalette(data, palette), width, height, {
+        palette,
+        delay: k < this.epochs.length ? PLAY : 4 * PLAY,
+      });
+    }
+    gif.finish();
+    this.at(before);
+    this.film.disabled = false;
+    const { name } = this.known.images[this.n];
+    save(new Blob([gif.bytes()], { type: "image/gif" }), `seglab-${name}.gif`);
   }
 
   // --- what is seen

@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from seglab import crf, runs
+from seglab import crf, runs, travel
 from seglab.comparison import borders, intervals
 from seglab.comparison.agreement import ORDERS
 from seglab.comparison.pairs import ClassDifference, Pair, defined, pair
@@ -24,6 +24,7 @@ from seglab.comparison.verdicts import Verdict
 from seglab.errors import SeglabError
 from seglab.metrics import iou, miou
 from seglab.predictors import Crf
+from seglab.ui import form
 from seglab.ui.board import BOARD
 from seglab.ui.parts.masks import address, entries, sees
 from seglab.ui.parts.scores import Stamp, compared, damage, stamp
@@ -220,6 +221,20 @@ def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
         "made_of": [list(runs.weights_version(each.directory)) for each in both],
         "samples": [] if lab.pair.folded else both[0].evidence.samples,
         "epochs": lab.epochs,
+        "recipes": [recipe(side) for side in (lab.pair.a, lab.pair.b)],
+    }
+
+
+def recipe(side: Side) -> dict[str, Any]:
+    """How a side was made: its runs, the settings of the first for the form, and each one's command."""
+    directories = [each.directory for each in side.readings]
+    configs = [runs.config(directory) for directory in directories]
+    return {
+        "name": side.name,
+        "runs": [directory.name for directory in directories],
+        "settings": form.settings(configs[0]),
+        "predictors": [each.model_dump(mode="json") for each in side.readings[0].predictors],
+        "commands": [travel.command(runs.emptied(config)) for config in configs],
     }
 
 

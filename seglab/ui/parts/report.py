@@ -8,11 +8,12 @@ import re
 import zlib
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from markupsafe import Markup
 
-from seglab import draw, runs, travel
+from seglab import draw, runs
 from seglab.comparison import compare
 from seglab.comparison.pairs import defined
 from seglab.events import Started
@@ -23,10 +24,12 @@ from seglab.ui.parts.scores import background
 from seglab.ui.text import render, translation
 from seglab.ui.views import uri, webp
 
-ROOM = 340_000  # bytes of base64: as many images as fit in are looked at, those that differ most first
+MOST = 590_000  # bytes of a file: as many images as fit in are looked at, those that differ most first
+LEAST = 100_000  # bytes that there are for images, whatever else there is
+PLACE = "{{report}}"  # of the images, as long as the rest is written
 SHOWN = 3  # images for readers without scripts
-QUALITY = 60  # of photographs
-IMPORTED = re.compile(r'from "\./(\w+)\.js"')
+QUALITY = 50  # of photographs
+IMPORTED = re.compile(r'(from |import\()"\./([\w./]+)\.js"')
 
 
 def report(lab: Laboratory, lang: str) -> str:
@@ -34,33 +37,35 @@ def report(lab: Laboratory, lang: str) -> str:
     directories = [each.directory for side in (lab.pair.a, lab.pair.b) for each in side.readings]
     directories = list(dict.fromkeys(directories))
     comparison, configs = compare(directories), [runs.emptied(runs.config(each)) for each in directories]
-    data, places = packed(lab, lang)
-    names = (lab.pair.a.name, lab.pair.b.name)
-    return render(
+    known, names = defined(seen(lab, lang)), (lab.pair.a.name, lab.pair.b.name)
+    known |= {"names": dict(zip("ab", names, strict=True))}
+    written = render(
         "report.html",
         lang,
         names=names,
-        verdict=data["verdict"]["sentences"],
+        verdict=known["verdict"]["sentences"],
         rows=[
             (runs.label(each).name, background(place), row)
             for place, (each, row) in enumerate(zip(directories, comparison.rows, strict=True))
         ],
         differences=comparison.differences,
-        images=(len(places), len(lab.pair.names)),
+        count=len(lab.pair.names),
         pictures=[(lab.pair.names[n], picture(lab, n)) for n in lab.pair.agreement.order("difference")[:SHOWN]],
         real=Markup(real(lab, lang)),
         why=Markup(why(lab, lang)),
         curves=[(title, Markup(draw.curve_svg(comparison, name))) for name, title in draw.CURVES.items()],
-        commands=[travel.command(config) for config in configs],
+        commands=[command for side in known["recipes"] for command in side["commands"]],
         versions=versions(lab),
         digest=str(runs.description(directories[0])["digests"]["val"]),
         predictors=[[repr(each) for each in side.readings[0].predictors] for side in (lab.pair.a, lab.pair.b)],
         style=Markup(assets.assets()["style.css"].decode()),
         modules=Markup(embedded({"imports": {f"seglab/{name}": module(text) for name, text in scripts().items()}})),
-        data=Markup(embedded(data | {"names": dict(zip("ab", names, strict=True))})),
+        data=Markup(PLACE),
         texts=Markup(embedded(texts(lang))),
         configurations=Markup(embedded([config.model_dump(mode="json") for config in configs])),
     )  # fmt: skip
+    room = MOST - len(written.encode()) - len(embedded(known).encode())
+    return written.replace(PLACE, embedded(packed(lab, known, max(LEAST, room))))
 
 
 def versions(lab: Laboratory) -> str:
@@ -82,7 +87,7 @@ def scripts() -> dict[str, str]:
     while wanted:
         name = wanted.pop()
         found[name] = assets.assets()[f"{name}.js"].decode()
-        wanted += [each for each in IMPORTED.findall(found[name]) if each not in found]
+        wanted += [each for _, each in IMPORTED.findall(found[name]) if each not in found]
     return found
 
 
@@ -95,17 +100,17 @@ def texts(lang: str) -> dict[str, str]:
 def module(text: str) -> str:
     """A script as an address that holds it; what it imports gets the names of the import map, since such a script has
     no neighbors."""
-    content = IMPORTED.sub(r'from "seglab/\1"', text).encode()
+    content = IMPORTED.sub(r'\1"seglab/\2"', text).encode()
     return f"data:text/javascript;base64,{base64.b64encode(content).decode()}"
 
 
-def packed(lab: Laboratory, lang: str) -> tuple[dict[str, Any], list[int]]:
-    """What the view of pixels needs, of as many images as there is room for; and which these are."""
-    known, found = defined(seen(lab, lang)), {}
+def packed(lab: Laboratory, known: dict[str, Any], room: int) -> dict[str, Any]:
+    """What the view of pixels needs, of as many images as there is room for."""
+    found: dict[int, tuple[str, str]] = {}
     replay = encoded(lab.replay([len(reached) for reached in lab.epochs])) if known["samples"] else ""
-    if len(replay) > ROOM // 3:
+    if len(replay) > room // 3:
         known, replay = known | {"samples": []}, ""
-    room = ROOM - len(replay)
+    room -= len(replay)
     for n in dict.fromkeys([*known["samples"], *lab.pair.agreement.order("difference")]):
         maps = encoded(b"".join(each.tobytes() for each in lab.pair.image(n)))
         photo = photograph(lab, n) if known["photos"] else ""
@@ -115,6 +120,7 @@ def packed(lab: Laboratory, lang: str) -> tuple[dict[str, Any], list[int]]:
         found[n] = maps, photo
     places = sorted(found)
     at = {n: k for k, n in enumerate(places)}
+    keys, names = known["runs"], [run for side in known["recipes"] for run in side["runs"]]
     return known | {
         "images": [known["images"][n] for n in places],
         "orders": {name: [at[n] for n in order if n in at] for name, order in known["orders"].items()},
@@ -123,7 +129,9 @@ def packed(lab: Laboratory, lang: str) -> tuple[dict[str, Any], list[int]]:
         "maps": [found[n][0] for n in places],
         "photos": [found[n][1] for n in places] if known["photos"] else [],
         "replay": replay,
-    }, places
+        "link": "compare?" + urlencode({"view": "where", "a": keys[0], "b": keys[1], "runs": ",".join(names)}),
+        "all": len(known["images"]),
+    }
 
 
 def encoded(content: bytes) -> str:

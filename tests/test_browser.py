@@ -1,5 +1,6 @@
 """The page in a real browser, as visitors meet it: each test is a story."""
 
+import json
 import os
 import re
 import signal
@@ -9,9 +10,10 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import expect, sync_playwright
 
-from seglab import export, jobs, runs
+from seglab import draw, export, jobs, runs
 from seglab.config import configured
 from tests.conftest import serving, tiny
 
@@ -376,7 +378,6 @@ def slide(page, slider, value):
 
 
 def test_where_two_models_differ_is_found_without_asking_the_server_again(visit):
-    from seglab import draw
     from seglab.comparison import agreement
 
     page = visit(at("compare", runs="unet,unet_vgg16"))
@@ -459,6 +460,67 @@ def test_where_two_models_differ_is_found_without_asking_the_server_again(visit)
     page.click(".lab-head button:text-is('⇄')")
     expect(verdict).to_contain_text("unet is higher than unet_vgg16 by 0.033")
     assert before != verdict.inner_text()
+
+
+def test_a_report_is_looked_at_without_a_server(visit, tmp_path, browser):
+    page = visit(at("compare", runs="unet,unet_vgg16"))
+    expect(page.locator("button.most")).to_have_count(3)
+    with page.expect_download() as download:
+        page.click(".share a:text-is('Report')")
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    context = browser.new_context(offline=True, viewport=WIDE)
+    report, wrong = context.new_page(), []
+    report.on("pageerror", lambda error: wrong.append(str(error)))
+    report.on("request", lambda asked: None if asked.url.startswith(("data:", "file:")) else wrong.append(asked.url))
+    report.goto(file.as_uri())
+    expect(report.locator(".thumbs button")).to_have_count(50)
+    expect(report.locator(".verdict")).to_contain_text("unet_vgg16 is lower than unet by 0.033")
+    report.click("button[data-class='9']")  # of pole
+    expect(report.locator(".where select").first).to_have_value("class 9")
+    assert report.locator(".where .legend [aria-pressed=true]").all_inner_texts() == ["pole"]
+    report.locator(".where .legend button", has_text="all classes").click()
+    report.locator(".where select").first.select_option("stored")
+    report.locator(".thumbs button").first.click()
+    expect(report.locator(".where .epochs")).to_be_visible()
+    slide(report, report.locator(".where .chart-bar label:has-text('Strength') input"), 1)
+    slide(report, report.locator(".where .epochs input"), 1)
+    evidence = runs.Evidence(runs.find("unet"))
+    colors = runs.description(runs.find("unet"))["colors"]
+    assert np.array_equal(painted_on(report, "a"), draw.painted(evidence.sampled(2)[0], colors))
+    assert wrong == []
+    context.close()
+
+
+def test_a_picture_that_was_saved_opens_what_it_shows(visit, tmp_path):
+    page = visit(at("compare", runs="unet,unet_vgg16", view="where", image=12))
+    expect(page.locator(".where .epochs")).to_be_visible()
+    files = []
+    for words in ("Save as PNG", "Save as GIF"):
+        with page.expect_download() as download:
+            page.click(f".where button:text-is('{words}')")
+        files.append(tmp_path / download.value.suggested_filename)
+        download.value.save_as(files[-1])
+    picture, film = map(Image.open, files)
+    Image.open(files[0]).verify()  # the checksum of each chunk
+    carried = json.loads(picture.text["seglab"])
+    assert [side["name"] for side in carried["sides"]] == ["unet", "unet_vgg16"]
+    assert film.n_frames == 11  # ten epochs, and the best
+    other = visit(at("compare"))
+    other.set_input_files(".share input[type=file]", files[0])
+    expect(other.locator(".where .steps output")).to_contain_text("val_0062")
+    carried["sides"][0]["runs"] = ["gone"]
+    foreign, plain = tmp_path / "foreign.png", tmp_path / "plain.png"
+    info = PngInfo()
+    info.add_text("seglab", json.dumps(carried))
+    Image.new("RGB", (4, 4)).save(foreign, pnginfo=info)
+    Image.new("RGB", (4, 4)).save(plain)
+    other.set_input_files(".share input[type=file]", plain)
+    expect(other.locator(".opened")).to_contain_text("plain.png carries no configuration")
+    other.set_input_files(".share input[type=file]", foreign)
+    other.locator(".opened a", has_text="Take over the settings of unet_vgg16").click()
+    expect(other.locator("body")).to_have_attribute("data-tab", "train")
+    expect(other.locator("input[value='unet_vgg16']")).to_be_checked()
 
 
 def test_one_run_is_compared_before_and_after_the_crf(visit):

@@ -183,7 +183,7 @@ export class Where {
       Object.assign(this, { by: null, cell: null });
       Object.assign(this, { epoch: null, replays: null, epochs: null });
       if (["class", "cell"].includes(this.order)) this.order = "difference";
-      if (this.chosen === undefined) this.n = known.orders.difference[0] ?? 0;
+      this.n = this.chosen ?? known.orders.difference[0] ?? 0;
     }
     this.panes.offer(known.classes);
     this.offer();
@@ -220,8 +220,10 @@ export class Where {
 
   follow({ image, show }) {
     this.chosen = /^\d+$/.test(image ?? "") ? Number(image) : undefined;
-    if (this.chosen !== undefined) this.n = this.chosen;
     if (show in MODES()) this.panes.mode = show;
+    if (this.chosen !== undefined) this.slice = "";
+    // other sides may be asked for as well, which have more images
+    if (this.chosen < this.known?.images.length) this.n = this.chosen;
     if (this.known) this.arrange();
   }
 

@@ -849,7 +849,7 @@ def test_a_moved_crf_slider_repaints_the_mask(visit):
     changes(page, lambda: page.click(".crf .reset"))
     expect(slider.locator("input[type=number]")).to_have_value(first)
     changes(page, lambda: page.click(".examples button >> nth=2"))
-    for layer in ("errors", "changed", "truth", "photo", "prediction"):
+    for layer in ("errors", "changed", "differ", "truth", "photo", "prediction"):
         changes(page, lambda layer=layer: page.click(f".viewer button[data-layer={layer}]"))
     page.locator(".panels canvas").first.hover()
     expect(page.locator(".viewer .under")).to_contain_text("truth: ")

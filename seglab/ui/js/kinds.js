@@ -84,4 +84,32 @@ export function shrunk({ width, height, photo, ...maps }, most) {
   return found;
 }
 
+// Where label maps of one image differ, without truth: for each pixel whether they do, the share of pixels in which they
+// agree, and the sets of labels that stand against each other with their shares, most pixels first.
+export function apart(maps) {
+  const differ = new Uint8Array(maps[0].length),
+    sets = new Map();
+  let same = 0;
+  for (let i = 0; i < differ.length; i++) {
+    if (maps.every((map) => map[i] === maps[0][i])) {
+      same++;
+      continue;
+    }
+    differ[i] = 1;
+    const key = [...new Set(maps.map((map) => map[i]))]
+      .sort((a, b) => a - b)
+      .join();
+    sets.set(key, (sets.get(key) ?? 0) + 1);
+  }
+  const found = [...sets].sort((a, b) => b[1] - a[1]);
+  return {
+    differ,
+    same: same / differ.length,
+    sets: found.map(([key, count]) => [
+      key.split(",").map(Number),
+      count / differ.length,
+    ]),
+  };
+}
+
 export const percent = (share) => `${(100 * share).toFixed(1)} %`;

@@ -2,6 +2,7 @@
 // itself answers at once.
 import { address } from "./address.js";
 import { held } from "./fields.js";
+import { apart, percent } from "./kinds.js";
 import { clamp, fitted, labels, pixels, rgb, scaled, VOID } from "./pixels.js";
 import { adopt } from "./slots.js";
 import { store, swatch } from "./store.js";
@@ -13,9 +14,11 @@ const LAYERS = () => ({
   prediction: t("Prediction"),
   errors: t("Errors"),
   changed: t("What the CRF changed"),
+  differ: t("Where models differ"),
   truth: t("Ground truth"),
   photo: t("Image"),
 });
+const MOST_SETS = 3; // of classes that are named
 const RED = [220, 38, 38],
   GREEN = [22, 163, 74],
   BLUE = [37, 99, 235];
@@ -138,12 +141,14 @@ class Viewer {
     );
     this.error = el("div");
     this.told = el("p.under", { attrs: { "aria-live": "polite" } });
+    this.agreed = el("p.agreed", { attrs: { role: "status" } });
     this.grid = el("div.panels");
     this.legend = el("div.legend");
     this.stage.append(
       el("div.runs-slot", { data: { tab: "predict" } }),
       this.bar,
       this.error,
+      this.agreed,
       this.grid,
       this.told,
       this.legend,
@@ -519,9 +524,36 @@ class Viewer {
     this.divider.hidden = !["prediction", "errors"].includes(this.layer);
     this.opacity.hidden = this.layer === "photo";
     if (!this.results) return;
+    this.agreed.hidden = this.layer !== "differ";
+    this.apart = this.layer === "differ" ? this.compare() : null;
     for (const [n, panel] of this.panels.entries())
       this.draw(panel, this.results[n]);
     this.place();
+  }
+
+  // Where the models' labels differ, and says how much; no truth is needed for it.
+  compare() {
+    const models = this.results.filter(({ run }) => run),
+      names = models.map(({ classes }) => classes.map(([, name]) => name));
+    this.agreed.textContent = "";
+    if (models.length < 2 || new Set(names.map(String)).size > 1) {
+      this.agreed.textContent = t(
+        "Show two models or more that know the same classes.",
+      );
+      return null;
+    }
+    const found = apart(models.map(({ maps }) => maps[1].data)),
+      sets = found.sets
+        .slice(0, MOST_SETS)
+        .map(
+          ([labels, share]) =>
+            `${labels.map((k) => names[0][k]).join(" | ")} ${percent(share)}`,
+        );
+    this.agreed.textContent = t(
+      "The models agree in {share} of the pixels. They differ most in: {sets}",
+      { share: percent(found.same), sets: sets.join(" · ") || "–" },
+    );
+    return found.differ;
   }
 
   draw({ canvas, line, frame, title }, result) {
@@ -565,6 +597,9 @@ class Viewer {
         if (known && real !== VOID && guess !== real) {
           over = RED;
         }
+      } else if (this.layer === "differ") {
+        gray = true;
+        if (this.apart?.[i]) over = colors[after[i]];
       } else if (this.layer === "changed") {
         gray = true;
         if (before[i] !== after[i])

@@ -1,0 +1,134 @@
+"""The page's scripts by themselves, in a browser: what they count and paint is what Python does."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import sync_playwright
+from sklearn.metrics import confusion_matrix
+
+import seglab.ui
+from seglab.comparison import agreement
+from seglab.data.base import VOID
+
+CHROMIUM = "/usr/bin/chromium"
+SCRIPTS = Path(seglab.ui.__file__).parent / "js"
+PAGE = "http://seglab.test/"
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not os.path.exists(CHROMIUM), reason=f"there is no {CHROMIUM}"),
+]
+
+
+@pytest.fixture(scope="module")
+def page():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        opened = browser.new_page()
+
+        def answer(route):
+            name = route.request.url.removeprefix(PAGE)
+            if not name:
+                route.fulfill(body='<script type="application/json" id="texts">{}</script>', content_type="text/html")
+            else:
+                route.fulfill(body=(SCRIPTS / name).read_bytes(), content_type="text/javascript")
+
+        opened.route(f"{PAGE}**", answer)
+        opened.goto(PAGE)
+        yield opened
+        browser.close()
+
+
+def run(page, script, body, *given):
+    """What a script's function gives, where `m` is its module and `g` what it is given."""
+    code = f"async (given) => {{ const m = await import('./{script}.js'), g = given; {body} }}"
+    return page.evaluate(code, [each.ravel().tolist() if isinstance(each, np.ndarray) else each for each in given])
+
+
+@pytest.fixture
+def maps():
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 5, (12, 16)).astype(np.uint8)
+    a, b = (np.where(rng.random(truth.shape) < 0.6, truth, rng.integers(0, 5, truth.shape)) for _ in range(2))
+    truth[:2, :5] = VOID
+    return truth, a.astype(np.uint8), b.astype(np.uint8)
+
+
+def test_kinds_of_pixels_are_the_server_s(page, maps):
+    truth, a, b = maps
+    kinds = agreement.kinds(truth, a, b)
+    found = run(page, "kinds", "return g[0].map((truth, i) => m.kindOf(truth, g[1][i], g[2][i]));", *maps)
+    known = (truth != VOID).ravel()
+    assert np.array_equal(np.array(found)[known], kinds.ravel()[known])
+    assert run(page, "kinds", "return m.counted(...g);", *maps) == agreement.counted(kinds).tolist()
+
+
+def test_where_models_differ_is_counted_as_by_hand(page, maps):
+    _, a, b = maps
+    found = run(page, "kinds", "const f = m.apart(g); return {...f, differ: [...f.differ]};", a, b)
+    assert found["differ"] == (a != b).ravel().astype(int).tolist()
+    assert found["same"] == pytest.approx((a == b).mean())
+    table = confusion_matrix(a.ravel(), b.ravel(), labels=range(5)) / a.size
+    for (one, other), share in found["sets"]:
+        assert share == pytest.approx(table[one, other] + table[other, one])
+    shares = [share for _, share in found["sets"]]
+    assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx((a != b).mean())
+    three = run(page, "kinds", "return m.apart(g).same;", a, b, a)
+    assert three == pytest.approx((a == b).mean())
+
+
+def test_a_pixel_s_color_tells_who_is_right(page):
+    body = "return [0, 1, 2, 3, 4].map(kind => m.colorOf(kind, g[0], 16, g[1]));"
+    blue, orange, grey, pink = [0, 0x72, 0xB2], [0xE6, 0x9F, 0], [0x4B, 0x55, 0x63], [0xCC, 0x79, 0xA7]
+    assert run(page, "kinds", body, 2, None) == [None, blue, orange, grey, pink]
+    assert run(page, "kinds", body, 0, None) == [None, blue, orange, None, pink]  # between the stripes
+    assert run(page, "kinds", body, 0, 3) == [None, None, None, grey, None]  # alone it is not hatched
+
+
+def test_a_thumbnail_has_pixels_of_the_image(page):
+    labels = np.arange(6 * 9, dtype=np.uint8).reshape(6, 9)
+    body = """const photo = new Uint8ClampedArray(g[0].flatMap(each => [each, each, each, 255]));
+        const f = m.shrunk({width: 9, height: 6, photo, truth: g[0]}, 4);
+        return [f.width, f.height, [...f.truth], [...f.photo].filter((_, i) => i % 4 === 0)];"""
+    width, height, truth, photo = run(page, "kinds", body, labels)
+    assert (width, height) == (3, 2) and truth == photo == labels[::3, ::3].ravel().tolist()
+
+
+def test_label_maps_are_cut_from_bytes_as_they_were_put_together(page):
+    sizes = [(2, 3), (4, 2)]
+    parts = [np.full(height * width, n, np.uint8) for n, (height, width) in enumerate(np.repeat(sizes, 3, 0))]
+    body = """const all = m.cut(Uint8Array.from(g[0]), g[1].map(size => ({size})));
+        return all.map(({width, height, truth, a, b}) => [width, height, ...[truth, a, b].map(each => [...each])]);"""
+    found = run(page, "sides", body, np.concatenate(parts), sizes)
+    assert found == [
+        [width, height, *(each.tolist() for each in parts[3 * n : 3 * n + 3])]
+        for n, (height, width) in enumerate(sizes)
+    ]
+    body = """const known = {epochs: [[1, 2], [1]], samples: [1], images: g[1].map(size => ({size}))};
+        return m.replayed(Uint8Array.from(g[0]), known)
+            .map(all => all.map(([epoch, maps]) => [epoch, maps.get(1)[0]]));"""
+    replay = np.repeat(np.array([7, 8, 9], np.uint8), 8)
+    assert run(page, "sides", body, replay, sizes) == [[[1, 7], [2, 8]], [[1, 9]]]
+
+
+def test_a_picture_carries_what_was_put_into_it(page):
+    value = {"name": '유넷 "a" </script>', "numbers": [1, 2.5]}
+    body = """const canvas = document.createElement('canvas');
+        const blob = await m.png(canvas, g[0]);
+        return [JSON.stringify(m.carried(await blob.arrayBuffer())), m.carried(new ArrayBuffer(40)),
+            m.carried(await (await new Promise(done => canvas.toBlob(done))).arrayBuffer())];"""
+    found, nothing, plain = run(page, "sheet", body, value)
+    assert json.loads(found) == value and nothing is None and plain is None
+
+
+def test_what_is_zoomed_lies_within_the_image(page):
+    body = """const panes = new m.Panes({id: 'read'});
+        panes.zoom = g[0];
+        return panes.window;"""
+    for times, x, y in ((1, 0.5, 0.5), (2, 0, 1), (4, 0.5, 0.25), (8, 1, 0)):
+        left, top, width, height = run(page, "panes", body, {"times": times, "x": x, "y": y})
+        assert width == height == 1 / times
+        assert 0 <= left <= 1 - width and 0 <= top <= 1 - height
+        assert abs(left + width / 2 - np.clip(x, width / 2, 1 - width / 2)) < 1e-9

@@ -359,6 +359,10 @@ def test_two_losses_are_compared_by_varying_them(visit, served):
     page.mouse.move(5, 5)
     expect(legend.locator("caption")).to_have_text("Last values")
     assert legend.locator("td").all_inner_texts() == last
+    epoch = page.locator(".masks .epochs output")
+    expect(epoch).to_have_text("latest")
+    charts.first.locator(".u-over").click(position={"x": 5, "y": 60})
+    expect(epoch).to_have_text("1")
 
 
 CANVAS = """([pane]) => {

@@ -391,11 +391,13 @@ class Curves {
             },
           ],
           ready: [
-            (plot) =>
+            (plot) => {
               plot.over.addEventListener("dblclick", () => {
                 for (const each of this.charts.values()) each.zoomed = false;
                 this.soon();
-              }),
+              });
+              this.pressed(plot);
+            },
           ],
         },
       },
@@ -405,6 +407,23 @@ class Curves {
     this.charts.set(metric, chart);
     this.sizes.observe(box);
     this.shade(chart);
+  }
+
+  // Where a chart of epochs is pressed, masks are shown as they were then.
+  pressed(plot) {
+    if (this.axis !== "epoch") return;
+    let from = 0;
+    plot.over.title = t("Press to see the masks of that epoch");
+    plot.over.addEventListener("pointerdown", ({ clientX }) => {
+      from = clientX;
+    });
+    plot.over.addEventListener("click", ({ clientX }) => {
+      if (Math.abs(clientX - from) > 3) return; // drawn, to zoom
+      const epoch = plot.posToVal(plot.cursor.left, "x");
+      document.dispatchEvent(
+        new CustomEvent("seglab-epoch", { detail: epoch }),
+      );
+    });
   }
 
   // For each run its evaluations; behind the training loss its single steps.

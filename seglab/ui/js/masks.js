@@ -61,6 +61,12 @@ class Masks {
     });
     for (const event of ["loaded", "shown"])
       store.addEventListener(event, () => this.read());
+    document.addEventListener("seglab-epoch", ({ detail: epoch }) => {
+      if (!this.epochs?.length) return;
+      const n = nearest(this.epochs, epoch);
+      this.slider.value = n;
+      this.pick(n);
+    });
     store.addEventListener("points", () => this.grown());
     store.addEventListener("rows", () => this.draw());
     this.read();
@@ -232,3 +238,11 @@ class Masks {
     );
   }
 }
+
+// The place of the number that is nearest to one.
+const nearest = (numbers, wanted) =>
+  numbers.reduce(
+    (best, each, n) =>
+      Math.abs(each - wanted) < Math.abs(numbers[best] - wanted) ? n : best,
+    0,
+  );

@@ -138,12 +138,38 @@ def test_over_seeds_both_variances_are_added_up():
 
 
 def test_how_many_seeds_it_takes():
-    for paired, factor in ((True, 1), (False, 2)):
-        count = intervals.needed(0.02, 0.01, paired)
-        assert count == math.ceil(factor * (2.8 * 0.02 / 0.01) ** 2)
-        error = 0.02 * math.sqrt(factor / count)
-        assert stats.norm.cdf(0.01 / error - 1.96) == pytest.approx(0.8, abs=0.01)
-    assert intervals.needed(0.02, 1, True) == 2 and intervals.needed(0.02, 0, True) == 1_000_000
+    for left in (0.0, 0.003**2):
+        count = intervals.needed((0.02**2, left), 0.01)
+        for seeds, power in ((count, 0.8), (count - 1, 0.78)):
+            error = math.sqrt(0.02**2 / seeds + left)
+            assert stats.norm.cdf(0.01 / error - 1.96) == pytest.approx(power, abs=0.02)
+            assert (error <= 0.01 / 2.8) == (seeds == count)
+    assert intervals.needed((0.02**2, 0.0), 1) == 2
+
+
+def test_where_images_leave_too_much_no_number_of_seeds_will_do():
+    assert intervals.needed((0.02**2, 0.004**2), 0.01) is None  # 2.8 times 0.004 is more than 0.01
+    assert intervals.needed((0.0, 0.0), 0) is None
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_what_images_leave_is_told_from_what_more_seeds_would_take_away(paired):
+    """Scores of an image made of the setting's part, which stays, of the seed's, and of both: all are known."""
+    rng, images, seeds = np.random.default_rng(0), 400, 6
+    stays = [rng.normal(0, 0.06, images) for _ in range(2)]
+    first, second = (
+        [right(np.clip(0.6 + part + rng.normal(0, 0.01) + rng.normal(0, 0.08, images), 0, 1)) for _ in range(seeds)]
+        for part in stays
+    )
+    slope = (miou_of(0.61) - miou_of(0.59)) / 0.02
+    found = intervals.over_seeds(first, second, paired)
+    of_a_seed, left = found.variances
+    assert left == pytest.approx(slope**2 * np.var(stays[1] - stays[0]) / images, rel=0.15)
+    scores = [[miou(each.sum(0)) for each in side] for side in (first, second)]
+    apart = statistics.variance(b - a for a, b in zip(*scores, strict=True))
+    own = slope**2 * 2 * 0.08**2 / images
+    assert of_a_seed == pytest.approx((apart if paired else sum(map(statistics.variance, scores))) + own, rel=0.15)
+    assert of_a_seed / seeds + left == pytest.approx(found.error**2, rel=0.02)
 
 
 def test_what_each_class_carries_adds_up_to_the_whole(shipped):

@@ -3,6 +3,7 @@
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import quote
 
 import numpy as np
@@ -211,6 +212,16 @@ def test_whether_it_is_real_is_told_of_networks_of_settings_and_by_other_definit
     assert seeds[0][1:] == ["0", "1"] and seeds[1][1:] == [f"{each:+.3f}" for each in pair.verdict.by_seed]
     assert "Nothing can be said" not in html and "To see a difference of 0.01 takes about" in html
     assert "비슷한 다른 이미지" in client.get(address("lab/real", NAMES, lang="ko")).text
+
+
+def test_where_no_number_of_seeds_would_do_the_page_says_so():
+    from seglab.comparison.verdicts import without
+
+    none = without("settings", 20, 0.0)
+    assert lab.power(none, "en") == ""
+    assert "takes about 32 seeds of each" in lab.power(replace(none, variances=(0.02**2, 0.0)), "en")
+    many = lab.power(replace(none, variances=(0.02**2, 0.005**2)), "en")
+    assert many == "No number of seeds would show a difference of 0.01: it takes more images."
 
 
 def test_why_they_differ_is_told_by_classes_borders_mistakes_and_images(client):

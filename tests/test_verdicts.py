@@ -81,8 +81,18 @@ def test_where_seeds_differ_by_more_it_says_how_many_it_would_take():
         found = verdict(NAMES, side(0.5, 3, spread=0.05), side(0.5 + sign * 0.02, 3, spread=-0.05, seed=5), True)
         assert found.apart is False and found.needed > 3
         assert f"new was {word} than plain by" in said(found)
-        assert f"takes about {found.needed} seeds of each" in said(found)
+        assert f"takes about {found.needed} seeds of each" in said(found) and "more images" not in said(found)
         assert f"anything from {found.low:+.3f} to {found.high:+.3f} is possible" in said(found)
+
+
+def test_where_the_images_are_too_few_for_any_number_of_seeds_it_says_so():
+    rng = np.random.default_rng(0)
+    parts = [np.random.default_rng(n).normal(0, 0.2, 20) for n in (1, 2)]  # an image's own, the same for each seed
+    first, second = ([right(np.clip(0.5 + part + rng.normal(0, 0.01), 0, 1)) for _ in range(3)] for part in parts)
+    found = verdict(NAMES, first, second, True)
+    assert found.apart is False and found.needed is None and found.difference
+    assert "no number of seeds would show a difference of this size: it takes more images" in said(found)
+    assert "seeds of each" not in said(found)
 
 
 def test_one_seed_against_several_compares_the_first_of_each():
@@ -125,7 +135,7 @@ def test_two_sides_that_came_out_the_same_are_not_apart():
     first = side(0.5, 2)
     found = verdict(NAMES, first, [each.copy() for each in first], paired=True)
     assert (found.low, found.difference, found.high) == (0, 0, 0) and found.apart is False and found.agreeing == 0
-    assert "nan" not in said(found)
+    assert "nan" not in said(found) and "takes" not in said(found)
 
 
 def test_where_nothing_is_labeled_there_is_no_verdict():

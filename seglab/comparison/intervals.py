@@ -20,6 +20,7 @@ from scipy import special
 from seglab.metrics import iou, miou
 
 DRAWS = 10_000
+VARIANCE_DRAWS = 1000  # are enough for what is no end of an interval
 LEVEL = 0.95
 MOST_WEIGHTS = 2**22  # at a time: 32 MB
 POWER = 2.8  # standard errors at which a difference is found in 4 of 5 cases: z(0.975) + z(0.8)
@@ -142,8 +143,8 @@ def expanded(draws: np.ndarray, units: int, level: float = LEVEL) -> tuple[float
 @dataclass(frozen=True)
 class Seeds:
     """A difference over several seeds: its mean, standard error, degrees of freedom and interval; `by_seed`, each
-    seed's own where both sides have the same seeds; `spread`, the standard deviation between seeds of one difference
-    (paired) or of one side's mIoU."""
+    seed's own where both sides have the same seeds; `variances`, what one seed of each side adds, which falls with the
+    number of seeds, and what these images leave however many seeds there are."""
 
     difference: float
     error: float
@@ -151,7 +152,7 @@ class Seeds:
     low: float
     high: float
     by_seed: tuple[float, ...]
-    spread: float
+    variances: tuple[float, float]
 
 
 def over_seeds(
@@ -179,15 +180,29 @@ def over_seeds(
     freedom = total**2 / parted if parted else math.inf
     difference = statistics.mean(scores[1]) - statistics.mean(scores[0])
     half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total) if total else 0.0
-    spread = math.sqrt(statistics.mean(statistics.variance(part) for part in parts))
-    return Seeds(difference, math.sqrt(total), freedom, difference - half, difference + half, by_seed, spread)
+    left = min(remaining(first, second, block), images.error**2)
+    both = (images.error**2 - left) * statistics.harmonic_mean([len(first), len(second)])  # of a seed and the images
+    of_a_seed = sum(map(statistics.variance, parts)) + both
+    ends = difference - half, difference + half
+    return Seeds(difference, math.sqrt(total), freedom, *ends, by_seed, (of_a_seed, left))
 
 
-def needed(spread: float, difference: float, paired: bool) -> int:
-    """How many seeds of each side it takes to see a difference of this size in four of five tries, with seeds that vary
-    by `spread`; 2 or more."""
-    number = (1 if paired else 2) * (POWER * spread / abs(difference)) ** 2 if difference else math.inf
-    return max(2, math.ceil(number)) if math.isfinite(number) and number < 1e6 else 1_000_000
+def remaining(first: Sequence[np.ndarray], second: Sequence[np.ndarray], block: int = 1) -> float:
+    """The variance that images leave in the difference however many seeds there are: the covariance of two seeds'
+    differences over the same draws of images, the mean over all twos of seeds."""
+    draws = [bootstrap(a, b, block, VARIANCE_DRAWS).miou for a, b in zip(first, second, strict=False)]
+    together = np.stack(draws)[:, np.isfinite(draws).all(0)]
+    covariances = np.cov(together)
+    return max(0.0, float(covariances[~np.eye(len(draws), dtype=bool)].mean()))
+
+
+def needed(variances: tuple[float, float], difference: float) -> int | None:
+    """How many seeds of each side it takes to see a difference of this size in four of five tries, 2 or more, where
+    seeds and images have these `variances` (see `Seeds`); None where no number does, since the images' part alone is
+    too large: that takes more images."""
+    of_a_seed, left = variances
+    room = (difference / POWER) ** 2 - left
+    return max(2, math.ceil(of_a_seed / room)) if room > 0 else None
 
 
 def carried(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -25,9 +25,10 @@ class Verdict:
     `about`: two trained networks, two settings (over seeds), or one network seen through two chains of predictors.
     `apart`: whether the interval from `low` to `high` leaves 0 out; all three None where there is no verdict.
     `equal`: whether the whole interval is within `PRACTICAL` of 0. `agreeing` of the `by_seed` differences have the
-    sign of `difference`. `needed`: seeds of each side it takes to see a difference of this size; `spread`: how far
-    seeds differ. `shape`: places and heights of the distribution of what other images, or other seeds and images, could
-    give. `sentences` say it, in order.
+    sign of `difference`. `needed`: seeds of each side it takes to see a difference of this size, None where no number
+    does; `variances`, of one seed of each side and of the images, are what it follows from (`intervals.Seeds`).
+    `shape`: places and heights of the distribution of what other images, or other seeds and images, could give.
+    `sentences` say it, in order.
     """
 
     about: str
@@ -42,7 +43,7 @@ class Verdict:
     by_seed: tuple[float, ...] = ()
     agreeing: int | None = None
     needed: int | None = None
-    spread: float | None = None
+    variances: tuple[float, float] | None = None
     shape: tuple[tuple[float, float], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -103,11 +104,11 @@ def of_settings(
     images, seeds = len(first[0]), (len(first), len(second))
     apart = not found.low <= 0 <= found.high
     agreeing = sum(each * found.difference > 0 for each in found.by_seed) if paired else None
-    needed = intervals.needed(found.spread, found.difference, paired)
+    needed = intervals.needed(found.variances, found.difference)
     low, high = ends(found.low, found.high)
     values: dict[str, Any] = {
         "a": names[0], "b": names[1], "difference": size(found.difference), "low": low, "high": high,
-        "count": images, "seeds": seeds[0], "others": seeds[1], "agreeing": agreeing, "needed": needed,
+        "count": images, "seeds": seeds[0], "others": seeds[1], "agreeing": agreeing,
     }  # fmt: skip
     if apart and paired:
         higher, lower = (
@@ -139,22 +140,30 @@ def of_settings(
         higher, lower = (
             SeglabError(
                 "{b} was higher than {a} by {difference} on average, but that can be luck: anything from {low} to "
-                "{high} is possible; to see a difference of this size takes about {needed} seeds of each",
+                "{high} is possible",
                 **values,
             ),
             SeglabError(
                 "{b} was lower than {a} by {difference} on average, but that can be luck: anything from {low} to "
-                "{high} is possible; to see a difference of this size takes about {needed} seeds of each",
+                "{high} is possible",
                 **values,
             ),
         )
     said = higher if found.difference > 0 else lower
     shape = tuple(intervals.bell(found.difference, found.error, found.freedom))
-    sentences = (said, *rough(-(-images // block), images, found.low, found.high))
+    more = () if apart or not found.difference else (takes(needed),)
+    sentences = (said, *more, *rough(-(-images // block), images, found.low, found.high))
     return Verdict(
         "settings", images, sentences, found.difference, found.low, found.high, apart, equal(found.low, found.high),
-        seeds, found.by_seed, agreeing, needed, found.spread, shape,
+        seeds, found.by_seed, agreeing, needed, found.variances, shape,
     )  # fmt: skip
+
+
+def takes(needed: int | None) -> SeglabError:
+    """What it would take to see the difference that was measured."""
+    if needed is None:
+        return SeglabError("no number of seeds would show a difference of this size: it takes more images")
+    return SeglabError("to see a difference of this size takes about {needed} seeds of each", needed=needed)
 
 
 def of_images(

@@ -20,7 +20,7 @@ from seglab.comparison import borders, intervals
 from seglab.comparison.agreement import ORDERS
 from seglab.comparison.pairs import ClassDifference, Pair, defined, pair
 from seglab.comparison.readings import Reading, Side, sides
-from seglab.comparison.verdicts import Verdict
+from seglab.comparison.verdicts import PRACTICAL, Verdict
 from seglab.errors import SeglabError
 from seglab.metrics import iou, miou
 from seglab.predictors import Crf
@@ -262,9 +262,24 @@ def real(lab: Laboratory, lang: str) -> str:
         networks=spoken(networks, lang),
         settings=settings and spoken(settings, lang),
         seeds=pair.a.seeds,
-        power=settings and settings.spread and intervals.needed(settings.spread, 0.01, pair.paired),
+        power=settings and power(settings, lang),
         clones=[(side.readings[0].directory.name, side.name) for side in (pair.a, pair.b)],
         definitions=[(name, first[way], second[way], who) for way, (name, who) in ways.items()],
+    )
+
+
+def power(verdict: Verdict, lang: str) -> str:
+    """What it would take to see a difference that just matters; nothing where there is no verdict."""
+    if verdict.variances is None:
+        return ""
+    count, size = intervals.needed(verdict.variances, PRACTICAL), f"{PRACTICAL:g}"
+    if count is None:
+        return say("No number of seeds would show a difference of {size}: it takes more images.", lang, size=size)
+    return say(
+        "To see a difference of {size} takes about {count} seeds of each, with seeds that differ as these do.",
+        lang,
+        size=size,
+        count=count,
     )
 
 

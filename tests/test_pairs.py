@@ -131,6 +131,34 @@ def test_a_side_that_was_trained_on_what_it_is_scored_on_gets_no_verdict():
     assert found.apart is None and "trained on images that it is scored on" in str(found.sentences[0])
 
 
+def test_a_side_that_was_not_trained_to_its_end_is_told_with_its_epochs(runs_home, capsys):
+    complete = finish(runs.create(tiny(seed=1), "complete"))
+    begun = runs.create(tiny(model={"name": "unet", "width": 6, "depth": 2}), "begun")
+
+    def sentences():
+        return [str(each) for each in pair_of(compare([complete, begun]), [complete, begun]).verdict.sentences]
+
+    working = runs.work(begun)
+    while next(working).kind != "evaluated":
+        pass
+    *before, last = sentences()
+    assert last == "begun is still training: it has done 1 of its 2 epochs" and not any("complete" in s for s in before)
+    assert last in command(capsys, "complete", "begun")
+    working.close()
+    stopped = "begun was not trained to its end: it has done 1 of its 2 epochs"
+    assert sentences() == [*before, stopped]
+    (begun / "queued").touch()
+    assert sentences() == [*before, stopped]
+    (begun / "queued").unlink()
+    assert list(runs.work(begun, unstop=True))[-1].reason == "completed"
+    assert not any("epochs" in each for each in sentences())
+    budget = finish(runs.create(tiny(seed=1, epochs=50, budget_seconds=0.001), "budget"))
+    assert runs.status(budget).state == "budget"
+    assert not any(
+        "epochs" in str(each) for each in pair_of(compare([complete, budget]), [complete, budget]).verdict.sentences
+    )
+
+
 def command(capsys, *words):
     with pytest.raises(SystemExit) as ended:
         cli.main(["compare", *words])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from seglab.comparison.readings import Reading, Side, sides
 from seglab.comparison.scores import Comparison
 from seglab.comparison.verdicts import Verdict
 from seglab.errors import SeglabError
+from seglab.events import Evaluated
 from seglab.families import Predictor
 from seglab.metrics import iou, miou
 
@@ -109,6 +111,12 @@ class Pair:
 
     @cached_property
     def verdict(self) -> Verdict:
+        """Whether the difference can be told from luck, and whose training has not reached its end."""
+        found = self.judged()
+        directories = dict.fromkeys(each.directory for side in (self.a, self.b) for each in side.readings)
+        return replace(found, sentences=(*found.sentences, *itertools.chain(*map(unfinished, directories))))
+
+    def judged(self) -> Verdict:
         count = len(self.names)
         if self.leak:
             told = SeglabError("one side was trained on images that it is scored on: there is no verdict")
@@ -241,6 +249,22 @@ class Pair:
             for each in self.borders
         ]
         return {"bins": borders.BINS, "sides": sides}
+
+
+def unfinished(directory: Path) -> list[SeglabError]:
+    """What is told of a run that has not reached the end of its training; a budget of seconds is one."""
+    state = runs.status(directory).state
+    if state in ("completed", "budget"):
+        return []
+    done = max((event.epoch for event in runs.events(directory) if isinstance(event, Evaluated)), default=0.0)
+    values = {
+        "run": runs.label(directory).name,
+        "done": f"{round(done, 2):g}",
+        "epochs": runs.config(directory).epochs,
+    }
+    if state == "running":
+        return [SeglabError("{run} is still training: it has done {done} of its {epochs} epochs", **values)]
+    return [SeglabError("{run} was not trained to its end: it has done {done} of its {epochs} epochs", **values)]
 
 
 def there(numbers: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:

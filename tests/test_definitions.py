@@ -83,3 +83,9 @@ def test_torchmetrics_mean_iou_is_another_one_again(images, found):
 def test_where_nothing_is_labeled_nothing_is_defined():
     found = definitions(np.zeros((3, 4, 4), np.int64))
     assert np.isnan([found["set"], found["images"], found["present"], found["batches"]]).all()
+
+
+def test_where_nothing_is_labeled_only_those_that_count_absent_classes_have_a_value():
+    blank = definitions(np.zeros((3, CLASSES, CLASSES), np.int64))
+    assert (blank.pop("absent_as_one"), blank.pop("absent_as_zero")) == (1, 0)
+    assert np.isnan(list(blank.values())).all()

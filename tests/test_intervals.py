@@ -180,6 +180,20 @@ def test_what_each_class_carries_adds_up_to_the_whole(shipped):
     assert np.isnan(intervals.carried(first, first)).all()
 
 
+def test_where_classes_nearly_cancel_out_none_carries_a_share():
+    def matrix(*hits):
+        return np.diag(hits) + np.diag([1000 - each for each in hits[:-1]], 1)
+
+    first = matrix(500, 500, 1000)
+    for hits in ((600, 395, 1000), (600, 480, 1000), (400, 505, 1000)):
+        second = matrix(*hits)
+        apart = iou(second) - iou(first)
+        cancelled = np.abs(apart).sum() > 10 * abs(apart.sum())
+        found = intervals.carried(first, second)
+        assert np.isnan(found).all() if cancelled else found.sum() == pytest.approx(1)
+        assert cancelled == (hits == (600, 395, 1000)), apart
+
+
 def test_the_shapes_that_are_drawn():
     draws = np.random.default_rng(0).normal(2, 1, 10_000)
     places, heights = zip(*intervals.density(draws), strict=True)

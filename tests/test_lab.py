@@ -252,6 +252,19 @@ def test_why_they_differ_is_told_by_classes_borders_mistakes_and_images(client):
     assert "경계" in client.get(address("lab/why", NAMES, lang="ko")).text
 
 
+def test_where_classes_cancel_out_no_shares_are_shown(client, monkeypatch):
+    from seglab.comparison import intervals
+
+    html = client.get(address("lab/why", NAMES)).text
+    assert all(row[6].endswith(" %") for row in table(html, "<h3>Classes")[1:]) and "cancel each other" not in html
+    monkeypatch.setattr(intervals, "MOST_CANCELLED", 0.5)
+    lab.laboratory.cache_clear()
+    html = client.get(address("lab/why", NAMES)).text
+    assert {row[6] for row in table(html, "<h3>Classes")[1:]} == {"–"} and "cancel each other out" in html
+    directories = [runs.find(name) for name in NAMES]
+    assert {each["carried"] for each in pair_of(compare(directories), directories).as_json()["per_class"]} == {None}
+
+
 def test_two_sides_are_computed_again_only_where_one_of_their_runs_has_changed(client, runs_home):
     first, second = opened(client, *NAMES), opened(client, *NAMES, a="unet")
     before = lab.laboratory.cache_info().misses

@@ -15,7 +15,8 @@ def definitions(matrices: np.ndarray, batch: int = 8) -> dict[str, float]:
     set: one matrix over all images, which is seglab's own. images: the mean over images of each one's mIoU, over the
     classes in its truth or prediction; present: over those in its truth. batches: the mean over so many images at a
     time, in the order in which they are stored. absent_as_one, absent_as_zero: the mean over images, with 1 or 0 for
-    a class that is in neither truth nor prediction. NaN where nothing is labeled.
+    a class that is in neither truth nor prediction. Where no image has a labeled pixel, these two are 1 and 0, since
+    every class is absent, and the others NaN; an image without one counts for these two as any other.
     """
     scores = iou(matrices)
     absent = np.isnan(scores)

@@ -23,6 +23,7 @@ DRAWS = 10_000
 VARIANCE_DRAWS = 1000  # are enough for what is no end of an interval
 LEVEL = 0.95
 MOST_WEIGHTS = 2**22  # at a time: 32 MB
+MOST_CANCELLED = 10  # times the difference in mIoU: classes that differ by more in all carry no shares of it
 POWER = 2.8  # standard errors at which a difference is found in 4 of 5 cases: z(0.975) + z(0.8)
 
 
@@ -208,10 +209,12 @@ def needed(variances: tuple[float, float], difference: float) -> int | None:
 def carried(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """float64 (K,): the share of the difference in mIoU that each class carries, second side minus first, of confusion
     matrices int64 (K, K); together 1. Exact where both sides have the same classes, since mIoU is their mean; classes
-    that one side lacks are NaN, and all are where there is no difference."""
+    that one side lacks are NaN. All are where the classes' differences nearly cancel out, or there are none: shares of
+    so small a rest, thousands of percent of both signs, would say nothing of any class."""
     apart = iou(second) - iou(first)
     total = np.nansum(apart)
-    return apart / total if abs(total) > 1e-12 else np.full_like(apart, np.nan)
+    cancelled = np.nansum(np.abs(apart)) > MOST_CANCELLED * abs(total) or not total
+    return np.full_like(apart, np.nan) if cancelled else apart / total
 
 
 def bell(middle: float, error: float, freedom: float, bins: int = 41) -> list[tuple[float, float]]:

@@ -31,7 +31,7 @@ FEWEST_OF_SLICE = 2  # images
 class ClassDifference:
     """One class on both sides, its IoU of all seeds' summed matrices. `share`: of the labeled pixels. `alone` is the
     interval of the difference as if no other class were looked at; `together` is wide enough for all of them at once.
-    `carried`: its share of the difference in mIoU."""
+    `carried`: its share of the difference in mIoU, NaN where there is none (`intervals.carried`)."""
 
     name: str
     share: float

@@ -303,6 +303,7 @@ def why(lab: Laboratory, lang: str) -> str:
         "lab_why.html",
         lang,
         classes=placed(found, pair.classes),
+        cancelled=np.isnan([each.carried for each in found]).all(),
         colors=colors,
         names=pair.classes,
         bins=[*bins, f"{borders.BINS[-1]}+"],

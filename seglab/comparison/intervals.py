@@ -12,11 +12,11 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy import special
 
+from seglab.cache import once
 from seglab.metrics import iou, miou
 
 DRAWS = 10_000
@@ -52,7 +52,7 @@ class Bootstrap:
         """float64 (K,): the share of draws in which a class was undefined."""
         return np.isnan(self.iou).mean(0)
 
-    @cached_property
+    @once
     def alone(self) -> list[tuple[float, float] | None]:
         """For each class, the interval of its difference, as if it were the only one that is looked at; None for a
         class that hardly any draw has."""

@@ -6,13 +6,13 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seglab import runs
+from seglab.cache import once
 from seglab.comparison import borders, intervals, verdicts
 from seglab.comparison.agreement import KINDS, ORDERS, Agreement, agreement, largest_regions
 from seglab.comparison.definitions import definitions
@@ -79,16 +79,16 @@ class Pair:
         found = list(zip(self.a.readings, self.b.readings, strict=False))
         return found if self.folded else found[:1]
 
-    @cached_property
+    @once
     def classes(self) -> list[str]:
         return runs.description(self.a.readings[0].directory)["classes"]
 
-    @cached_property
+    @once
     def names(self) -> list[str]:
         """The validation images."""
         return [name for each, _ in self.partners for name in each.evidence.names]
 
-    @cached_property
+    @once
     def matrices(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """For each side and seed, int64 (N, K, K)."""
         first, second = ([each.confusions() for each in side.readings] for side in (self.a, self.b))
@@ -109,7 +109,7 @@ class Pair:
         """How many neighboring images are alike."""
         return verdicts.BLOCK if self.a.readings[0].config.data.sequence else 1
 
-    @cached_property
+    @once
     def verdict(self) -> Verdict:
         """Whether the difference can be told from luck, and whose training has not reached its end."""
         found = self.judged()
@@ -127,12 +127,12 @@ class Pair:
         same = [each.directory for each in self.a.readings] == [each.directory for each in self.b.readings]
         return verdicts.verdict((self.a.name, self.b.name), *self.matrices, self.paired, self.block, same)
 
-    @cached_property
+    @once
     def bootstrap(self) -> intervals.Bootstrap:
         """Draws of images for the classes, over all seeds' summed matrices."""
         return intervals.bootstrap(*self.summed, self.block)
 
-    @cached_property
+    @once
     def per_class(self) -> list[ClassDifference]:
         """The classes, those that carry most of the difference first."""
         first, second = (each.sum(0) for each in self.summed)
@@ -147,7 +147,7 @@ class Pair:
         ]
         return sorted(found, key=lambda each: -abs(each.b - each.a) if np.isfinite(each.b - each.a) else 1)
 
-    @cached_property
+    @once
     def places(self) -> list[tuple[Reading, Reading, int]]:
         """For each validation image, the readings that labeled it and its place among theirs."""
         return [(first, second, n) for first, second in self.partners for n in range(len(first.evidence.names))]
@@ -161,11 +161,11 @@ class Pair:
         """All of them."""
         return map(self.image, range(len(self.names)))
 
-    @cached_property
+    @once
     def agreement(self) -> Agreement:
         return agreement(self.images())
 
-    @cached_property
+    @once
     def borders(self) -> tuple[borders.Borders, borders.Borders]:
         count = len(self.classes)
         first = borders.borders(((truth, labels) for truth, labels, _ in self.images()), count)
@@ -176,7 +176,7 @@ class Pair:
         first, second = (definitions(each[0], batch) for each in self.matrices)
         return first, second
 
-    @cached_property
+    @once
     def attributes(self) -> dict[str, list[str | None]]:
         """What the source of the data says of each image, such as its weather; nothing where it is not here."""
         found: list[str | None] = []
@@ -190,7 +190,7 @@ class Pair:
             return {}
         return {"domain": found}
 
-    @cached_property
+    @once
     def slices(self) -> list[Slice]:
         """The images with each value of an attribute, and with each class in their truth."""
         first, second = self.summed

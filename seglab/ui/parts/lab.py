@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import gradio as gr
 import numpy as np
 
 from seglab import crf, runs, travel
+from seglab.cache import once
 from seglab.comparison import borders, intervals
 from seglab.comparison.agreement import ORDERS
 from seglab.comparison.pairs import ClassDifference, Pair, defined, pair
@@ -49,7 +50,7 @@ class Laboratory:
     def both(self) -> tuple[Reading, Reading]:
         return self.pair.partners[0]
 
-    @cached_property
+    @once
     def images(self) -> list[dict[str, Any]]:
         """Of each image: its name, what its data's source says of it, both sides' mIoU and the difference in each
         class's IoU, and its pixels by kind of agreement."""
@@ -70,7 +71,7 @@ class Laboratory:
             for name, value, a, b, counts, size in rows
         ]
 
-    @cached_property
+    @once
     def pages(self) -> list[int]:
         """The first image of each answer with label maps."""
         starts, pixels = [0], 0

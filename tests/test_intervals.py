@@ -8,12 +8,13 @@ import pytest
 from scipy import stats
 
 from seglab import runs
-from seglab.comparison import intervals
+from seglab.comparison import intervals, verdicts
 from seglab.metrics import iou, miou
 from seglab.runs import Evidence
 
 # How often intervals of 95 % hold the truth, as docs/comparing.md has it: by images, and by seeds of each side
 HELD, HELD_OVER_SEEDS = {10: 0.93, 20: 0.935, 30: 0.945, 50: 0.945}, {2: 0.88, 3: 0.935, 5: 0.945}
+HELD_IN_VIDEO = {1: 0.39, 2: 0.51, 3: 0.58, 5: 0.67, 10: 0.83, 17: 0.92}  # by the length of the blocks
 TRIES = 1000
 
 
@@ -50,10 +51,25 @@ def test_a_class_that_a_draw_lacks_is_left_out_of_both_sides_and_counted():
 def test_neighbors_in_a_block_are_drawn_together(shipped):
     first, second = (each[:47] for each in shipped)
     found = intervals.bootstrap(first, second, block=10, draws=500)
-    blocks = [np.stack([each[n : n + 10].sum(0) for n in range(0, 47, 10)]) for each in (first, second)]
+    parts = [range(0, 11), range(11, 23), range(23, 35), range(35, 47)]  # about equally long, none shorter than 10
+    blocks = [np.stack([each[part].sum(0) for part in parts]) for each in (first, second)]
     plain = intervals.bootstrap(*blocks, draws=500)
-    assert found.units == 5
+    assert found.units == 4
     np.testing.assert_allclose(found.miou, plain.miou)
+
+
+def test_student_s_interval_is_that_of_the_blocks_means():
+    """Of sides that differ in one class of images of one size, where a set's IoU is the mean over its blocks."""
+    shares = np.repeat([0.5, 0.53, 0.61], 17)
+    first, second = right(np.full(51, 0.5)), right(shares)
+    for each in (first, second):
+        each[:, 1, 1] = 0
+        each[:, 1, 0] = 0  # the other class is never there, and is the label of what is wrong: its IoU is 0
+    found = intervals.bootstrap(first, second, 17)
+    theirs = stats.ttest_1samp([0.0, 0.03, 0.11], 0).confidence_interval(0.95)
+    middle = miou(second.sum(0)) - miou(first.sum(0))
+    assert found.units == 3 and middle == pytest.approx((0.03 + 0.11) / 3 / 2)
+    assert found.around(middle) == pytest.approx((theirs.low / 2, theirs.high / 2), rel=0.02)
 
 
 def test_without_expansion_the_interval_is_scipy_s(monkeypatch):
@@ -218,6 +234,35 @@ def test_intervals_hold_as_often_as_the_documentation_says(shipped, images):
         low, high = intervals.bootstrap(*(each[places] for each in shipped), draws=1000, seed=n).interval
         held += low <= truth <= high
     assert held / TRIES == pytest.approx(HELD[images], abs=0.02)
+
+
+def video(rng, frames):
+    """Shares of right pixels of neighboring frames, as CamVid's differ: 0.89 of the variance is that of a process whose
+    neighbors correlate by 0.88, the rest each frame's own (`python -m benchmarks.neighbors`)."""
+    slow = [rng.normal()]
+    for _ in range(frames - 1):
+        slow.append(0.88 * slow[-1] + rng.normal(0, math.sqrt(1 - 0.88**2)))
+    return 0.02 * (math.sqrt(0.89) * np.array(slow) + math.sqrt(0.11) * rng.normal(size=frames))
+
+
+def test_the_process_that_stands_for_a_video_has_its_correlations():
+    values = video(np.random.default_rng(0), 200_000)
+    found = [np.corrcoef(values[:-lag], values[lag:])[0, 1] for lag in (1, 5, 10)]
+    assert found == pytest.approx([0.78, 0.47, 0.25], abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", HELD_IN_VIDEO)
+def test_intervals_of_a_video_hold_the_more_often_the_longer_its_blocks(block):
+    rng, held, frames = np.random.default_rng(block), 0, 51
+    first, goal = right(np.full(frames, 0.6)), miou_of(0.62) - miou_of(0.6)
+    for n in range(TRIES):
+        second = right(0.62 + video(rng, frames))
+        draws = intervals.bootstrap(first, second, block, draws=500, seed=n)
+        measured = miou(second.sum(0)) - miou(first.sum(0))
+        low, high = draws.interval if draws.units >= verdicts.FEWEST else draws.around(measured)
+        held += low <= goal <= high
+    assert held / TRIES == pytest.approx(HELD_IN_VIDEO[block], abs=0.03)
 
 
 @pytest.mark.slow

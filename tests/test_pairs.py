@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.metrics import confusion_matrix, jaccard_score
 
 from seglab import cli, runs
-from seglab.comparison import compare
+from seglab.comparison import compare, verdicts
 from seglab.comparison.pairs import pair, pair_of
 from seglab.comparison.readings import Reading, Side, sides
 from seglab.errors import SeglabError
@@ -100,6 +100,18 @@ def test_two_settings_of_several_seeds_are_two_sides(runs_home):
     assert pair_of(compare(two), two).a.name != pair_of(compare(two), two).b.name
     three = [made[4, 0], made[6, 0], runs.find("unet")]
     assert pair_of(compare(three), three) is None
+
+
+def test_of_a_short_video_there_is_a_verdict_but_none_on_its_classes(monkeypatch):
+    both = paired(*NAMES)
+    monkeypatch.setattr(type(both.a.readings[0].config.data), "sequence", True)
+    assert "50 frames of a video are too few" in str(both.verdict.sentences[0])
+    monkeypatch.setattr(verdicts, "BLOCK", 16)
+    both = paired(*NAMES)
+    assert both.verdict.apart is not None and both.bootstrap.units == 3
+    assert "50 frames of a video say little more than 3 images" in str(both.verdict.sentences)
+    assert {(each.alone, each.together) for each in both.per_class} == {(None, None)}
+    assert {each.interval for each in both.slices} == {None}
 
 
 def test_runs_on_other_images_or_without_a_score_are_no_pair(runs_home):

@@ -57,12 +57,21 @@ def test_few_images_give_a_rough_interval_and_fewer_none():
 
 
 def test_frames_of_a_video_count_as_the_blocks_that_they_are_drawn_in():
-    found = verdict(NAMES, side(0.5, images=95), side(0.7, images=95, seed=5), block=10)
-    assert found.apart is not None
-    found = verdict(NAMES, side(0.5, images=90), side(0.7, images=90, seed=5), block=10)
+    found = verdict(NAMES, side(0.5, images=51), side(0.7, images=51, seed=5), block=17)
+    assert found.apart and found.low < found.difference < found.high
+    assert "51 frames of a video say little more than 3 images would, so these bounds are rough" in said(found)
+    assert found.low + found.high == pytest.approx(2 * found.difference)  # Student's, around it
+    plain = verdict(NAMES, side(0.5, images=51), side(0.7, images=51, seed=5))
+    assert "few" not in said(plain) and "video" not in said(plain)
+    found = verdict(NAMES, side(0.5, images=50), side(0.7, images=50, seed=5), block=17)
     assert found.apart is None and said(found).startswith(
-        "90 frames of a video, in blocks of 10 that are alike, are too"
+        "50 frames of a video are too few to say how far this could vary: frames within 17 of each other are alike, "
+        "and 51 are needed"
     )
+    long = verdict(NAMES, side(0.5, images=170), side(0.7, images=170, seed=5), block=17)
+    assert long.apart and "170 frames of a video say little more than 10 images" in said(long)
+    over = verdict(NAMES, side(0.5, 2, 51), side(0.7, 2, 51, seed=5), True, block=17)
+    assert over.apart is not None and "51 frames of a video" in said(over)
 
 
 @pytest.mark.parametrize("paired", [True, False])

@@ -40,8 +40,14 @@ class Bootstrap:
 
     @property
     def error(self) -> float:
-        """The standard error of the difference in mIoU."""
-        return float(np.nanstd(self.miou, ddof=1))
+        """The standard error of the difference in mIoU; draws of few units alone have it too small."""
+        return float(np.nanstd(self.miou, ddof=1)) * math.sqrt(self.units / (self.units - 1))
+
+    def around(self, difference: float) -> tuple[float, float]:
+        """Student's interval around the difference that was measured, for units that are so few that their draws do
+        not reach far enough."""
+        half = float(special.stdtrit(self.units - 1, (1 + self.level) / 2)) * self.error
+        return difference - half, difference + half
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -78,12 +84,13 @@ def bootstrap(
 ) -> Bootstrap:
     """Draws images, the same for both sides, and gives the differences of what their summed matrices score.
 
-    first, second: int64 (N, K, K), each image's confusion matrix. `block`: so many neighbors are drawn together, as
-    frames of a video, which are alike, have to be. Raises ValueError for sides of different images.
+    first, second: int64 (N, K, K), each image's confusion matrix. `block`: so many neighbors or more are drawn
+    together, as frames of a video, which are alike, have to be (Carlstein 1986; Künsch 1989). Raises ValueError for
+    sides of different images.
     """
     if first.shape != second.shape:
         raise ValueError(f"{first.shape} and {second.shape} are not matrices of the same images")
-    starts = np.arange(0, len(first), block)
+    starts = np.arange(units(len(first), block)) * len(first) // units(len(first), block)
     sides = [np.add.reduceat(summed(each), starts, axis=0) for each in (first, second)]
     rng, mious, ious = np.random.default_rng(seed), [], []
     for count in chunks(draws, len(starts)):
@@ -94,6 +101,12 @@ def bootstrap(
         mious.append(means[1] - means[0])
         ious.append(scores[1] - scores[0])
     return Bootstrap(len(starts), np.concatenate(mious), np.concatenate(ious), level)
+
+
+def units(images: int, block: int) -> int:
+    """What is drawn of so many images: blocks of about the same length, none shorter than `block` unless it is the only
+    one."""
+    return max(1, images // block)
 
 
 def chunks(draws: int, units: int) -> list[int]:
@@ -193,8 +206,9 @@ def remaining(first: Sequence[np.ndarray], second: Sequence[np.ndarray], block: 
     differences over the same draws of images, the mean over all twos of seeds."""
     draws = [bootstrap(a, b, block, VARIANCE_DRAWS).miou for a, b in zip(first, second, strict=False)]
     together = np.stack(draws)[:, np.isfinite(draws).all(0)]
-    covariances = np.cov(together)
-    return max(0.0, float(covariances[~np.eye(len(draws), dtype=bool)].mean()))
+    covariance = float(np.cov(together)[~np.eye(len(draws), dtype=bool)].mean())
+    drawn_from = units(len(first[0]), block)
+    return max(0.0, covariance * drawn_from / (drawn_from - 1))
 
 
 def needed(variances: tuple[float, float], difference: float) -> int | None:

@@ -106,7 +106,7 @@ class Pair:
 
     @property
     def block(self) -> int:
-        """How many neighboring images are alike."""
+        """Within how many neighbors images are alike."""
         return verdicts.BLOCK if self.a.readings[0].config.data.sequence else 1
 
     @once
@@ -137,7 +137,7 @@ class Pair:
         """The classes, those that carry most of the difference first."""
         first, second = (each.sum(0) for each in self.summed)
         a, b, share = iou(first), iou(second), first.sum(1) / max(1, first.sum())
-        enough = self.verdict.apart is not None  # there is one
+        enough = self.verdict.apart is not None and self.bootstrap.units >= verdicts.FEWEST
         none: list[Any] = [None] * len(a)
         alone, together = (self.bootstrap.alone, self.bootstrap.together(b - a)) if enough else (none, none)
         carried = intervals.carried(first, second)

@@ -14,8 +14,9 @@ from seglab.errors import SeglabError
 from seglab.metrics import miou
 
 FEWEST, FEW = 10, 30  # images: fewer give no interval; fewer than these, a rough one
+FEWEST_BLOCKS = 3  # of frames of a video, which are long enough to be nearly independent
 PRACTICAL = 0.01  # of mIoU: a difference that is smaller hardly matters
-BLOCK = 10  # neighboring frames of a video that are drawn together
+BLOCK = 17  # neighboring frames of a video, or more, that are drawn together: docs/comparing.md says why so many
 
 
 @dataclass(frozen=True)
@@ -78,22 +79,25 @@ def verdict(
     difference = scores[1] - scores[0]
     if not math.isfinite(difference):
         return without(about, images, None, SeglabError("nothing is labeled in these images: there is no verdict"))
-    if -(-images // block) < FEWEST:
+    if intervals.units(images, block) < (FEWEST if block == 1 else FEWEST_BLOCKS):
         few = SeglabError("{count} images are too few to say how far this could vary", count=images)
         blocks = SeglabError(
-            "{count} frames of a video, in blocks of {block} that are alike, are too few to say how far this could "
-            "vary",
+            "{count} frames of a video are too few to say how far this could vary: frames within {block} of each other "
+            "are alike, and {least} are needed",
             count=images,
             block=block,
+            least=FEWEST_BLOCKS * block,
         )
         return without(about, images, difference, few if block == 1 else blocks)
     if about == "settings":
         return of_settings(names, first, second, paired, block)
     draws = intervals.bootstrap(first[0], second[0], block)
-    low, high = draws.interval
+    many = draws.units >= FEWEST
+    low, high = draws.interval if many else draws.around(difference)
     sentences = of_images(names, difference, low, high, images, same_network) + rough(draws.units, images, low, high)
-    apart, shape = not low <= 0 <= high, tuple(intervals.density(draws.miou))
-    return Verdict(about, images, sentences, difference, low, high, apart, equal(low, high), shape=shape)
+    shape = intervals.density(draws.miou) if many else intervals.bell(difference, draws.error, draws.units - 1)
+    apart = not low <= 0 <= high
+    return Verdict(about, images, sentences, difference, low, high, apart, equal(low, high), shape=tuple(shape))
 
 
 def of_settings(
@@ -152,7 +156,7 @@ def of_settings(
     said = higher if found.difference > 0 else lower
     shape = tuple(intervals.bell(found.difference, found.error, found.freedom))
     more = () if apart or not found.difference else (takes(needed),)
-    sentences = (said, *more, *rough(-(-images // block), images, found.low, found.high))
+    sentences = (said, *more, *rough(intervals.units(images, block), images, found.low, found.high))
     return Verdict(
         "settings", images, sentences, found.difference, found.low, found.high, apart, equal(found.low, found.high),
         seeds, found.by_seed, agreeing, needed, found.variances, shape,
@@ -201,7 +205,15 @@ def of_images(
 def rough(units: int, images: int, low: float, high: float) -> tuple[SeglabError, ...]:
     """What is added where there are few images, and where a difference is too small to matter."""
     found = []
-    if units < FEW:
+    if units < images and units < FEW:
+        found.append(
+            SeglabError(
+                "{count} frames of a video say little more than {units} images would, so these bounds are rough",
+                count=images,
+                units=units,
+            )
+        )
+    elif units < FEW:
         found.append(SeglabError("{count} images are few, so these bounds are rough", count=images))
     if equal(low, high):
         found.append(

@@ -9,6 +9,7 @@ from PIL import Image
 from sklearn.metrics import confusion_matrix, jaccard_score
 
 from seglab import cli, runs
+from seglab.cache import Cache
 from seglab.comparison import compare, verdicts
 from seglab.comparison.pairs import pair, pair_of
 from seglab.comparison.readings import Reading, Side, sides
@@ -100,6 +101,16 @@ def test_two_settings_of_several_seeds_are_two_sides(runs_home):
     assert pair_of(compare(two), two).a.name != pair_of(compare(two), two).b.name
     three = [made[4, 0], made[6, 0], runs.find("unet")]
     assert pair_of(compare(three), three) is None
+
+
+def test_the_data_is_opened_once_for_all_pairs_of_it(monkeypatch):
+    directories = []
+    real = runs.trained.opened
+    monkeypatch.setattr(runs.trained, "opened", lambda directory: directories.append(directory) or real(directory))
+    monkeypatch.setattr(runs.trained, "OPENED", Cache(16, lambda data: 1))
+    first, second = paired(*NAMES).attributes, paired(NAMES[1], "encoder_decoder").attributes
+    assert first == second and set(first["domain"]) == {"day", "dusk", "fog", "rain"}
+    assert len(directories) == 1
 
 
 def test_of_a_short_video_there_is_a_verdict_but_none_on_its_classes(monkeypatch):

@@ -182,7 +182,7 @@ class Pair:
         found: list[str | None] = []
         try:
             for each, _ in self.partners:
-                images = runs.opened(each.directory).val
+                images = runs.opened_once(each.directory).val
                 if images.domain is None:
                     return {}
                 found += map(images.domain, images.names)

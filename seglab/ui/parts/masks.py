@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 from seglab import draw, runs
-from seglab.data.base import Data
 from seglab.errors import SeglabError
 from seglab.runs import Evidence
 from seglab.ui.text import say
@@ -63,20 +62,9 @@ def entries(known: dict[str, Any]) -> list[list[str]]:
 def sees(directory: Path) -> bool:
     """Whether the images of a run's data are on this machine."""
     try:
-        return bool(opened(directory).val)
+        return bool(runs.opened_once(directory).val)
     except SeglabError:
         return False
-
-
-@lru_cache(maxsize=16)
-def data_of(setting: str, directory: Path) -> Data:
-    """A run's data, opened; runs whose data `setting` is the same share it."""
-    return runs.opened(directory)
-
-
-def opened(directory: Path) -> Data:
-    config = runs.config(directory)
-    return data_of(repr((config.data, config.fold, runs.shipped(directory))), directory)
 
 
 def picture(directory: Path, kind: str, index: int, epoch: str | None = None) -> bytes:
@@ -106,7 +94,7 @@ def picture(directory: Path, kind: str, index: int, epoch: str | None = None) ->
 @lru_cache(maxsize=256)
 def photo(directory: Path, version: str, index: int) -> bytes:
     """A validation image, as it is for this `version` of the data."""
-    images = opened(directory).val
+    images = runs.opened_once(directory).val
     if not 0 <= index < len(images):
         raise SeglabError("{run} has no validation image {index}", run=directory.name, index=index)
     return webp(images[index].image)
@@ -119,4 +107,4 @@ def original(directory: Path, version: str, kind: str, index: int) -> bytes:
     if kind != "image":
         labels = evidence.truth if kind == "truth" else evidence.labels
         return webp(draw.painted(labels(evidence.samples[index]), known["colors"]), exact=True)
-    return webp(opened(directory).val[evidence.samples[index]].image)
+    return webp(runs.opened_once(directory).val[evidence.samples[index]].image)

@@ -140,7 +140,7 @@ def encoded(content: bytes) -> str:
 
 def photograph(lab: Laboratory, n: int) -> str:
     directory = next(each.directory for each in lab.both if masks.sees(each.directory))
-    return base64.b64encode(webp(masks.opened(directory).val[n].image, quality=QUALITY)).decode()
+    return base64.b64encode(webp(runs.opened_once(directory).val[n].image, quality=QUALITY)).decode()
 
 
 def picture(lab: Laboratory, n: int) -> str:

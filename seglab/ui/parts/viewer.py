@@ -27,7 +27,7 @@ from seglab.prediction import Prediction, Result, Session
 from seglab.predictors import Crf
 from seglab.ui.board import BOARD
 from seglab.ui.options import Options, of_entry
-from seglab.ui.parts.masks import address, opened
+from seglab.ui.parts.masks import address
 from seglab.ui.text import language, render, say, told
 from seglab.ui.views import hexadecimal, uri, webp
 from seglab.ui.wires import fenced, sent
@@ -84,7 +84,7 @@ def html(lang: str) -> str:
 def examples(directory: Path) -> list[str]:
     """The addresses of small validation images of a run's data; none where that is not here."""
     try:
-        count = min(EXAMPLES, len(opened(directory).val))
+        count = min(EXAMPLES, len(runs.opened_once(directory).val))
     except SeglabError:
         return []
     version = str(runs.description(directory)["digests"]["val"])[:12]
@@ -98,7 +98,7 @@ def thumbnail(directory: Path, index: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def example(directory: Path, index: int, longest: int) -> Picture:
-    data = opened(directory)
+    data = runs.opened_once(directory)
     places = spread(len(data.val), EXAMPLES)
     place = places[min(index, len(places) - 1)]  # another model's data may have fewer images
     sample = data.val[place]

@@ -22,6 +22,12 @@ def blobs(seed, shape=(40, 52), classes=4, void=True):
     return truth, labels.astype(np.uint8)
 
 
+def all_of(images, classes):
+    """What one reading of all images does."""
+    *_, (found,) = borders.borders(images, classes)
+    return found
+
+
 def at_borders(truth):
     """By a loop: the pixels with a neighbor of another class."""
     height, width = truth.shape
@@ -48,7 +54,7 @@ def test_distances_are_scipy_s_to_the_pixels_that_a_loop_finds(seed):
 
 def test_bands_add_up_to_all_pixels_and_trimaps_are_their_first_ones():
     images = [blobs(seed) for seed in range(4)]
-    found = borders.borders(images, 4)
+    found = all_of(images, 4)
     whole = sum(confusion(labels, truth, 4) for truth, labels in images)
     assert np.array_equal(found.bands.sum(0), whole)
     assert found.pixels.sum() == whole.sum() and found.wrong.sum() == whole.sum() - np.trace(whole)
@@ -77,7 +83,7 @@ def test_boundary_iou_is_the_papers_over_all_images():
             one, other = boundary(truth == each, width), boundary((labels == each) & labeled, width)
             both[each] += (one & other & labeled).sum()
             either[each] += ((one | other) & labeled).sum()
-    np.testing.assert_allclose(borders.borders(images, 4).boundary_iou, both / either)
+    np.testing.assert_allclose(all_of(images, 4).boundary_iou, both / either)
     box, moved = np.zeros((2, 30, 40), bool)
     box[5:17, 6:20] = True
     moved[5:17, 7:21] = True
@@ -99,7 +105,7 @@ def test_boundary_f1_is_by_distance_between_contours_and_a_mean_over_images():
             precision = (ndimage.distance_transform_edt(~one)[other] <= tolerance).mean() if other.any() else 0
             total = precision + recall
             scores[each].append(2 * precision * recall / total if total else 0)
-    found = borders.borders(images, 5).boundary_f1
+    found = all_of(images, 5).boundary_f1
     np.testing.assert_allclose(found[:4], [np.mean(each) for each in scores[:4]])
     assert np.isnan(found[4])  # no image has it
 
@@ -107,8 +113,20 @@ def test_boundary_f1_is_by_distance_between_contours_and_a_mean_over_images():
 def test_every_wrong_pixel_is_an_error_of_one_kind_twice():
     """Once as what its class lacks, once as what another has too much."""
     images = [blobs(seed) for seed in range(4)]
-    found = borders.borders(images, 4)
+    found = all_of(images, 4)
     assert found.errors.sum() == 2 * found.wrong.sum()
+
+
+def test_two_readings_at_once_are_as_each_alone_and_grow_image_by_image():
+    first, second = ([blobs(seed + shift) for seed in range(3)] for shift in (0, 5))
+    both = [(truth, one, other) for (truth, one), (_, other) in zip(first, second, strict=True)]
+    counts = [found[0].pixels.sum() for found in borders.borders(both, 4)]
+    assert counts == [n * counts[0] for n in (1, 2, 3)]
+    *_, found = borders.borders(both, 4)
+    for n, each in enumerate(found):
+        alone = all_of([(images[0], images[n + 1]) for images in both], 4)
+        for name in ("bands", "boundary", "contours", "errors"):
+            assert np.array_equal(getattr(each, name), getattr(alone, name))
 
 
 def test_the_three_kinds_of_error():
@@ -124,8 +142,9 @@ def test_the_three_kinds_of_error():
 
 
 def test_the_near_are_those_within_a_distance():
-    mask = np.random.default_rng(0).random((30, 30)) < 0.02
-    for distance in (1, 2, 5):
+    mask = np.random.default_rng(0).random((90, 90)) < 0.001
+    for distance in (1, 2, 5, borders.FAR, borders.FAR + 1):
         expected = ndimage.distance_transform_edt(~mask) <= distance
         assert np.array_equal(borders.near(mask, distance), expected)
-    assert not borders.near(np.zeros((5, 5), bool), 2).any()
+        assert not borders.near(np.zeros((5, 5), bool), distance).any()
+    assert expected.any() and not expected.all()

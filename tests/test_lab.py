@@ -1,5 +1,6 @@
 """The laboratory's answers, without a browser: numbers and label maps are those of the files."""
 
+import itertools
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from seglab.comparison.pairs import pair_of
 from seglab.ui import page as whole_page
 from seglab.ui.parts import lab
 from tests.conftest import finish, tiny
-from tests.page import done
+from tests.page import Event, Request, done, heard
 
 NAMES = ("unet", "unet_vgg16")
 
@@ -174,8 +175,51 @@ def test_thirty_visitors_on_one_pair_cost_one_computation(client, monkeypatch):
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: opened(client, *NAMES), range(30)))
         written = list(pool.map(lambda _: client.get(address("lab/why", NAMES)).text, range(30)))
-    assert counts == {"agreement": 1, "borders": 2}  # one for each side
-    assert all(answer == answers[0] for answer in answers) and len(set(written)) == 1
+        told = list(pool.map(lambda _: counted(), range(30)))
+    assert counts == {"agreement": 1, "borders": 1}
+    assert all(answer == answers[0] for answer in answers) and len(written) == 30
+    assert all(each[-1] == {"kind": "counted", "of": list(NAMES)} for each in told)
+    assert len({client.get(address("lab/why", NAMES)).text for _ in range(3)}) == 1
+
+
+def counted(names=NAMES, a=NAMES[0], b=NAMES[1]):
+    """What a page hears until what happens at borders is there."""
+    return [heard(each) for each in lab.count_borders(Event(runs=list(names), a=a, b=b), Request())]
+
+
+def test_where_images_are_large_borders_come_later_than_the_rest(client, monkeypatch):
+    """No image is gone through at once: one a step, by whoever asks."""
+    monkeypatch.setattr(lab, "STRIDE", 0)
+    monkeypatch.setattr(lab.time, "monotonic", itertools.count().__next__)
+    html = client.get(address("lab/why", NAMES)).text
+    assert "<progress" in html and "Boundary IoU" not in html and "<h3>Confusion" in html
+    early = client.get(address("lab/borders", NAMES))
+    assert early.status_code == 404 and "have not been looked at" in early.json()["error"]
+    report = client.get(address("lab/report", NAMES)).text
+    assert "<progress" not in report and "save the report again" in report
+    monkeypatch.setattr(lab, "STRIDE", 2)
+    asking = lab.count_borders(Event(runs=list(NAMES), a="unet", b="unet_vgg16"), Request())
+    assert [heard(next(asking))["share"] for _ in range(2)] == [1 / 50, 2 / 50]
+    asking.close()  # a visitor leaves; another goes on from there
+    told = counted()
+    assert [each["share"] for each in told[:-1]] == [n / 50 for n in range(3, 51)] and told[-1]["kind"] == "counted"
+    assert counted() == [{"kind": "counted", "of": list(NAMES)}]
+    late = client.get(address("lab/borders", NAMES)).text
+    assert "Boundary IoU" in late and late in client.get(address("lab/why", NAMES)).text
+
+
+def test_what_cannot_be_counted_is_told_each_time(client, runs_home):
+    done("one", seed=1)
+    other = done("two", seed=2)
+    opened(client, "one", "two")
+    for file in (other / "predictions").glob("*.png"):
+        file.write_bytes(b"damaged")
+    for _ in range(2):
+        (told,) = counted(("one", "two"), "one", "two")
+        assert told["kind"] == "counted" and "not an image" in told["error"]
+    for nonsense in ({}, {"runs": 7, "a": 1, "b": None}, {"runs": ["nowhere"]}):
+        (told,) = [heard(each) for each in lab.count_borders(Event(nonsense), Request())]
+        assert told["kind"] == "counted" and told["error"]
 
 
 def table(html, title):

@@ -59,7 +59,10 @@ def report_of(pair: Pair | None) -> str:
 
     if pair is None:
         raise SeglabError("--html is for two sides that were scored on the same images")
-    return report(Laboratory(pair), ENGLISH)
+    lab = Laboratory(pair)
+    for _ in lab.borders.run():
+        pass  # a page would not wait for so long
+    return report(lab, ENGLISH)
 
 
 def computed(pair: Pair) -> None:

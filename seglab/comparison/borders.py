@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ BINS = (0, 1, 2, 4, 8)  # pixels from a border; the last one is open
 ERRORS = ("boundary", "extent", "segment")
 BAND = 0.02  # of the diagonal: the width of Boundary IoU's band, at least 1 pixel
 ERROR_BAND = 0.01  # of the diagonal: how far from what both have a wrong pixel is one of the boundary
+FAR = 19  # pixels, beyond which a dilation takes longer than a distance transform
 TOLERANCE = 0.0075  # of the diagonal: how far a contour may be off for Boundary F1, at least 1 pixel
 
 
@@ -31,6 +32,15 @@ def distances(truth: np.ndarray) -> np.ndarray:
     if not at.any():
         return np.full(truth.shape, np.inf, np.float32)
     return cv2.distanceTransform((~at).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+
+
+def binned(truth: np.ndarray) -> np.ndarray:
+    """uint8 (H, W): in which of `BINS` the distance of each pixel is."""
+    away = distances(truth)
+    place = np.zeros(truth.shape, np.uint8)
+    for low in BINS[1:]:
+        place += away >= low
+    return place
 
 
 def contour(mask: np.ndarray, width: int) -> np.ndarray:
@@ -52,9 +62,12 @@ def near(mask: np.ndarray, distance: int) -> np.ndarray:
     """bool (H, W): the pixels no further than that from one of the mask's."""
     import cv2
 
+    if distance > FAR and mask.any():  # a distance transform takes as long for any distance, and is as exact
+        away = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return away < distance + 1e-3
     reach = np.arange(-distance, distance + 1)
     disk = (reach[:, None] ** 2 + reach**2 <= distance**2).astype(np.uint8)
-    return cv2.dilate(mask.astype(np.uint8), disk).astype(bool)
+    return cv2.dilate(mask.view(np.uint8), disk).view(bool)
 
 
 @dataclass(frozen=True)
@@ -99,28 +112,41 @@ class Borders:
         total, count = self.contours
         return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
+    @classmethod
+    def none(cls, k: int) -> Borders:
+        """Of no image yet, with so many classes."""
+        bands, boundary = np.zeros((len(BINS), k, k), np.int64), np.zeros((2, k), np.int64)
+        return cls(bands, boundary, np.zeros((2, k)), np.zeros(len(ERRORS), np.int64))
 
-def borders(images: Iterable[tuple[np.ndarray, np.ndarray]], num_classes: int) -> Borders:
-    """What one reading of images does at borders; each is given as truth and label map, uint8 (H, W)."""
-    bands = np.zeros((len(BINS), num_classes, num_classes), np.int64)
-    boundary, contours = np.zeros((2, num_classes), np.int64), np.zeros((2, num_classes))
-    errors = np.zeros(len(ERRORS), np.int64)
-    for truth, labels in images:
-        place = np.digitize(distances(truth), BINS[1:])
-        for n in range(len(BINS)):
-            bands[n] += confusion(labels, np.where(place == n, truth, VOID).astype(np.uint8), num_classes)
-        band, tolerance, close = (steps(truth.shape, share) for share in (BAND, TOLERANCE, ERROR_BAND))
-        labeled = truth != VOID
-        for each in range(num_classes):
-            was, found = truth == each, (labels == each) & labeled
-            if (box := boxed(was | found)) is None:
-                continue
-            was, found = was[box], found[box]
-            boundary[:, each] += overlap(was, found, labeled[box], band)
-            if was.any():
-                contours[:, each] += met(was, found, tolerance), 1
-            errors += kinds_of_error(was, found, close)
-    return Borders(bands, boundary, contours, errors)
+
+def borders(images: Iterable[Sequence[np.ndarray]], num_classes: int) -> Iterator[tuple[Borders, ...]]:
+    """What readings of images do at borders, after each image; the arrays are the same and grow. Each image is given as
+    truth and one label map or several, uint8 (H, W)."""
+    found: tuple[Borders, ...] = ()
+    for truth, *readings in images:
+        found = found or tuple(Borders.none(num_classes) for _ in readings)
+        place = binned(truth)
+        bins = [np.where(place == n, truth, VOID).astype(np.uint8) for n in range(len(BINS))]
+        for each, labels in zip(found, readings, strict=True):
+            for n, kept in enumerate(bins):
+                each.bands[n] += confusion(labels, kept, num_classes)
+            for k in range(num_classes):
+                add_class(each, truth, labels, k)
+        yield found
+
+
+def add_class(found: Borders, truth: np.ndarray, labels: np.ndarray, k: int) -> None:
+    """Adds one class of an image to all but the bands."""
+    band, tolerance, close = (steps(truth.shape, share) for share in (BAND, TOLERANCE, ERROR_BAND))
+    labeled = truth != VOID
+    was, said = truth == k, (labels == k) & labeled
+    if (box := boxed(was | said)) is None:
+        return
+    was, said = was[box], said[box]
+    found.boundary[:, k] += overlap(was, said, labeled[box], band)
+    if was.any():
+        found.contours[:, k] += met(was, said, tolerance), 1
+    found.errors[:] += kinds_of_error(was, said, close)
 
 
 def boxed(mask: np.ndarray) -> tuple[slice, slice] | None:
@@ -153,15 +179,15 @@ def kinds_of_error(truth: np.ndarray, found: np.ndarray, distance: int) -> np.nd
     import cv2
 
     both = truth & found
-    close = near(both, distance)
+    close, inside = near(both, distance).ravel(), np.flatnonzero(both)
     total = np.zeros(len(ERRORS), np.int64)
     for mask in (truth, found):
-        wrong = mask & ~both
-        if not wrong.any():
+        wrong = np.flatnonzero(mask & ~both)
+        if not len(wrong):
             continue
-        _, numbers = cv2.connectedComponents(mask.astype(np.uint8))
-        touched = np.zeros(numbers.max() + 1, bool)
-        touched[numbers[both]] = True
-        meets = touched[numbers]
-        total += [(wrong & close).sum(), (wrong & ~close & meets).sum(), (wrong & ~close & ~meets).sum()]
+        count, numbers = cv2.connectedComponents(mask.view(np.uint8))
+        touched = np.zeros(count, bool)
+        touched[numbers.ravel()[inside]] = True
+        at, meets = close[wrong], touched[numbers.ravel()[wrong]]
+        total += [at.sum(), (~at & meets).sum(), (~at & ~meets).sum()]
     return total

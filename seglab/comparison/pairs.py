@@ -165,11 +165,14 @@ class Pair:
     def agreement(self) -> Agreement:
         return agreement(self.images())
 
+    def at_borders(self) -> Iterator[tuple[borders.Borders, ...]]:
+        """What both do at borders, after each image."""
+        return borders.borders(self.images(), len(self.classes))
+
     @once
     def borders(self) -> tuple[borders.Borders, borders.Borders]:
-        count = len(self.classes)
-        first = borders.borders(((truth, labels) for truth, labels, _ in self.images()), count)
-        return first, borders.borders(((truth, labels) for truth, _, labels in self.images()), count)
+        *_, (first, second) = self.at_borders()
+        return first, second
 
     def definitions(self, batch: int = 8) -> tuple[dict[str, float], dict[str, float]]:
         """The mIoU of each side's first reading by other definitions."""

@@ -27,7 +27,12 @@ from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
 
 FILES = {"csv": "text/csv", "png": "image/png"}  # of curves
-LABORATORY = {"real": lab.real, "why": lab.why, "report": report}  # its views that come as HTML
+LABORATORY = {
+    "real": lab.real,
+    "why": lab.why,
+    "borders": lab.at_borders,
+    "report": report,
+}  # its views that come as HTML
 
 log = logging.getLogger(__name__)
 

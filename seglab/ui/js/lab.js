@@ -245,6 +245,34 @@ class Lab {
     }
     if (place.dataset.state === state || !place.dataset.state)
       place.classList.remove("working");
+    if (place.querySelector("[data-borders]")) {
+      const { a, b } = this.known,
+        runs = store.rowsShown.map((row) => row.run);
+      this.trigger("select", { a, b, runs });
+    }
+  }
+
+  // What happens at borders comes later than the rest, where images are large.
+  async counted({ kind, of, share, error, failed }) {
+    const place = this.places.why.querySelector("[data-borders]"),
+      { a, b, query } = this.known;
+    if (!place || (of && String(of) !== String([a, b]))) return;
+    if (kind === "counting") {
+      place.querySelector("progress").value = share;
+      return;
+    }
+    if (place.dataset.borders) return; // the end is told twice
+    place.dataset.borders = "asked";
+    let wrong = error ?? failed;
+    if (!wrong) {
+      const answer = await fetch(`seglab/lab/borders?${query}`);
+      if (answer.ok) place.outerHTML = await answer.text();
+      else wrong = (await answer.json()).error;
+    }
+    if (wrong)
+      place.replaceChildren(
+        el("p.message.wrong", { attrs: { role: "alert" } }, wrong),
+      );
   }
 
   // What a mark of a view opens: its pixels.
@@ -373,7 +401,12 @@ class Lab {
     });
   }
 
-  hear({ kind, share, error, failed }) {
+  hear(answer) {
+    const { kind, share, error, failed } = answer;
+    if (kind?.startsWith("count") || (failed && !this.computing)) {
+      this.counted(answer);
+      return;
+    }
     const bar = this.verdict.querySelector("progress");
     if (kind === "computing") {
       if (bar) bar.value = share;

@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -14,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from markupsafe import Markup
 
 from seglab import crf, runs, travel
 from seglab.cache import once
@@ -33,9 +35,48 @@ from seglab.ui.text import language, render, say, told
 from seglab.ui.wires import sent
 
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
+STRIDE = 0.5  # seconds that a visitor's thread goes through images before it tells how far it is
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
 log = logging.getLogger(__name__)
 making = threading.Lock()  # one begins what many visitors ask for at once
+
+
+class Counting:
+    """What both sides of a pair do at borders, which takes up to seconds an image: counted a few images at a time, by
+    one thread at a time, for all who ask for the same two. `found` is that of all images."""
+
+    def __init__(self, pair: Pair):
+        self.pair, self.lock = pair, threading.Lock()
+        self.found: tuple[borders.Borders, ...] | None = None
+        self.steps: Iterator[tuple[borders.Borders, ...]] | None = None
+        self.done = 0
+
+    def begin(self) -> None:
+        """Goes through a few images, which are all of them where they are small, unless another is at it."""
+        if self.lock.acquire(blocking=False):
+            try:
+                self.go_on()
+            finally:
+                self.lock.release()
+
+    def run(self) -> Iterator[float]:
+        """Goes on from where others have come to; yields how far it is, 1 at the end."""
+        while self.found is None:
+            with self.lock:
+                self.go_on()
+            yield self.done / len(self.pair.names)
+
+    def go_on(self) -> None:
+        began = time.monotonic()
+        try:
+            while self.found is None and time.monotonic() - began < STRIDE:
+                self.steps = self.steps or self.pair.at_borders()
+                so_far = next(self.steps)
+                self.done += 1
+                self.found = so_far if self.done == len(self.pair.names) else None
+        except BaseException:  # whoever asks next is told the same, or finds it mended
+            self.steps, self.done = None, 0
+            raise
 
 
 @dataclass(frozen=True)
@@ -45,10 +86,14 @@ class Laboratory:
 
     pair: Pair
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
+    borders: Counting = field(init=False, compare=False)
 
     @property
     def both(self) -> tuple[Reading, Reading]:
         return self.pair.partners[0]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "borders", Counting(self.pair))
 
     @once
     def images(self) -> list[dict[str, Any]]:
@@ -203,6 +248,22 @@ def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
         yield json.dumps({"kind": "computed", "error": told(SeglabError.of(error), lang)})
 
 
+def count_borders(event: gr.EventData, request: gr.Request) -> Iterator[str]:
+    """Counts what two sides that a page shows do at borders; tells how far it is, and at last that it is there."""
+    data, lang = sent(event), language(request)
+    sides = [str(data.get(name, "")) for name in ("a", "b")]
+    try:
+        names = data.get("runs")
+        lab = asked(BOARD.named(map(str, names if isinstance(names, list) else [])), *sides)
+        for share in lab.borders.run():
+            yield json.dumps({"kind": "counting", "of": sides, "share": share})
+        yield json.dumps({"kind": "counted", "of": sides})
+    except Exception as error:
+        if not isinstance(error, SeglabError):
+            log.exception("two sides could not be counted at borders")
+        yield json.dumps({"kind": "counted", "of": sides, "error": told(SeglabError.of(error), lang)})
+
+
 def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
     known, both = runs.description(lab.both[0].directory), lab.both
     verdict = lab.pair.verdict
@@ -292,13 +353,13 @@ def spoken(verdict: Verdict, lang: str) -> dict[str, Any]:
     return {"sentences": [told(each, lang) for each in verdict.sentences], "by_seed": verdict.by_seed}
 
 
-def why(lab: Laboratory, lang: str) -> str:
-    """The classes, borders, mistakes and images that make the difference, as HTML."""
+def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
+    """The classes, borders, mistakes and images that make the difference, as HTML; what happens at borders later, where
+    it takes long and whoever reads this `waits`."""
     pair = lab.pair
     with lab.lock:
-        (one, other), found, slices = pair.borders, pair.per_class, pair.slices
-    pixels = one.pixels / max(1, one.pixels.sum())
-    bins = [*(f"{low}–{high}" if high - low > 1 else f"{low}" for low, high in itertools.pairwise(borders.BINS))]
+        found, slices = pair.per_class, pair.slices
+    lab.borders.begin()
     colors = [color for color, _ in entries(runs.description(lab.both[0].directory))]
     return render(
         "lab_why.html",
@@ -307,12 +368,27 @@ def why(lab: Laboratory, lang: str) -> str:
         cancelled=np.isnan([each.carried for each in found]).all(),
         colors=colors,
         names=pair.classes,
-        bins=[*bins, f"{borders.BINS[-1]}+"],
-        shares=pixels,
-        wrong=[(side, each.wrong / np.maximum(1, each.pixels)) for side, each in zip("AB", (one, other), strict=True)],
-        measures=measured(one, other, lang),
+        borders=Markup(at_borders(lab, lang)) if lab.borders.found else "",
+        waits=waits,
         confusion=confused(*pair.summed),
         slices=slices,
+    )
+
+
+def at_borders(lab: Laboratory, lang: str) -> str:
+    """How wrong both sides are near borders and far from them, as HTML; raises SeglabError where that has not been
+    counted yet."""
+    if lab.borders.found is None:
+        raise SeglabError("the borders of these images have not been looked at yet")
+    one, other = lab.borders.found
+    bins = [*(f"{low}–{high}" if high - low > 1 else f"{low}" for low, high in itertools.pairwise(borders.BINS))]
+    return render(
+        "lab_borders.html",
+        lang,
+        bins=[*bins, f"{borders.BINS[-1]}+"],
+        shares=one.pixels / max(1, one.pixels.sum()),
+        wrong=[(side, each.wrong / np.maximum(1, each.pixels)) for side, each in zip("AB", (one, other), strict=True)],
+        measures=measured(one, other, lang),
     )
 
 

@@ -52,7 +52,7 @@ def report(lab: Laboratory, lang: str) -> str:
         count=len(lab.pair.names),
         pictures=[(lab.pair.names[n], picture(lab, n)) for n in lab.pair.agreement.order("difference")[:SHOWN]],
         real=Markup(real(lab, lang)),
-        why=Markup(why(lab, lang)),
+        why=Markup(why(lab, lang, waits=False)),
         curves=[(title, Markup(draw.curve_svg(comparison, name))) for name, title in draw.CURVES.items()],
         commands=[command for side in known["recipes"] for command in side["commands"]],
         versions=versions(lab),

@@ -23,7 +23,18 @@ def build() -> None:
         concurrency_id="readings",
         concurrency_limit=1,
     )
+    counting = laboratory.select(
+        later("lab.count_borders", "event", "request", stream=True),
+        None,
+        computed,
+        show_progress="hidden",
+        api_visibility="private",
+        trigger_mode="multiple",  # two others can be chosen meanwhile
+        concurrency_id="borders",
+        concurrency_limit=4,
+    )
     heard(computing, "lab", computed)
+    heard(counting, "lab", computed)
     computed.change(None, computed, None, js=HEARD.format(part="lab"), api_visibility="private")  # how far it is
     gr.HTML(SLOTS, apply_default_css=False, elem_classes="slots")
     exported = gr.HTML(apply_default_css=False, elem_id="exported")

@@ -26,7 +26,8 @@ NAMES = ("unet", "unet_vgg16")
 
 
 @pytest.fixture
-def client():
+def client(monkeypatch):
+    monkeypatch.setattr(lab, "STRIDE", 60)  # a busy machine may take its time
     lab.laboratory.cache_clear()
     return TestClient(Starlette(routes=whole_page.ROUTES))
 

@@ -277,11 +277,6 @@ class Lab {
 
   // What a mark of a view opens: its pixels.
   press(event) {
-    const clone = event.target.closest("button[data-clone]");
-    if (clone)
-      document.dispatchEvent(
-        new CustomEvent("seglab-clone", { detail: clone.dataset.clone }),
-      );
     if (!this.where.press(event)) return;
     this.open("where");
     this.root.scrollIntoView({ block: "start", behavior: "smooth" });

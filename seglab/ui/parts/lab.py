@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 import numpy as np
@@ -34,6 +36,7 @@ from seglab.ui.parts.scores import Stamp, compared, damage, stamp
 from seglab.ui.text import language, render, say, told
 from seglab.ui.wires import sent
 
+MORE = 2  # seeds that a press trains
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
 STRIDE = 0.5  # seconds that a visitor's thread goes through images before it tells how far it is
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
@@ -325,9 +328,25 @@ def real(lab: Laboratory, lang: str) -> str:
         settings=settings and spoken(settings, lang),
         seeds=pair.a.seeds,
         power=settings and power(settings, lang),
-        clones=[(side.readings[0].directory.name, side.name) for side in (pair.a, pair.b)],
+        more=more_seeds(pair),
         definitions=[(name, first[way], second[way], who) for way, (name, who) in ways.items()],
     )
+
+
+def more_seeds(pair: Pair) -> list[tuple[str, str, int]]:
+    """For each side its name, where the form is filled in for two seeds more, and about how many minutes they take:
+    first those that only the other side has, so that both can be compared seed by seed."""
+    found: dict[Path, tuple[str, str, int]] = {}
+    for side, other in ((pair.a, pair.b), (pair.b, pair.a)):
+        own = set(side.seeds)
+        wanted = itertools.chain(
+            sorted(set(other.seeds) - own), (n for n in itertools.count() if n not in own | set(other.seeds))
+        )
+        directory = side.readings[0].directory
+        seconds = MORE * max((event.seconds for event in runs.events(directory)), default=0)
+        settings = form.settings(runs.config(directory)) | {"seed": ",".join(map(str, itertools.islice(wanted, MORE)))}
+        found.setdefault(directory, (side.name, f"#train?{urlencode(settings)}", math.ceil(seconds / 60)))
+    return list(found.values())
 
 
 def power(verdict: Verdict, lang: str) -> str:

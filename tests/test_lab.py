@@ -5,7 +5,8 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from urllib.parse import quote
+from html import unescape
+from urllib.parse import parse_qs, quote
 
 import numpy as np
 import pytest
@@ -340,3 +341,15 @@ def test_folds_are_shown_with_all_their_images(client, runs_home):
     assert "folds" in found["verdict"]["sentences"][0] and found["samples"] == [] and found["photos"] == ""
     content = client.get(address("lab/maps/0", names)).content
     assert len(content) == 3 * sum(height * width for height, width in (image["size"] for image in found["images"]))
+
+
+def test_two_seeds_more_are_offered_first_those_of_the_other_side(client, runs_home):
+    for seed in (0, 2):
+        done(f"a {seed}", seed=seed)
+    done("b 0", seed=0, epochs=1)
+    html = client.get(address("lab/real", ["a 0", "a 2", "b 0"])).text
+    links = [parse_qs(unescape(each)) for each in re.findall(r'href="#train\?([^"]+)"', html)]
+    assert [link["seed"] for link in links] == [["1,3"], ["2,1"]]
+    assert [link["epochs"] for link in links] == [["2"], ["1"]] and "about 1 min" in html
+    once = client.get(address("lab/real", ["a 0", "b 0"])).text
+    assert len(re.findall(r'href="#train', once)) == 2 and "Nothing can be said of the settings yet" in once

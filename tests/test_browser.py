@@ -527,6 +527,24 @@ def test_a_picture_that_was_saved_opens_what_it_shows(visit, tmp_path):
     expect(other.locator("input[value='unet_vgg16']")).to_be_checked()
 
 
+def test_a_link_opens_the_same_pixels(visit):
+    page = visit(at("compare", runs="unet,unet_vgg16", view="where", image=3), permissions=["clipboard-read"])
+    canvas = page.locator(".where [data-pane=view] canvas")
+    expect(page.locator(".where .legend [aria-pressed=true]")).to_have_count(11)
+    box = canvas.bounding_box()
+    canvas.dblclick(position={"x": box["width"] * 0.75, "y": box["height"] * 0.25})
+    page.locator(".where .legend button", has_text="sky").click()
+    pixel = page.locator("#lab-read").inner_text()
+    assert re.match(r"Pixel \(9[567], 2[2345]\)", pixel)
+    page.click(".share button:text-is('Copy link')")
+    other = visit("#compare" + page.evaluate("location.hash").partition("compare")[2])
+    expect(other.locator("#lab-read")).to_have_text(pixel)
+    expect(other.locator(".where .legend [aria-pressed=false]")).to_have_text("sky")
+    expect(other.locator(".where .chart-bar label:has-text('Zoom') input")).to_have_value("2")
+    go(other, "train")  # what is compared is no setting of the form
+    expect(other.locator(".seglab-form .notice")).to_be_hidden()
+
+
 def test_one_run_is_compared_before_and_after_the_crf(visit):
     page = visit("?lang=ko" + at("compare", runs="done unet", a="done unet", b="done unet|crf"))
     verdict = page.locator(".verdict")

@@ -4,6 +4,16 @@ import { store } from "./store.js";
 import { t } from "./text.js";
 
 const TABS = ["start", "train", "predict", "compare"];
+// What an address may have beside runs and the settings of the form, by whose it is.
+const PARTS = {
+  worksheet: ["only", "hide", "title", "task"],
+  predict: ["picture", "layer"],
+  compare: ["a", "b", "view", "image", "show", "at", "zoom", "without"],
+  crf: ["of", "crf"],
+  grid: ["rows", "columns", "cost", "masks"],
+};
+const NAMED = ["runs", ...Object.values(PARTS).flat()];
+export const isSetting = (key) => !NAMED.includes(key);
 
 class Address extends EventTarget {
   tab = "start";

@@ -1,5 +1,5 @@
 // The form: one state, which is read from its fields, filled into them, and written as an address.
-import { address } from "./address.js";
+import { address, isSetting } from "./address.js";
 import { close, held } from "./fields.js";
 import { kept, keptHere } from "./kept.js";
 import { adopt, appears } from "./slots.js";
@@ -9,15 +9,6 @@ import { duration, el, lang, t } from "./text.js";
 const WAIT = 500; // milliseconds after the last change, before the runs are foreseen
 const SIDES = { inside: "surveyed", preview: "previewed" }; // where what is looked at stands, where that has another name
 const KEPT = "seglab-form";
-const NOT_SETTINGS = [
-  "only",
-  "hide",
-  "title",
-  "task",
-  "runs",
-  "picture",
-  "layer",
-]; // the last two are the viewer's
 
 export function form(element, trigger) {
   const made = new Form(element, trigger);
@@ -73,9 +64,7 @@ class Form {
   // Takes over what the address says, or else what stood here before the page was loaded anew.
   follow() {
     const given = { ...address.own },
-      settings = Object.keys(given).filter(
-        (key) => !NOT_SETTINGS.includes(key),
-      );
+      settings = Object.keys(given).filter(isSetting);
     const unknown = this.fill(settings.length ? given : keptHere.get(KEPT, {}));
     this.tell(settings.length ? unknown : []);
     this.worksheet(given);
@@ -353,7 +342,7 @@ class Form {
         this.put(field, this.first(field));
     this.ownRate = kept("lr") && this.ownRate;
     for (const [key, text] of Object.entries(given)) {
-      if (NOT_SETTINGS.includes(key)) continue;
+      if (!isSetting(key)) continue;
       const picker = this.all("fieldset.picker").find(
         (each) => each.dataset.field === key,
       );
@@ -526,7 +515,7 @@ class Form {
 
   worksheetKeys() {
     return Object.fromEntries(
-      Object.entries(address.own).filter(([key]) => NOT_SETTINGS.includes(key)),
+      Object.entries(address.own).filter(([key]) => !isSetting(key)),
     );
   }
 
@@ -559,10 +548,7 @@ class Form {
     const settings = this.settings();
     keptHere.set(KEPT, settings);
     if (address.tab !== "train") return;
-    const given = Object.keys(address.own).some(
-      (key) => !NOT_SETTINGS.includes(key),
-    );
-    if (given) {
+    if (Object.keys(address.own).some(isSetting)) {
       address.own = { ...this.worksheetKeys(), ...settings };
       address.write();
     }

@@ -63,7 +63,9 @@ class Lab {
       },
       "⇄",
     );
-    this.share = new Share();
+    this.share = new Share(() =>
+      this.view === "where" ? this.where.panes.place : {},
+    );
     this.verdict = el("div.verdict", { attrs: { role: "status" } });
     this.tabs = el(
       "div.switch.views",
@@ -307,14 +309,20 @@ class Lab {
   }
 
   looked(own) {
-    address.set(own);
+    address.set({ at: "", zoom: "", without: "", ...own });
   }
 
   // The address of what is looked at, which names the runs and the sides.
   get link() {
     const { a, b, recipes } = this.known,
       runs = recipes.flatMap((side) => side.runs);
-    const own = { ...address.own, view: "where", a, b };
+    const own = {
+      ...address.own,
+      ...this.where.panes.place,
+      view: "where",
+      a,
+      b,
+    };
     return `compare?${new URLSearchParams({ ...own, runs })}`;
   }
 

@@ -486,6 +486,29 @@ export class Panes {
     return [...kinds, null, ...classes.filter(({ color }) => color)];
   }
 
+  // The place that is looked at, as an address has it: the cross-hair, the zoom and the classes that are left out.
+  get place() {
+    const some = (numbers) => numbers.map((each) => +each.toFixed(4)).join(),
+      { times, x, y } = this.zoom;
+    return {
+      at: some(this.probe),
+      zoom: times === 1 ? "" : some([times, x, y]),
+      without: [...this.hidden].join(),
+    };
+  }
+
+  follow({ at, zoom, without }) {
+    const numbers = (text, least, most) => {
+      const found = (text ?? "").split(",").map(Number);
+      return found.every((each) => each >= least && each <= most) ? found : [];
+    };
+    const [x, y] = numbers(at, 0, 1),
+      [times, ...middle] = numbers(zoom, 0, MOST_ZOOM);
+    if (y !== undefined) this.probe = [x, y];
+    if (middle.length === 2) this.near(Math.max(1, times), ...middle);
+    if (without) this.hidden = new Set(numbers(without, 0, VOID));
+  }
+
   // What is seen of each pane: left, top, width and height as shares of it.
   get window() {
     const { times, x, y } = this.zoom,

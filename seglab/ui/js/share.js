@@ -7,10 +7,15 @@ import { el, t } from "./text.js";
 const LARGEST = 50e6; // bytes of a picture
 
 export class Share {
-  constructor() {
+  // `place()` is what an address says of the pixels that are looked at.
+  constructor(place) {
+    const copy = (event) => {
+      address.set(place());
+      address.copy(event.target);
+    };
     const link = el(
       "button.act",
-      { type: "button", on: { click: (event) => address.copy(event.target) } },
+      { type: "button", on: { click: copy } },
       t("Copy link"),
     );
     this.report = el(

@@ -178,7 +178,8 @@ export class Where {
     if (!known) return;
     if (!same) {
       this.source = source;
-      this.panes.hidden.clear();
+      if (!this.linked) this.panes.hidden.clear();
+      this.linked = "";
       this.panes.lit = null;
       Object.assign(this, { by: null, cell: null });
       Object.assign(this, { epoch: null, replays: null, epochs: null });
@@ -218,7 +219,9 @@ export class Where {
     );
   }
 
-  follow({ image, show }) {
+  follow({ image, show, ...place }) {
+    this.panes.follow(place);
+    this.linked = place.without; // of the sides to come
     this.chosen = /^\d+$/.test(image ?? "") ? Number(image) : undefined;
     if (show in MODES()) this.panes.mode = show;
     if (this.chosen !== undefined) this.slice = "";

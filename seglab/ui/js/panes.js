@@ -489,9 +489,11 @@ export class Panes {
   // The place that is looked at, as an address has it: the cross-hair, the zoom and the classes that are left out.
   get place() {
     const some = (numbers) => numbers.map((each) => +each.toFixed(4)).join(),
-      { times, x, y } = this.zoom;
+      { times, x, y } = this.zoom,
+      { width, height } = this.current ?? {};
+    const middle = ([x, y]) => [(x + 0.5) / width, (y + 0.5) / height];
     return {
-      at: some(this.probe),
+      at: width ? some(middle(this.pixel)) : "",
       zoom: times === 1 ? "" : some([times, x, y]),
       without: [...this.hidden].join(),
     };

@@ -85,7 +85,8 @@ def opened_once(directory: Path) -> Data:
     """The same for whoever only looks: opened once for all runs of a process that were scored on the same images, with
     the same settings."""
     settings = config(directory)
-    same = settings.data, settings.fold, shipped(directory), description(directory)["digests"]
+    begun = (directory / "dataset.json").exists()
+    same = settings.data, settings.fold, shipped(directory), begun and description(directory)["digests"]
     return OPENED.get(repr(same), lambda: opened(directory))
 
 

@@ -39,7 +39,12 @@ def test_every_pixel_is_of_the_kind_that_a_loop_gives(seed):
 def test_shares_are_of_labeled_pixels_and_images_come_in_the_order_that_is_asked_for():
     images = [drawn(seed) for seed in range(6)]
     images.append((np.full((4, 4), VOID, np.uint8), *np.zeros((2, 4, 4), np.uint8)))
-    found = agreement.agreement(images)
+    found = agreement.agreement(images, 4)
+    for n, (truth, first, second) in enumerate(images):
+        for k in range(4):
+            for label in range(4):
+                both = (truth == k) & (first == label) & (second == label)
+                assert found.same[n, k, label] == both.sum()
     shares = np.array([found.counts[n] / found.counts[n].sum() for n in range(6)])
     np.testing.assert_allclose(found.shares[:6], shares)
     assert found.shares[6].tolist() == [0] * 5

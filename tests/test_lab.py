@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, quote
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 from sklearn.metrics import jaccard_score
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -192,6 +193,7 @@ def counted(names=NAMES, a=NAMES[0], b=NAMES[1]):
 def test_where_images_are_large_borders_come_later_than_the_rest(client, monkeypatch):
     """No image is gone through at once: one a step, by whoever asks."""
     monkeypatch.setattr(lab, "STRIDE", 0)
+    monkeypatch.setattr(lab, "PATIENCE", 0)
     monkeypatch.setattr(lab.time, "monotonic", itertools.count().__next__)
     html = client.get(address("lab/why", NAMES)).text
     assert "<progress" in html and "Boundary IoU" not in html and "<h3>Confusion" in html
@@ -208,6 +210,40 @@ def test_where_images_are_large_borders_come_later_than_the_rest(client, monkeyp
     assert counted() == [{"kind": "counted", "of": list(NAMES)}]
     late = client.get(address("lab/borders", NAMES)).text
     assert "Boundary IoU" in late and late in client.get(address("lab/why", NAMES)).text
+
+
+def test_what_orders_images_is_counted_from_the_files(client):
+    truth, first, second = (stored("unet", "truth"), *(stored(name, "predictions") for name in NAMES))
+    for k, label in ((9, 1), (3, 3)):
+        found = client.get(address(f"lab/cell/{k}/{label}", NAMES)).json()
+        expected = [
+            ((t == k) & ((a == label) ^ (b == label))).sum() for t, a, b in zip(truth, first, second, strict=True)
+        ]
+        assert found == expected and sum(found)
+    assert client.get(address("lab/bin/0", NAMES)).status_code == 404  # before they are counted
+    counted()
+    for number, (low, high) in enumerate(itertools.pairwise([0, 1, 2, 4, 8, np.inf])):
+        expected = []
+        for t, a, b in zip(truth, first, second, strict=True):
+            padded = np.pad(t.astype(int), 1, mode="edge")
+            shifted = [padded[y : y + t.shape[0], x : x + t.shape[1]] for y, x in ((0, 1), (2, 1), (1, 0), (1, 2))]
+            away = ndimage.distance_transform_edt(~np.any([each != t for each in shifted], 0))
+            here = (away >= low) & (away < high)
+            expected.append(abs(int((here & (a != t)).sum()) - int((here & (b != t)).sum())))
+        assert client.get(address(f"lab/bin/{number}", NAMES)).json() == expected
+    for wrong in ("cell/11/0", "cell/0/11", "bin/5"):
+        assert client.get(address(f"lab/{wrong}", NAMES)).status_code == 404
+
+
+def test_regions_of_suspicious_truth_are_where_both_say_the_same(client):
+    found = client.get(address("lab/regions", NAMES)).json()
+    truth, first, second = (stored("unet", "truth"), *(stored(name, "predictions") for name in NAMES))
+    assert len(found) == 50 and found == sorted(found, key=lambda each: -each["pixels"])
+    for region in found[:10]:
+        x, y, width, height = region["box"]
+        t, a, b = (each[region["image"]][y : y + height, x : x + width] for each in (truth, first, second))
+        assert ((a == b) & (a != t)).sum() >= region["pixels"] >= 4
+        assert ((t == region["truth"]) & (a == region["said"]) & (b == region["said"])).any()
 
 
 def test_what_cannot_be_counted_is_told_each_time(client, runs_home):
@@ -271,6 +307,7 @@ def test_where_no_number_of_seeds_would_do_the_page_says_so():
 
 
 def test_why_they_differ_is_told_by_classes_borders_mistakes_and_images(client):
+    counted()
     html = client.get(address("lab/why", NAMES)).text
     truth, first, second = (
         np.stack(each) for each in (stored("unet", "truth"), *(stored(n, "predictions") for n in NAMES))

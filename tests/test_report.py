@@ -65,6 +65,7 @@ def test_label_maps_and_numbers_in_it_are_those_of_the_files(written):
     replay = np.frombuffer(zlib.decompress(base64.b64decode(data["replay"])), np.uint8).reshape(2, 10, 4, 96, 128)
     for side, each in zip(replay, (evidence, other), strict=True):
         assert np.array_equal(side[-1, 2], each.sampled(10)[2])
+    assert 0 < len(data["regions"]) <= 50 and data["regions"][0]["pixels"] == max(r["pixels"] for r in data["regions"])
     assert data["totals"] == np.sum([image["counts"] for image in data["images"]], 0).tolist()
     assert data["verdict"]["sentences"][0] in written
     assert all(command in written.replace("&#39;", "'") for side in data["recipes"] for command in side["commands"])
@@ -103,6 +104,8 @@ def test_of_large_images_those_that_differ_most_are_in_it(monkeypatch):
     most = [lab.pair.names[n] for n in lab.pair.agreement.order("difference")]
     assert 5 < len(names) < 20 and set(names) == set(most[: len(names)]) and data["all"] == 50
     assert [names[n] for n in data["orders"]["difference"]] == most[: len(names)]
+    regions = [data["images"][each["image"]]["name"] for each in data["regions"]]
+    assert regions == [lab.pair.names[each.image] for each in lab.pair.regions if lab.pair.names[each.image] in names]
     assert data["samples"] == [] and data["replay"] == ""  # there is no room for it
 
 

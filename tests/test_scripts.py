@@ -1,5 +1,6 @@
 """The page's scripts by themselves, in a browser: what they count and paint is what Python does."""
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ from playwright.sync_api import sync_playwright
 from sklearn.metrics import confusion_matrix
 
 import seglab.ui
-from seglab.comparison import agreement
+from seglab.comparison import agreement, borders
 from seglab.data.base import VOID
 
 CHROMIUM = "/usr/bin/chromium"
@@ -77,6 +78,43 @@ def test_where_models_differ_is_counted_as_by_hand(page, maps):
     assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx((a != b).mean())
     three = run(page, "kinds", "return m.apart(g).same;", a, b, a)
     assert three == pytest.approx((a == b).mean())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_distances_to_borders_are_the_server_s_exactly(page, seed):
+    rng = np.random.default_rng(seed)
+    truth = np.kron(rng.integers(0, 3, (5, 7)), np.ones((6, 9))).astype(np.uint8)  # as far as 8 pixels from a border
+    truth[rng.random(truth.shape) < 0.002] = 4
+    truth[:9, :20] = VOID
+    body = "return [...m.nearness({truth: g[0], width: g[1], height: g[2]}, g[3])];"
+    height, width = truth.shape
+    expected = np.round(borders.distances(truth).astype(float) ** 2)
+    for reach in (1, 2, 4, 8):
+        found = run(page, "focus", body, truth, width, height, reach)
+        assert np.array_equal(found, np.minimum(expected, reach**2).ravel())
+    nothing = run(page, "focus", body, np.zeros((4, 5), np.uint8), 5, 4, 8)
+    assert set(nothing) == {64}
+    for number, (low, high) in enumerate(itertools.pairwise([*borders.BINS, None])):
+        body = """const maps = {truth: g[0], width: g[1], height: g[2]}, within = m.bin(g[3], g[4], g[5]).within(maps);
+            return g[0].map((_, i) => within(i));"""
+        found = run(page, "focus", body, truth, width, height, number, low, high)
+        assert np.array_equal(found, (borders.binned(truth) == number).ravel())
+
+
+def test_what_a_part_of_an_image_counts_is_the_server_s(page, maps):
+    truth, a, b = maps
+    given = "const maps = {truth: g[0], a: g[1], b: g[2], width: 16, height: 12};"
+    *_, sides = borders.borders([maps], 5)
+    wrong = [side.by_image[0] for side in sides]
+    for number, (low, high) in enumerate(itertools.pairwise([*borders.BINS, None])):
+        body = f"{given} return m.bin(g[3], g[4], g[5]).count(maps);"
+        assert run(page, "focus", body, *maps, number, low, high) == abs(wrong[1][number] - wrong[0][number])
+    classes = [["#000000", name] for name in "vwxyz"]
+    for k, label in ((0, 1), (3, 3), (2, 4)):
+        body = f"{given} const f = m.cell(g[3], g[4], g[5]); return [f.count(maps), f.text, f.path];"
+        count, text, path = run(page, "focus", body, *maps, k, label, classes)
+        assert count == ((truth == k) & ((a == label) ^ (b == label))).sum()
+        assert text == f"{classes[k][1]} labeled {classes[label][1]}" and path == f"cell/{k}/{label}"
 
 
 def test_a_pixel_s_color_tells_who_is_right(page):

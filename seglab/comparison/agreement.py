@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seglab.data.base import VOID
+from seglab.metrics import confusion
 
 # What a labeled pixel is: right in both, in the first alone, in the second alone; or wrong in both, which say the same
 # or two different things.
@@ -72,11 +73,13 @@ def regions(image: int, truth: np.ndarray, readings: Sequence[np.ndarray], least
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two readings of the same images agree: `counts` int64 (N, 5), the pixels of each of `KINDS` by image, and
-    their `sizes` as height and width."""
+    """How two readings of the same images agree: `counts` int64 (N, 5), the pixels of each of `KINDS` by image; their
+    `sizes` as height and width; and `same` int64 (N, K, K), the pixels of which both say the same, by truth and label.
+    """
 
     counts: np.ndarray
     sizes: tuple[tuple[int, int], ...]
+    same: np.ndarray
 
     @property
     def shares(self) -> np.ndarray:
@@ -98,13 +101,14 @@ class Agreement:
         return [int(place) for place in np.argsort(-key, kind="stable")]
 
 
-def agreement(images: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Agreement:
+def agreement(images: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], num_classes: int) -> Agreement:
     """How two readings agree over images, each given as truth, first and second label map, uint8 (H, W)."""
-    counts, sizes = [], []
+    counts, sizes, same = [], [], []
     for truth, first, second in images:
         counts.append(counted(kinds(truth, first, second)))
         sizes.append(truth.shape)
-    return Agreement(np.array(counts, np.int64).reshape(-1, len(KINDS)), tuple(sizes))
+        same.append(confusion(first, np.where(first == second, truth, np.uint8(VOID)), num_classes))
+    return Agreement(np.array(counts), tuple(sizes), np.array(same))
 
 
 def largest_regions(images: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> list[Region]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -77,13 +77,14 @@ class Borders:
     `bands` int64 (len(BINS), K, K): confusion matrices by distance. `boundary` int64 (2, K): intersection and union of
     the bands of Boundary IoU. `contours` float64 (2, K): Boundary F1 summed over images, and how many of them have the
     class. `errors` int64 (3,): wrong pixels of each kind in `ERRORS`; a pixel is one of what its class
-    lacks and one of what another has too much.
+    lacks and one of what another has too much. `by_image`: for each image, int64 (len(BINS),) wrong pixels by distance.
     """
 
     bands: np.ndarray
     boundary: np.ndarray
     contours: np.ndarray
     errors: np.ndarray
+    by_image: list[np.ndarray] = field(default_factory=list)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -128,8 +129,9 @@ def borders(images: Iterable[Sequence[np.ndarray]], num_classes: int) -> Iterato
         place = binned(truth)
         bins = [np.where(place == n, truth, VOID).astype(np.uint8) for n in range(len(BINS))]
         for each, labels in zip(found, readings, strict=True):
-            for n, kept in enumerate(bins):
-                each.bands[n] += confusion(labels, kept, num_classes)
+            bands = np.stack([confusion(labels, kept, num_classes) for kept in bins])
+            each.bands[:] += bands
+            each.by_image.append(bands.sum((1, 2)) - np.trace(bands, axis1=1, axis2=2))
             for k in range(num_classes):
                 add_class(each, truth, labels, k)
         yield found

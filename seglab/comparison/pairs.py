@@ -14,7 +14,7 @@ import numpy as np
 from seglab import runs
 from seglab.cache import once
 from seglab.comparison import borders, intervals, verdicts
-from seglab.comparison.agreement import KINDS, ORDERS, Agreement, agreement, largest_regions
+from seglab.comparison.agreement import KINDS, ORDERS, Agreement, Region, agreement, largest_regions
 from seglab.comparison.definitions import definitions
 from seglab.comparison.readings import Reading, Side, sides
 from seglab.comparison.scores import Comparison
@@ -163,7 +163,17 @@ class Pair:
 
     @once
     def agreement(self) -> Agreement:
-        return agreement(self.images())
+        return agreement(self.images(), len(self.classes))
+
+    def only_one(self, truth: int, label: int) -> list[int]:
+        """For each image, the pixels of a true class that one side takes for a class and the other does not."""
+        first, second = (each[0][:, truth, label] for each in self.matrices)
+        return (first + second - 2 * self.agreement.same[:, truth, label]).tolist()
+
+    @once
+    def regions(self) -> list[Region]:
+        """The largest regions that both get wrong alike, which may be mistakes of the truth."""
+        return largest_regions(self.images())
 
     def at_borders(self) -> Iterator[tuple[borders.Borders, ...]]:
         """What both do at borders, after each image."""
@@ -236,7 +246,7 @@ class Pair:
             "counts": self.agreement.counts.tolist(),
             "shares": self.agreement.shares.tolist(),
             "orders": {order: self.agreement.order(order) for order in ORDERS},
-            "regions": [asdict(each) for each in largest_regions(self.images())],
+            "regions": [asdict(each) for each in self.regions],
         }
 
     def borders_json(self) -> dict[str, Any]:

@@ -9,7 +9,9 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,7 +35,6 @@ LABORATORY = {
     "borders": lab.at_borders,
     "report": report,
 }  # its views that come as HTML
-
 log = logging.getLogger(__name__)
 
 
@@ -101,6 +102,12 @@ def laboratory_view(request: Request, lang: str) -> Response:
     content = LABORATORY[name](lab.asked(named(request), *chosen(request)), lang)
     kept = {"Content-Disposition": 'attachment; filename="seglab-report.html"'} if name == "report" else {}
     return Response(content, media_type="text/html", headers=kept)
+
+
+def numbers(of: Callable[..., Any], request: Request, lang: str) -> Response:
+    """What a view of pixels asks of two sides: counts of each image, or regions."""
+    found = of(lab.asked(named(request), *chosen(request)), **request.path_params)
+    return Response(json.dumps(found), media_type="application/json")
 
 
 def blank(request: Request, lang: str) -> Response:
@@ -177,6 +184,9 @@ ROUTER = Router(
         Route("/lab", fenced(laboratory)),
         Route("/lab/maps/{page:int}", fenced(label_maps)),
         Route("/lab/replay", fenced(replay)),
+        Route("/lab/cell/{truth:int}/{label:int}", fenced(partial(numbers, lab.in_cell))),
+        Route("/lab/bin/{number:int}", fenced(partial(numbers, lab.in_bin))),
+        Route("/lab/regions", fenced(partial(numbers, lab.regions))),
         *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in LABORATORY),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),

@@ -30,6 +30,15 @@ class Packed {
     return scaled(await this.seen[n], width, height);
   }
 
+  counts(focus) {
+    const counted = async (_, n) => focus.count(await this.maps(n));
+    return Promise.all(known.images.map(counted));
+  }
+
+  async regions() {
+    return known.regions;
+  }
+
   replay() {
     return inflated(known.replay);
   }

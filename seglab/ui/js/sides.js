@@ -48,6 +48,21 @@ export class Served {
     return found && scaled(found, width, height);
   }
 
+  // For each image, how many pixels a focus counts.
+  counts({ path }) {
+    return this.json(path);
+  }
+
+  regions() {
+    return this.json("regions");
+  }
+
+  async json(path) {
+    const answer = await fetch(`seglab/lab/${path}?${this.known.query}`);
+    if (!answer.ok) throw new Error(answer.statusText);
+    return answer.json();
+  }
+
   // The few images' label maps after every evaluation, one side's after the other's, as bytes.
   async replay() {
     const [a, b] = this.known.epochs.map((epochs) => epochs.length),

@@ -1,6 +1,8 @@
 // Where two sides differ: one validation image at a time, in an order, with the epochs of the few images of which they
 // were kept. All label maps are here as bytes, so that nothing that is pressed or moved asks the server.
+import { bin, cell } from "./focus.js";
 import {
+  ALIKE,
   fill,
   colorOf,
   kindOf,
@@ -13,6 +15,7 @@ import { MODES, Panes } from "./panes.js";
 import { VOID } from "./pixels.js";
 import { png, save, sheet } from "./sheet.js";
 import { replayed } from "./sides.js";
+import { Suspects } from "./suspects.js";
 import { el, fixed, t } from "./text.js";
 
 const ORDERS = () => ({
@@ -32,7 +35,7 @@ export class Where {
     this.owner = owner;
     this.known = null;
     Object.assign(this, { n: 0, order: "difference", slice: "" });
-    Object.assign(this, { by: null, cell: null, epoch: null });
+    Object.assign(this, { by: null, focus: null, epoch: null });
     this.build();
   }
 
@@ -92,6 +95,7 @@ export class Where {
     this.list = el("div.thumbs", {
       attrs: { role: "group", "aria-label": t("Validation images") },
     });
+    this.suspects = new Suspects((region) => this.near(region));
     this.panes = new Panes({
       id: "lab-read",
       changed: (mode) =>
@@ -105,6 +109,7 @@ export class Where {
       { on: { keydown: (event) => this.key(event) } },
       this.bar,
       this.list,
+      this.suspects.root,
       this.panes.root,
       this.replay,
       this.note,
@@ -181,9 +186,9 @@ export class Where {
       if (!this.linked) this.panes.hidden.clear();
       this.linked = "";
       this.panes.lit = null;
-      Object.assign(this, { by: null, cell: null });
+      Object.assign(this, { by: null, focus: null });
       Object.assign(this, { epoch: null, replays: null, epochs: null });
-      if (["class", "cell"].includes(this.order)) this.order = "difference";
+      if (["class", "focus"].includes(this.order)) this.order = "difference";
       this.n = this.chosen ?? known.orders.difference[0] ?? 0;
     }
     this.panes.offer(known.classes);
@@ -207,10 +212,7 @@ export class Where {
       ...slices.map((value) => option(value, value, value === this.slice)),
     );
     const choices = Object.entries(ORDERS());
-    if (this.cell) {
-      const [truth, label] = this.cell.map((k) => known.classes[k][1]);
-      choices.push(["cell", t("{truth} labeled {label}", { truth, label })]);
-    }
+    if (this.focus) choices.push(["focus", this.focus.text]);
     for (const [k, [, name]] of known.classes.entries())
       choices.push([`class ${k}`, t("By the difference of {name}", { name })]);
     const chosen = this.order === "class" ? `class ${this.by}` : this.order;
@@ -235,13 +237,14 @@ export class Where {
   // Takes a pressed mark of a view, and says whether it was one whose pixels are here to see.
   press(event) {
     const mark = event.target.closest(
-      "button[data-class], button[data-slice], button[data-cell]",
+      "button[data-class], button[data-slice], button[data-cell], button[data-bin]",
     );
     if (!mark) return false;
-    const { class: k, slice, cell } = mark.dataset;
+    const { class: k, slice, cell: of, bin: number, low, high } = mark.dataset;
     if (k) this.byClass(Number(k));
     if (slice) this.only(slice);
-    if (cell) this.mistakes(...cell.split(",").map(Number));
+    if (of) this.part(cell(...of.split(",").map(Number), this.known.classes));
+    if (number) this.part(bin(number, Number(low), high ? Number(high) : null));
     return true;
   }
 
@@ -253,19 +256,28 @@ export class Where {
     this.begin({ order: "difference", slice });
   }
 
-  // The pixels of a true class that one side or both took for another one.
-  async mistakes(truth, label) {
-    const { known } = this,
-      maps = await Promise.all(known.images.map((_, n) => this.source.maps(n)));
-    if (known !== this.known) return;
-    this.cell = [truth, label];
-    this.counts = maps.map((each) => each && this.ofCell(each));
-    this.begin({ order: "cell", cell: this.cell }, this.cell);
+  // A part of the images, those first that have most of it.
+  async part(focus) {
+    const { source } = this,
+      counts = await source.counts(focus).catch(() => []);
+    if (source !== this.source) return;
+    this.begin({ order: "focus", focus: { ...focus, counts } }, focus.classes);
+  }
+
+  // A region of an image, in the middle of half of what is seen or less.
+  near({ image, box: [x, y, width, height] }) {
+    const [tall, wide] = this.known.images[image].size;
+    Object.assign(this.panes, { mode: "who", lit: ALIKE });
+    this.owner.looked({ show: "" });
+    this.pick(image);
+    const middle = [(x + width / 2) / wide, (y + height / 2) / tall];
+    this.panes.near(Math.min(wide / width, tall / height) / 2, ...middle);
+    this.panes.point(...middle);
   }
 
   // Opens the first image of an order, with all classes or some of them.
   begin(order, classes = null) {
-    Object.assign(this, { by: null, slice: "", cell: null, ...order });
+    Object.assign(this, { by: null, slice: "", focus: null, ...order });
     Object.assign(this.panes, { lit: null, mode: "who" });
     const all = [...this.known.classes.keys()];
     this.panes.hidden = new Set(
@@ -279,24 +291,12 @@ export class Where {
     this.arrange();
   }
 
-  isOfCell(truth, a, b) {
-    return truth === this.cell[0] && (a === this.cell[1] || b === this.cell[1]);
-  }
-
-  // How many pixels of an image are of the cell of the confusion matrix.
-  ofCell({ truth, a, b }) {
-    let count = 0;
-    for (let i = 0; i < truth.length; i++)
-      if (a[i] !== b[i] && this.isOfCell(truth[i], a[i], b[i])) count++;
-    return count;
-  }
-
   // The images in their order.
   get places() {
     const { images, orders } = this.known,
       stored = images.map((_, n) => n);
     const most = {
-      cell: (n) => this.counts[n] ?? 0,
+      focus: (n) => this.focus.counts[n] ?? 0,
       class: (n) => Math.abs(images[n].classes[this.by] ?? 0),
     }[this.order];
     const order = most
@@ -454,6 +454,8 @@ export class Where {
       this.list
         .querySelector(`[data-n="${focused}"]`)
         ?.focus({ preventScroll: true });
+    const suspicious = this.order === "suspicious";
+    this.suspects.show(suspicious, this.known, this.source, this.slice);
     if (this.owner.watching) this.look();
   }
 
@@ -551,8 +553,7 @@ export class Where {
   }
 
   paint() {
-    const { truth } = this.current,
-      image = this.known.images[this.n],
+    const image = this.known.images[this.n],
       [a, b] = [this.mapOf("a"), this.mapOf("b")];
     const note = (miou) =>
       this.epoch === null
@@ -567,8 +568,8 @@ export class Where {
       titles: { a: title("a"), b: title("b") },
       notes: { a: note(image.a), b: note(image.b) },
       within:
-        this.order === "cell"
-          ? (i) => this.isOfCell(truth[i], a[i], b[i])
+        this.order === "focus"
+          ? this.focus.within({ ...this.current, a, b })
           : null,
       totals: this.known.totals,
     });

@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from seglab.ui.wires import sent
 MORE = 2  # seeds that a press trains
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
 STRIDE = 0.5  # seconds that a visitor's thread goes through images before it tells how far it is
+PATIENCE = 5.0  # and of one that cannot tell it
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
 log = logging.getLogger(__name__)
 making = threading.Lock()  # one begins what many visitors ask for at once
@@ -54,11 +55,11 @@ class Counting:
         self.steps: Iterator[tuple[borders.Borders, ...]] | None = None
         self.done = 0
 
-    def begin(self) -> None:
-        """Goes through a few images, which are all of them where they are small, unless another is at it."""
+    def begin(self, seconds: float) -> None:
+        """Goes through images for so long, all of them where they are small, unless another is at it."""
         if self.lock.acquire(blocking=False):
             try:
-                self.go_on()
+                self.go_on(seconds)
             finally:
                 self.lock.release()
 
@@ -66,13 +67,13 @@ class Counting:
         """Goes on from where others have come to; yields how far it is, 1 at the end."""
         while self.found is None:
             with self.lock:
-                self.go_on()
+                self.go_on(STRIDE)
             yield self.done / len(self.pair.names)
 
-    def go_on(self) -> None:
+    def go_on(self, seconds: float) -> None:
         began = time.monotonic()
         try:
-            while self.found is None and time.monotonic() - began < STRIDE:
+            while self.found is None and time.monotonic() - began < seconds:
                 self.steps = self.steps or self.pair.at_borders()
                 so_far = next(self.steps)
                 self.done += 1
@@ -374,11 +375,11 @@ def spoken(verdict: Verdict, lang: str) -> dict[str, Any]:
 
 def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
     """The classes, borders, mistakes and images that make the difference, as HTML; what happens at borders later, where
-    it takes long and whoever reads this `waits`."""
+    it takes long and whoever reads this can wait for it."""
     pair = lab.pair
     with lab.lock:
         found, slices = pair.per_class, pair.slices
-    lab.borders.begin()
+    lab.borders.begin(STRIDE if waits else PATIENCE)
     colors = [color for color, _ in entries(runs.description(lab.both[0].directory))]
     return render(
         "lab_why.html",
@@ -400,15 +401,40 @@ def at_borders(lab: Laboratory, lang: str) -> str:
     if lab.borders.found is None:
         raise SeglabError("the borders of these images have not been looked at yet")
     one, other = lab.borders.found
-    bins = [*(f"{low}–{high}" if high - low > 1 else f"{low}" for low, high in itertools.pairwise(borders.BINS))]
+    bins: list[tuple[str, int, int | str]] = [
+        (f"{low}–{high}" if high - low > 1 else f"{low}", low, high) for low, high in itertools.pairwise(borders.BINS)
+    ]
     return render(
         "lab_borders.html",
         lang,
-        bins=[*bins, f"{borders.BINS[-1]}+"],
+        bins=[*bins, (f"{borders.BINS[-1]}+", borders.BINS[-1], "")],
         shares=one.pixels / max(1, one.pixels.sum()),
         wrong=[(side, each.wrong / np.maximum(1, each.pixels)) for side, each in zip("AB", (one, other), strict=True)],
         measures=measured(one, other, lang),
     )
+
+
+def in_bin(lab: Laboratory, number: int) -> list[int]:
+    """For each image, how many more pixels one side has wrong than the other at a distance from borders."""
+    if lab.borders.found is None or not 0 <= number < len(borders.BINS):
+        raise SeglabError("there is nothing at distance {number}", number=number)
+    first, second = (np.array(each.by_image)[:, number] for each in lab.borders.found)
+    return np.abs(second - first).tolist()
+
+
+def in_cell(lab: Laboratory, truth: int, label: int) -> list[int]:
+    """For each image, the pixels of a cell of the confusion matrix that only one side has."""
+    for each in (truth, label):
+        if not 0 <= each < len(lab.pair.classes):
+            raise SeglabError("there is no class {number}", number=each)
+    with lab.lock:
+        return lab.pair.only_one(truth, label)
+
+
+def regions(lab: Laboratory) -> list[dict[str, Any]]:
+    """The regions of suspicious truth, the largest first."""
+    with lab.lock:
+        return [asdict(each) for each in lab.pair.regions]
 
 
 def placed(found: Sequence[ClassDifference], names: Sequence[str]) -> list[tuple[ClassDifference, int, Any]]:

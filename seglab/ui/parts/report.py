@@ -19,7 +19,7 @@ from seglab.comparison.pairs import defined
 from seglab.events import Started
 from seglab.ui import assets
 from seglab.ui.parts import masks
-from seglab.ui.parts.lab import Laboratory, real, seen, why
+from seglab.ui.parts.lab import Laboratory, real, regions, seen, why
 from seglab.ui.parts.scores import background
 from seglab.ui.text import render, translation
 from seglab.ui.views import uri, webp
@@ -29,6 +29,7 @@ LEAST = 100_000  # bytes that there are for images, whatever else there is
 PLACE = "{{report}}"  # of the images, as long as the rest is written
 SHOWN = 3  # images for readers without scripts
 QUALITY = 50  # of photographs
+INDENTED = re.compile(r"\n +")
 IMPORTED = re.compile(r'(from |import\()"\./([\w./]+)\.js"')
 
 
@@ -98,9 +99,9 @@ def texts(lang: str) -> dict[str, str]:
 
 
 def module(text: str) -> str:
-    """A script as an address that holds it; what it imports gets the names of the import map, since such a script has
-    no neighbors."""
-    content = IMPORTED.sub(r'\1"seglab/\2"', text).encode()
+    """A script as an address that holds it, without indentation, which is a sixth of it; what it imports gets the names
+    of the import map, since such a script has no neighbors."""
+    content = INDENTED.sub("\n", IMPORTED.sub(r'\1"seglab/\2"', text)).encode()
     return f"data:text/javascript;base64,{base64.b64encode(content).decode()}"
 
 
@@ -124,6 +125,7 @@ def packed(lab: Laboratory, known: dict[str, Any], room: int) -> dict[str, Any]:
     return known | {
         "images": [known["images"][n] for n in places],
         "orders": {name: [at[n] for n in order if n in at] for name, order in known["orders"].items()},
+        "regions": [each | {"image": at[each["image"]]} for each in regions(lab) if each["image"] in at],
         "pages": [0],
         "samples": [at[n] for n in known["samples"]],
         "maps": [found[n][0] for n in places],

@@ -20,7 +20,7 @@ from seglab import runs
 from seglab.comparison import compare
 from seglab.comparison.pairs import pair_of
 from seglab.ui import page as whole_page
-from seglab.ui.parts import lab
+from seglab.ui.parts import counting, lab
 from tests.conftest import finish, tiny
 from tests.page import Event, Request, done, heard
 
@@ -29,7 +29,7 @@ NAMES = ("unet", "unet_vgg16")
 
 @pytest.fixture
 def client(monkeypatch):
-    monkeypatch.setattr(lab, "STRIDE", 60)  # a busy machine may take its time
+    monkeypatch.setattr(counting, "STRIDE", 60)  # a busy machine may take its time
     lab.laboratory.cache_clear()
     return TestClient(Starlette(routes=whole_page.ROUTES))
 
@@ -192,16 +192,16 @@ def counted(names=NAMES, a=NAMES[0], b=NAMES[1]):
 
 def test_where_images_are_large_borders_come_later_than_the_rest(client, monkeypatch):
     """No image is gone through at once: one a step, by whoever asks."""
-    monkeypatch.setattr(lab, "STRIDE", 0)
-    monkeypatch.setattr(lab, "PATIENCE", 0)
-    monkeypatch.setattr(lab.time, "monotonic", itertools.count().__next__)
+    monkeypatch.setattr(counting, "STRIDE", 0)
+    monkeypatch.setattr(counting, "PATIENCE", 0)
+    monkeypatch.setattr(counting.time, "monotonic", itertools.count().__next__)
     html = client.get(address("lab/why", NAMES)).text
     assert "<progress" in html and "Boundary IoU" not in html and "<h3>Confusion" in html
     early = client.get(address("lab/borders", NAMES))
     assert early.status_code == 404 and "have not been looked at" in early.json()["error"]
     report = client.get(address("lab/report", NAMES)).text
     assert "<progress" not in report and "save the report again" in report
-    monkeypatch.setattr(lab, "STRIDE", 2)
+    monkeypatch.setattr(counting, "STRIDE", 2)
     asking = lab.count_borders(Event(runs=list(NAMES), a="unet", b="unet_vgg16"), Request())
     assert [heard(next(asking))["share"] for _ in range(2)] == [1 / 50, 2 / 50]
     asking.close()  # a visitor leaves; another goes on from there
@@ -255,6 +255,8 @@ def test_what_cannot_be_counted_is_told_each_time(client, runs_home):
     for _ in range(2):
         (told,) = counted(("one", "two"), "one", "two")
         assert told["kind"] == "counted" and "not an image" in told["error"]
+    html = client.get(address("lab/why", ["one", "two"])).text
+    assert "<h3>Confusion" in html and "<progress" in html  # all else is there
     for nonsense in ({}, {"runs": 7, "a": 1, "b": None}, {"runs": ["nowhere"]}):
         (told,) = [heard(each) for each in lab.count_borders(Event(nonsense), Request())]
         assert told["kind"] == "counted" and told["error"]

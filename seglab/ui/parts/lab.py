@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -31,6 +30,7 @@ from seglab.metrics import iou, miou
 from seglab.predictors import Crf
 from seglab.ui import form
 from seglab.ui.board import BOARD
+from seglab.ui.parts import counting
 from seglab.ui.parts.masks import address, entries, sees
 from seglab.ui.parts.scores import Stamp, compared, damage, stamp
 from seglab.ui.text import language, render, say, told
@@ -38,49 +38,9 @@ from seglab.ui.wires import sent
 
 MORE = 2  # seeds that a press trains
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
-STRIDE = 0.5  # seconds that a visitor's thread goes through images before it tells how far it is
-PATIENCE = 5.0  # and of one that cannot tell it
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
 log = logging.getLogger(__name__)
 making = threading.Lock()  # one begins what many visitors ask for at once
-
-
-class Counting:
-    """What both sides of a pair do at borders, which takes up to seconds an image: counted a few images at a time, by
-    one thread at a time, for all who ask for the same two. `found` is that of all images."""
-
-    def __init__(self, pair: Pair):
-        self.pair, self.lock = pair, threading.Lock()
-        self.found: tuple[borders.Borders, ...] | None = None
-        self.steps: Iterator[tuple[borders.Borders, ...]] | None = None
-        self.done = 0
-
-    def begin(self, seconds: float) -> None:
-        """Goes through images for so long, all of them where they are small, unless another is at it."""
-        if self.lock.acquire(blocking=False):
-            try:
-                self.go_on(seconds)
-            finally:
-                self.lock.release()
-
-    def run(self) -> Iterator[float]:
-        """Goes on from where others have come to; yields how far it is, 1 at the end."""
-        while self.found is None:
-            with self.lock:
-                self.go_on(STRIDE)
-            yield self.done / len(self.pair.names)
-
-    def go_on(self, seconds: float) -> None:
-        began = time.monotonic()
-        try:
-            while self.found is None and time.monotonic() - began < seconds:
-                self.steps = self.steps or self.pair.at_borders()
-                so_far = next(self.steps)
-                self.done += 1
-                self.found = so_far if self.done == len(self.pair.names) else None
-        except BaseException:  # whoever asks next is told the same, or finds it mended
-            self.steps, self.done = None, 0
-            raise
 
 
 @dataclass(frozen=True)
@@ -90,14 +50,14 @@ class Laboratory:
 
     pair: Pair
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
-    borders: Counting = field(init=False, compare=False)
+    borders: counting.Counting = field(init=False, compare=False)
 
     @property
     def both(self) -> tuple[Reading, Reading]:
         return self.pair.partners[0]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "borders", Counting(self.pair))
+        object.__setattr__(self, "borders", counting.Counting(self.pair))
 
     @once
     def images(self) -> list[dict[str, Any]]:
@@ -379,7 +339,7 @@ def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
     pair = lab.pair
     with lab.lock:
         found, slices = pair.per_class, pair.slices
-    lab.borders.begin(STRIDE if waits else PATIENCE)
+    lab.borders.begin(counting.STRIDE if waits else counting.PATIENCE)
     colors = [color for color, _ in entries(runs.description(lab.both[0].directory))]
     return render(
         "lab_why.html",

@@ -29,7 +29,7 @@ LEAST = 100_000  # bytes that there are for images, whatever else there is
 PLACE = "{{report}}"  # of the images, as long as the rest is written
 SHOWN = 3  # images for readers without scripts
 QUALITY = 50  # of photographs
-INDENTED = re.compile(r"\n +")
+SPARED = re.compile(r"(?m)^ *(?://.*\n)?")
 IMPORTED = re.compile(r'(from |import\()"\./([\w./]+)\.js"')
 
 
@@ -99,9 +99,9 @@ def texts(lang: str) -> dict[str, str]:
 
 
 def module(text: str) -> str:
-    """A script as an address that holds it, without indentation, which is a sixth of it; what it imports gets the names
-    of the import map, since such a script has no neighbors."""
-    content = INDENTED.sub("\n", IMPORTED.sub(r'\1"seglab/\2"', text)).encode()
+    """A script as an address that holds it, without indentation and comments, which are a fifth of it; what it imports
+    gets the names of the import map, since such a script has no neighbors."""
+    content = SPARED.sub("", IMPORTED.sub(r'\1"seglab/\2"', text)).encode()
     return f"data:text/javascript;base64,{base64.b64encode(content).decode()}"
 
 

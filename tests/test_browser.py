@@ -479,6 +479,26 @@ def test_where_two_models_differ_is_found_without_asking_the_server_again(visit)
     assert before != verdict.inner_text()
 
 
+def test_borders_that_take_long_are_shown_once_they_are_there(visit):
+    """As of large images: without them at first, whatever the server has."""
+    page = visit("#compare?runs=unet,unet_vgg16")
+    asked = []
+
+    def without(route):
+        answer = route.fetch()
+        waiting = r"\1<div data-borders><progress></progress></div>\2"
+        body = re.sub(r"(<h3>Borders</h3>).*?(<h3>Confusion)", waiting, answer.text(), flags=re.DOTALL)
+        route.fulfill(response=answer, body=body)
+
+    page.route("**/lab/why?*", without)
+    page.on("request", lambda request: asked.append(request.url) if "/lab/borders" in request.url else None)
+    page.click("#lab-tab-why")
+    expect(page.locator("#lab-why button[data-bin]")).to_have_count(5)
+    expect(page.locator("#lab-why [data-borders]")).to_have_count(0)
+    expect(page.locator("#lab-why")).to_contain_text("Boundary IoU, mean over classes")
+    assert len(asked) == 1
+
+
 def test_a_report_is_looked_at_without_a_server(visit, tmp_path, browser):
     page = visit(at("compare", runs="unet,unet_vgg16"))
     expect(page.locator("button.most")).to_have_count(3)

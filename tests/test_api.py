@@ -521,6 +521,7 @@ class Balanced(HTMLParser):
     [
         (lambda run: run, ["first", "mIoU", "sky"], 1),
         (lambda run: seglab.compare(run, "unet"), ["first", "unet", "model.width"], 1),
+        (lambda run: seglab.compare("encoder_decoder", "unet", "unet_vgg16"), ["0.6708 *", "0.85 standard"], 1),
         (lambda run: run.predict(np.zeros((8, 8, 3), np.uint8), crf=True), ["first"], 3),
         (lambda run: seglab.predict([run, "first"], np.zeros((8, 8, 3), np.uint8)), ["first"], 4),
         (lambda run: run.samples(), ["image", "truth", "first"], 6),

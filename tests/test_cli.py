@@ -406,6 +406,26 @@ def test_compare_shows_curves_scores_and_only_what_differs(capsys, run, tmp_path
     assert code == 0 and "encoder_decoder" in out and "seed: 0 | 3" in out
 
 
+def test_three_settings_are_compared_with_the_best_of_them(capsys):
+    names = ("encoder_decoder", "unet", "unet_vgg16")
+    code, out, err = seglab(capsys, "compare", *names)
+    assert code == 0 and "0.6708 *" in out and "2 looked at at once" in out and "0.85 standard deviations" in out, err
+    found = json.loads(seglab(capsys, "compare", *names, "--json")[1])["grid"]
+    assert found["best"] == 1 and [each["against"] and each["against"]["tied"] for each in found["settings"]] == [
+        False, None, False,
+    ]  # fmt: skip
+    assert found["frontiers"]["parameters"] == [0, 1] and found["layout"]["cells"] == [[[0], [1], [2]]]
+    assert not re.search(r"\b(p|tail)\b", " ".join(found["settings"][0]["against"]))
+    assert json.loads(seglab(capsys, "compare", *names[:2], "--json")[1])["grid"] is None
+    for name, scored in (("one", 24), ("two", 24), ("three", 22)):
+        seed = ("one", "two", "three").index(name)
+        data = {"name": "streets", "train_images": 4, "val_images": scored, "size": 64}
+        model = {"name": "unet", "width": 4 + seed, "depth": 2}
+        finish(runs.create(tiny(data=data, model=model, epochs=1), name))
+    code, out, _ = seglab(capsys, "compare", "one", "two", "three")
+    assert code == 0 and "left out, scored on other images than most: three" in out
+
+
 def test_scores_are_comparable_where_the_same_images_were_scored_whatever_was_learned_from(capsys):
     for name, options in {
         "few": {"data": {"name": "streets", "train_images": 4, "val_images": 4, "size": 64}},

@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 
 from seglab import jobs, plans, runs, training
+from seglab.comparison.grids import grid
 from seglab.comparison.scores import compare
 from seglab.config import RunConfig
 from seglab.entry import validated
@@ -94,17 +95,17 @@ def test_a_sweep_of_two_options_makes_every_pair_and_is_compared_as_a_grid():
     for config in configs:
         assert config.model_copy(update={"optimizer": base.optimizer, "model": base.model}) == base
     found = compare(directories)
-    grid = found.grid
-    assert {grid.down, grid.right} == {"optimizer.lr", "model.width"} and found.groups == ()
-    for value, line in zip(grid.lines, grid.places, strict=True):
-        for other, place in zip(grid.columns, line, strict=True):
-            options = {grid.down: value, grid.right: other}
+    layout = grid(found, directories).layout()
+    assert {layout.down, layout.right} == {"optimizer.lr", "model.width"} and found.groups == ()
+    for value, line in zip(layout.lines, layout.cells, strict=True):
+        for other, (place,) in zip(layout.columns, line, strict=True):
+            options = {layout.down: value, layout.right: other}
             assert (configs[place].optimizer.lr, configs[place].model.width) == (
                 options["optimizer.lr"],
                 options["model.width"],
             )
-    assert grid.lines == tuple(sorted(grid.lines)) and grid.columns == tuple(sorted(grid.columns))
-    assert compare(directories[:3]).grid is None
+    assert layout.lines == tuple(sorted(layout.lines)) and layout.columns == tuple(sorted(layout.columns))
+    assert grid(compare(directories[:2]), directories[:2]) is None
 
 
 def test_an_entry_that_takes_another_s_place_keeps_options_that_were_set_and_that_it_has_too():

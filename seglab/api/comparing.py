@@ -15,8 +15,10 @@ from seglab.api.runs import Run, load
 from seglab.api.samples import Samples
 from seglab.comparison import cautions
 from seglab.comparison.agreement import ONLY_A, ONLY_B
+from seglab.comparison.grids import Grid, Layout, grid
 from seglab.comparison.pairs import Pair, pair_of
 from seglab.comparison.scores import Group
+from seglab.comparison.settings import short
 from seglab.errors import SeglabError
 from seglab.metrics import DEFINITION
 
@@ -72,6 +74,12 @@ class Comparison:
         `verdict`, `per_class`, `agreement`, `borders` and more (`comparison.pairs.Pair`); None for others."""
         return pair_of(self.found, [run.directory for run in self.runs])
 
+    @cached_property
+    def grid(self) -> Grid | None:
+        """The runs' settings, where there are three or more: `settings`, each `against` the best one, the `frontier` of
+        quality and cost, `as_json()` (`comparison.grids.Grid`); None for others."""
+        return grid(self.found, [run.directory for run in self.runs])
+
     def curves(self) -> Figure:
         """Loss, mIoU and learning rate of all runs over epochs, as a matplotlib figure."""
         return draw.curves(self.found)
@@ -81,7 +89,7 @@ class Comparison:
         return Samples([run.directory for run in self.runs], epoch)
 
     def __repr__(self) -> str:
-        return "\n".join([board(self.found), *verdict(self.pair)])
+        return "\n".join([board(self.found, self.grid), *verdict(self.pair)])
 
     def _repr_html_(self) -> str:
         found = self.found
@@ -97,10 +105,9 @@ class Comparison:
         parts = [html.notes(self.warnings), html.table(rows, ["", *found.labels], chips)]
         parts += [html.title("", line) for line in verdict(self.pair)]
         parts += [html.title(spread_of(group)) for group in found.groups]
-        if found.grid:
-            scores = found.grid.scores(found.rows)
-            lines = [[str(value), *line] for value, line in zip(found.grid.lines, scores, strict=True)]
-            parts.append(html.table(lines, [f"{found.grid.down} \\ {found.grid.right}", *map(str, found.grid.columns)]))
+        if self.grid:
+            head, *lines = cells_of(self.grid, self.grid.layout())
+            parts += [html.table(lines, head), *(html.title("", line) for line in notes_of(self.grid))]
         if found.differences:
             told = [[option, *(each if each is None else str(each) for each in values)]
                     for option, values in found.differences.items()]  # fmt: skip
@@ -156,8 +163,8 @@ def compare(*these: str | Path | Run | Plan) -> Comparison:
 # --- as text
 
 
-def board(comparison: comparison.Comparison) -> str:
-    """A line for each run, for each group of runs, the table of a sweep over two options, and what differs."""
+def board(comparison: comparison.Comparison, grid: Grid | None) -> str:
+    """A line for each run, for each group of runs, the table of three settings or more, and what differs."""
     wide = max(map(len, comparison.labels)) + 2
     lines = []
     for label, row in zip(comparison.labels, comparison.rows, strict=True):
@@ -165,7 +172,7 @@ def board(comparison: comparison.Comparison) -> str:
         miou = html.text(row.miou)
         lines.append(f"{label:<{wide}}{row.state:<12}mIoU {miou:<8}{size:>12} parameters{row.seconds:>8.0f} s")
     lines += map(spread_of, comparison.groups)
-    lines += [table_of(comparison)] if comparison.grid else []
+    lines += [table_of(grid), *notes_of(grid)] if grid else []
     lines += [f"  {option}: {' | '.join(map(str, values))}" for option, values in comparison.differences.items()]
     return "\n".join(lines)
 
@@ -203,12 +210,43 @@ def spread_of(group: Group) -> str:
     return f"{group.label}{' with a leak' * group.leak}: {told}"
 
 
-def table_of(comparison: comparison.Comparison) -> str:
-    """The mIoU of a sweep over two options, the one downwards and the other to the right."""
-    grid = comparison.grid
-    assert grid
-    scores = [[*map(html.text, row)] for row in grid.scores(comparison.rows)]
-    lines = [[f"{grid.down} \\ {grid.right}", *map(str, grid.columns)]]
-    lines += [[str(value), *row] for value, row in zip(grid.lines, scores, strict=True)]
+def table_of(grid: Grid) -> str:
+    """The mIoU of the settings, by the values of two options or of one."""
+    lines = cells_of(grid, grid.layout())
     wide = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(f"{cell:>{w}}" for cell, w in zip(line, wide, strict=True)) for line in lines)
+
+
+def cells_of(grid: Grid, layout: Layout) -> list[list[str]]:
+    """A head and lines of texts; settings that share a cell stand side by side with what tells them apart."""
+    named = [option for option in (layout.down, layout.right) if option]
+    head = [" \\ ".join(named), *("" if layout.right is None else str(value) for value in layout.columns)]
+    lines = [
+        [
+            "" if layout.down is None else str(value),
+            *("; ".join(map(lambda n: scored(grid, n, layout), c)) for c in line),
+        ]
+        for value, line in zip(layout.lines, layout.cells, strict=True)
+    ]
+    return [head, *lines]
+
+
+def scored(grid: Grid, place: int, layout: Layout) -> str:
+    """A setting's mean mIoU, how far its seeds spread, and its mark."""
+    setting, against = grid.settings[place], grid.against[place]
+    spread = "" if setting.deviation is None else f" ± {setting.deviation:.4f}"
+    within = ", ".join(f"{short(option)} {setting.options[option]}" for option in layout.within)
+    mark = "*" if place == grid.best else "~" if against and against.tied else "x" if setting.left_out else " "
+    return f"{setting.mean:.4f}{spread}{f' ({within})' if within else ''} {mark}"
+
+
+def notes_of(grid: Grid) -> list[str]:
+    """What the marks of the table mean, and what it cannot tell."""
+    lines = ["* the best" + f"; ~ not told apart from it, {grid.told} looked at at once (Holm)" * bool(grid.told)]
+    if grid.luck:
+        lines.append(
+            f"one seed each: by luck alone the best of {len(grid.compared)} equal settings is expected "
+            f"{grid.luck:.2f} standard deviations between seeds above their mean"
+        )
+    lines += ["x left out"] * any(each.left_out for each in grid.settings)
+    return lines + list(map(str, grid.notes))

@@ -10,6 +10,7 @@ from seglab import draw, plans
 from seglab.api.comparing import board, difference
 from seglab.api.following import tell
 from seglab.cli.options import add_chain, figure, page, pipeline
+from seglab.comparison.grids import grid
 from seglab.comparison.pairs import Pair, pair_of
 from seglab.comparison.scores import cautions, compare
 from seglab.errors import SeglabError
@@ -20,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="as JSON, with the curves, and of two sides every number of their difference",
+        help="as JSON, with the curves, and every number of the difference of two sides, or of the grid of more",
     )
     add_chain(parser)
     parser.add_argument("--png", type=figure, metavar="FILE", help="draw the curves")
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     predictors = pipeline(arguments, options)
     directories = plans.expanded(arguments.runs)
     comparison = compare(directories)
-    pair = pair_of(comparison, directories, predictors)
+    pair, settings = pair_of(comparison, directories, predictors), grid(comparison, directories)
     if predictors and not pair:
         raise SeglabError("--crf and --predictors are for one side, before and after them, or for two, both after them")
     if pair:
@@ -41,9 +42,10 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     if arguments.html:
         arguments.html.write_text(report_of(pair), encoding="utf-8")
     if arguments.json:
-        print(json.dumps(comparison.as_json() | {"pair": pair and pair.as_json()}, indent=1, ensure_ascii=False))
+        beyond = {"pair": pair and pair.as_json(), "grid": settings and settings.as_json()}
+        print(json.dumps(comparison.as_json() | beyond, indent=1, ensure_ascii=False))
         return 0
-    print(board(comparison))
+    print(board(comparison, settings))
     lines, wrong = difference(pair) if pair else ([], [])
     print("".join(f"{line}\n" for line in lines), end="")
     for warning in [*wrong, *cautions(comparison)]:

@@ -49,9 +49,22 @@ class Bootstrap:
         half = float(special.stdtrit(self.units - 1, (1 + self.level) / 2)) * self.error
         return difference - half, difference + half
 
+    def tail_around(self, difference: float) -> float:
+        """How much of Student's distribution around 0 lies further out than the difference, as `around` has it."""
+        return student_tail(difference, self.error, self.units - 1)
+
     @property
     def interval(self) -> tuple[float, float]:
         return expanded(self.miou, self.units, self.level)
+
+    @property
+    def tail(self) -> float:
+        """The share of draws beyond 0, of both tails, by the distribution that `interval` has: below 1 - `level` where
+        the interval leaves 0 out. Never 0: so many draws cannot tell what is rarer than one of them."""
+        draws = self.miou[np.isfinite(self.miou)]
+        beyond = min(int((draws <= 0).sum()), int((draws >= 0).sum())) + 1
+        reach = -special.ndtri(min(0.5, beyond / (len(draws) + 1)))
+        return float(2 * special.stdtr(self.units - 1, -reach / math.sqrt(self.units / (self.units - 1))))
 
     @property
     def left_out(self) -> np.ndarray:
@@ -168,6 +181,11 @@ class Seeds:
     by_seed: tuple[float, ...]
     variances: tuple[float, float]
 
+    @property
+    def tail(self) -> float:
+        """How much of Student's distribution around 0 lies further out than the difference."""
+        return student_tail(self.difference, self.error, self.freedom)
+
 
 def over_seeds(
     first: Sequence[np.ndarray],
@@ -218,6 +236,33 @@ def needed(variances: tuple[float, float], difference: float) -> int | None:
     of_a_seed, left = variances
     room = (difference / POWER) ** 2 - left
     return max(2, math.ceil(of_a_seed / room)) if room > 0 else None
+
+
+def student_tail(difference: float, error: float, freedom: float) -> float:
+    """How much of Student's distribution of this standard error is further from 0 than a difference, on both sides."""
+    if not error:
+        return 0.0 if difference else 1.0
+    return float(2 * special.stdtr(freedom, -abs(difference) / error))
+
+
+def holm(tails: Sequence[float], level: float = LEVEL) -> list[bool]:
+    """Which of several differences can be told from 0 when all are looked at, by both tails of each (Holm 1979, A
+    Simple Sequentially Rejective Multiple Test Procedure): the smallest has to be below (1 - level) / count, the next
+    one below (1 - level) / (count - 1), and so on up to the first that is not."""
+    told = [False] * len(tails)
+    for left, place in zip(range(len(tails), 0, -1), sorted(range(len(tails)), key=tails.__getitem__), strict=True):
+        if tails[place] > (1 - level) / left:
+            break
+        told[place] = True
+    return told
+
+
+def expected_largest(count: int) -> float:
+    """By how many standard deviations the largest of so many draws from one normal distribution lies above its mean,
+    on average: the integral of x times the density of the largest."""
+    places = np.linspace(-10, 10, 20_001)
+    density = count * np.exp(-(places**2) / 2) / math.sqrt(2 * math.pi) * special.ndtr(places) ** (count - 1)
+    return float(np.trapezoid(places * density, places))
 
 
 def carried(first: np.ndarray, second: np.ndarray) -> np.ndarray:

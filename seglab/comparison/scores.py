@@ -60,22 +60,6 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Two options of which every pair of values has one run: `places[i][j]` is where that of lines[i] and columns[j]
-    stands in the comparison."""
-
-    down: str
-    right: str
-    lines: tuple[Any, ...]
-    columns: tuple[Any, ...]
-    places: tuple[tuple[int, ...], ...]
-
-    def scores(self, rows: Sequence[Row]) -> list[list[float | None]]:
-        """The mIoU of each."""
-        return [[rows[place].miou for place in line] for line in self.places]
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Several runs: `labels` name each by its model and by what sets it apart, in the order of `rows` and curves.
 
@@ -92,7 +76,6 @@ class Comparison:
     same_data: bool
     comparable: bool
     groups: tuple[Group, ...]
-    grid: Grid | None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -106,7 +89,6 @@ class Comparison:
             "same_data": self.same_data,
             "comparable": self.comparable,
             "groups": [vars(group) for group in self.groups],
-            "grid": self.grid and vars(self.grid),
             "definition": DEFINITION,
         }
 
@@ -147,7 +129,6 @@ def compare(directories: Sequence[Path]) -> Comparison:
         same_data=len(set().union(*scored)) <= 1,
         comparable=len({frozenset(digests) for digests in scored if digests}) <= 1,
         groups=grouped(configs, [places for places in alike if len(places) > 1], rows),
-        grid=grid(differences),
     )
 
 
@@ -292,15 +273,3 @@ def grouped(configs: Sequence[RunConfig], groups: Sequence[list[int]], rows: Seq
         leaking = any(rows[place].leak for place in places)
         found.append(Group(label, tuple(places), len(scores), mean, deviation, leaking))
     return tuple(found)
-
-
-def grid(differences: dict[str, list[Any]]) -> Grid | None:
-    """The first two options that differ and of which each pair of values has one run; None if there are none."""
-    for down, right in itertools.combinations(differences, 2):
-        pairs = list(zip(differences[down], differences[right], strict=True))
-        lines, columns = map(ordered, zip(*pairs, strict=True))
-        crossed = list(itertools.product(lines, columns))
-        if len(lines) > 1 and len(columns) > 1 and sorted(map(repr, crossed)) == sorted(map(repr, pairs)):
-            places = tuple(tuple(pairs.index((line, column)) for column in columns) for line in lines)
-            return Grid(down, right, tuple(lines), tuple(columns), places)
-    return None

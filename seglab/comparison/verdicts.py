@@ -28,7 +28,8 @@ class Verdict:
     `equal`: whether the whole interval is within `PRACTICAL` of 0. `agreeing` of the `by_seed` differences have the
     sign of `difference`. `needed`: seeds of each side it takes to see a difference of this size, None where no number
     does; `variances`, of one seed of each side and of the images, are what it follows from (`intervals.Seeds`).
-    `shape`: places and heights of the distribution of what other images, or other seeds and images, could give.
+    `shape`: places and heights of the distribution of what other images, or other seeds and images, could give;
+    `tail`, how much of both its tails is further from 0 than what was measured, for comparisons of many sides.
     `sentences` say it, in order.
     """
 
@@ -46,9 +47,13 @@ class Verdict:
     needed: int | None = None
     variances: tuple[float, float] | None = None
     shape: tuple[tuple[float, float], ...] = ()
+    tail: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"sentences": [str(each) for each in self.sentences]}
+        """All that a person is shown, so without the tails."""
+        found = asdict(self) | {"sentences": [str(each) for each in self.sentences]}
+        del found["tail"]
+        return found
 
 
 def without(about: str, images: int, difference: float | None, *sentences: SeglabError) -> Verdict:
@@ -97,7 +102,10 @@ def verdict(
     sentences = of_images(names, difference, low, high, images, same_network) + rough(draws.units, images, low, high)
     shape = intervals.density(draws.miou) if many else intervals.bell(difference, draws.error, draws.units - 1)
     apart = not low <= 0 <= high
-    return Verdict(about, images, sentences, difference, low, high, apart, equal(low, high), shape=tuple(shape))
+    tail = draws.tail if many else draws.tail_around(difference)
+    return Verdict(
+        about, images, sentences, difference, low, high, apart, equal(low, high), shape=tuple(shape), tail=tail
+    )
 
 
 def of_settings(
@@ -159,7 +167,7 @@ def of_settings(
     sentences = (said, *more, *rough(intervals.units(images, block), images, found.low, found.high))
     return Verdict(
         "settings", images, sentences, found.difference, found.low, found.high, apart, equal(found.low, found.high),
-        seeds, found.by_seed, agreeing, needed, found.variances, shape,
+        seeds, found.by_seed, agreeing, needed, found.variances, shape, found.tail,
     )  # fmt: skip
 
 

@@ -73,8 +73,6 @@ def damage(directory: Path) -> SeglabError | None:
 @lru_cache(maxsize=64)
 def written(stamped: tuple[Stamp, ...], labels: tuple[tuple[str, int], ...], lang: str) -> str:
     comparison = replace(compared(stamped), labels=tuple(name for name, _ in labels))
-    crossed = [miou for line in comparison.grid.scores(comparison.rows) for miou in line] if comparison.grid else []
-    known = [miou for miou in crossed if miou is not None]
     strokes = tuple(stroke for _, stroke in labels)
     by_classes = itertools.groupby(
         sorted(range(len(comparison.rows)), key=lambda n: tuple(comparison.rows[n].iou)),
@@ -88,8 +86,6 @@ def written(stamped: tuple[Stamp, ...], labels: tuple[tuple[str, int], ...], lan
         cautions=[told(caution, lang) for caution in cautions(comparison)],
         sets=[(classes, sorted(places)) for classes, places in by_classes if classes],
         best=max((r.miou for r in comparison.rows if r.miou is not None and comparison.same_data), default=None),
-        low=min(known, default=0),
-        high=max(known, default=0),
         definition=DEFINITION,
         terms=[
             (term, *(term_svg(stamped, f"{part} {term}", strokes) for part in ("train", "val")))

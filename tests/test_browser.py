@@ -592,6 +592,57 @@ def test_one_run_is_compared_before_and_after_the_crf(visit):
     expect(again.locator("#lab-where")).to_be_visible()
 
 
+def test_many_settings_are_looked_at_at_once_and_the_best_is_compared_with_another(visit, served):
+    """On a phone too, by keys too, and where the two sides cannot be compared."""
+    finished(served, "elsewhere", data={"name": "streets", "val_images": 6, "size": 64})
+    page = visit(at("compare", runs="elsewhere,encoder_decoder,unet,unet_vgg16", a="elsewhere", b="unet"))
+    expect(page.locator(".verdict")).to_contain_text("different images")
+    expect(page.locator("#lab-tab-where")).to_be_hidden()
+    page.locator("#lab-tab-overview").focus()
+    page.keyboard.press("ArrowRight")
+    cells = page.locator("#lab-grid button.setting")
+    expect(cells).to_have_count(4)
+    expect(page.locator("#lab-grid")).to_contain_text("other images than most: elsewhere")
+    expect(page.locator("section.curves")).to_be_hidden()
+    page.click("#lab-grid [data-masks]")
+    masks = page.locator("#lab-grid img.mask")
+    expect(masks).to_have_count(3)
+    first = masks.first.get_attribute("src")
+    page.click("#lab-grid [data-step='-1']")
+    expect(page.locator("#lab-grid output")).to_contain_text("50 of 50: val_0099")
+    assert masks.first.get_attribute("src") != first
+    page.wait_for_function("[...document.querySelectorAll('#lab-grid img.mask')].every(each => each.naturalWidth)")
+    page.click("#lab-grid [data-cost=seconds]")
+    expect(page.locator("figure.cost:visible")).to_have_count(1)
+    expect(page.locator("figure.cost:visible figcaption")).to_contain_text("On the frontier")
+    again = visit("?lang=ko" + page.url[page.url.index("#") :], viewport=PHONE, has_touch=True, is_mobile=True)
+    expect(again.locator("#lab-grid output")).to_contain_text("50")
+    expect(again.locator("[data-cost=seconds]")).to_have_attribute("aria-pressed", "true")
+    assert again.evaluate(OVERFLOWING) == []
+    point = page.locator("figure.cost:visible button.point").nth(1)  # the second best
+    point.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_contain_text("unet_vgg16 is lower than unet by 0.033")
+    expect(page.locator("#lab-overview button.most")).to_have_count(3)
+
+
+def test_of_many_options_two_are_picked_for_lines_and_columns(visit, served):
+    for n, (width, batch, rate) in enumerate(((4, 2, 1e-3), (4, 4, 3e-3), (8, 4, 1e-3))):
+        model = {"name": "unet", "width": width, "depth": 2}
+        finished(served, f"of three {n}", model=model, batch_size=batch, optimizer={"name": "adamw", "lr": rate})
+    page = visit(at("compare", runs="of three 0,of three 1,of three 2", view="grid"))
+    rows, columns = page.locator("#lab-grid select[name=down]"), page.locator("#lab-grid select[name=right]")
+    rows.select_option("batch_size")
+    expect(page.locator("table.cells thead code").first).to_have_text("batch_size")
+    expect(rows).to_be_focused()
+    columns.select_option("batch_size")  # what rows have: these get another one
+    expect(page.locator("table.cells thead code").nth(1)).to_have_text("batch_size")
+    expect(rows).not_to_have_value("batch_size")
+    expect(page.locator("#lab-grid button.setting")).to_have_count(3)
+    other = visit(page.url[page.url.index("#") :])
+    expect(other.locator("table.cells thead code").nth(1)).to_have_text("batch_size")
+
+
 def test_a_colleague_s_link_opens_the_same(visit):
     page = visit(at("compare", runs="done unet,unet"), permissions=["clipboard-read", "clipboard-write"])
     expect(page.locator("#scores table.sortable").first.locator("tbody tr")).to_have_count(2)

@@ -143,7 +143,7 @@ def test_runs_that_cannot_be_compared_say_why_and_too_few_say_nothing(runs_home,
     found = opened(client, "unet", "other")
     assert "scored on different images" in found["error"] and "verdict" not in found
     assert plain(opened(client, "unet")) == [{"run": "unet", "name": "unet", "seeds": 1}]
-    assert opened(client) == {"sides": []}
+    assert opened(client) == {"sides": [], "grid": False}
     runs.create(tiny(), "begun")
     assert [side["run"] for side in plain(opened(client, "unet", "begun"))] == ["unet"]
     assert client.get(address("lab", ["nowhere", "unet"])).status_code == 404

@@ -126,7 +126,7 @@ def test_what_has_not_changed_is_not_sent_again(client):
 @pytest.mark.parametrize(
     "address",
     ["scores?run=x", "masks?run=x", "curves.csv?run=x", "curves.png?run=x", "settings?run=x", "examples?run=x",
-     "examples", "picture/x/image/0.webp"],
+     "lab/grid?run=x", "examples", "picture/x/image/0.webp"],
 )  # fmt: skip
 def test_an_unknown_run_is_told_of_in_the_visitor_s_language(client, address, lang, words):
     answer = get(client, address, lang)

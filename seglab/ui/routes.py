@@ -24,7 +24,7 @@ from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
-from seglab.ui.parts import lab, masks, scores, viewer
+from seglab.ui.parts import grid, lab, masks, scores, viewer
 from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
 
@@ -110,6 +110,13 @@ def numbers(of: Callable[..., Any], request: Request, lang: str) -> Response:
     return Response(json.dumps(found), media_type="application/json")
 
 
+def settings_grid(request: Request, lang: str) -> Response:
+    """All settings of the runs that an address names, in lines and columns by two options."""
+    asked = request.query_params
+    found = grid.html(named(request), asked.get("down", ""), asked.get("right", ""), lang)
+    return Response(found, media_type="text/html")
+
+
 def blank(request: Request, lang: str) -> Response:
     return Response(form.html(lang), media_type="text/html")
 
@@ -188,6 +195,7 @@ ROUTER = Router(
         Route("/lab/bin/{number:int}", fenced(partial(numbers, lab.in_bin))),
         Route("/lab/regions", fenced(partial(numbers, lab.regions))),
         *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in LABORATORY),
+        Route("/lab/grid", fenced(settings_grid)),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),
     ]

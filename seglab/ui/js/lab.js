@@ -1,5 +1,6 @@
 // Two sides of the shown runs: what can be said of their difference, and the views that show where it is.
 import { address } from "./address.js";
+import { Grid } from "./grid.js";
 import { store, swatch } from "./store.js";
 import { el, lang, t } from "./text.js";
 import { Share } from "./share.js";
@@ -12,6 +13,7 @@ const VIEWS = () => ({
   where: t("Where do they differ?"),
   real: t("Is it real?"),
   why: t("Why?"),
+  grid: t("Grid"),
 });
 const WRITTEN = ["real", "why"]; // by the server
 const STRIP = 3; // of the images that differ most, in the overview
@@ -29,6 +31,7 @@ class Lab {
     this.build(element);
     this.where = new Where(this);
     this.places.where.append(this.where.root);
+    this.grid = new Grid(this, this.places.grid);
     this.follow();
     address.addEventListener("read", () => this.follow());
     address.addEventListener("tab", () => this.read());
@@ -114,6 +117,7 @@ class Lab {
   follow() {
     const { a = "", b = "", view } = address.own;
     this.wanted = { a, b };
+    this.grid.follow(address.own);
     this.open(view in VIEWS() ? view : "overview", false);
     this.where.follow(address.own);
     this.read();
@@ -135,7 +139,13 @@ class Lab {
   open(view, told = true) {
     this.view = view;
     if (told) address.set({ view: view === "overview" ? "" : view });
-    this.display(this.whole === false ? "overview" : view);
+    this.display(this.can(view) ? view : "overview");
+  }
+
+  // Whether there is anything to see in a view, as far as is known.
+  can(view) {
+    if (this.whole === undefined || view === "overview") return true;
+    return view === "grid" ? this.gridded : this.whole;
   }
 
   // Shows a view; while there is nothing to see in it, the one that was chosen stays chosen.
@@ -151,17 +161,18 @@ class Lab {
     if (view === "where") this.where.look();
     else this.where.stop();
     if (WRITTEN.includes(view)) this.write(view);
+    if (view === "grid") this.grid.show();
   }
 
   along(event) {
-    const names = Object.keys(VIEWS()),
+    const names = Object.keys(VIEWS()).filter((name) => this.can(name)),
       step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
     this.open(
       names[(names.indexOf(this.view) + step + names.length) % names.length],
     );
-    this.tabs.children[names.indexOf(this.view)].focus();
+    this.tabs.querySelector(`[data-view=${this.view}]`).focus();
   }
 
   get query() {
@@ -176,11 +187,11 @@ class Lab {
   // Reads anew where other runs are shown, other sides are wanted, or a run has been scored once more.
   async read() {
     if (address.tab !== "compare") return;
-    const rows = store.rowsShown,
-      state = JSON.stringify([
-        rows.map((row) => [row.run, row.best, row.state, row.name]),
-        this.wanted,
-      ]);
+    const rows = store.rowsShown;
+    this.rows = JSON.stringify(
+      rows.map((row) => [row.run, row.best, row.state, row.name]),
+    );
+    const state = JSON.stringify([this.rows, this.wanted]);
     if (state === this.state) return;
     this.state = state;
     const asked = (this.asked = {});
@@ -210,26 +221,29 @@ class Lab {
     this.known = known;
     this.root.hidden = known.sides.length < 2 && !known.error;
     this.whole = !known.error && !known.missing && !this.root.hidden; // or there is less to see
+    this.gridded = Boolean(known.grid) && !this.root.hidden; // whatever the two sides are
     this.share.offer(this.whole ? known.query : "");
     this.where.take(this.whole ? known : null, this.whole && new Served(known));
     if (!this.root.hidden) {
       for (const name of ["a", "b"]) this.offer(name);
       this.say();
       this.places.overview.replaceChildren(...(this.whole ? this.strip() : []));
-      this.tabs.hidden = !this.whole;
+      this.tabs.hidden = !this.whole && !this.gridded;
+      for (const button of this.tabs.children)
+        button.hidden = !this.can(button.dataset.view);
     }
-    this.display(this.whole ? this.view : "overview");
+    this.display(this.can(this.view) ? this.view : "overview");
   }
 
-  // A view that the server writes, once for each pair.
-  async write(view) {
+  // A view that the server writes, once for each pair, or for whatever the query names.
+  async write(view, query = this.whole ? this.known.query : "") {
     const place = this.places[view],
-      state = this.whole ? this.known.query + this.state : "";
+      state = query && query + this.rows;
     if (!state || place.dataset.state === state) return;
     place.dataset.state = state;
     place.classList.add("working");
     try {
-      const answer = await fetch(`seglab/lab/${view}?${this.known.query}`),
+      const answer = await fetch(`seglab/lab/${view}?${query}`),
         text = answer.ok ? await answer.text() : "";
       if (place.dataset.state !== state) return;
       if (answer.ok)
@@ -247,6 +261,7 @@ class Lab {
     }
     if (place.dataset.state === state || !place.dataset.state)
       place.classList.remove("working");
+    place.dispatchEvent(new Event("written"));
     if (place.querySelector("[data-borders]")) {
       const { a, b } = this.known,
         runs = store.rowsShown.map((row) => row.run);

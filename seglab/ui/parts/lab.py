@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from seglab import crf, runs, travel
 from seglab.cache import once
-from seglab.comparison import borders, intervals
+from seglab.comparison import borders, grids, intervals
 from seglab.comparison.agreement import ORDERS
 from seglab.comparison.pairs import ClassDifference, Pair, defined, pair
 from seglab.comparison.readings import Reading, Side, sides
@@ -176,6 +176,7 @@ def overview(directories: Sequence[Path], first: str, second: str, lang: str) ->
         stamped = stamp(sound(directories))
         found = settings(stamped)
         shown["sides"] = [{"run": key(side), "name": side.name, "seeds": len(side.readings)} for side in found]
+        shown["grid"] = sum(not side.readings[0].predictors for side in found) >= grids.FEWEST
         if len(found) < 2:
             return shown
         lab = chosen(stamped, found, first, second)

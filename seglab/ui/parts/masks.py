@@ -15,6 +15,7 @@ from seglab.ui.text import say
 from seglab.ui.views import hexadecimal, webp
 
 KINDS = ("image", "truth", "prediction", "mask")  # of a sample image, the last one after so many epochs
+WHOLE = ("photo", "true", "labels")  # of any validation image: itself, its truth, what the best weights make of it
 
 
 def strip(directories: Sequence[Path], lang: str) -> dict[str, Any]:
@@ -68,11 +69,12 @@ def sees(directory: Path) -> bool:
 
 
 def picture(directory: Path, kind: str, index: int, epoch: str | None = None) -> bytes:
-    """One of the pictures, as WebP; `photo` is any validation image."""
-    if kind == "photo":
-        return photo(directory, str(runs.description(directory)["digests"]["val"]), index)
+    """One of the pictures, as WebP."""
+    if kind in WHOLE:
+        return whole(directory, str(runs.description(directory)["digests"]["val"]), kind, index)
     if kind not in KINDS:
-        raise SeglabError("there is no picture {kind}; there are: {known}", kind=repr(kind), known=", ".join(KINDS))
+        known = ", ".join([*KINDS, *WHOLE])
+        raise SeglabError("there is no picture {kind}; there are: {known}", kind=repr(kind), known=known)
     evidence = Evidence(directory)
     if not 0 <= index < len(evidence.samples):
         raise SeglabError("{run} has no sample image {index}", run=directory.name, index=index)
@@ -91,13 +93,21 @@ def picture(directory: Path, kind: str, index: int, epoch: str | None = None) ->
     return webp(draw.painted(labels, runs.description(directory)["colors"]), exact=True)
 
 
+def whole(directory: Path, version: str, kind: str, index: int) -> bytes:
+    """A picture of a validation image, as it is for this `version` of the data."""
+    evidence = Evidence(directory)
+    if not 0 <= index < len(evidence.names):
+        raise SeglabError("{run} has no validation image {index}", run=directory.name, index=index)
+    if kind == "photo":
+        return photo(directory, version, index)
+    labels = evidence.truth(index) if kind == "true" else evidence.labels(index)
+    return webp(draw.painted(labels, runs.description(directory)["colors"]), exact=True)
+
+
 @lru_cache(maxsize=256)
 def photo(directory: Path, version: str, index: int) -> bytes:
     """A validation image, as it is for this `version` of the data."""
-    images = runs.opened_once(directory).val
-    if not 0 <= index < len(images):
-        raise SeglabError("{run} has no validation image {index}", run=directory.name, index=index)
-    return webp(images[index].image)
+    return webp(runs.opened_once(directory).val[index].image)
 
 
 @lru_cache(maxsize=128)

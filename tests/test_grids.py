@@ -97,7 +97,7 @@ def test_over_seeds_the_tail_is_that_of_student_s_distribution():
 
 
 def test_the_largest_of_equal_draws_is_expected_as_far_up_as_tables_have_it():
-    """https://oeis.org/A178488 and its neighbors give 0.5642, 0.8463; drawn for more."""
+    """For two and three in closed form, for more against draws and the table that statistics books have."""
     assert intervals.expected_largest(1) == pytest.approx(0, abs=1e-9)
     assert intervals.expected_largest(2) == pytest.approx(1 / math.sqrt(math.pi))
     assert intervals.expected_largest(3) == pytest.approx(1.5 / math.sqrt(math.pi))

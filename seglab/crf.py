@@ -1,7 +1,8 @@
 """Dense CRF refinement through pydensecrf, in a child process: one bad number there ends the process, not the app.
 
 pydensecrf holds the GIL for a whole call, and its time depends on the picture (a noisy one takes ten times as long as
-a flat one), so `refine` asks a process that can be killed at a deadline. `refine_here` is the same thing in-process.
+a flat one), so `refine` and `steps` ask a process that can be killed at a deadline. `refine_here` and `steps_here` are
+the same in-process.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,11 +83,7 @@ def refine(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels, de
     checked = _checked(probabilities, image, parameters)
     if len(checked[0]) == 1:
         return checked[0]
-    answer = _child.ask(_shrunk(*checked), deadline)
-    if isinstance(answer, np.ndarray):
-        return _enlarged(answer, image.shape[:2])
-    template, values = answer
-    raise SeglabError(template, **values)
+    return _enlarged(_asked("refine", *_shrunk(*checked), deadline), image.shape[:2])
 
 
 def refine_here(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels) -> np.ndarray:
@@ -95,6 +93,28 @@ def refine_here(probabilities: np.ndarray, image: np.ndarray, parameters: Kernel
         return checked[0]
     small, small_image, options = _shrunk(*checked)
     return _enlarged(_marginals(small, small_image, **options), image.shape[:2])
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The mean field before its first step and after each: `labels` uint8 (n + 1, H, W), the most probable class of
+    every pixel. `divergence` (n + 1): the Kullback-Leibler divergence of the marginals from the CRF's distribution, but
+    for a constant that is the same for all steps, in nats per pixel; the mean field looks for where it is least."""
+
+    labels: np.ndarray
+    divergence: tuple[float, ...]
+
+
+def steps(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels, deadline: float = 20.0) -> Steps:
+    """What `refine` goes through, of which its answer is the last step; within the same time, with the same errors."""
+    if reason := missing():
+        raise reason
+    return Steps(*_asked("steps", *_checked(probabilities, image, parameters), deadline))
+
+
+def steps_here(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels) -> Steps:
+    """What `steps` gives, computed in this process, as `refine_here` is."""
+    return Steps(*_stepped(probabilities, image, parameters))
 
 
 def _shrunk(
@@ -124,7 +144,7 @@ def _enlarged(marginals: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.stack([cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR) for plane in marginals])
 
 
-def _marginals(
+def _field(
     probabilities: np.ndarray,
     image: np.ndarray,
     w1: float,
@@ -132,26 +152,64 @@ def _marginals(
     theta_beta: float,
     w2: float,
     theta_gamma: float,
-    iterations: int,
-) -> np.ndarray:
-    """Mean-field marginals of checked inputs; a kernel without weight is left out, which saves building it."""
+) -> tuple[Any, np.ndarray]:
+    """pydensecrf's field of checked inputs and its unary energies float32 (K, H * W); a kernel without weight is left
+    out, which saves building it."""
     if reason := missing():
         raise reason
     from pydensecrf.densecrf import DenseCRF2D
 
     classes, height, width = probabilities.shape
-    unary = np.clip(probabilities, CLIP, 1.0)
+    unary = np.clip(probabilities, CLIP, 1.0).reshape(classes, -1)
     np.negative(np.log(unary, out=unary), out=unary)
     field = DenseCRF2D(width, height, classes)
-    field.setUnaryEnergy(unary.reshape(classes, -1))
+    field.setUnaryEnergy(unary)
     if w2:
         field.addPairwiseGaussian(sxy=theta_gamma, compat=w2)
     if w1:
         field.addPairwiseBilateral(sxy=theta_alpha, srgb=theta_beta, rgbim=image, compat=w1)
-    marginals = np.ascontiguousarray(field.inference(iterations)).reshape(classes, height, width)
-    if not np.isfinite(marginals.sum()):
+    return field, unary
+
+
+def _marginals(probabilities: np.ndarray, image: np.ndarray, iterations: int, **kernels: float) -> np.ndarray:
+    """Mean-field marginals of checked inputs."""
+    field, _ = _field(probabilities, image, **kernels)
+    return _finite(field.inference(iterations)).reshape(probabilities.shape)
+
+
+def _finite(marginals: Any) -> np.ndarray:
+    found = np.ascontiguousarray(marginals)
+    if not np.isfinite(found.sum()):
         raise SeglabError("the dense CRF gave values that are not finite")
-    return marginals
+    return found
+
+
+def _stepped(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels) -> tuple[np.ndarray, tuple[float, ...]]:
+    """The labels and divergences of `Steps`."""
+    checked = _checked(probabilities, image, parameters)
+    labels = [checked[0].argmax(0).astype(np.uint8)]
+    count = checked[2]["iterations"]
+    if len(checked[0]) == 1:
+        return np.stack(labels * (count + 1)), (0.0,) * (count + 1)
+    small, small_image, options = _shrunk(*checked)
+    del options["iterations"]
+    field, unary = _field(small, small_image, **options)
+    marginals, *scratch = field.startInference()
+    divergences = [_divergence(field, marginals, unary)]
+    for _ in range(count):
+        field.stepInference(marginals, *scratch)
+        found = _enlarged(_finite(marginals).reshape(small.shape), image.shape[:2])
+        labels.append(found.argmax(0).astype(np.uint8))
+        divergences.append(_divergence(field, marginals, unary))
+    return np.stack(labels), tuple(divergences)
+
+
+def _divergence(field: Any, marginals: Any, unary: np.ndarray) -> float:
+    """That of `Steps`. pydensecrf's own counts every pair of pixels from both of its ends, as if the kernels had twice
+    the weights by which its steps go: half of that is left."""
+    found = np.asarray(marginals)
+    alone = np.sum(found * (np.log(np.maximum(found, 1e-20)) + unary), dtype=np.float64)
+    return float(field.klDivergence(marginals) + alone) / 2 / found.shape[1]
 
 
 def _checked(probabilities: Any, image: Any, parameters: Any) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -197,6 +255,15 @@ def _kind(value: Any) -> str:
 
 
 # --- the child process ----------------------------------------------------------------------------------------------
+
+
+def _asked(task: str, probabilities: np.ndarray, image: np.ndarray, options: dict[str, Any], deadline: float) -> Any:
+    """What the child process makes of checked inputs; raises the error that it answers."""
+    good, answer = _child.ask((task, probabilities, image, options), deadline)
+    if good:
+        return answer
+    template, values = answer
+    raise SeglabError(template, **values)
 
 
 class _Child:
@@ -281,15 +348,16 @@ def _serve() -> None:
             answers.flush()
 
 
-def _answered(probabilities: np.ndarray, image: np.ndarray, options: dict[str, Any]) -> Any:
-    """The marginals, or an error's template and values."""
+def _answered(task: str, probabilities: np.ndarray, image: np.ndarray, options: dict[str, Any]) -> tuple[bool, Any]:
+    """Whether the task went well, and its answer, or an error's template and values."""
     try:
-        return refine_here(probabilities, image, SimpleNamespace(**options))
+        made = {"refine": refine_here, "steps": _stepped}[task]
+        return True, made(probabilities, image, SimpleNamespace(**options))
     except SeglabError as error:
-        return error.template, error.values
+        return False, (error.template, error.values)
     except Exception as error:
         failed = SeglabError("the dense CRF failed: {reason}", reason=f"{type(error).__name__}: {error}")
-        return failed.template, failed.values
+        return False, (failed.template, failed.values)
 
 
 _child = _Child()

@@ -44,8 +44,9 @@ def slow_example(size=640):
     return probabilities / probabilities.sum(0), rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
 
 
-def exact_marginals(probabilities, image, parameters):
-    """The mean field over all pairs of pixels, with each kernel's matrix written out."""
+def exact_steps(probabilities, image, parameters):
+    """The mean field over all pairs of pixels, with each kernel's matrix written out: the marginals before the first
+    step and after each, and the divergence of each from the CRF's distribution, up to the same constant."""
     classes, height, width = probabilities.shape
     y, x = np.mgrid[:height, :width]
     positions = np.stack([x, y], -1).reshape(-1, 2).astype(float)
@@ -61,10 +62,17 @@ def exact_marginals(probabilities, image, parameters):
     messages += parameters.w2 * kernel(positions / parameters.theta_gamma)
     log_p = np.log(np.clip(probabilities.astype(float), 1e-5, 1)).reshape(classes, -1).T
     q = np.exp(log_p) / np.exp(log_p).sum(1, keepdims=True)
+    found = [q]
     for _ in range(parameters.iterations):
         q = np.exp(log_p + messages @ q)
         q /= q.sum(1, keepdims=True)
-    return q.T.reshape(classes, height, width)
+        found.append(q)
+    divergences = [(q * (np.log(np.maximum(q, 1e-20)) - log_p)).sum() - 0.5 * (q * (messages @ q)).sum() for q in found]
+    return [q.T.reshape(classes, height, width) for q in found], np.array(divergences) / (height * width)
+
+
+def exact_marginals(probabilities, image, parameters):
+    return exact_steps(probabilities, image, parameters)[0][-1]
 
 
 # --- the values -----------------------------------------------------------------------------------------------------
@@ -165,6 +173,47 @@ def test_widths_shrink_with_a_picture_above_the_limit(monkeypatch):
     assert (seen["theta_alpha"], seen["theta_gamma"], seen["theta_beta"]) == (10, 0.5, 8)
 
 
+# --- step by step -----------------------------------------------------------------------------------------------------
+
+
+@needs_pydensecrf
+@pytest.mark.parametrize("shape", [(16, 20), (700, 1100)])
+def test_every_step_is_what_so_many_iterations_give(shape):
+    probabilities, image = example(height=shape[0], width=shape[1])
+    found = crf.steps(probabilities, image, options(iterations=4))
+    assert found.labels.dtype == np.uint8 and found.labels.shape == (5, *shape) and len(found.divergence) == 5
+    assert (found.labels[0] == probabilities.argmax(0)).all()
+    for n in range(1, 5):
+        refined = crf.refine(probabilities, image, options(iterations=n))
+        assert (found.labels[n] == refined.argmax(0)).all()
+    here = crf.steps_here(probabilities, image, options(iterations=4))
+    assert (found.labels == here.labels).all() and found.divergence == here.divergence
+
+
+@needs_pydensecrf
+@pytest.mark.parametrize("changes", [{}, {"w1": 0}, {"w2": 0, "theta_beta": 20}, {"w1": 0, "w2": 0}])
+def test_the_divergence_is_that_of_all_pairs_of_pixels(changes):
+    for seed in range(3):
+        probabilities, image = example(seed=seed)
+        found = crf.steps_here(probabilities, image, options(**changes))
+        _, exact = exact_steps(probabilities, image, options(**changes))
+        np.testing.assert_allclose(found.divergence, exact, atol=0.03)
+        if changes.get("w1", 1) or changes.get("w2", 1):
+            assert (np.diff(found.divergence[:3]) < 0).all()
+
+
+@needs_pydensecrf
+def test_without_kernels_the_divergence_is_that_from_the_probabilities():
+    probabilities, image = example()
+    found = crf.steps_here(probabilities, image, options(w1=0, w2=0))
+    np.testing.assert_allclose(found.divergence, 0, atol=1e-4)  # they sum to 1, so the constant is 0
+
+
+def test_one_class_has_steps_that_change_nothing():
+    found = crf.steps_here(np.full((1, 4, 5), 0.3, np.float32), np.zeros((4, 5, 3), np.uint8), options(iterations=2))
+    assert found.labels.shape == (3, 4, 5) and not found.labels.any() and found.divergence == (0, 0, 0)
+
+
 # --- the guard ------------------------------------------------------------------------------------------------------
 
 
@@ -193,7 +242,14 @@ def spoiled(value):
     return probabilities
 
 
-@pytest.mark.parametrize("call", [crf.refine_here, pytest.param(crf.refine, marks=needs_pydensecrf)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        crf.refine_here,
+        crf.steps_here,
+        *(pytest.param(call, marks=needs_pydensecrf) for call in (crf.refine, crf.steps)),
+    ],
+)
 @pytest.mark.parametrize(
     ("probabilities", "image", "changes", "words"),
     [
@@ -342,6 +398,8 @@ def test_the_child_is_killed_at_the_deadline_and_the_next_call_works():
     process = crf._child.process
     with pytest.raises(SeglabError, match=r"stopped after 0\.8 s"):  # one that ended by itself would have answered
         crf.refine(*slow_example(), options(iterations=20), deadline=0.8)
+    with pytest.raises(SeglabError, match=r"stopped after 0\.8 s"):
+        crf.steps(*slow_example(), options(iterations=20), deadline=0.8)
     assert crf._child.process is None and (process is None or process.returncode is not None)
 
     probabilities, image = example()
@@ -486,6 +544,6 @@ def test_without_pydensecrf_the_error_says_what_to_install(python, commands, mon
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     monkeypatch.setattr(sys, "version_info", python)
-    for call in (crf.refine, crf.refine_here):
+    for call in (crf.refine, crf.refine_here, crf.steps, crf.steps_here):
         with pytest.raises(SeglabError, match=f"needs pydensecrf2.* {commands}$"):
             call(*example(), options())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -78,6 +79,44 @@ class Crf(Predictor):
 
     def __call__(self, image: np.ndarray, predict: Predict) -> np.ndarray:
         return crf.refine(predict(image), image, self)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Values of the dense CRF as somebody gave them, with the year of the paper they belong to, where there is one."""
+
+    name: str
+    year: int | None
+    source: str
+    crf: Crf
+
+
+DEEPLAB_1 = "Chen et al. 2015, https://arxiv.org/abs/1412.7062; values of the authors' script SetupEnv.m"
+DEEPLAB_2 = "Chen et al. 2016, https://arxiv.org/abs/1606.00915; values of the released model, as "
+
+
+def published(name: str, year: int | None, source: str, *values: float, iterations: int = 10) -> Published:
+    """w2 and theta_gamma, then w1, theta_alpha and theta_beta, the order in which DeepLab's scripts have them."""
+    names = "w2", "theta_gamma", "w1", "theta_alpha", "theta_beta"
+    return Published(name, year, source, Crf(iterations=iterations, **dict(zip(names, values, strict=True))))
+
+
+# All six values of each have a counterpart here, in the same units, and are as they were given: widths in pixels of
+# images about 500 pixels long, so that on smaller ones the same widths reach further than they did there. pydensecrf
+# adds up kernels as narrow in color as 3 gray levels inexactly (see `Crf`).
+PUBLISHED = (
+    published(
+        "pydensecrf", None, "its README's example, https://github.com/lucasb-eyer/pydensecrf", 3, 3, 10, 80, 13,
+        iterations=5,
+    ),
+    published("DeepLab v1, VGG-16", 2015, DEEPLAB_1, 3, 3, 5, 50, 10),
+    published("DeepLab v1, several scales", 2015, DEEPLAB_1, 3, 3, 3, 95, 3),
+    published("DeepLab v1, COCO", 2015, DEEPLAB_1, 3, 3, 5, 67, 3),
+    published("DeepLab v2, VGG-16", 2016, DEEPLAB_2 + "two repositories of others quote them", 2, 2, 4, 65, 3),
+    published(
+        "DeepLab v2, ResNet-101", 2016, DEEPLAB_2 + "in https://github.com/kazuto1011/deeplab-pytorch", 3, 1, 4, 67, 3
+    ),
+)  # fmt: skip
 
 
 class Flips(Predictor):

@@ -12,7 +12,7 @@ from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
 from seglab.model import Segmenter, Trained
-from seglab.predictors import Crf, Flips, Scales, Windows, bell
+from seglab.predictors import PUBLISHED, Crf, Flips, Scales, Windows, bell
 from tests.conftest import tiny
 
 PREDICTORS = {name: entry() for name, entry in FAMILIES["predictors"].entries.items()}
@@ -21,6 +21,15 @@ NEEDS_CRF = pytest.mark.skipif(crf.missing() is not None, reason=str(crf.missing
 CASES = [pytest.param(one, id=name, marks=NEEDS_CRF if name == "crf" else ()) for name, one in PREDICTORS.items()]
 each = pytest.mark.parametrize("predictor", CASES)
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+
+
+def test_published_settings_of_the_crf_are_as_they_were_given():
+    found = {each.name: dict(each.crf) for each in PUBLISHED}
+    names = "w2", "theta_gamma", "w1", "theta_alpha", "theta_beta", "iterations"
+    assert found["pydensecrf"] == dict(zip(names, (3, 3, 10, 80, 13, 5), strict=True))
+    assert found["DeepLab v1, VGG-16"] == dict(zip(names, (3, 3, 5, 50, 10, 10), strict=True))
+    assert found["DeepLab v2, ResNet-101"] == dict(zip(names, (3, 1, 4, 67, 3, 10), strict=True))
+    assert len(found) == 6 and all("http" in each.source for each in PUBLISHED)
 
 
 def by_colour(image, zoom=1.0):

@@ -8,7 +8,7 @@ import pytest
 from seglab import cli, prediction, runs
 from seglab.comparison import compare, readings
 from seglab.comparison.pairs import pair_of
-from seglab.comparison.readings import Reading, chained, sides
+from seglab.comparison.readings import Reading, chained, read, sides, written
 from seglab.data.images import labels_at
 from seglab.errors import SeglabError
 from seglab.metrics import confusion
@@ -80,6 +80,41 @@ def test_the_readings_that_were_made_longest_ago_are_deleted(run, monkeypatch):
 
 def test_a_chain_is_named_by_what_is_not_usual():
     assert chained([Crf()]) == "crf" and chained([Flips(), Crf(w1=5)]) == "flips + crf (w1 5)"
+
+
+def test_a_chain_is_written_and_read_again():
+    for chain in ([Crf()], [Flips(vertical=True), Crf(w1=5, theta_beta=0.1 + 2.2)], [Crf(iterations=0)]):
+        assert list(read(written(chain))) == chain
+    assert written([Flips(), Crf(w1=5)]) == "flips|crf:w1:5.0" and read("crf:w1:5") == (Crf(w1=5),)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "there is no '' among the predictors"),
+        ("nothing", "there is no 'nothing' among the predictors; allowed: crf, flips"),
+        ("crf:w1:999", "w1: '999' is too large; allowed: 20.0 or less"),
+        ("crf:w1:nan", "w1: 'nan' is not a finite number"),
+        ("crf:w1:much", "w1: 'much' is not a number"),
+        ("crf:w9:1", "crf has no option 'w9'; its options: w1"),
+        ("crf:iterations:2.5", "iterations: '2.5' is not a whole number"),
+        ("crf:" + "w1:1," * 100, "504 characters; allowed: 300"),
+    ],
+)
+def test_a_chain_that_nobody_wrote_is_refused(text, words):
+    with pytest.raises(SeglabError) as error:
+        read(text)
+    assert words in str(error.value)
+
+
+def test_the_chains_that_a_run_was_read_through_are_known(run):
+    other = done("two", data=DATA, seed=5)
+    assert readings.chains(run) == []
+    for chain in ((Crf(),), (Flips(), Crf(w1=5))):
+        computed(Reading(run, chain))
+    assert set(readings.chains(run)) == {(Crf(),), (Flips(), Crf(w1=5))} and readings.chains(other) == []
+    Reading(run, (Crf(),)).file.write_bytes(b"damaged")
+    assert readings.chains(run) == [(Flips(), Crf(w1=5))]
 
 
 def test_one_run_before_and_after_is_a_pair_without_luck_of_training(run):

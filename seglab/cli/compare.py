@@ -10,6 +10,7 @@ from seglab import draw, plans
 from seglab.api.comparing import board, difference
 from seglab.api.following import tell
 from seglab.cli.options import add_chain, figure, page, pipeline
+from seglab.cli.show import counting
 from seglab.comparison.grids import grid
 from seglab.comparison.pairs import Pair, pair_of
 from seglab.comparison.scores import cautions, compare
@@ -69,11 +70,6 @@ def report_of(pair: Pair | None) -> str:
 
 def computed(pair: Pair) -> None:
     """Computes what predictors make of the sides, where that is not kept; shows how far it is."""
-    from tqdm import tqdm
-
     for side in (pair.a, pair.b):
         for reading in side.readings:
-            with tqdm(desc=side.name, delay=2, leave=False, disable=None) as bar:
-                for done, of in reading.compute():
-                    bar.total, bar.n = of, done
-                    bar.refresh()
+            counting(reading.compute(), side.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seglab import machine, runs
-from seglab.cli.show import entry_help
+from seglab.cli.show import counting, entry_help
 from seglab.config import RunConfig, chain, family_of, read, several, text_of
 from seglab.entry import FAMILIES, Entry, refusal_of
 from seglab.errors import SeglabError
@@ -192,12 +192,40 @@ def add_chain(parser: argparse.ArgumentParser) -> None:
         + ", ".join(FAMILIES["predictors"].entries),
     )
     parser.add_argument("--crf", action="store_true", help="refine with the dense CRF")
+    parser.add_argument(
+        "--crf-search",
+        "--crf_search",
+        action="store_true",
+        help="the same with the best of many settings on the run's search images, which are tried once and kept",
+    )
 
 
 def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Predictor]:
     """The predictors asked for, with their options; --crf adds the CRF at the end."""
     refuse_others(options, "--predictors.NAME.OPTION", "predictors")
     names = arguments.predictors
+    if arguments.crf_search:
+        several = len(getattr(arguments, "runs", [])) > 1 or getattr(arguments, "others", [])
+        if several or names or options or arguments.crf:
+            raise SeglabError("--crf-search is for one run, without --crf, --predictors and --with")
+        return [searched(getattr(arguments, "run", None) or arguments.runs[0])]
     if arguments.crf and "crf" not in [name.strip() for name in names.split(",")]:
         names = f"{names},crf"
     return chain(names, options, "predictors")
+
+
+def searched(run: str) -> Predictor:
+    """The dense CRF with the best setting on the run's search images; shows how far it is, and says what it is."""
+    from seglab.comparison.search import Search
+
+    search = Search(runs.find(run))
+    counting(search.compute(), "--crf-search")
+    best, tried = search.best(), len(search.tried()) - 1
+    assert best  # there is one once all are tried
+    told = "".join(
+        f" --predictors.crf.{name} {value:g}"
+        for name, value in best.model_dump(exclude_defaults=True).items()
+        if name != "name"
+    )
+    print(f"seglab: best of {tried} on {search.images} search images: --predictors crf{told}", file=sys.stderr)
+    return best

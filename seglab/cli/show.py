@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,15 @@ def bar(things: Any, total: int, unit: str) -> Iterator[Any]:
     from tqdm import tqdm
 
     return iter(tqdm(things, total=total, unit=unit, delay=2, dynamic_ncols=True, disable=None))
+
+
+def counting(steps: Iterable[tuple[int, int]], what: str) -> None:
+    """Goes through something that tells how much of how much is done, and shows that."""
+    from tqdm import tqdm
+
+    with tqdm(desc=what, delay=2, leave=False, disable=None) as bar:
+        for bar.n, bar.total in steps:
+            bar.refresh()
 
 
 @contextlib.contextmanager

@@ -8,21 +8,26 @@ import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from seglab import prediction, runs
 from seglab.comparison.scores import Comparison
 from seglab.config import RunConfig
+from seglab.entry import shown, validated
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, best_of
 from seglab.families import Predictor
 from seglab.metrics import confusion
+from seglab.model import Trained
 from seglab.runs import Evidence
 
 FOLDER = ".readings"  # in the home of runs
 MOST_KEPT = 200  # of them; those that were made longest ago are deleted
+MOST_WRITTEN = 300  # characters of a chain
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,7 @@ class Reading:
     @property
     def file(self) -> Path:
         """Where it is kept: by the weights, the images and the chain, whatever the run is called."""
-        best = best_of([event for event in runs.events(self.directory) if isinstance(event, Evaluated)])
-        if best is None:
-            raise SeglabError("{run} has no weights yet: it has not been evaluated so far", run=self.directory.name)
-        made_of = [best.weights_sha256, runs.description(self.directory)["digests"]["val"]]
-        made_of += [each.model_dump(mode="json") for each in self.predictors]
-        return runs.home() / FOLDER / f"{hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]}.npz"
+        return file_of(self.directory, "val", json.dumps([each.model_dump(mode="json") for each in self.predictors]))
 
     @property
     def epochs(self) -> list[float]:
@@ -87,9 +87,7 @@ class Reading:
         where the images are not here."""
         if self.ready:
             return
-        target, trained = self.file, runs.load(self.directory)
-        while target != self.file:  # a better epoch came in between
-            target, trained = self.file, runs.load(self.directory)
+        target, trained = loaded_with(self)
         images = runs.opened(self.directory).val
         arrays: dict[str, np.ndarray] = {}
         matrices = []
@@ -99,13 +97,92 @@ class Reading:
             arrays[f"{n}"] = found
             matrices.append(confusion(found, sample.mask, len(trained.classes)))
             yield n + 1, len(images)
-        buffer = io.BytesIO()
-        arrays["val"] = np.stack(matrices)
-        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes one for another option
-        with runs.writing(target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            runs.write(target, buffer.getvalue())
-        sweep(target.parent)
+        keep(target, **arrays, val=np.stack(matrices), chain=np.array(written(self.predictors)))
+
+
+class Kept(Protocol):
+    """What is computed by a run's best weights and kept in a file that is called by them."""
+
+    @property
+    def directory(self) -> Path: ...
+
+    @property
+    def file(self) -> Path: ...
+
+
+def loaded_with(kept: Kept) -> tuple[Path, Trained]:
+    """The file, with the very weights that it is called by: a better epoch may come in between."""
+    target, trained = kept.file, runs.load(kept.directory)
+    while target != kept.file:
+        target, trained = kept.file, runs.load(kept.directory)
+    return target, trained
+
+
+def file_of(directory: Path, split: str, made_by: str) -> Path:
+    """Where what is made of a run's images is kept: by its weights and the images, and by what makes it."""
+    best = best_of([event for event in runs.events(directory) if isinstance(event, Evaluated)])
+    if best is None:
+        raise SeglabError("{run} has no weights yet: it has not been evaluated so far", run=directory.name)
+    made_of = json.dumps([best.weights_sha256, runs.description(directory)["digests"][split]])
+    of, by = (hashlib.sha256(text.encode()).hexdigest()[:20] for text in (made_of, made_by))
+    return runs.home() / FOLDER / f"{of}-{by}.npz"
+
+
+def keep(file: Path, **arrays: np.ndarray) -> None:
+    """Writes such a file; those that were made longest ago make room."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes one for another option
+    with runs.writing(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        runs.write(file, buffer.getvalue())
+    sweep(file.parent)
+
+
+def chains(directory: Path) -> list[tuple[Predictor, ...]]:
+    """Those that a run's images have been read through, the latest first; none where it has no weights yet."""
+    try:
+        one = Reading(directory).file
+    except SeglabError:
+        return []
+    files = [(file, file.stat().st_mtime_ns) for file in one.parent.glob(f"{one.name.partition('-')[0]}-*.npz")]
+    found = (chain_in(*each) for each in sorted(files, key=lambda each: -each[1]))
+    return [each for each in found if each]
+
+
+@lru_cache(maxsize=4 * MOST_KEPT)
+def chain_in(file: Path, changed: int) -> tuple[Predictor, ...]:
+    """The chain of a reading's file, as it is since it has changed; none of one that is damaged or of another kind."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return read(str(arrays["chain"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, SeglabError):
+        return ()
+
+
+def written(predictors: Sequence[Predictor]) -> str:
+    """A chain of predictors as a text that `read` takes: their names, each with the options that are not the usual
+    ones, such as flips|crf:w1:5,theta_beta:3."""
+    parts = []
+    for each in predictors:
+        options = each.model_dump(mode="json", exclude_defaults=True)
+        told = ",".join(f"{name}:{value}" for name, value in options.items() if name != "name")
+        parts.append(f"{each.name}:{told}" if told else each.name)
+    return "|".join(parts)
+
+
+def read(text: str) -> tuple[Predictor, ...]:
+    """The chain that `written` wrote; raises SeglabError for another text."""
+    if len(text) > MOST_WRITTEN:
+        raise SeglabError(
+            "predictors: {value} has {count} characters; allowed: {most}",
+            value=shown(text), count=len(text), most=MOST_WRITTEN,
+        )  # fmt: skip
+    found = []
+    for part in text.split("|"):
+        name, _, options = part.partition(":")
+        values = dict(each.partition(":")[::2] for each in options.split(",") if each)
+        found.append(validated(Predictor, values | {"name": name}))
+    return tuple(found)
 
 
 def sweep(folder: Path) -> None:

@@ -24,7 +24,7 @@ from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
-from seglab.ui.parts import grid, lab, masks, scores, viewer
+from seglab.ui.parts import grid, lab, masks, refining, scores, viewer
 from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
 
@@ -117,6 +117,17 @@ def settings_grid(request: Request, lang: str) -> Response:
     return Response(found, media_type="text/html")
 
 
+def refining_controls(request: Request, lang: str) -> Response:
+    return Response(refining.html(lang), media_type="text/html")
+
+
+def refining_run(request: Request, lang: str) -> Response:
+    """What is known of a run's images and the CRF, for one `setting`."""
+    directory = BOARD.found(request.query_params.get("run", ""))
+    found = refining.overview(directory, request.query_params.get("setting", ""))
+    return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
+
+
 def blank(request: Request, lang: str) -> Response:
     return Response(form.html(lang), media_type="text/html")
 
@@ -194,6 +205,8 @@ ROUTER = Router(
         Route("/lab/cell/{truth:int}/{label:int}", fenced(partial(numbers, lab.in_cell))),
         Route("/lab/bin/{number:int}", fenced(partial(numbers, lab.in_bin))),
         Route("/lab/regions", fenced(partial(numbers, lab.regions))),
+        Route("/lab/crf", fenced(refining_controls)),
+        Route("/lab/crf/run", fenced(refining_run)),
         *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in LABORATORY),
         Route("/lab/grid", fenced(settings_grid)),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),

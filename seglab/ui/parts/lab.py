@@ -23,8 +23,9 @@ from seglab.cache import once
 from seglab.comparison import borders, grids, intervals
 from seglab.comparison.agreement import ORDERS
 from seglab.comparison.pairs import ClassDifference, Pair, defined, pair
-from seglab.comparison.readings import Reading, Side, sides
+from seglab.comparison.readings import Reading, Side, chains, read, sides, written
 from seglab.comparison.verdicts import PRACTICAL, Verdict
+from seglab.entry import shown
 from seglab.errors import SeglabError
 from seglab.metrics import iou, miou
 from seglab.predictors import Crf
@@ -39,6 +40,7 @@ from seglab.ui.wires import sent
 MORE = 2  # seeds that a press trains
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
+MOST_APPLIED = 8  # settings of the CRF that are offered of each side
 log = logging.getLogger(__name__)
 making = threading.Lock()  # one begins what many visitors ask for at once
 
@@ -124,7 +126,7 @@ def laboratory(a: Side, b: Side, leak: bool, stamped: tuple[Stamp, ...]) -> Labo
 def asked(directories: Sequence[Path], first: str, second: str) -> Laboratory:
     """Two sides of those of the runs that are sound."""
     stamped = stamp(sound(directories))
-    return chosen(stamped, settings(stamped), first, second)
+    return chosen(stamped, offered(stamped, first, second), first, second)
 
 
 def chosen(stamped: tuple[Stamp, ...], found: Sequence[Side], first: str, second: str) -> Laboratory:
@@ -146,7 +148,8 @@ def chosen(stamped: tuple[Stamp, ...], found: Sequence[Side], first: str, second
 
 def keys(side: Side) -> list[str]:
     """What a page may call a side: one of its runs, with what it is seen through."""
-    return ["|".join([each.directory.name, *(one.name for one in each.predictors)]) for each in side.readings]
+    through = [written(side.readings[0].predictors)] if side.readings[0].predictors else []
+    return ["|".join([each.directory.name, *through]) for each in side.readings]
 
 
 def key(side: Side) -> str:
@@ -155,13 +158,46 @@ def key(side: Side) -> str:
 
 
 def settings(stamped: tuple[Stamp, ...]) -> list[Side]:
-    """The sides that there are: the settings of the shown runs that have been scored, and each through the CRF."""
+    """The sides that there are: the settings of the shown runs that have been scored, and each through the CRF, as
+    usual and with what it has been read through before."""
     directories = [Path(directory) for directory, *_ in stamped]
     if not directories:
         return []
     comparison = replace(compared(stamped), labels=tuple(runs.label(each).name for each in directories))
     plain = sides(comparison, directories)
-    return plain if crf.missing() else [*plain, *(side.through([Crf()]) for side in plain)]
+    if crf.missing():
+        return plain
+    before = [side.through([each]) for side in plain for each in applied(side)[:MOST_APPLIED]]
+    return [*plain, *(side.through([Crf()]) for side in plain), *before]
+
+
+def applied(side: Side) -> list[Crf]:
+    """The unusual settings of the CRF that a side's first run has been read through, the latest first."""
+    found = [chain[0] for chain in chains(side.readings[0].directory) if len(chain) == 1]
+    return [each for each in found if isinstance(each, Crf) and each != Crf()]
+
+
+def offered(stamped: tuple[Stamp, ...], *wanted: str) -> list[Side]:
+    """The sides that there are, with those that a page wants besides: a run through the CRF with any setting. Raises
+    SeglabError for a setting that is not allowed."""
+    found = settings(stamped)
+    for name in wanted:
+        run, _, through = name.partition("|")
+        plain = next((side for side in found if run in keys(side)), None)
+        if plain is None or not through or any(name in keys(side) for side in found):
+            continue
+        side = plain.through([setting(through)])
+        if side not in found:
+            found.append(side)
+    return found
+
+
+def setting(text: str) -> Crf:
+    """The CRF with a setting as it stands in an address; raises SeglabError for another predictor, too."""
+    chain = read(text)
+    if len(chain) != 1 or not isinstance(chain[0], Crf):
+        raise SeglabError("predictors: {value} is not allowed; allowed: crf with its options", value=shown(text))
+    return chain[0]
 
 
 def sound(directories: Sequence[Path]) -> list[Path]:
@@ -171,24 +207,30 @@ def sound(directories: Sequence[Path]) -> list[Path]:
 
 def overview(directories: Sequence[Path], first: str, second: str, lang: str) -> dict[str, Any]:
     """What the laboratory shows of two sides before label maps come: all that can be said in numbers and words."""
-    shown: dict[str, Any] = {"sides": []}
+    answer: dict[str, Any] = {"sides": []}
     try:
         stamped = stamp(sound(directories))
-        found = settings(stamped)
-        shown["sides"] = [{"run": key(side), "name": side.name, "seeds": len(side.readings)} for side in found]
-        shown["grid"] = sum(not side.readings[0].predictors for side in found) >= grids.FEWEST
+        answer["sides"] = choices(settings(stamped))  # also where what is wanted is refused
+        found = offered(stamped, first, second)
+        answer["sides"] = choices(found)
+        answer["grid"] = sum(not side.readings[0].predictors for side in found) >= grids.FEWEST
         if len(found) < 2:
-            return shown
+            return answer
         lab = chosen(stamped, found, first, second)
-        shown |= {"a": key(lab.pair.a), "b": key(lab.pair.b)}
+        answer |= {"a": key(lab.pair.a), "b": key(lab.pair.b)}
         if missing := [side for side in (lab.pair.a, lab.pair.b) if not ready(side)]:
-            return shown | {"missing": {"run": key(missing[0]), "name": missing[0].name, "images": len(lab.pair.names)}}
+            name, count = missing[0].name, len(lab.pair.names)
+            return answer | {"missing": {"run": key(missing[0]), "name": name, "images": count}}
         with lab.lock:
-            return shown | defined(seen(lab, lang))
+            return answer | defined(seen(lab, lang))
     except Exception as error:  # of one pair: others can be chosen
         if not isinstance(error, SeglabError):
             log.exception("two sides could not be compared")
-        return shown | {"error": told(SeglabError.of(error), lang)}
+        return answer | {"error": told(SeglabError.of(error), lang)}
+
+
+def choices(found: Sequence[Side]) -> list[dict[str, Any]]:
+    return [{"run": key(side), "name": side.name, "seeds": len(side.readings)} for side in found]
 
 
 def ready(side: Side) -> bool:
@@ -201,7 +243,8 @@ def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
     try:
         names = data.get("runs")
         directories = sound(BOARD.named(map(str, names if isinstance(names, list) else [])))
-        side = next((side for side in settings(stamp(directories)) if key(side) == data.get("side")), None)
+        wanted = str(data.get("side"))
+        side = next((side for side in offered(stamp(directories), wanted) if wanted in keys(side)), None)
         readings = side.readings if side else ()
         for n, reading in enumerate(readings):
             for done, of in reading.compute():

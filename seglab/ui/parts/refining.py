@@ -1,0 +1,190 @@
+"""The laboratory of the CRF: one validation image of a run step by step, with any setting; and good settings."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from seglab import crf, runs
+from seglab.comparison.pairs import defined, pair
+from seglab.comparison.readings import Reading, Side, chained, written
+from seglab.comparison.search import Search, settings
+from seglab.data.images import labels_at, side_within
+from seglab.entry import validated
+from seglab.errors import SeglabError
+from seglab.metrics import miou, picture_miou
+from seglab.predictors import PUBLISHED, Crf
+from seglab.ui.board import BOARD
+from seglab.ui.parts import lab, masks, viewer
+from seglab.ui.text import language, render, told
+from seglab.ui.views import uri
+from seglab.ui.wires import fenced, sent
+
+LONGEST = 640  # pixels of the longer side of an image; a larger one is shrunk before it is labeled here
+log = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=8)
+def html(lang: str) -> str:
+    """The controls in a language."""
+    return render("lab_crf.html", lang, crf=viewer.crf(), published=[(each, dict(each.crf)) for each in PUBLISHED])
+
+
+# --- what is known of a run
+
+
+def overview(directory: Path, wanted: str) -> dict[str, Any]:
+    """A run's validation images, what the CRF did to each where it was applied to all of them, with the wanted setting
+    or else another one, and what is known of its settings."""
+    if reason := crf.missing():
+        raise reason
+    known, plain = runs.description(directory), Reading(directory)
+    search = Search(directory)
+    best = search.best()
+    return defined(
+        {
+            "run": directory.name,
+            "classes": masks.entries(known),
+            "images": known["images"]["val"],
+            "photos": masks.address(directory, "photo", 0).replace("/0.webp", "/"),
+            "version": str(known["digests"]["val"])[:12],
+            "done": done(directory, lab.setting(wanted) if wanted else Crf()),
+            "tries": {"settings": len(settings()), "images": search.images, "begun": search.kept()[0] > 0},
+            "tried": tried(search, plain),
+            "best": best and {"name": chained([best]), "values": dict(best)},
+        }
+    )
+
+
+def done(directory: Path, wanted: Crf) -> dict[str, Any] | None:
+    """What the CRF did to every image, of the first of these settings that it was applied to all of them with: the
+    wanted, the usual, the one before. None where there is none."""
+    side = Side(directory.name, (Reading(directory),))
+    for setting in [wanted, Crf(), *lab.applied(side)]:
+        after = side.through([setting])
+        if lab.ready(after):
+            counts = pair(side, after).agreement.counts
+            return {"name": chained([setting]), "same": setting == wanted, "counts": counts.tolist()}
+    return None
+
+
+def tried(search: Search, plain: Reading) -> list[dict[str, Any]]:
+    """The settings that were tried on the search images, the best first; with the mIoU on the validation images of
+    those that are applied to these: they report, and choose nothing."""
+    rows = []
+    for each in search.tried():
+        reading = Reading(plain.directory, (each.crf,)) if each.crf else plain
+        rows.append(
+            {
+                "name": chained([each.crf]) if each.crf else None,
+                "values": each.crf and dict(each.crf),
+                "usual": each.crf == Crf(),
+                "search": each.miou,
+                "val": miou(reading.confusions().sum(0)) if reading.ready else None,
+            }
+        )
+    return rows
+
+
+# --- one image
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A validation image uint8 (H, W, 3) at the size at which it is looked at, and its truth at its stored size."""
+
+    image: np.ndarray
+    truth: np.ndarray
+
+
+@lru_cache(maxsize=32)
+def validation(directory: Path, version: str, index: int) -> Validated:
+    """One of a run's, as it is for this `version` of its data."""
+    images = masks.opened(directory).val
+    if not 0 <= index < len(images):
+        raise SeglabError("{run} has no validation image {index}", run=directory.name, index=index)
+    sample = images[index]
+    height, width = sample.image.shape[:2]
+    longest = min(LONGEST, side_within(height, width, crf.MOST_PIXELS))
+    return Validated(viewer.small(sample.image, longest), sample.mask)
+
+
+@fenced
+def refine(data: str, request: gr.Request) -> str:
+    """An image before the CRF and after each of its steps with a setting, or what is wrong."""
+    asked, lang = sent(data), language(request)
+    answer = {"kind": "refined", "number": asked.get("number")}
+    try:
+        return json.dumps(answer | defined(refined(asked)))
+    except SeglabError as error:
+        return json.dumps(answer | {"error": told(error, lang)})
+
+
+def refined(asked: dict[str, Any]) -> dict[str, Any]:
+    """The image's truth, then its labels before the first step and after each, one below the other as the gray values
+    of a picture; how far the marginals are from the CRF's distribution, and the image's mIoU, by step."""
+    directory, index = BOARD.found(str(asked.get("run"))), asked.get("image")
+    setting = validated(Crf, viewer.crf().read(asked.get("options")))
+    known = runs.description(directory)
+    shown = validation(directory, str(known["digests"]["val"]), index if isinstance(index, int) else -1)
+    models = {(directory, runs.weights_version(directory)): partial(runs.loaded, directory)}
+    (result,) = viewer.SESSION.side_by_side(models, shown.image)  # type: ignore[arg-type]  # a Mapping of hashables
+    steps = crf.steps(result.before.probabilities, shown.image, setting, viewer.DEADLINE)
+    height, width = shown.image.shape[:2]
+    stacked = np.concatenate([labels_at(shown.truth, height, width)[None], steps.labels]).reshape(-1, width)
+    return {
+        "run": directory.name,
+        "image": index,
+        "size": [height, width],
+        "maps": uri("png", viewer.gray(stacked)),
+        "divergence": steps.divergence,
+        "miou": [picture_miou(each, shown.truth, len(result.classes)) for each in steps.labels],
+        "setting": written([setting]),
+        "name": chained([setting]),
+    }
+
+
+# --- the search for a setting
+
+
+def search(event: gr.EventData, request: gr.Request) -> Iterator[str]:
+    """Tries settings on a run's search images, tells how far it is, and at last that it is done."""
+    data, lang = sent(event), language(request)
+    try:
+        if reason := crf.missing():
+            raise reason
+        told_last = -1
+        for share in searched(BOARD.found(str(data.get("run")))):
+            if int(200 * share) > told_last:
+                told_last = int(200 * share)
+                yield json.dumps({"kind": "searching", "share": share})
+        yield json.dumps({"kind": "searched"})
+    except Exception as error:
+        if not isinstance(error, SeglabError):
+            log.exception("settings of the CRF could not be tried")
+        yield json.dumps({"kind": "searched", "error": told(SeglabError.of(error), lang)})
+
+
+def searched(directory: Path) -> Iterator[float]:
+    """Tries the settings; then the best, and the usual one beside it, label the validation images, which report."""
+    trying = Search(directory)
+    first = trying.images * (1 + len(settings()))
+    second = len(runs.description(directory)["images"]["val"])
+    whole = first + 2 * second
+    for done, _ in trying.compute():
+        yield done / whole
+    best = trying.best()
+    reporting: list[Callable[[], Iterator[tuple[int, int]]]] = [
+        Reading(directory, (each,)).compute for each in (best, Crf()) if each
+    ]
+    for n, compute in enumerate(reporting):
+        for done, _ in compute():
+            yield (first + n * second + done) / whole

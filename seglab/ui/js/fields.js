@@ -10,6 +10,26 @@ export function held(field) {
   return input.value === "" ? null : Number(input.value);
 }
 
+// The values that fields of a form have at first, by name.
+export const firsts = (form) =>
+  Object.fromEntries(
+    [...form.querySelectorAll(".field")].map(({ dataset }) => [
+      dataset.option,
+      JSON.parse(dataset.first),
+    ]),
+  );
+
+// Gives fields of a form these values, by name, also the sliders beside them.
+export function put(form, values) {
+  for (const [name, value] of Object.entries(values))
+    for (const input of form.querySelectorAll(
+      `[data-option="${name}"] :is(input, select, textarea)`,
+    )) {
+      if (input.type === "checkbox") input.checked = value;
+      else input.value = value;
+    }
+}
+
 // Folds a list, or a menu, and goes back to where it was opened.
 export function close(details) {
   details.open = false;

@@ -1,5 +1,6 @@
 // Two sides of the shown runs: what can be said of their difference, and the views that show where it is.
 import { address } from "./address.js";
+import { Crf } from "./crf.js";
 import { Grid } from "./grid.js";
 import { store, swatch } from "./store.js";
 import { el, lang, t } from "./text.js";
@@ -13,6 +14,7 @@ const VIEWS = () => ({
   where: t("Where do they differ?"),
   real: t("Is it real?"),
   why: t("Why?"),
+  crf: t("CRF"),
   grid: t("Grid"),
 });
 const WRITTEN = ["real", "why"]; // by the server
@@ -32,6 +34,8 @@ class Lab {
     this.where = new Where(this);
     this.places.where.append(this.where.root);
     this.grid = new Grid(this, this.places.grid);
+    this.crf = new Crf(this);
+    this.places.crf.append(this.crf.root);
     this.follow();
     address.addEventListener("read", () => this.follow());
     address.addEventListener("tab", () => this.read());
@@ -120,6 +124,7 @@ class Lab {
     this.grid.follow(address.own);
     this.open(view in VIEWS() ? view : "overview", false);
     this.where.follow(address.own);
+    this.crf.follow(address.own);
     this.read();
   }
 
@@ -139,17 +144,19 @@ class Lab {
   open(view, told = true) {
     this.view = view;
     if (told) address.set({ view: view === "overview" ? "" : view });
-    this.display(this.can(view) ? view : "overview");
+    this.display(view);
   }
 
   // Whether there is anything to see in a view, as far as is known.
   can(view) {
     if (this.whole === undefined || view === "overview") return true;
+    if (view === "crf") return this.known.sides.length > 0;
     return view === "grid" ? this.gridded : this.whole;
   }
 
   // Shows a view; while there is nothing to see in it, the one that was chosen stays chosen.
-  display(view) {
+  display(chosen) {
+    const view = this.can(chosen) ? chosen : "overview";
     for (const button of this.tabs.children) {
       const on = button.dataset.view === view;
       button.setAttribute("aria-selected", String(on));
@@ -160,6 +167,7 @@ class Lab {
     document.body.dataset.lab = this.root.hidden ? "overview" : view;
     if (view === "where") this.where.look();
     else this.where.stop();
+    if (view === "crf" && !this.root.hidden) this.crf.look();
     if (WRITTEN.includes(view)) this.write(view);
     if (view === "grid") this.grid.show();
   }
@@ -228,11 +236,11 @@ class Lab {
       for (const name of ["a", "b"]) this.offer(name);
       this.say();
       this.places.overview.replaceChildren(...(this.whole ? this.strip() : []));
-      this.tabs.hidden = !this.whole && !this.gridded;
+      this.tabs.hidden = !this.known.sides.length;
       for (const button of this.tabs.children)
         button.hidden = !this.can(button.dataset.view);
     }
-    this.display(this.can(this.view) ? this.view : "overview");
+    this.display(this.view);
   }
 
   // A view that the server writes, once for each pair, or for whatever the query names.
@@ -373,7 +381,7 @@ class Lab {
           ),
         ),
         this.computing === missing.run
-          ? el("progress", { attrs: { "aria-label": missing.name } })
+          ? el("progress.computing", { attrs: { "aria-label": missing.name } })
           : el(
               "button.act",
               {
@@ -410,37 +418,43 @@ class Lab {
     );
   }
 
-  compute(side) {
-    this.computing = side;
-    this.say();
+  // Has a side computed; `then` is what comes after it.
+  compute(side, then = () => this.read()) {
+    Object.assign(this, { computing: side, then });
+    this.tell();
     this.trigger("click", {
       side,
       runs: store.rowsShown.map((row) => row.run),
     });
   }
 
+  tell() {
+    this.say();
+    this.crf.say();
+  }
+
   hear(answer) {
-    const { kind, share, error, failed } = answer;
-    if (kind?.startsWith("count") || (failed && !this.computing)) {
-      this.counted(answer);
-      return;
-    }
-    const bar = this.verdict.querySelector("progress");
+    const { kind = "", share, error, failed } = answer;
     if (kind === "computing") {
-      if (bar) bar.value = share;
+      for (const bar of this.root.querySelectorAll("progress.computing"))
+        bar.value = share;
       return;
     }
-    if (!this.computing) return; // the end is told twice
+    if (kind === "refined" || kind.startsWith("search") || failed)
+      this.crf.hear(answer);
+    if (kind.startsWith("count") || (failed && !this.computing))
+      this.counted(answer);
+    if ((kind !== "computed" && !failed) || !this.computing) return; // the end is told twice
     this.computing = null;
     if (error || failed) {
-      this.say();
+      this.tell();
       this.verdict.append(
         el("p.message.wrong", { attrs: { role: "alert" } }, error ?? failed),
       );
       return;
     }
     this.state = "";
-    this.read();
+    this.then();
   }
 
   // The images that differ most: each opens where.

@@ -25,16 +25,18 @@ const RED = [220, 38, 38],
 const NAMES = ["photo", "truth", "a", "b"];
 
 export class Panes {
-  // `modes` and `kinds` in words, where they are others than two models'; `changed` is told of another mode, `swiped` of
-  // a picture that was pushed to a side.
+  // `modes`, `kinds` and the `names` of both sides in words, where they are others than two models'; `changed` is told of
+  // another mode, `swiped` of a picture that was pushed to a side, `moved` of the cross-hair over what is painted.
   constructor({
     modes = MODES(),
     kinds = KINDS(),
+    names = { a: "A", b: "B" },
+    moved = () => {},
     id,
     changed = () => {},
     swiped = () => {},
   }) {
-    Object.assign(this, { modes, kinds, id, changed, swiped });
+    Object.assign(this, { modes, kinds, names, id, changed, swiped, moved });
     Object.assign(this, { mode: "who", lit: null, strength: 0.75 });
     Object.assign(this, { divide: 0.5, peek: false, current: null });
     this.hidden = new Set();
@@ -47,8 +49,7 @@ export class Panes {
     const words = {
       photo: t("Image"),
       truth: t("Ground truth"),
-      a: "A",
-      b: "B",
+      ...this.names,
       view: "",
     };
     this.panes = {};
@@ -74,7 +75,7 @@ export class Panes {
         ),
       ),
     );
-    this.divider = this.range("A | B", "divide");
+    this.divider = this.range(this.modes.slider, "divide");
     const strength = this.range(t("Strength"), "strength");
     this.nearer = this.range(t("Zoom"), "times", 1, MOST_ZOOM);
     this.bar = el(
@@ -549,8 +550,17 @@ export class Panes {
     const name = (k) =>
       k === VOID ? t("not labeled") : (this.classes[k]?.[1] ?? "?");
     this.read.textContent = t(
-      "Pixel ({x}, {y}): truth {truth} · A {a} · B {b}",
-      { x, y, truth: name(truth[i]), a: name(a[i]), b: name(b[i]) },
+      "Pixel ({x}, {y}): truth {truth} · {first} {a} · {second} {b}",
+      {
+        x,
+        y,
+        truth: name(truth[i]),
+        first: this.names.a,
+        second: this.names.b,
+        a: name(a[i]),
+        b: name(b[i]),
+      },
     );
+    this.moved();
   }
 }

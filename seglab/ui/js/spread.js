@@ -1,7 +1,44 @@
-// How far a difference could vary, as a picture.
+// Numbers as small drawings: how far a difference could vary, and what falls from step to step.
 import { fixed } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+
+// An empty drawing that is read aloud as its label, and what adds a shape to it.
+function drawing(name, width, height, label) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.setAttribute("class", name);
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  const add = (tag, attributes, text = "") => {
+    const made = document.createElementNS(SVG, tag);
+    for (const [key, value] of Object.entries(attributes))
+      made.setAttribute(key, value);
+    made.textContent = text;
+    svg.append(made);
+  };
+  return { svg, add };
+}
+
+// Values by step as a line, with the step that is looked at.
+export function descent(values, step, label) {
+  const width = 220,
+    height = 44,
+    least = Math.min(...values),
+    most = Math.max(...values);
+  const told = values.map((value, k) => `${k}: ${fixed(value)}`).join(", "),
+    { svg, add } = drawing("descent", width, height, `${label}: ${told}`);
+  const place = (value, k) => [
+    8 + ((width - 16) * k) / Math.max(1, values.length - 1),
+    6 + ((height - 12) * (most - value)) / (most - least || 1),
+  ];
+  add("polyline", { points: values.map((v, k) => place(v, k)).join(" ") });
+  for (const [k, value] of values.entries()) {
+    const [cx, cy] = place(value, k);
+    add("circle", { cx, cy, r: k === step ? 5 : 2.5 });
+  }
+  return svg;
+}
 
 // The distribution of a difference as a cat's eye, with its interval, what was measured, each seed's own, and zero.
 export function spread(
@@ -16,21 +53,12 @@ export function spread(
     most = Math.max(...values);
   const x = (value) =>
     14 + ((width - 28) * (value - least)) / (most - least || 1);
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("class", "spread");
-  svg.setAttribute("role", "img");
-  svg.setAttribute(
-    "aria-label",
+  const { svg, add } = drawing(
+    "spread",
+    width,
+    height,
     `${label}: ${fixed(difference)} (${fixed(low)} – ${fixed(high)})`,
   );
-  const add = (tag, attributes, text = "") => {
-    const made = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes))
-      made.setAttribute(name, value);
-    made.textContent = text;
-    svg.append(made);
-  };
   const upper = shape.map(
       ([place, tall]) => `${x(place)},${middle - 20 * tall}`,
     ),

@@ -1,7 +1,7 @@
 // One picture and what the shown models make of it: layers are painted here from label maps, so that all but the CRF
 // itself answers at once.
 import { address } from "./address.js";
-import { held } from "./fields.js";
+import { firsts, held, put } from "./fields.js";
 import { apart, percent } from "./kinds.js";
 import { clamp, fitted, labels, pixels, rgb, scaled, VOID } from "./pixels.js";
 import { adopt } from "./slots.js";
@@ -51,12 +51,7 @@ class Viewer {
     holder.innerHTML = await answer.text(); // the server's own
     this.form = holder.firstElementChild;
     this.controls.append(this.form);
-    this.first = new Map(
-      [...this.form.querySelectorAll(".crf [name]")].map((input) => [
-        input.name,
-        input.type === "checkbox" ? input.checked : input.value,
-      ]),
-    );
+    this.first = firsts(this.form.querySelector(".crf"));
     adopt("#predict-upload", this.form.querySelector(".photo-slot"));
     this.listen();
     this.follow();
@@ -176,13 +171,7 @@ class Viewer {
         this.mark();
       }
       if (event.target.closest(".reset")) {
-        for (const [name, value] of this.first)
-          for (const input of this.form.querySelectorAll(
-            `.crf [name="${name}"], .crf .field[data-option="${name}"] input[type=range]`,
-          )) {
-            if (input.type === "checkbox") input.checked = value;
-            else input.value = value;
-          }
+        put(this.form.querySelector(".crf"), this.first);
         this.ask(false);
       }
     });

@@ -216,6 +216,7 @@ def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Pre
 
 def searched(run: str) -> Predictor:
     """The dense CRF with the best setting on the run's search images; shows how far it is, and says what it is."""
+    from seglab.comparison.readings import number
     from seglab.comparison.search import Search
 
     search = Search(runs.find(run))
@@ -223,7 +224,7 @@ def searched(run: str) -> Predictor:
     best, tried = search.best(), len(search.tried()) - 1
     assert best  # there is one once all are tried
     told = "".join(
-        f" --predictors.crf.{name} {value:g}"
+        f" --predictors.crf.{name} {number(value)}"
         for name, value in best.model_dump(exclude_defaults=True).items()
         if name != "name"
     )

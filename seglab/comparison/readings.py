@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -165,9 +165,15 @@ def written(predictors: Sequence[Predictor]) -> str:
     parts = []
     for each in predictors:
         options = each.model_dump(mode="json", exclude_defaults=True)
-        told = ",".join(f"{name}:{value}" for name, value in options.items() if name != "name")
+        del options["name"]
+        told = ",".join(f"{name}:{number(value)}" for name, value in options.items())
         parts.append(f"{each.name}:{told}" if told else each.name)
     return "|".join(parts)
+
+
+def number(value: Any) -> str:
+    """An option's value as a person writes it, 5 and not 5.0; what it is read from is the same number."""
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def read(text: str) -> tuple[Predictor, ...]:
@@ -197,7 +203,7 @@ def chained(predictors: Sequence[Predictor]) -> str:
     told = []
     for each in predictors:
         options = [
-            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+            f"{name} {number(value)}"
             for name, value in each.model_dump(exclude_defaults=True).items()
             if name != "name"
         ]

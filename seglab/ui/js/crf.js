@@ -144,7 +144,7 @@ export class Crf {
       if (preset) this.use(JSON.parse(preset.dataset.values));
     });
     this.form.addEventListener("input", () => this.kernel());
-    this.form.addEventListener("change", () => this.ask());
+    this.form.addEventListener("change", () => this.use(this.values));
     this.fill();
     this.look();
   }
@@ -172,6 +172,7 @@ export class Crf {
   // Fills in a setting, the usual values where it has none.
   use(values) {
     put(this.form, { ...firsts(this.form), ...values });
+    this.refused = "";
     this.ask();
   }
 
@@ -232,6 +233,13 @@ export class Crf {
       return;
     }
     if (state !== this.state) return;
+    if (found.error && this.setting !== "crf") {
+      this.refused = found.error; // what the address has
+      this.setting = "crf";
+      this.fill();
+      await this.read();
+      return;
+    }
     this.complain(found.error);
     this.about = found.error ? null : found;
     this.stage.classList.toggle("empty", !this.about);
@@ -243,9 +251,11 @@ export class Crf {
 
   complain(text) {
     this.error.replaceChildren(
-      ...(text
-        ? [el("p.message.wrong", { attrs: { role: "alert" } }, text)]
-        : []),
+      ...[this.refused, text]
+        .filter(Boolean)
+        .map((each) =>
+          el("p.message.wrong", { attrs: { role: "alert" } }, each),
+        ),
     );
   }
 
@@ -302,7 +312,7 @@ export class Crf {
 
   // Asks for the image's steps, unless they are there.
   ask() {
-    if (!this.about || !this.form.checkValidity()) return;
+    if (!this.about || !this.form.reportValidity()) return;
     const wanted = {
       run: this.about.run,
       image: this.n,

@@ -133,7 +133,7 @@ def chosen(stamped: tuple[Stamp, ...], found: Sequence[Side], first: str, second
     """Two of the sides that were found, each given by one of its runs; those that are not given or not there are the
     first that are left. Raises SeglabError where there are no two, and where they cannot be compared."""
     by_run = {name: side for side in found for name in keys(side)}
-    a, b = by_run.get(first), by_run.get(second)
+    a, b = (by_run.get(usual_key(name)) for name in (first, second))
     plain = [side for side in found if not side.readings[0].predictors]
     a = a or next((side for side in plain if side is not b), None)
     b = b if b is not a and b else next((side for side in [*plain, *found] if side is not a), None)
@@ -181,15 +181,19 @@ def offered(stamped: tuple[Stamp, ...], *wanted: str) -> list[Side]:
     """The sides that there are, with those that a page wants besides: a run through the CRF with any setting. Raises
     SeglabError for a setting that is not allowed."""
     found = settings(stamped)
-    for name in wanted:
+    for name in map(usual_key, wanted):
         run, _, through = name.partition("|")
         plain = next((side for side in found if run in keys(side)), None)
         if plain is None or not through or any(name in keys(side) for side in found):
             continue
-        side = plain.through([setting(through)])
-        if side not in found:
-            found.append(side)
+        found.append(plain.through([setting(through)]))
     return found
+
+
+def usual_key(name: str) -> str:
+    """What a page calls a side, as `keys` does: the same setting may be written in several ways."""
+    run, found, through = name.partition("|")
+    return f"{run}|{written([setting(through)])}" if found else name
 
 
 def setting(text: str) -> Crf:
@@ -243,7 +247,7 @@ def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
     try:
         names = data.get("runs")
         directories = sound(BOARD.named(map(str, names if isinstance(names, list) else [])))
-        wanted = str(data.get("side"))
+        wanted = usual_key(str(data.get("side")))
         side = next((side for side in offered(stamp(directories), wanted) if wanted in keys(side)), None)
         readings = side.readings if side else ()
         for n, reading in enumerate(readings):

@@ -27,6 +27,7 @@ READY = {  # what is there once a tab is whole
     "compare?view=where": ".where .numbers table",
     "compare?view=real": "#lab-real table",
     "compare?view=why": "#lab-why table",
+    "compare?view=crf": ".crf-view .numbers table, .crf-search button",
     "compare?view=grid&masks=1&runs=encoder_decoder,unet,unet_vgg16": "#lab-grid img.mask, button.point",
 }
 DETAILS = ".seglab-form details:not(.menu, .choose)"

@@ -365,15 +365,15 @@ def test_two_losses_are_compared_by_varying_them(visit, served):
     expect(epoch).to_have_text("1")
 
 
-CANVAS = """([pane]) => {
-    const canvas = document.querySelector(`.where [data-pane=${pane}] canvas`), {width, height} = canvas;
+CANVAS = """([pane, view]) => {
+    const canvas = document.querySelector(`${view} [data-pane=${pane}] canvas`), {width, height} = canvas;
     return [width, height, [...canvas.getContext('2d').getImageData(0, 0, width, height).data]];
 }"""
 
 
-def painted_on(page, pane):
+def painted_on(page, pane, view=".where"):
     """uint8 (H, W, 3): what is on one of the laboratory's canvases."""
-    width, height, data = page.evaluate(CANVAS, [pane])
+    width, height, data = page.evaluate(CANVAS, [pane, view])
     return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
 
 
@@ -576,6 +576,53 @@ def test_a_link_opens_the_same_pixels(visit):
     expect(other.locator(".where .chart-bar label:has-text('Zoom') input")).to_have_value("2")
     go(other, "train")  # what is compared is no setting of the form
     expect(other.locator(".seglab-form .notice")).to_be_hidden()
+
+
+def test_the_crf_is_seen_at_work_step_by_step_and_applied_to_all_images(visit):
+    from seglab import prediction
+    from seglab.predictors import Crf
+
+    page = visit(at("compare", runs="unet,done unet", view="crf", image=25))
+    view, colors = page.locator("#lab-crf"), runs.description(runs.find("unet"))["colors"]
+    numbers = view.locator(".crf-numbers")
+    expect(numbers).to_contain_text("mIoU of this image")
+    slide(page, view.locator(".chart-bar label:has-text('Strength') input"), 1)
+    trained, image = runs.load("unet"), runs.opened(runs.find("unet")).val[25].image
+
+    def labels(**values):
+        return draw.painted(prediction.predict(trained, image, [Crf(**values)]).labels, colors)
+
+    def seen(pane):
+        return painted_on(page, pane, ".crf-view")
+
+    assert np.array_equal(seen("b"), labels()) and np.array_equal(seen("a"), labels(iterations=0))
+    before = numbers.inner_text()
+    slider = view.locator("[data-option=w1] input[type=range]")
+    slider.evaluate("each => { each.value = 9; each.dispatchEvent(new Event('input', {bubbles: true})); }")
+    slider.dispatch_event("change")
+    wait_until(lambda: numbers.inner_text() != before, 30)
+    assert np.array_equal(seen("b"), labels(w1=9)) and "crf=w1" in page.url
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/watch" not in request.url else None)
+    steps = view.locator(".mean-field")
+    for step in (0, 3, 5):
+        slide(page, steps.locator("input"), step)
+        expect(steps.locator("output")).to_contain_text(f"{step} of 5")
+        assert np.array_equal(seen("b"), labels(w1=9, iterations=step))
+    photo = seen("photo")
+    view.locator("[data-pane=view] canvas").press("Shift+ArrowLeft")
+    assert not np.array_equal(photo, seen("photo"))  # both kernels, from another pixel
+    assert asked == []
+    expect(steps.locator("svg")).to_have_attribute("aria-label", re.compile("KL divergence by step.*: 0: .* 5: "))
+    again = visit(page.url[page.url.index("#") :])
+    expect(again.locator(".crf-numbers")).to_have_text(numbers.inner_text())
+    expect(again.locator("#lab-crf-w1")).to_have_value("9")
+
+    view.locator(".crf-apply button").click()
+    expect(page.locator(".side-of select").nth(1)).to_have_value("unet|crf:w1:9", timeout=60_000)
+    expect(page.locator(".verdict")).to_contain_text("unet + crf (w1 9)")
+    expect(view.locator(".chart-bar select").nth(2).locator("option").first).to_contain_text("harmed")
+    expect(view.locator(".crf-apply button")).to_have_text("Compare before and after on all 50 images")
 
 
 def test_one_run_is_compared_before_and_after_the_crf(visit):

@@ -18,7 +18,7 @@ from seglab.comparison.pairs import defined, pair
 from seglab.comparison.readings import Reading, Side, chained, written
 from seglab.comparison.search import Search, settings
 from seglab.data.images import labels_at, side_within
-from seglab.entry import validated
+from seglab.entry import shown, validated
 from seglab.errors import SeglabError
 from seglab.metrics import miou, picture_miou
 from seglab.predictors import PUBLISHED, Crf
@@ -108,10 +108,7 @@ class Validated:
 @lru_cache(maxsize=32)
 def validation(directory: Path, version: str, index: int) -> Validated:
     """One of a run's, as it is for this `version` of its data."""
-    images = masks.opened(directory).val
-    if not 0 <= index < len(images):
-        raise SeglabError("{run} has no validation image {index}", run=directory.name, index=index)
-    sample = images[index]
+    sample = runs.opened_once(directory).val[index]
     height, width = sample.image.shape[:2]
     longest = min(LONGEST, side_within(height, width, crf.MOST_PIXELS))
     return Validated(viewer.small(sample.image, longest), sample.mask)
@@ -134,19 +131,21 @@ def refined(asked: dict[str, Any]) -> dict[str, Any]:
     directory, index = BOARD.found(str(asked.get("run"))), asked.get("image")
     setting = validated(Crf, viewer.crf().read(asked.get("options")))
     known = runs.description(directory)
-    shown = validation(directory, str(known["digests"]["val"]), index if isinstance(index, int) else -1)
+    if not isinstance(index, int) or not 0 <= index < len(known["images"]["val"]):
+        raise SeglabError("{run} has no validation image {index}", run=directory.name, index=shown(index))
+    seen = validation(directory, str(known["digests"]["val"]), index)
     models = {(directory, runs.weights_version(directory)): partial(runs.loaded, directory)}
-    (result,) = viewer.SESSION.side_by_side(models, shown.image)  # type: ignore[arg-type]  # a Mapping of hashables
-    steps = crf.steps(result.before.probabilities, shown.image, setting, viewer.DEADLINE)
-    height, width = shown.image.shape[:2]
-    stacked = np.concatenate([labels_at(shown.truth, height, width)[None], steps.labels]).reshape(-1, width)
+    (result,) = viewer.SESSION.side_by_side(models, seen.image)  # type: ignore[arg-type]  # a Mapping of hashables
+    steps = crf.steps(result.before.probabilities, seen.image, setting, viewer.DEADLINE)
+    height, width = seen.image.shape[:2]
+    stacked = np.concatenate([labels_at(seen.truth, height, width)[None], steps.labels]).reshape(-1, width)
     return {
         "run": directory.name,
         "image": index,
         "size": [height, width],
         "maps": uri("png", viewer.gray(stacked)),
         "divergence": steps.divergence,
-        "miou": [picture_miou(each, shown.truth, len(result.classes)) for each in steps.labels],
+        "miou": [picture_miou(each, seen.truth, len(result.classes)) for each in steps.labels],
         "setting": written([setting]),
         "name": chained([setting]),
     }
@@ -188,3 +187,4 @@ def searched(directory: Path) -> Iterator[float]:
     for n, compute in enumerate(reporting):
         for done, _ in compute():
             yield (first + n * second + done) / whole
+    yield 1.0  # the best may be the usual one

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Real
@@ -49,6 +50,7 @@ MOST_ITERATIONS, MOST_CLASSES = 20, 64
 MOST_PIXELS, LONGEST_SIDE = 409_600, 1024  # larger pictures are refined at this size and their answer is enlarged
 TOLERANCE = 1e-3  # how far outside [0, 1] a probability may lie by rounding; it is clipped then
 CLIP = 1e-5  # log(0) would make the marginals NaN
+TINY = 1e-37  # marginals below are not told exactly by float32
 
 
 class Kernels(Protocol):
@@ -184,8 +186,15 @@ def _finite(marginals: Any) -> np.ndarray:
     return found
 
 
-def _stepped(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels) -> tuple[np.ndarray, tuple[float, ...]]:
-    """The labels and divergences of `Steps`."""
+def _stepped(
+    probabilities: np.ndarray, image: np.ndarray, parameters: Kernels, each: bool = False
+) -> tuple[np.ndarray, tuple[float, ...]]:
+    """The labels and divergences of `Steps`.
+
+    The divergence takes what all pixels say to each one, K Q, whose sum with Q pydensecrf adds up as slowly as it takes
+    a step. It is asked before the first step and after the last, or with `each` every time: a step's outcome, softmax
+    (K Q - U), tells K Q but for a constant at each pixel, and these add up to the same whatever Q is.
+    """
     checked = _checked(probabilities, image, parameters)
     labels = [checked[0].argmax(0).astype(np.uint8)]
     count = checked[2]["iterations"]
@@ -195,21 +204,33 @@ def _stepped(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels) 
     del options["iterations"]
     field, unary = _field(small, small_image, **options)
     marginals, *scratch = field.startInference()
-    divergences = [_divergence(field, marginals, unary)]
+    before = np.array(marginals)
+    alone = [_alone(before, unary)]
+    together = [alone[0] - field.klDivergence(marginals)]
+    told: list[float] = []
     for _ in range(count):
         field.stepInference(marginals, *scratch)
-        found = _enlarged(_finite(marginals).reshape(small.shape), image.shape[:2])
-        labels.append(found.argmax(0).astype(np.uint8))
-        divergences.append(_divergence(field, marginals, unary))
-    return np.stack(labels), tuple(divergences)
+        after = np.array(_finite(marginals))
+        labels.append(_enlarged(after.reshape(small.shape), image.shape[:2]).argmax(0).astype(np.uint8))
+        alone.append(_alone(after, unary))
+        if each or len(alone) == count + 1:
+            together.append(alone[-1] - field.klDivergence(marginals))
+        if not each:
+            if after.min() < TINY:  # its logarithm says nothing
+                return _stepped(probabilities, image, parameters, each=True)
+            said = np.log(after) + unary
+            told.append(float(np.sum(before * said, dtype=np.float64) - said.sum(dtype=np.float64) / len(said)))
+        before = after
+    if not each and count:
+        together[1:-1] = [together[0] + here - told[0] for here in told[1:]]
+    # pydensecrf counts a pair of pixels from both ends, as if the kernels had twice the weights by which its steps go
+    found = [(one - two / 2) / unary.shape[1] for one, two in zip(alone, together, strict=True)]
+    return np.stack(labels), tuple(found)
 
 
-def _divergence(field: Any, marginals: Any, unary: np.ndarray) -> float:
-    """That of `Steps`. pydensecrf's own counts every pair of pixels from both of its ends, as if the kernels had twice
-    the weights by which its steps go: half of that is left."""
-    found = np.asarray(marginals)
-    alone = np.sum(found * (np.log(np.maximum(found, 1e-20)) + unary), dtype=np.float64)
-    return float(field.klDivergence(marginals) + alone) / 2 / found.shape[1]
+def _alone(marginals: np.ndarray, unary: np.ndarray) -> float:
+    """The part of the divergence that every pixel has for itself: Q (log Q + U), summed."""
+    return float(np.sum(marginals * (np.log(np.maximum(marginals, TINY)) + unary), dtype=np.float64))
 
 
 def _checked(probabilities: Any, image: Any, parameters: Any) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -351,8 +372,8 @@ def _serve() -> None:
 def _answered(task: str, probabilities: np.ndarray, image: np.ndarray, options: dict[str, Any]) -> tuple[bool, Any]:
     """Whether the task went well, and its answer, or an error's template and values."""
     try:
-        made = {"refine": refine_here, "steps": _stepped}[task]
-        return True, made(probabilities, image, SimpleNamespace(**options))
+        tasks: dict[str, Callable[..., Any]] = {"refine": refine_here, "steps": _stepped}
+        return True, tasks[task](probabilities, image, SimpleNamespace(**options))
     except SeglabError as error:
         return False, (error.template, error.values)
     except Exception as error:

@@ -203,6 +203,17 @@ def test_the_divergence_is_that_of_all_pairs_of_pixels(changes):
 
 
 @needs_pydensecrf
+@pytest.mark.parametrize("changes", [{}, {"iterations": 1}, {"w1": 20, "w2": 20}, {"w1": 100, "w2": 100}])
+def test_the_divergence_is_the_same_where_pydensecrf_is_asked_for_it_at_every_step(changes):
+    for seed in range(2):
+        probabilities, image = example(classes=5, height=40, width=50, seed=seed)
+        labels, found = crf._stepped(probabilities, image, options(**changes))
+        same, every = crf._stepped(probabilities, image, options(**changes), each=True)
+        np.testing.assert_allclose(found, every, rtol=1e-4, atol=1e-4)
+        assert (labels == same).all()
+
+
+@needs_pydensecrf
 def test_without_kernels_the_divergence_is_that_from_the_probabilities():
     probabilities, image = example()
     found = crf.steps_here(probabilities, image, options(w1=0, w2=0))

@@ -347,11 +347,10 @@ export class Crf {
       this.stage.classList.remove("working");
       return;
     }
-    const [height, width] = answer.size,
-      { photos, version } = this.about;
+    const [height, width] = answer.size;
     const [{ data }, photo] = await Promise.all([
       labels(answer.maps),
-      pixels(`${photos}${answer.image}.webp?v=${version}`).catch(() => null),
+      this.photoOf(answer.image),
     ]);
     if (answer.number !== this.number) return;
     const part = (k) =>
@@ -372,6 +371,15 @@ export class Crf {
     this.at(this.step);
     this.stage.classList.remove("working");
     this.say();
+  }
+
+  // An image's photograph, kept until another one is asked for; nothing where it is not here.
+  async photoOf(n) {
+    const { photos, version } = this.about,
+      url = `${photos}${n}.webp?v=${version}`;
+    if (this.photo?.url !== url)
+      this.photo = { url, pixels: pixels(url).catch(() => null) };
+    return this.photo.pixels;
   }
 
   // Shows a step; the last one stays chosen when there are more or fewer of them.

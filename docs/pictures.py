@@ -1,8 +1,8 @@
 """The pictures of the documentation, made again: `python docs/pictures.py [NAME ...]`.
 
 comparison: a street, its truth and what the shipped runs make of it, above their curves and their IoU by class.
-start, train, predict, compare: the tabs of the page, 1280 pixels wide, in Chromium. where, real, why: views of the
-Compare tab; grid: another one, of eighteen short runs that are trained for it in some minutes. streets: scenes with
+start, train, predict, compare: the tabs of the page, 1280 pixels wide, in Chromium. where, real, why, crf: views of
+the Compare tab; grid: another one, of eighteen short runs that are trained for it in some minutes. streets: scenes with
 their masks.
 """
 
@@ -41,6 +41,7 @@ def main(names: list[str]) -> None:
         "where": where,
         "real": real,
         "why": why,
+        "crf": crf,
         "grid": grid,
         "streets": streets,
     }
@@ -224,6 +225,14 @@ def why(path: Path) -> None:
     with page("compare?runs=unet,unet_vgg16&view=why") as tab:
         tab.wait_for_selector("#lab-why table", timeout=60_000)
         shoot(tab, path, "#lab-why")
+
+
+def crf(path: Path) -> None:
+    with page("compare?runs=unet&view=crf") as tab:
+        tab.click(".crf-apply button:enabled", timeout=60_000)
+        tab.wait_for_selector(".crf-apply button:has-text('Compare')", timeout=60_000)
+        tab.locator(".crf-view .chart-bar label:has-text('Image') select").select_option(index=1)
+        shoot(tab, path, ".crf-view")
 
 
 def grid(path: Path) -> None:

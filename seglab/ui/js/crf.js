@@ -18,7 +18,8 @@ const ORDERS = () => ({
 const ROWS = 6; // of the settings that were tried, before all are asked for
 
 export class Crf {
-  // `lab` knows both sides (`known`), says whether this view is seen, computes a side and chooses both.
+  // `lab` knows both sides (`known`), says which view is seen, computes a side, chooses both, and is told what is looked
+  // at (`looked`).
   constructor(lab) {
     this.lab = lab;
     Object.assign(this, { of: "a", n: null, order: "harm", setting: "crf" });
@@ -43,6 +44,7 @@ export class Crf {
         t("wrong, left as it was"),
         t("wrong, changed to another"),
       ],
+      changed: (mode) => address.set({ show: mode === "who" ? "" : mode }),
       swiped: (by) => this.go(by),
       moved: () => this.kernel(),
     });
@@ -150,7 +152,9 @@ export class Crf {
   }
 
   // Takes over what the address says.
-  follow({ of, image, crf = "" }) {
+  follow({ of, image, crf = "", show, ...place }) {
+    this.panes.follow(place);
+    if (show in this.panes.modes) this.panes.mode = show;
     this.of = of === "b" ? "b" : "a";
     if (/^\d+$/.test(image ?? "")) this.n = Number(image);
     this.setting = crf ? `crf:${crf}` : "crf";
@@ -296,7 +300,7 @@ export class Crf {
 
   pick(n) {
     this.n = n;
-    address.set({ image: n });
+    this.lab.looked({ image: n });
     this.imageBox.lastChild.value = n;
     this.ask();
   }

@@ -71,7 +71,7 @@ class Lab {
       "⇄",
     );
     this.share = new Share(() =>
-      this.view === "where" ? this.where.panes.place : {},
+      ["where", "crf"].includes(this.view) ? this[this.view].panes.place : {},
     );
     this.verdict = el("div.verdict", { attrs: { role: "status" } });
     this.tabs = el(

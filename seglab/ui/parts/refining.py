@@ -14,8 +14,8 @@ import gradio as gr
 import numpy as np
 
 from seglab import crf, runs
-from seglab.comparison.pairs import defined, pair
-from seglab.comparison.readings import Reading, Side, chained, written
+from seglab.comparison.pairs import defined
+from seglab.comparison.readings import Reading, Side, chained, chains, written
 from seglab.comparison.search import Search, settings
 from seglab.data.images import labels_at, side_within
 from seglab.entry import shown, validated
@@ -24,6 +24,7 @@ from seglab.metrics import miou, picture_miou
 from seglab.predictors import PUBLISHED, Crf
 from seglab.ui.board import BOARD
 from seglab.ui.parts import lab, masks, viewer
+from seglab.ui.parts.scores import stamp
 from seglab.ui.text import language, render, told
 from seglab.ui.views import uri
 from seglab.ui.wires import fenced, sent
@@ -46,8 +47,7 @@ def overview(directory: Path, wanted: str) -> dict[str, Any]:
     or else another one, and what is known of its settings."""
     if reason := crf.missing():
         raise reason
-    known, plain = runs.description(directory), Reading(directory)
-    search = Search(directory)
+    known, search = runs.description(directory), Search(directory)
     best = search.best()
     return defined(
         {
@@ -58,7 +58,7 @@ def overview(directory: Path, wanted: str) -> dict[str, Any]:
             "version": str(known["digests"]["val"])[:12],
             "done": done(directory, lab.setting(wanted) if wanted else Crf()),
             "tries": {"settings": len(settings()), "images": search.images, "begun": search.kept()[0] > 0},
-            "tried": tried(search, plain),
+            "tried": tried(search),
             "best": best and {"name": chained([best]), "values": dict(best)},
         }
     )
@@ -71,24 +71,26 @@ def done(directory: Path, wanted: Crf) -> dict[str, Any] | None:
     for setting in [wanted, Crf(), *lab.applied(side)]:
         after = side.through([setting])
         if lab.ready(after):
-            counts = pair(side, after).agreement.counts
+            both = lab.laboratory(side, after, False, stamp([directory]))
+            with both.lock:
+                counts = both.pair.agreement.counts
             return {"name": chained([setting]), "same": setting == wanted, "counts": counts.tolist()}
     return None
 
 
-def tried(search: Search, plain: Reading) -> list[dict[str, Any]]:
+def tried(search: Search) -> list[dict[str, Any]]:
     """The settings that were tried on the search images, the best first; with the mIoU on the validation images of
     those that are applied to these: they report, and choose nothing."""
-    rows = []
+    rows, applied = [], {(), *chains(search.directory)}
     for each in search.tried():
-        reading = Reading(plain.directory, (each.crf,)) if each.crf else plain
+        chain = (each.crf,) if each.crf else ()
         rows.append(
             {
                 "name": chained([each.crf]) if each.crf else None,
                 "values": each.crf and dict(each.crf),
                 "usual": each.crf == Crf(),
                 "search": each.miou,
-                "val": miou(reading.confusions().sum(0)) if reading.ready else None,
+                "val": miou(Reading(search.directory, chain).confusions().sum(0)) if chain in applied else None,
             }
         )
     return rows

@@ -14,9 +14,9 @@ from seglab import runs
 from seglab.comparison.grids import COSTS, FEWEST, Grid, Layout, grid
 from seglab.comparison.settings import short
 from seglab.errors import SeglabError
-from seglab.ui.parts.lab import key, sound
 from seglab.ui.parts.masks import address, sees
 from seglab.ui.parts.scores import Stamp, compared, stamp
+from seglab.ui.parts.sides import key, sound
 from seglab.ui.text import render, say, told
 
 WIDTH, HEIGHT = 640, 300  # of the drawing of cost against quality

@@ -18,29 +18,27 @@ import gradio as gr
 import numpy as np
 from markupsafe import Markup
 
-from seglab import crf, runs, travel
+from seglab import runs, travel
 from seglab.cache import once
 from seglab.comparison import borders, grids, intervals
 from seglab.comparison.agreement import ORDERS
 from seglab.comparison.pairs import ClassDifference, Pair, defined, pair
-from seglab.comparison.readings import Reading, Side, chains, read, sides, written
+from seglab.comparison.readings import Reading, Side
 from seglab.comparison.verdicts import PRACTICAL, Verdict
-from seglab.entry import shown
 from seglab.errors import SeglabError
 from seglab.metrics import iou, miou
-from seglab.predictors import Crf
 from seglab.ui import form
 from seglab.ui.board import BOARD
 from seglab.ui.parts import counting
 from seglab.ui.parts.masks import address, entries, sees
-from seglab.ui.parts.scores import Stamp, compared, damage, stamp
+from seglab.ui.parts.scores import Stamp, compared, stamp
+from seglab.ui.parts.sides import choices, key, keys, offered, ready, settings, sound, usual_key
 from seglab.ui.text import language, render, say, told
 from seglab.ui.wires import sent
 
 MORE = 2  # seeds that a press trains
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
-MOST_APPLIED = 8  # settings of the CRF that are offered of each side
 log = logging.getLogger(__name__)
 making = threading.Lock()  # one begins what many visitors ask for at once
 
@@ -126,7 +124,7 @@ def laboratory(a: Side, b: Side, leak: bool, stamped: tuple[Stamp, ...]) -> Labo
 def asked(directories: Sequence[Path], first: str, second: str) -> Laboratory:
     """Two sides of those of the runs that are sound."""
     stamped = stamp(sound(directories))
-    return chosen(stamped, offered(stamped, first, second), first, second)
+    return chosen(stamped, offered(settings(stamped), first, second), first, second)
 
 
 def chosen(stamped: tuple[Stamp, ...], found: Sequence[Side], first: str, second: str) -> Laboratory:
@@ -146,76 +144,14 @@ def chosen(stamped: tuple[Stamp, ...], found: Sequence[Side], first: str, second
         return laboratory(a, b, leak, tuple(each for each in stamped if each[0] in of_both))
 
 
-def keys(side: Side) -> list[str]:
-    """What a page may call a side: one of its runs, with what it is seen through."""
-    through = [written(side.readings[0].predictors)] if side.readings[0].predictors else []
-    return ["|".join([each.directory.name, *through]) for each in side.readings]
-
-
-def key(side: Side) -> str:
-    """What it calls the side itself: by the first of them."""
-    return keys(side)[0]
-
-
-def settings(stamped: tuple[Stamp, ...]) -> list[Side]:
-    """The sides that there are: the settings of the shown runs that have been scored, and each through the CRF, as
-    usual and with what it has been read through before."""
-    directories = [Path(directory) for directory, *_ in stamped]
-    if not directories:
-        return []
-    comparison = replace(compared(stamped), labels=tuple(runs.label(each).name for each in directories))
-    plain = sides(comparison, directories)
-    if crf.missing():
-        return plain
-    before = [side.through([each]) for side in plain for each in applied(side)[:MOST_APPLIED]]
-    return [*plain, *(side.through([Crf()]) for side in plain), *before]
-
-
-def applied(side: Side) -> list[Crf]:
-    """The unusual settings of the CRF that a side's first run has been read through, the latest first."""
-    found = [chain[0] for chain in chains(side.readings[0].directory) if len(chain) == 1]
-    return [each for each in found if isinstance(each, Crf) and each != Crf()]
-
-
-def offered(stamped: tuple[Stamp, ...], *wanted: str) -> list[Side]:
-    """The sides that there are, with those that a page wants besides: a run through the CRF with any setting. Raises
-    SeglabError for a setting that is not allowed."""
-    found = settings(stamped)
-    for name in map(usual_key, wanted):
-        run, _, through = name.partition("|")
-        plain = next((side for side in found if run in keys(side)), None)
-        if plain is None or not through or any(name in keys(side) for side in found):
-            continue
-        found.append(plain.through([setting(through)]))
-    return found
-
-
-def usual_key(name: str) -> str:
-    """What a page calls a side, as `keys` does: the same setting may be written in several ways."""
-    run, found, through = name.partition("|")
-    return f"{run}|{written([setting(through)])}" if found else name
-
-
-def setting(text: str) -> Crf:
-    """The CRF with a setting as it stands in an address; raises SeglabError for another predictor, too."""
-    chain = read(text)
-    if len(chain) != 1 or not isinstance(chain[0], Crf):
-        raise SeglabError("predictors: {value} is not allowed; allowed: crf with its options", value=shown(text))
-    return chain[0]
-
-
-def sound(directories: Sequence[Path]) -> list[Path]:
-    """The runs without those that are damaged, which the scoreboard tells of."""
-    return [directory for directory in directories if damage(directory) is None]
-
-
 def overview(directories: Sequence[Path], first: str, second: str, lang: str) -> dict[str, Any]:
     """What the laboratory shows of two sides before label maps come: all that can be said in numbers and words."""
     answer: dict[str, Any] = {"sides": []}
     try:
         stamped = stamp(sound(directories))
-        answer["sides"] = choices(settings(stamped))  # also where what is wanted is refused
-        found = offered(stamped, first, second)
+        there = settings(stamped)
+        answer["sides"] = choices(there)  # also where what is wanted is refused
+        found = offered(there, first, second)
         answer["sides"] = choices(found)
         answer["grid"] = sum(not side.readings[0].predictors for side in found) >= grids.FEWEST
         if len(found) < 2:
@@ -233,14 +169,6 @@ def overview(directories: Sequence[Path], first: str, second: str, lang: str) ->
         return answer | {"error": told(SeglabError.of(error), lang)}
 
 
-def choices(found: Sequence[Side]) -> list[dict[str, Any]]:
-    return [{"run": key(side), "name": side.name, "seeds": len(side.readings)} for side in found]
-
-
-def ready(side: Side) -> bool:
-    return all(each.ready for each in side.readings)
-
-
 def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
     """Computes a side that is not there yet, of runs that a page shows; tells how far it is, and at last that it is."""
     data, lang = sent(event), language(request)
@@ -248,7 +176,7 @@ def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
         names = data.get("runs")
         directories = sound(BOARD.named(map(str, names if isinstance(names, list) else [])))
         wanted = usual_key(str(data.get("side")))
-        side = next((side for side in offered(stamp(directories), wanted) if wanted in keys(side)), None)
+        side = next((side for side in offered(settings(stamp(directories)), wanted) if wanted in keys(side)), None)
         readings = side.readings if side else ()
         for n, reading in enumerate(readings):
             for done, of in reading.compute():

@@ -25,6 +25,7 @@ from seglab.predictors import PUBLISHED, Crf
 from seglab.ui.board import BOARD
 from seglab.ui.parts import lab, masks, viewer
 from seglab.ui.parts.scores import stamp
+from seglab.ui.parts.sides import applied, ready, setting_of
 from seglab.ui.text import language, render, told
 from seglab.ui.views import uri
 from seglab.ui.wires import fenced, sent
@@ -56,7 +57,7 @@ def overview(directory: Path, wanted: str) -> dict[str, Any]:
             "images": known["images"]["val"],
             "photos": masks.address(directory, "photo", 0).replace("/0.webp", "/"),
             "version": str(known["digests"]["val"])[:12],
-            "done": done(directory, lab.setting(wanted) if wanted else Crf()),
+            "done": done(directory, setting_of(wanted) if wanted else Crf()),
             "tries": {"settings": len(settings()), "images": search.images, "begun": search.kept()[0] > 0},
             "tried": tried(search),
             "best": best and {"name": chained([best]), "values": dict(best)},
@@ -68,9 +69,9 @@ def done(directory: Path, wanted: Crf) -> dict[str, Any] | None:
     """What the CRF did to every image, of the first of these settings that it was applied to all of them with: the
     wanted, the usual, the one before. None where there is none."""
     side = Side(directory.name, (Reading(directory),))
-    for setting in [wanted, Crf(), *lab.applied(side)]:
+    for setting in [wanted, Crf(), *applied(side)]:
         after = side.through([setting])
-        if lab.ready(after):
+        if ready(after):
             both = lab.laboratory(side, after, False, stamp([directory]))
             with both.lock:
                 counts = both.pair.agreement.counts
@@ -81,7 +82,7 @@ def done(directory: Path, wanted: Crf) -> dict[str, Any] | None:
 def tried(search: Search) -> list[dict[str, Any]]:
     """The settings that were tried on the search images, the best first; with the mIoU on the validation images of
     those that are applied to these: they report, and choose nothing."""
-    rows, applied = [], {(), *chains(search.directory)}
+    rows, there = [], {(), *chains(search.directory)}
     for each in search.tried():
         chain = (each.crf,) if each.crf else ()
         rows.append(
@@ -90,7 +91,7 @@ def tried(search: Search) -> list[dict[str, Any]]:
                 "values": each.crf and dict(each.crf),
                 "usual": each.crf == Crf(),
                 "search": each.miou,
-                "val": miou(Reading(search.directory, chain).confusions().sum(0)) if chain in applied else None,
+                "val": miou(Reading(search.directory, chain).confusions().sum(0)) if chain in there else None,
             }
         )
     return rows

@@ -554,6 +554,11 @@ def test_a_picture_that_was_saved_opens_what_it_shows(visit, tmp_path):
     Image.new("RGB", (4, 4)).save(plain)
     other.set_input_files(".share input[type=file]", plain)
     expect(other.locator(".opened")).to_contain_text("plain.png carries no configuration")
+    info = PngInfo()
+    info.add_text("seglab", '{"sides": [null]}')
+    Image.new("RGB", (4, 4)).save(plain, pnginfo=info)
+    other.set_input_files(".share input[type=file]", plain)
+    expect(other.locator(".opened")).to_contain_text("plain.png carries no configuration")
     other.set_input_files(".share input[type=file]", foreign)
     other.locator(".opened a", has_text="Take over the settings of unet_vgg16").click()
     expect(other.locator("body")).to_have_attribute("data-tab", "train")
@@ -574,6 +579,10 @@ def test_a_link_opens_the_same_pixels(visit):
     expect(other.locator("#lab-read")).to_have_text(pixel)
     expect(other.locator(".where .legend [aria-pressed=false]")).to_have_text("sky")
     expect(other.locator(".where .chart-bar label:has-text('Zoom') input")).to_have_value("2")
+    other.evaluate("location.hash = 'compare?view=where&runs=unet,unet_vgg16&image=3'")  # the whole of it again
+    expect(other.locator(".where .legend [aria-pressed=false]")).to_have_count(0)
+    expect(other.locator(".where .chart-bar label:has-text('Zoom') input")).to_have_value("1")
+    expect(other.locator("#lab-read")).to_contain_text("Pixel (64, 48)")
     go(other, "train")  # what is compared is no setting of the form
     expect(other.locator(".seglab-form .notice")).to_be_hidden()
 

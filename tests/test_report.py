@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import zlib
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -120,6 +121,29 @@ def command(*arguments):
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)
     return left.value.code
+
+
+def test_no_class_is_taken_for_a_place_in_the_report(monkeypatch):
+    known = runs.description(runs.find("unet"))
+    names = ["{{report}}", "x onfocus=alert(1) autofocus y", *known["classes"][2:]]
+    monkeypatch.setattr(runs, "description", lambda directory: known | {"classes": names})
+    html = report(laboratory(*NAMES), "en")
+    found = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.extend(name for name, _ in attributes)
+    parser.feed(html)
+    assert len(html.encode()) < 600_000 and "class" in found and "onfocus" not in found
+    assert [name for _, name in held(html, "report")["classes"]] == names
+
+
+def test_a_report_is_made_once(monkeypatch):
+    from seglab.ui.parts import report as module
+
+    lab, made = laboratory(*NAMES), []
+    monkeypatch.setattr(module, "made", lambda lab, lang: made.append(lang) or lang)
+    lab.borders.begin(60)
+    assert [report(lab, lang) for lang in ("en", "ko", "en", "ko")] == ["en", "ko", "en", "ko"]
+    assert made == ["en", "ko"]
 
 
 def test_the_command_writes_it_and_needs_two_sides(tmp_path, capsys, runs_home):

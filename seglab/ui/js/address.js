@@ -107,7 +107,8 @@ class Address extends EventTarget {
   set(own) {
     Object.assign(this.own, own);
     for (const [name, value] of Object.entries(this.own))
-      if (value === "" || value === null) delete this.own[name];
+      if (value === "" || value === null || value === undefined)
+        delete this.own[name];
     this.write();
   }
 

@@ -71,7 +71,11 @@ class Lab {
       "⇄",
     );
     this.share = new Share(() =>
-      ["where", "crf"].includes(this.view) ? this[this.view].panes.place : {},
+      this.view === "where"
+        ? this.where.spot
+        : this.view === "crf"
+          ? this.crf.panes.place
+          : {},
     );
     this.verdict = el("div.verdict", { attrs: { role: "status" } });
     this.tabs = el(
@@ -129,14 +133,11 @@ class Lab {
   }
 
   choose(sides) {
-    const { a = this.known.a, b = this.known.b } = sides;
+    const known = { ...this.wanted, ...this.known },
+      { a = known.a, b = known.b } = sides;
     // a side that is chosen twice changes places with the other
     this.wanted =
-      a !== b
-        ? { a, b }
-        : sides.a
-          ? { a, b: this.known.a }
-          : { a: this.known.b, b };
+      a !== b ? { a, b } : sides.a ? { a, b: known.a } : { a: known.b, b };
     address.set(this.wanted);
     this.read();
   }
@@ -264,6 +265,7 @@ class Lab {
             (await answer.json()).error,
           ),
         );
+      if (!answer.ok) place.dataset.state = ""; // to be asked again
     } catch {
       if (place.dataset.state === state) place.dataset.state = "";
     }
@@ -341,7 +343,7 @@ class Lab {
       runs = recipes.flatMap((side) => side.runs);
     const own = {
       ...address.own,
-      ...this.where.panes.place,
+      ...this.where.spot,
       view: "where",
       a,
       b,

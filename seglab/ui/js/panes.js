@@ -500,6 +500,7 @@ export class Panes {
     };
   }
 
+  // Takes over a place; what it leaves out is as at first.
   follow({ at, zoom, without }) {
     const numbers = (text, least, most) => {
       const found = (text ?? "").split(",").map(Number);
@@ -507,9 +508,10 @@ export class Panes {
     };
     const [x, y] = numbers(at, 0, 1),
       [times, ...middle] = numbers(zoom, 0, MOST_ZOOM);
-    if (y !== undefined) this.probe = [x, y];
-    if (middle.length === 2) this.near(Math.max(1, times), ...middle);
-    if (without) this.hidden = new Set(numbers(without, 0, VOID));
+    this.probe = y === undefined ? [0.5, 0.5] : [x, y];
+    this.near(...(middle.length === 2 ? [times, ...middle] : [1]));
+    this.hidden = new Set(without ? numbers(without, 0, VOID) : []);
+    Object.assign(this, { mode: "who", lit: null, peek: false });
   }
 
   // What is seen of each pane: left, top, width and height as shares of it.

@@ -48,7 +48,12 @@ const where = new Where({
   watching: true,
   looked() {},
   nameOf: (side) => known.names[side],
-  link: known.link,
+  // the numbers are those of all images
+  get link() {
+    const { image, ...place } = where.spot,
+      query = new URLSearchParams({ ...place, image: known.numbers[image] });
+    return `${known.link}&${query}`;
+  },
 });
 const place = document.getElementById("where");
 if (known.images.length < known.all)

@@ -58,7 +58,8 @@ export class Share {
 
   async open(file) {
     const made = file.size < LARGEST ? carried(await file.arrayBuffer()) : null;
-    if (!Array.isArray(made?.sides)) {
+    const sides = Array.isArray(made?.sides) ? made.sides.filter(Boolean) : [];
+    if (!sides.length) {
       this.tell(
         "wrong",
         t(
@@ -68,7 +69,7 @@ export class Share {
       );
       return;
     }
-    const runs = made.sides.flatMap((side) => side.runs ?? []);
+    const runs = sides.flatMap((side) => side.runs ?? []);
     if (runs.length && runs.every((run) => store.rows.has(run))) {
       this.told.replaceChildren();
       location.hash = String(made.link);
@@ -77,7 +78,7 @@ export class Share {
     this.tell(
       "note",
       t("The runs of this picture are not here. Their settings are:"),
-      ...made.sides.map(({ name, settings }) =>
+      ...sides.map(({ name, settings }) =>
         el(
           "a.act",
           { href: `#train?${new URLSearchParams(settings)}` },

@@ -58,9 +58,10 @@ export class Served {
   }
 
   async json(path) {
-    const answer = await fetch(`seglab/lab/${path}?${this.known.query}`);
-    if (!answer.ok) throw new Error(answer.statusText);
-    return answer.json();
+    const answer = await fetch(`seglab/lab/${path}?${this.known.query}`),
+      found = await answer.json();
+    if (!answer.ok) throw new Error(found.error);
+    return found;
   }
 
   // The few images' label maps after every evaluation, one side's after the other's, as bytes.

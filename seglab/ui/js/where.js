@@ -181,7 +181,9 @@ export class Where {
       this.panes.current = this.current = null;
     }
     if (!known) return;
-    if (!same) {
+    if (same)
+      this.source.known = known; // other runs may be shown beside them
+    else {
       this.source = source;
       if (!this.linked) this.panes.hidden.clear();
       this.linked = "";
@@ -229,7 +231,15 @@ export class Where {
     if (this.chosen !== undefined) this.slice = "";
     // other sides may be asked for as well, which have more images
     if (this.chosen < this.known?.images.length) this.n = this.chosen;
-    if (this.known) this.arrange();
+    if (!this.known) return;
+    this.panes.offer(this.known.classes);
+    this.arrange();
+  }
+
+  // What is looked at, as an address has it.
+  get spot() {
+    const { mode, place } = this.panes;
+    return { ...place, image: this.n, show: mode === "who" ? "" : mode };
   }
 
   // --- what other views open
@@ -258,8 +268,14 @@ export class Where {
 
   // A part of the images, those first that have most of it.
   async part(focus) {
-    const { source } = this,
-      counts = await source.counts(focus).catch(() => []);
+    const { source } = this;
+    let counts;
+    try {
+      counts = await source.counts(focus);
+    } catch ({ message }) {
+      if (source === this.source) this.note.textContent = message;
+      return;
+    }
     if (source !== this.source) return;
     this.begin({ order: "focus", focus: { ...focus, counts } }, focus.classes);
   }
@@ -413,11 +429,22 @@ export class Where {
   async animation() {
     this.stop();
     this.film.disabled = true;
+    try {
+      await this.filmed();
+    } finally {
+      this.film.disabled = false;
+    }
+  }
+
+  async filmed() {
     const { GIFEncoder, quantize, applyPalette } =
         await import("./vendor/gifenc/gifenc.esm.js"),
       gif = GIFEncoder(),
+      { source, n, epochs } = this,
       before = Number(this.slider.value);
-    for (let k = 0; k <= this.epochs.length; k++) {
+    for (let k = 0; k <= epochs.length; k++) {
+      await new Promise((done) => setTimeout(done)); // the page goes on
+      if (source !== this.source || n !== this.n) return;
       this.at(k);
       const epoch = `${t("Epoch")} ${this.told.textContent}`,
         canvas = sheet(this.panes, [["truth", "a", "b", "view"]], [epoch], 960),
@@ -426,13 +453,13 @@ export class Where {
         palette = quantize(data, 256);
       gif.writeFrame(applyPalette(data, palette), width, height, {
         palette,
-        delay: k < this.epochs.length ? PLAY : 4 * PLAY,
+        delay: k < epochs.length ? PLAY : 4 * PLAY,
       });
     }
     gif.finish();
+    this.slider.value = before;
     this.at(before);
-    this.film.disabled = false;
-    const { name } = this.known.images[this.n];
+    const { name } = this.known.images[n];
     save(new Blob([gif.bytes()], { type: "image/gif" }), `seglab-${name}.gif`);
   }
 

@@ -50,6 +50,8 @@ class Laboratory:
 
     pair: Pair
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
+    sending: threading.Lock = field(default_factory=threading.Lock, compare=False)  # while a report is made
+    reports: dict[tuple[str, bool], str] = field(default_factory=dict, compare=False)
     borders: counting.Counting = field(init=False, compare=False)
 
     @property
@@ -58,6 +60,14 @@ class Laboratory:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "borders", counting.Counting(self.pair))
+
+    @once
+    def networks(self) -> Pair:
+        """The first network of each side."""
+        a, b = self.pair.a, self.pair.b
+        return (
+            self.pair if len(a.readings) == len(b.readings) == 1 else replace(self.pair, a=first_of(a), b=first_of(b))
+        )
 
     @once
     def images(self) -> list[dict[str, Any]]:
@@ -247,7 +257,7 @@ def real(lab: Laboratory, lang: str) -> str:
     """Whether the difference could be luck, and what it is by other definitions, as HTML."""
     pair = lab.pair
     with lab.lock:
-        whole, networks = pair.verdict, replace(pair, a=first_of(pair.a), b=first_of(pair.b)).verdict
+        whole, networks = pair.verdict, lab.networks.verdict
     settings = whole if min(len(pair.a.readings), len(pair.b.readings)) > 1 or pair.folded else None
     ways = {
         "set": (say("one matrix over all images", lang), say("seglab, everywhere", lang)),

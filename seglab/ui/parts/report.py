@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
+import secrets
 import zlib
 from functools import lru_cache
 from typing import Any
@@ -19,14 +21,13 @@ from seglab.comparison.pairs import defined
 from seglab.events import Started
 from seglab.ui import assets
 from seglab.ui.parts import masks
-from seglab.ui.parts.lab import Laboratory, real, regions, seen, why
+from seglab.ui.parts.lab import MOST_PIXELS, Laboratory, real, regions, seen, why
 from seglab.ui.parts.scores import background
 from seglab.ui.text import render, translation
 from seglab.ui.views import uri, webp
 
 MOST = 590_000  # bytes of a file: as many images as fit in are looked at, those that differ most first
 LEAST = 100_000  # bytes that there are for images, whatever else there is
-PLACE = "{{report}}"  # of the images, as long as the rest is written
 SHOWN = 3  # images for readers without scripts
 QUALITY = 50  # of photographs
 SPARED = re.compile(r"(?m)^ *(?://.*\n)?")
@@ -34,7 +35,16 @@ IMPORTED = re.compile(r'(from |import\()"\./([\w./]+)\.js"')
 
 
 def report(lab: Laboratory, lang: str) -> str:
-    """The file. Raises SeglabError where the runs came without their label maps."""
+    """The file, made once for all. Raises SeglabError where the runs came without their label maps."""
+    with lab.sending:
+        key = lang, lab.borders.found is not None  # with what happens at borders, or not yet
+        if key not in lab.reports:
+            lab.reports[key] = made(lab, lang)
+        return lab.reports[key]
+
+
+def made(lab: Laboratory, lang: str) -> str:
+    place = secrets.token_hex(16)  # of the images, as long as the rest is written
     directories = [each.directory for side in (lab.pair.a, lab.pair.b) for each in side.readings]
     directories = list(dict.fromkeys(directories))
     comparison, configs = compare(directories), [runs.emptied(runs.config(each)) for each in directories]
@@ -61,12 +71,12 @@ def report(lab: Laboratory, lang: str) -> str:
         predictors=[[repr(each) for each in side.readings[0].predictors] for side in (lab.pair.a, lab.pair.b)],
         style=Markup(assets.assets()["style.css"].decode()),
         modules=Markup(embedded({"imports": {f"seglab/{name}": module(text) for name, text in scripts().items()}})),
-        data=Markup(PLACE),
+        data=Markup(place),
         texts=Markup(embedded(texts(lang))),
         configurations=Markup(embedded([config.model_dump(mode="json") for config in configs])),
     )  # fmt: skip
     room = MOST - len(written.encode()) - len(embedded(known).encode())
-    return written.replace(PLACE, embedded(packed(lab, known, max(LEAST, room))))
+    return written.replace(place, embedded(packed(lab, known, max(LEAST, room))))
 
 
 def versions(lab: Laboratory) -> str:
@@ -108,8 +118,10 @@ def module(text: str) -> str:
 def packed(lab: Laboratory, known: dict[str, Any], room: int) -> dict[str, Any]:
     """What the view of pixels needs, of as many images as there is room for."""
     found: dict[int, tuple[str, str]] = {}
-    replay = encoded(lab.replay([len(reached) for reached in lab.epochs])) if known["samples"] else ""
-    if len(replay) > room // 3:
+    counts = [len(reached) for reached in lab.epochs]
+    pixels = sum(counts) * sum(math.prod(known["images"][n]["size"]) for n in known["samples"])
+    replay = encoded(lab.replay(counts)) if 0 < pixels < MOST_PIXELS else ""
+    if not replay or len(replay) > room // 3:
         known, replay = known | {"samples": []}, ""
     room -= len(replay)
     for n in dict.fromkeys([*known["samples"], *lab.pair.agreement.order("difference")]):
@@ -133,6 +145,7 @@ def packed(lab: Laboratory, known: dict[str, Any], room: int) -> dict[str, Any]:
         "replay": replay,
         "link": "compare?" + urlencode({"view": "where", "a": keys[0], "b": keys[1], "runs": ",".join(names)}),
         "all": len(known["images"]),
+        "numbers": places,
     }
 
 

@@ -153,19 +153,58 @@ def test_over_seeds_both_variances_are_added_up():
     assert wider.freedom == pytest.approx((spread + images**2) ** 2 / (spread**2 / 3 + images**4 / 19))
 
 
-def test_how_many_seeds_it_takes():
-    for left in (0.0, 0.003**2):
-        count = intervals.needed((0.02**2, left), 0.01)
-        for seeds, power in ((count, 0.8), (count - 1, 0.78)):
-            error = math.sqrt(0.02**2 / seeds + left)
-            assert stats.norm.cdf(0.01 / error - 1.96) == pytest.approx(power, abs=0.02)
-            assert (error <= 0.01 / 2.8) == (seeds == count)
-    assert intervals.needed((0.02**2, 0.0), 1) == 2
+def found_in(by, difference, seeds, tries=10_000):
+    """How often the rule of `over_seeds` tells a difference from 0, of seeds and images that vary as it is given."""
+    rng = np.random.default_rng(0)
+    own = [rng.normal(0, math.sqrt(each), (tries, seeds)) for each in by.seeds]
+    of_images = by.images + by.both / seeds
+    means = difference + sum(each.mean(1) for each in own) + rng.normal(0, math.sqrt(of_images), tries)
+    parts = [(each.var(1, ddof=1) / seeds, seeds - 1) for each in own]
+    parts.append((of_images * rng.chisquare(by.units - 1, tries) / (by.units - 1), by.units - 1))
+    total = sum(part for part, _ in parts)
+    freedom = total**2 / sum(part**2 / free for part, free in parts)
+    return np.mean(np.abs(means) > stats.t.ppf(0.975, freedom) * np.sqrt(total))
+
+
+@pytest.mark.parametrize("seeds", [(0.02**2,), (0.004**2,), (0.02**2, 0.01**2), (0.003**2, 0.003**2)])
+@pytest.mark.parametrize(("both", "images", "units"), [(0, 0, 50), (0, 0.003**2, 30), (0.002**2, 0.002**2, 10)])
+def test_with_so_many_seeds_a_difference_is_found_in_four_of_five_tries(seeds, both, images, units):
+    by = intervals.Variances(seeds, both, images, units)
+    for difference in (0.01, 0.03):
+        count = by.needed(difference)
+        assert found_in(by, difference, count) > 0.76
+        if count > 2:
+            assert found_in(by, difference, count - 1) < 0.82
+
+
+def test_two_seeds_that_differ_are_hardly_enough_by_student_s_distribution():
+    """Normal quantiles would have it that two are."""
+    by = intervals.Variances((0.005**2,), 0, 0, 50)
+    assert found_in(by, 0.01, 2) < 0.2 and by.needed(0.01) == 5
+    assert intervals.Variances((0.005**2,), 0, 0, 50).needed(1) == 2
+
+
+def test_the_rule_itself_finds_a_difference_as_often_with_so_many_seeds(monkeypatch):
+    """Sides made of their seeds' parts and their images': what varies is known, and the rule measures it anew."""
+    monkeypatch.setattr(intervals, "VARIANCE_DRAWS", 50)
+    slope, rng, images = (miou_of(0.61) - miou_of(0.59)) / 0.02, np.random.default_rng(0), 20
+    by = intervals.Variances((2 * (slope * 0.01) ** 2,), 0, (slope * 0.02) ** 2 / images, images)
+    goal, tries, told = miou_of(0.62) - miou_of(0.60), 250, 0
+    count = by.needed(goal)
+    for _ in range(tries):
+        sides = [
+            [right(far + part + rng.normal(0, 0.01)) for _ in range(count)]
+            for far, part in ((0.60, np.zeros(images)), (0.62, rng.normal(0, 0.02, images)))
+        ]
+        over = intervals.over_seeds(*sides, paired=True, draws=200)
+        told += over.low > 0
+    assert count > 2 and told / tries == pytest.approx(found_in(by, goal, count), abs=0.07)
 
 
 def test_where_images_leave_too_much_no_number_of_seeds_will_do():
-    assert intervals.needed((0.02**2, 0.004**2), 0.01) is None  # 2.8 times 0.004 is more than 0.01
-    assert intervals.needed((0.0, 0.0), 0) is None
+    assert intervals.Variances((0.02**2,), 0, 0.004**2, 50).needed(0.01) is None  # 2.86 times 0.004 is more than 0.01
+    assert intervals.Variances((0.0,), 0, 0.0, 50).needed(0) is None
+    assert intervals.Variances((0.0,), 0, 0.0, 50).needed(0.01) == 2
 
 
 @pytest.mark.parametrize("paired", [True, False])
@@ -179,13 +218,15 @@ def test_what_images_leave_is_told_from_what_more_seeds_would_take_away(paired):
     )
     slope = (miou_of(0.61) - miou_of(0.59)) / 0.02
     found = intervals.over_seeds(first, second, paired)
-    of_a_seed, left = found.variances
-    assert left == pytest.approx(slope**2 * np.var(stays[1] - stays[0]) / images, rel=0.15)
+    by = found.variances
+    assert by.images == pytest.approx(slope**2 * np.var(stays[1] - stays[0]) / images, rel=0.15)
     scores = [[miou(each.sum(0)) for each in side] for side in (first, second)]
     apart = statistics.variance(b - a for a, b in zip(*scores, strict=True))
     own = slope**2 * 2 * 0.08**2 / images
-    assert of_a_seed == pytest.approx((apart if paired else sum(map(statistics.variance, scores))) + own, rel=0.15)
-    assert of_a_seed / seeds + left == pytest.approx(found.error**2, rel=0.02)
+    of_seeds = apart if paired else sum(map(statistics.variance, scores))
+    assert sum(by.seeds) == pytest.approx(of_seeds) and by.units == images
+    assert by.both + of_seeds == pytest.approx(of_seeds + own, rel=0.15)
+    assert by.of(seeds) == pytest.approx((found.error**2, found.freedom), rel=0.02)
 
 
 def test_what_each_class_carries_adds_up_to_the_whole(shipped):

@@ -94,6 +94,17 @@ def test_where_seeds_differ_by_more_it_says_how_many_it_would_take():
         assert f"anything from {found.low:+.3f} to {found.high:+.3f} is possible" in said(found)
 
 
+def test_as_many_seeds_as_are_there_are_not_said_to_be_needed():
+    """Of 2 seeds against 10 the first side's variance stands nearly alone, with one degree of freedom."""
+    first, second = (
+        [right(np.full(20, share)) for share in shares]
+        for shares in ((0.49, 0.51), 0.58 + 0.01 * np.sqrt(0.9) * np.tile([-1, 1], 5))
+    )
+    found = verdict(NAMES, first, second)
+    assert found.apart is False and found.needed == 2 and "that can be luck" in said(found)
+    assert "takes" not in said(found)
+
+
 def test_where_the_images_are_too_few_for_any_number_of_seeds_it_says_so():
     rng = np.random.default_rng(0)
     parts = [np.random.default_rng(n).normal(0, 0.2, 20) for n in (1, 2)]  # an image's own, the same for each seed

@@ -8,6 +8,7 @@ settings needs several seeds (Bouthillier et al. 2021, https://arxiv.org/abs/210
 
 from __future__ import annotations
 
+import bisect
 import math
 import statistics
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ VARIANCE_DRAWS = 1000  # are enough for what is no end of an interval
 LEVEL = 0.95
 MOST_WEIGHTS = 2**22  # at a time: 32 MB
 MOST_CANCELLED = 10  # times the difference in mIoU: classes that differ by more in all carry no shares of it
-POWER = 2.8  # standard errors at which a difference is found in 4 of 5 cases: z(0.975) + z(0.8)
+POWER = 0.8  # in how many of all cases a difference is to be found
 
 
 @dataclass(frozen=True)
@@ -168,10 +169,48 @@ def expanded(draws: np.ndarray, units: int, level: float = LEVEL) -> tuple[float
 
 
 @dataclass(frozen=True)
+class Variances:
+    """What makes a difference over several seeds vary. `seeds`: what one seed adds, of both sides together where they
+    have the same seeds, otherwise of each; `both`: what these images do to one seed's difference and not to another's;
+    `images`: what they leave however many seeds there are; `units` of them are drawn."""
+
+    seeds: tuple[float, ...]
+    both: float
+    images: float
+    units: int
+
+    def of(self, count: int) -> tuple[float, float]:
+        """The variance of a difference over so many seeds of each side, and its degrees of freedom."""
+        parts = [(each / count, count - 1) for each in self.seeds]
+        return added([*parts, (self.images + self.both / count, self.units - 1)])
+
+    def needed(self, difference: float) -> int | None:
+        """How many seeds of each side it takes to tell a difference of this size from 0 in about four of five tries, 2
+        or more; None where no number does, since the images' part alone is too large: that takes more images."""
+
+        def room(variance: float, freedom: float) -> bool:
+            reach = special.stdtrit(freedom, (1 + LEVEL) / 2) + special.stdtrit(freedom, POWER)
+            return not variance or bool(reach**2 * variance < difference**2)
+
+        if not difference or not room(self.images, self.units - 1):
+            return None
+        most = 2
+        while not room(*self.of(most)):
+            most *= 2
+        return 2 + bisect.bisect_left(range(2, most), True, key=lambda count: room(*self.of(count)))
+
+
+def added(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The sum of variances that have so many degrees of freedom each, and its own (Satterthwaite 1946)."""
+    total = sum(variance for variance, _ in parts)
+    parted = sum(variance**2 / free for variance, free in parts)
+    return total, total**2 / parted if parted else math.inf
+
+
+@dataclass(frozen=True)
 class Seeds:
     """A difference over several seeds: its mean, standard error, degrees of freedom and interval; `by_seed`, each
-    seed's own where both sides have the same seeds; `variances`, what one seed of each side adds, which falls with the
-    number of seeds, and what these images leave however many seeds there are."""
+    seed's own where both sides have the same seeds; `variances`, what it varies by."""
 
     difference: float
     error: float
@@ -179,7 +218,7 @@ class Seeds:
     low: float
     high: float
     by_seed: tuple[float, ...]
-    variances: tuple[float, float]
+    variances: Variances
 
     @property
     def tail(self) -> float:
@@ -207,16 +246,13 @@ def over_seeds(
     parts = [by_seed] if paired else scores
     variances = [(statistics.variance(part) / len(part), len(part) - 1) for part in parts]
     variances.append((images.error**2, images.units - 1))
-    total = sum(variance for variance, _ in variances)
-    parted = sum(variance**2 / free for variance, free in variances)
-    freedom = total**2 / parted if parted else math.inf
+    total, freedom = added(variances)
     difference = statistics.mean(scores[1]) - statistics.mean(scores[0])
     half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total) if total else 0.0
     left = min(remaining(first, second, block), images.error**2)
     both = (images.error**2 - left) * statistics.harmonic_mean([len(first), len(second)])  # of a seed and the images
-    of_a_seed = sum(map(statistics.variance, parts)) + both
-    ends = difference - half, difference + half
-    return Seeds(difference, math.sqrt(total), freedom, *ends, by_seed, (of_a_seed, left))
+    by = Variances(tuple(map(statistics.variance, parts)), both, left, images.units)
+    return Seeds(difference, math.sqrt(total), freedom, difference - half, difference + half, by_seed, by)
 
 
 def remaining(first: Sequence[np.ndarray], second: Sequence[np.ndarray], block: int = 1) -> float:
@@ -227,15 +263,6 @@ def remaining(first: Sequence[np.ndarray], second: Sequence[np.ndarray], block: 
     covariance = float(np.cov(together)[~np.eye(len(draws), dtype=bool)].mean())
     drawn_from = units(len(first[0]), block)
     return max(0.0, covariance * drawn_from / (drawn_from - 1))
-
-
-def needed(variances: tuple[float, float], difference: float) -> int | None:
-    """How many seeds of each side it takes to see a difference of this size in four of five tries, 2 or more, where
-    seeds and images have these `variances` (see `Seeds`); None where no number does, since the images' part alone is
-    too large: that takes more images."""
-    of_a_seed, left = variances
-    room = (difference / POWER) ** 2 - left
-    return max(2, math.ceil(of_a_seed / room)) if room > 0 else None
 
 
 def student_tail(difference: float, error: float, freedom: float) -> float:

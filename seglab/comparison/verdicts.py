@@ -27,7 +27,7 @@ class Verdict:
     `apart`: whether the interval from `low` to `high` leaves 0 out; all three None where there is no verdict.
     `equal`: whether the whole interval is within `PRACTICAL` of 0. `agreeing` of the `by_seed` differences have the
     sign of `difference`. `needed`: seeds of each side it takes to see a difference of this size, None where no number
-    does; `variances`, of one seed of each side and of the images, are what it follows from (`intervals.Seeds`).
+    does; `variances` are what it follows from (`intervals.Variances`).
     `shape`: places and heights of the distribution of what other images, or other seeds and images, could give;
     `tail`, how much of both its tails is further from 0 than what was measured, for comparisons of many sides.
     `sentences` say it, in order.
@@ -45,7 +45,7 @@ class Verdict:
     by_seed: tuple[float, ...] = ()
     agreeing: int | None = None
     needed: int | None = None
-    variances: tuple[float, float] | None = None
+    variances: intervals.Variances | None = None
     shape: tuple[tuple[float, float], ...] = ()
     tail: float | None = None
 
@@ -116,7 +116,7 @@ def of_settings(
     images, seeds = len(first[0]), (len(first), len(second))
     apart = not found.low <= 0 <= found.high
     agreeing = sum(each * found.difference > 0 for each in found.by_seed) if paired else None
-    needed = intervals.needed(found.variances, found.difference)
+    needed = found.variances.needed(found.difference)
     low, high = ends(found.low, found.high)
     values: dict[str, Any] = {
         "a": names[0], "b": names[1], "difference": size(found.difference), "low": low, "high": high,
@@ -163,7 +163,7 @@ def of_settings(
         )
     said = higher if found.difference > 0 else lower
     shape = tuple(intervals.bell(found.difference, found.error, found.freedom))
-    more = () if apart or not found.difference else (takes(needed),)
+    more = () if apart or not found.difference else takes(needed, min(seeds))
     sentences = (said, *more, *rough(intervals.units(images, block), images, found.low, found.high))
     return Verdict(
         "settings", images, sentences, found.difference, found.low, found.high, apart, equal(found.low, found.high),
@@ -171,11 +171,14 @@ def of_settings(
     )  # fmt: skip
 
 
-def takes(needed: int | None) -> SeglabError:
-    """What it would take to see the difference that was measured."""
+def takes(needed: int | None, there: int) -> tuple[SeglabError, ...]:
+    """What it would take to see the difference that was measured; nothing where so many seeds are there, since those
+    have not shown it."""
     if needed is None:
-        return SeglabError("no number of seeds would show a difference of this size: it takes more images")
-    return SeglabError("to see a difference of this size takes about {needed} seeds of each", needed=needed)
+        return (SeglabError("no number of seeds would show a difference of this size: it takes more images"),)
+    if needed <= there:
+        return ()
+    return (SeglabError("to see a difference of this size takes about {needed} seeds of each", needed=needed),)
 
 
 def of_images(

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from seglab import runs, travel
 from seglab.cache import once
-from seglab.comparison import borders, grids, intervals
+from seglab.comparison import borders, grids
 from seglab.comparison.agreement import ORDERS
 from seglab.comparison.pairs import ClassDifference, Pair, defined, pair
 from seglab.comparison.readings import Reading, Side
@@ -297,12 +297,15 @@ def more_seeds(pair: Pair) -> list[tuple[str, str, int]]:
 
 
 def power(verdict: Verdict, lang: str) -> str:
-    """What it would take to see a difference that just matters; nothing where there is no verdict."""
+    """What it would take to see a difference that just matters; nothing where so many seeds are there, or there is no
+    verdict."""
     if verdict.variances is None:
         return ""
-    count, size = intervals.needed(verdict.variances, PRACTICAL), f"{PRACTICAL:g}"
+    count, size = verdict.variances.needed(PRACTICAL), f"{PRACTICAL:g}"
     if count is None:
         return say("No number of seeds would show a difference of {size}: it takes more images.", lang, size=size)
+    if count <= min(verdict.seeds):
+        return ""
     return say(
         "To see a difference of {size} takes about {count} seeds of each, with seeds that differ as these do.",
         lang,

@@ -16,7 +16,7 @@ from seglab.comparison import compare, intervals
 from seglab.comparison.grids import COSTS, Grid, Setting, grid
 from seglab.comparison.readings import Side
 from tests.conftest import finish, tiny
-from tests.test_intervals import right
+from tests.test_intervals import miou_of, right
 
 DATA = {"name": "streets", "train_images": 4, "val_images": 24, "size": 64}
 TOLD_OF_NINE, TOLD_OF_EACH = 0.14, 0.025  # of nine equal settings, as comparison/grids.py and docs/comparing.md have it
@@ -84,6 +84,43 @@ def test_of_images_the_tail_is_below_a_twentieth_where_the_interval_leaves_zero_
     assert both == {True, False}
     same = intervals.bootstrap(right(shares), right(shares), draws=500)
     assert same.tail == pytest.approx(1)
+
+
+def test_the_tail_goes_on_falling_where_no_draw_is_beyond_zero():
+    rng, tails = np.random.default_rng(3), []
+    shares, noise = rng.normal(0.5, 0.05, 10), rng.normal(0, 0.03, 10)
+    for shift in (0.02, 0.04, 0.06, 0.1, 0.2, 0.4):
+        draws = intervals.bootstrap(right(shares), right(shares + shift + noise))
+        tails.append(draws.tail)
+        if not (draws.miou <= 0).any():
+            apart = miou_of((shares + shift + noise).mean()) - miou_of(shares.mean())
+            assert draws.tail <= 1.1 * 2 * stats.t.sf(apart / draws.error, 9)
+    assert all(after < before for before, after in itertools.pairwise(tails)) and tails[-1] < 1e-6
+    assert intervals.bootstrap(right(np.full(10, 0.5)), right(np.full(10, 0.6))).tail == 0
+
+
+def test_of_ten_images_and_nine_settings_a_large_difference_is_told_apart_from_the_best():
+    """By draws alone no tail would be below what Holm's rule asks of the smallest of eight."""
+    rng = np.random.default_rng(4)
+    shares = rng.normal(0.7, 0.05, 10)
+    tails = [
+        intervals.bootstrap(right(shares), right(shares - far + rng.normal(0, 0.03, 10))).tail
+        for far in (0.01, 0.01, 0.01, 0.01, 0.3, 0.3, 0.3, 0.3)
+    ]
+    assert intervals.holm(tails) == [False] * 4 + [True] * 4
+
+
+@pytest.mark.parametrize(("images", "most"), [(10, 0.075), (30, 0.065)])
+def test_of_eight_settings_that_are_equal_to_a_ninth_holm_s_rule_tells_few_apart(images, most):
+    """Also of few images, where no draw may be beyond 0 by luck: in about one of twenty tries it tells one or more."""
+    rng, some, tries = np.random.default_rng(images), 0, 400
+    for n in range(tries):
+        common = rng.normal(0.6, 0.08, images)
+        sides = [right(np.clip(common + rng.normal(0, 0.04, images), 0, 1)) for _ in range(9)]
+        some += any(
+            intervals.holm([intervals.bootstrap(sides[0], each, draws=2000, seed=n).tail for each in sides[1:]])
+        )
+    assert some / tries < most
 
 
 def test_over_seeds_the_tail_is_that_of_student_s_distribution():

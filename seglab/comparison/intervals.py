@@ -61,11 +61,13 @@ class Bootstrap:
     @property
     def tail(self) -> float:
         """The share of draws beyond 0, of both tails, by the distribution that `interval` has: below 1 - `level` where
-        the interval leaves 0 out. Never 0: so many draws cannot tell what is rarer than one of them."""
+        the interval leaves 0 out. Draws cannot tell what is rarer than one of them: where none is beyond 0, the tail
+        goes on as Student's distribution around their mean does."""
         draws = self.miou[np.isfinite(self.miou)]
-        beyond = min(int((draws <= 0).sum()), int((draws >= 0).sum())) + 1
-        reach = -special.ndtri(min(0.5, beyond / (len(draws) + 1)))
-        return float(2 * special.stdtr(self.units - 1, -reach / math.sqrt(self.units / (self.units - 1))))
+        beyond = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
+        reach = -special.ndtri(min(0.5, (beyond + 1) / (len(draws) + 1)))
+        tail = float(2 * special.stdtr(self.units - 1, -reach / math.sqrt(self.units / (self.units - 1))))
+        return tail if beyond else min(tail, self.tail_around(float(draws.mean())))
 
     @property
     def left_out(self) -> np.ndarray:

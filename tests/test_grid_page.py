@@ -60,6 +60,19 @@ def test_each_cell_has_its_score_its_spread_and_its_mark(client):
     assert "expected" not in text  # several seeds: no word of luck
 
 
+def test_of_one_seed_against_several_the_difference_of_the_means_stands_alone(client):
+    directories = [*settings(lrs=(1e-3,)), *settings(widths=(8,), lrs=(1e-3,), seeds=(0,))]
+    text = shown(client, [directory.name for directory in directories])
+    of = grids.grid(compare(directories), directories)
+    rows = table(text, "All settings")[1:]
+    unknown = [n for n, each in enumerate(of.against) if each and each.tied is None]
+    assert unknown and text.count("not known whether it can be told apart") > len(unknown)
+    for row, place in zip(rows, sorted(range(3), key=lambda n: -of.settings[n].mean), strict=True):
+        if place in unknown:
+            assert row[4] == f"{of.settings[place].mean - of.settings[of.best].mean:+.3f}"
+    assert f"only one seed of {runs.label(directories[-1]).name}, and of others several" in html.unescape(text)
+
+
 def test_a_cell_opens_the_best_and_itself_as_two_sides(client):
     text = shown(client)
     pressed = re.findall(r'data-a="([^"]*)" data-b="([^"]*)"[^>]*class="setting', text)

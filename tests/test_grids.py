@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import stats
 from sklearn.metrics import jaccard_score
 
-from seglab import runs
+from seglab import api, runs
 from seglab.comparison import compare, intervals
 from seglab.comparison.grids import COSTS, Grid, Setting, grid
 from seglab.comparison.readings import Side
@@ -196,25 +196,30 @@ def test_of_one_seed_each_networks_are_compared_and_luck_is_told():
     assert of.frontier("parameters") == [0, 1] and of.layout().columns == ("encoder_decoder", "unet", "unet_vgg16")
 
 
-def test_one_network_that_beats_the_first_of_the_best_setting_is_not_told_apart_from_it(monkeypatch):
-    """The best by the mean over its seeds may have a first seed that is lower."""
-    from seglab.comparison import grids
-    from seglab.comparison.verdicts import verdict
-
-    sides = {
-        "best": [right(np.full(20, share)) for share in (0.5, 0.9)],
-        "one": [right(np.full(20, 0.6) + np.linspace(0, 0.01, 20))],
-        "low": [right(np.full(20, 0.3))],
-    }
-
-    class Two:
-        def __init__(self, a, b):
-            self.verdict = verdict((a.name, b.name), sides[a.name], sides[b.name])
-
-    monkeypatch.setattr(grids, "pair", Two)
-    of = Grid(tuple(setting(name, score) for name, score in (("best", (0.5, 0.9)), ("one", 0.6), ("low", 0.3))))
-    assert of.best == 0 and of.against[1].difference > 0
-    assert [against and against.tied for against in of.against] == [None, True, False]
+def test_one_seed_against_several_is_the_difference_of_the_means_and_not_told_apart(runs_home):
+    """The first seeds alone may have another order than the means beside which they would stand."""
+    directories = [*settings(lrs=(1e-3,)), *settings(widths=(8, 10), lrs=(1e-3,), seeds=(0,))]
+    of = found(directories)
+    counts = [len(each.scores) for each in of.settings]
+    assert counts == [2, 2, 1, 1]
+    best, alone = of.settings[of.best], [each.side.name for each in of.settings[2:]]
+    for each, against in zip(of.settings, of.against, strict=True):
+        if each is best:
+            continue
+        assert against.difference == pytest.approx(each.mean - best.mean, abs=1e-9) and against.difference <= 0
+        uneven = len(each.scores) != len(best.scores)
+        assert (against.low is None, against.tied is None) == (uneven, uneven)
+    assert of.told == sum(len(each.scores) == len(best.scores) for each in of.settings) - 1
+    note = (
+        f"there is only one seed of {', '.join(alone)}, and of others several: what is between them cannot be told "
+        "from luck"
+    )
+    assert list(map(str, of.notes)) == [note]
+    written = json.loads(json.dumps(of.as_json()))
+    uneven = [n for n, each in enumerate(of.settings) if len(each.scores) != len(best.scores)]
+    assert {written["settings"][n]["against"]["reason"] for n in uneven} == {note} and written["notes"] == [note]
+    text = str(api.compare(*(each.name for each in directories)))
+    assert note in text and text.count(" ?") == len(uneven) and "? not known" in text
 
 
 def test_settings_of_other_images_or_with_a_leak_are_named_and_left_out(monkeypatch):

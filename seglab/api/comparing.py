@@ -236,13 +236,16 @@ def scored(grid: Grid, place: int, layout: Layout) -> str:
     setting, against = grid.settings[place], grid.against[place]
     spread = "" if setting.deviation is None else f" ± {setting.deviation:.4f}"
     within = ", ".join(f"{short(option)} {setting.options[option]}" for option in layout.within)
-    mark = "*" if place == grid.best else "~" if against and against.tied else "x" if setting.left_out else " "
+    mark = "*" if place == grid.best else "x" if setting.left_out else " "
+    if against and against.tied is not False:
+        mark = "~" if against.tied else "?"
     return f"{setting.mean:.4f}{spread}{f' ({within})' if within else ''} {mark}"
 
 
 def notes_of(grid: Grid) -> list[str]:
     """What the marks of the table mean, and what it cannot tell."""
     lines = ["* the best" + f"; ~ not told apart from it, {grid.told} looked at at once (Holm)" * bool(grid.told)]
+    lines += ["? not known whether it can be told apart"] * any(each and each.tied is None for each in grid.against)
     if grid.luck:
         lines.append(
             f"one seed each: by luck alone the best of {len(grid.compared)} equal settings is expected "

@@ -11,7 +11,7 @@ import itertools
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,8 @@ class Setting:
 @dataclass(frozen=True)
 class Against:
     """A setting against the best one: the difference in mIoU, this one minus the best, with its interval as if no other
-    setting were looked at, `about` settings or networks as in a `Verdict`. `tied`: looking at all, it cannot be told
-    apart from the best; None where nothing can be said, for a `reason`."""
+    setting were looked at, `about` settings or networks as in a `Verdict`; of one seed against several it has none.
+    `tied`: looking at all, it cannot be told apart from the best; None where nothing can be said, for a `reason`."""
 
     about: str
     difference: float | None = None
@@ -102,20 +102,30 @@ class Grid:
             if tail is not None:
                 tails[place] = tail
         for place, apart in zip(tails, intervals.holm([*tails.values()]), strict=True):
-            each = found[place]
-            lower = apart and each.difference is not None and each.difference < 0  # one network of a setting may not be
-            found[place] = Against(each.about, each.difference, each.low, each.high, not lower)
+            found[place] = replace(found[place], tied=not apart)
         return [found.get(place) for place in range(len(self.settings))]
 
     def difference(self, place: int) -> tuple[Against, float | None]:
         """A setting against the best, and how much of the distribution of the difference is beyond 0."""
         assert self.best is not None
+        best, other = self.settings[self.best], self.settings[place]
         try:
-            verdict = pair(self.settings[self.best].side, self.settings[place].side).verdict
+            verdict = pair(best.side, other.side).verdict
         except SeglabError as error:  # what it stored cannot be read
             return Against("networks", reason=error), None
         reason = verdict.sentences[0] if verdict.apart is None else None
+        if len({len(each.scores) > 1 for each in (best, other)}) > 1:  # two of their networks say little of the means
+            return Against(verdict.about, other.mean - best.mean, reason=reason or self.of_one_seed), None
         return Against(verdict.about, verdict.difference, verdict.low, verdict.high, None, reason), verdict.tail
+
+    @property
+    def of_one_seed(self) -> SeglabError:
+        """Why settings of one seed cannot be told apart from those of several."""
+        alone = ", ".join(self.settings[n].side.name for n in self.compared if len(self.settings[n].scores) == 1)
+        return SeglabError(
+            "there is only one seed of {names}, and of others several: what is between them cannot be told from luck",
+            names=alone,
+        )
 
     @once
     def notes(self) -> list[SeglabError]:

@@ -1,16 +1,19 @@
 """Settings of the CRF tried on the search images: what is told of them, kept, and gone on with."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, jaccard_score
 
 from seglab import cli, crf, prediction, runs
+from seglab.cli import options
 from seglab.comparison import search
 from seglab.comparison.readings import chained
 from seglab.comparison.search import Search
 from seglab.data.base import Split
+from seglab.errors import SeglabError
 from seglab.predictors import PUBLISHED, Crf
 from tests.page import done
 
@@ -90,6 +93,38 @@ def test_other_weights_and_other_settings_are_tried_anew(run, monkeypatch):
     assert Search(same).tried() == Search(run).tried() and Search(other).tried() == []
     monkeypatch.setattr(search, "settings", lambda: FEW[:2])
     assert Search(run).tried() == []
+
+
+def trained_on(run, monkeypatch):
+    """Lets a run get other weights, as one does that is still training, once an image has been labeled."""
+    other, predict = done("other", data=DATA, seed=5), prediction.predict
+
+    def later(*given):
+        monkeypatch.setattr(prediction, "predict", predict)
+        shutil.copytree(other, run, dirs_exist_ok=True)
+        return predict(*given)
+
+    monkeypatch.setattr(prediction, "predict", later)
+
+
+def test_weights_that_come_meanwhile_do_not_take_away_what_was_tried(run, monkeypatch):
+    list(Search(run).compute())
+    before, tried = Search(run), Search(run)
+    expected = before.tried()
+    tried.file.unlink()
+    trained_on(run, monkeypatch)
+    list(tried.compute())
+    assert tried.tried() == expected and tried.best()
+    assert Search(run).file != tried.file and Search(run).tried() == []  # those of now have not been tried
+
+
+def test_the_command_finds_what_it_tried_with_the_weights_that_a_training_run_had(run, monkeypatch, capsys):
+    trained_on(run, monkeypatch)
+    predictor = options.searched("one")
+    assert isinstance(predictor, Crf) and "best of 3 on 12 search images" in capsys.readouterr().err
+    monkeypatch.setattr(Search, "compute", lambda search: iter(()))
+    with pytest.raises(SeglabError, match="what was tried for one is not there any more"):
+        options.searched("one")
 
 
 def test_the_settings_are_the_usual_ones_a_grid_and_what_was_published():

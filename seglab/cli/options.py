@@ -222,7 +222,8 @@ def searched(run: str) -> Predictor:
     search = Search(runs.find(run))
     counting(search.compute(), "--crf-search")
     best, tried = search.best(), len(search.tried()) - 1
-    assert best  # there is one once all are tried
+    if best is None:  # another process has deleted it meanwhile
+        raise SeglabError("--crf-search: what was tried for {run} is not there any more; try it again", run=run)
     told = "".join(
         f" --predictors.crf.{name} {number(value)}"
         for name, value in best.model_dump(exclude_defaults=True).items()

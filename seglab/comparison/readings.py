@@ -6,11 +6,11 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class Reading:
         where the images are not here."""
         if self.ready:
             return
-        target, trained = loaded_with(self)
+        target, trained = loaded_with(self.directory, lambda: self.file)
         images = runs.opened(self.directory).val
         arrays: dict[str, np.ndarray] = {}
         matrices = []
@@ -100,21 +100,11 @@ class Reading:
         keep(target, **arrays, val=np.stack(matrices), chain=np.array(written(self.predictors)))
 
 
-class Kept(Protocol):
-    """What is computed by a run's best weights and kept in a file that is called by them."""
-
-    @property
-    def directory(self) -> Path: ...
-
-    @property
-    def file(self) -> Path: ...
-
-
-def loaded_with(kept: Kept) -> tuple[Path, Trained]:
-    """The file, with the very weights that it is called by: a better epoch may come in between."""
-    target, trained = kept.file, runs.load(kept.directory)
-    while target != kept.file:
-        target, trained = kept.file, runs.load(kept.directory)
+def loaded_with(directory: Path, file: Callable[[], Path]) -> tuple[Path, Trained]:
+    """The file that is called by a run's best weights, with these very weights: a better epoch may come in between."""
+    target, trained = file(), runs.load(directory)
+    while target != file():
+        target, trained = file(), runs.load(directory)
     return target, trained
 
 

@@ -47,15 +47,19 @@ class Tried:
     miou: float
 
 
-@dataclass(frozen=True)
 class Search:
     """A run's CRF settings, each scored on the same `search` images. Computed once for each state of its weights, by
-    `compute`, and kept beside the readings, image by image, so that it goes on where it was stopped."""
+    `compute`, and kept beside the readings, image by image, so that it goes on where it was stopped.
 
-    directory: Path
+    `file` is that of the weights with which it was made, or computed: those of a run that is still training change.
+    Raises SeglabError for a run that has none yet."""
 
-    @property
-    def file(self) -> Path:
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.file = self.of_now()
+
+    def of_now(self) -> Path:
+        """The file of the weights that the run has now."""
         tried = [each.model_dump(mode="json") for each in settings()]
         return file_of(self.directory, "search", json.dumps(["search", MOST_IMAGES, tried]))
 
@@ -92,7 +96,7 @@ class Search:
             return
         if reason := crf.missing():
             raise reason
-        target, trained = loaded_with(self)
+        self.file, trained = loaded_with(self.directory, self.of_now)
         images = runs.opened(self.directory).search
         places, chosen = spread(len(images), MOST_IMAGES), settings()
         done, matrices = self.kept()
@@ -102,7 +106,7 @@ class Search:
             for place, matrix in enumerate(labelings(trained, images[places[n]], chosen)):
                 matrices[place] += matrix
                 yield n * len(matrices) + place + 1, len(places) * len(matrices)
-            keep(target, done=np.array(n + 1), matrices=matrices)
+            keep(self.file, done=np.array(n + 1), matrices=matrices)
 
 
 def labelings(trained: Trained, sample: Sample, chosen: list[Crf]) -> Iterator[np.ndarray]:

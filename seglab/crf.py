@@ -1,8 +1,8 @@
 """Dense CRF refinement through pydensecrf, in a child process: one bad number there ends the process, not the app.
 
 pydensecrf holds the GIL for a whole call, and its time depends on the picture (a noisy one takes ten times as long as
-a flat one), so `refine` and `steps` ask a process that can be killed at a deadline. `refine_here` and `steps_here` are
-the same in-process.
+a flat one), so `refine` and `steps` ask a process that can be killed at a deadline. `refine_here` is the
+same as `refine`, in-process.
 """
 
 from __future__ import annotations
@@ -112,11 +112,6 @@ def steps(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels, dea
     if reason := missing():
         raise reason
     return Steps(*_asked("steps", *_checked(probabilities, image, parameters), deadline))
-
-
-def steps_here(probabilities: np.ndarray, image: np.ndarray, parameters: Kernels) -> Steps:
-    """What `steps` gives, computed in this process, as `refine_here` is."""
-    return Steps(*_stepped(probabilities, image, parameters))
 
 
 def _shrunk(

@@ -186,8 +186,6 @@ def test_every_step_is_what_so_many_iterations_give(shape):
     for n in range(1, 5):
         refined = crf.refine(probabilities, image, options(iterations=n))
         assert (found.labels[n] == refined.argmax(0)).all()
-    here = crf.steps_here(probabilities, image, options(iterations=4))
-    assert (found.labels == here.labels).all() and found.divergence == here.divergence
 
 
 @needs_pydensecrf
@@ -195,7 +193,7 @@ def test_every_step_is_what_so_many_iterations_give(shape):
 def test_the_divergence_is_that_of_all_pairs_of_pixels(changes):
     for seed in range(3):
         probabilities, image = example(seed=seed)
-        found = crf.steps_here(probabilities, image, options(**changes))
+        found = crf.steps(probabilities, image, options(**changes))
         _, exact = exact_steps(probabilities, image, options(**changes))
         np.testing.assert_allclose(found.divergence, exact, atol=0.03)
         if changes.get("w1", 1) or changes.get("w2", 1):
@@ -216,12 +214,13 @@ def test_the_divergence_is_the_same_where_pydensecrf_is_asked_for_it_at_every_st
 @needs_pydensecrf
 def test_without_kernels_the_divergence_is_that_from_the_probabilities():
     probabilities, image = example()
-    found = crf.steps_here(probabilities, image, options(w1=0, w2=0))
+    found = crf.steps(probabilities, image, options(w1=0, w2=0))
     np.testing.assert_allclose(found.divergence, 0, atol=1e-4)  # they sum to 1, so the constant is 0
 
 
+@needs_pydensecrf
 def test_one_class_has_steps_that_change_nothing():
-    found = crf.steps_here(np.full((1, 4, 5), 0.3, np.float32), np.zeros((4, 5, 3), np.uint8), options(iterations=2))
+    found = crf.steps(np.full((1, 4, 5), 0.3, np.float32), np.zeros((4, 5, 3), np.uint8), options(iterations=2))
     assert found.labels.shape == (3, 4, 5) and not found.labels.any() and found.divergence == (0, 0, 0)
 
 
@@ -257,7 +256,6 @@ def spoiled(value):
     "call",
     [
         crf.refine_here,
-        crf.steps_here,
         *(pytest.param(call, marks=needs_pydensecrf) for call in (crf.refine, crf.steps)),
     ],
 )
@@ -555,6 +553,6 @@ def test_without_pydensecrf_the_error_says_what_to_install(python, commands, mon
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     monkeypatch.setattr(sys, "version_info", python)
-    for call in (crf.refine, crf.refine_here, crf.steps, crf.steps_here):
+    for call in (crf.refine, crf.refine_here, crf.steps):
         with pytest.raises(SeglabError, match=f"needs pydensecrf2.* {commands}$"):
             call(*example(), options())

@@ -1,6 +1,7 @@
 """Runs seen through predictors: computed once, kept, and compared like any other side."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +77,23 @@ def test_the_readings_that_were_made_longest_ago_are_deleted(run, monkeypatch):
     for each in made:
         computed(each)
     assert [each.ready for each in made] == [False, True, True]
+
+
+def test_a_file_that_another_process_deletes_meanwhile_is_passed_over(run, monkeypatch):
+    kept, gone = Reading(run, (Flips(),)), Reading(run, (Crf(w1=5),))
+    for each in (kept, gone):
+        computed(each)
+    glob = Path.glob
+
+    def deleting(folder, pattern):
+        files = list(glob(folder, pattern))
+        gone.file.unlink(missing_ok=True)
+        return iter(files)
+
+    monkeypatch.setattr(Path, "glob", deleting)
+    assert readings.chains(run) == [(Flips(),)]
+    computed(gone)  # which sweeps
+    assert kept.ready and not gone.ready
 
 
 def test_a_chain_is_named_by_what_is_not_usual():

@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -134,9 +135,17 @@ def chains(directory: Path) -> list[tuple[Predictor, ...]]:
         one = Reading(directory).file
     except SeglabError:
         return []
-    files = [(file, file.stat().st_mtime_ns) for file in one.parent.glob(f"{one.name.partition('-')[0]}-*.npz")]
-    found = (chain_in(*each) for each in sorted(files, key=lambda each: -each[1]))
-    return [each for each in found if each]
+    files = latest_first(one.parent.glob(f"{one.name.partition('-')[0]}-*.npz"))
+    return [each for each in (chain_in(*file) for file in files) if each]
+
+
+def latest_first(files: Iterable[Path]) -> list[tuple[Path, int]]:
+    """Those of the files that are still there, each with when it was changed: another process may delete some."""
+    found = []
+    for file in files:
+        with suppress(FileNotFoundError):
+            found.append((file, file.stat().st_mtime_ns))
+    return sorted(found, key=lambda each: -each[1])
 
 
 @lru_cache(maxsize=4 * MOST_KEPT)
@@ -183,8 +192,7 @@ def read(text: str) -> tuple[Predictor, ...]:
 
 def sweep(folder: Path) -> None:
     """Deletes the readings that were made longest ago, where there are many."""
-    files = sorted(folder.glob("*.npz"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
-    for file in files[MOST_KEPT:]:
+    for file, _ in latest_first(folder.glob("*.npz"))[MOST_KEPT:]:
         file.unlink(missing_ok=True)
 
 

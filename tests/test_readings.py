@@ -10,6 +10,7 @@ from seglab import cli, prediction, runs
 from seglab.comparison import compare, readings
 from seglab.comparison.pairs import pair_of
 from seglab.comparison.readings import Reading, chained, read, sides, written
+from seglab.comparison.search import Search
 from seglab.data.images import labels_at
 from seglab.errors import SeglabError
 from seglab.metrics import confusion
@@ -73,10 +74,25 @@ def test_what_is_not_there_or_damaged_is_told(run):
 
 def test_the_readings_that_were_made_longest_ago_are_deleted(run, monkeypatch):
     monkeypatch.setattr(readings, "MOST_KEPT", 2)
-    made = [Reading(run, (Crf(w1=each),)) for each in (1, 2, 3)]
+    made = [Reading(run, (Crf(w1=each),)) for each in (1, 2, 4)]
     for each in made:
         computed(each)
     assert [each.ready for each in made] == [False, True, True]
+
+
+def test_odd_settings_do_not_make_room_for_themselves_among_searches_and_usual_readings(run, monkeypatch):
+    monkeypatch.setattr(readings, "MOST_KEPT", 1)
+    usual, odd = Reading(run, (Crf(),)), [Reading(run, (Crf(w1=each),)) for each in (1, 2)]
+    tried = Search(run)
+    for each in (usual, odd[0]):
+        computed(each)
+    readings.keep(tried.file, done=np.array(1), matrices=np.zeros((1, 2, 2), np.int64))
+    computed(odd[1])
+    assert usual.ready and tried.kept()[0] == 1 and [each.ready for each in odd] == [False, True]
+    assert readings.chains(run) == [(Crf(w1=2),), (Crf(),)]
+    monkeypatch.setattr(readings, "MOST_LASTING", 1)
+    readings.sweep(usual.file.parent)
+    assert not usual.ready and tried.kept()[0] == 1 and odd[1].ready
 
 
 def test_a_file_that_another_process_deletes_meanwhile_is_passed_over(run, monkeypatch):

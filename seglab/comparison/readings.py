@@ -24,10 +24,13 @@ from seglab.events import Evaluated, best_of
 from seglab.families import Predictor
 from seglab.metrics import confusion
 from seglab.model import Trained
+from seglab.predictors import Crf
 from seglab.runs import Evidence
 
 FOLDER = ".readings"  # in the home of runs
 MOST_KEPT = 200  # of them; those that were made longest ago are deleted
+MOST_LASTING = 1000  # of those that each run's weights have one of: searches, and readings through the usual CRF
+LASTING = "-lasting"  # how their names end
 MOST_WRITTEN = 300  # characters of a chain
 
 
@@ -51,7 +54,8 @@ class Reading:
     @property
     def file(self) -> Path:
         """Where it is kept: by the weights, the images and the chain, whatever the run is called."""
-        return file_of(self.directory, "val", json.dumps([each.model_dump(mode="json") for each in self.predictors]))
+        made_by = json.dumps([each.model_dump(mode="json") for each in self.predictors])
+        return file_of(self.directory, "val", made_by, lasting=self.predictors == (Crf(),))
 
     @property
     def epochs(self) -> list[float]:
@@ -109,14 +113,15 @@ def loaded_with(directory: Path, file: Callable[[], Path]) -> tuple[Path, Traine
     return target, trained
 
 
-def file_of(directory: Path, split: str, made_by: str) -> Path:
-    """Where what is made of a run's images is kept: by its weights and the images, and by what makes it."""
+def file_of(directory: Path, split: str, made_by: str, lasting: bool) -> Path:
+    """Where what is made of a run's images is kept: by its weights and the images, and by what makes it; `lasting`,
+    what any number of others does not make room for."""
     best = best_of([event for event in runs.events(directory) if isinstance(event, Evaluated)])
     if best is None:
         raise SeglabError("{run} has no weights yet: it has not been evaluated so far", run=directory.name)
     made_of = json.dumps([best.weights_sha256, runs.description(directory)["digests"][split]])
     of, by = (hashlib.sha256(text.encode()).hexdigest()[:20] for text in (made_of, made_by))
-    return runs.home() / FOLDER / f"{of}-{by}.npz"
+    return runs.home() / FOLDER / f"{of}-{by}{LASTING * lasting}.npz"
 
 
 def keep(file: Path, **arrays: np.ndarray) -> None:
@@ -191,8 +196,11 @@ def read(text: str) -> tuple[Predictor, ...]:
 
 
 def sweep(folder: Path) -> None:
-    """Deletes the readings that were made longest ago, where there are many."""
-    for file, _ in latest_first(folder.glob("*.npz"))[MOST_KEPT:]:
+    """Deletes what was made longest ago, where there is much."""
+    files = [file for file, _ in latest_first(folder.glob("*.npz"))]
+    lasting = [file for file in files if file.stem.endswith(LASTING)]
+    others = [file for file in files if not file.stem.endswith(LASTING)]
+    for file in (*lasting[MOST_LASTING:], *others[MOST_KEPT:]):
         file.unlink(missing_ok=True)
 
 

@@ -61,7 +61,7 @@ class Search:
     def of_now(self) -> Path:
         """The file of the weights that the run has now."""
         tried = [each.model_dump(mode="json") for each in settings()]
-        return file_of(self.directory, "search", json.dumps(["search", MOST_IMAGES, tried]))
+        return file_of(self.directory, "search", json.dumps(["search", MOST_IMAGES, tried]), lasting=True)
 
     @property
     def images(self) -> int:

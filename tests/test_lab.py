@@ -199,6 +199,8 @@ def test_where_images_are_large_borders_come_later_than_the_rest(client, monkeyp
     assert "<progress" in html and "Boundary IoU" not in html and "<h3>Confusion" in html
     early = client.get(address("lab/borders", NAMES))
     assert early.status_code == 404 and "have not been looked at" in early.json()["error"]
+    early = client.get(address("lab/bin/3", NAMES))
+    assert early.status_code == 404 and "have not been looked at" in early.json()["error"]
     report = client.get(address("lab/report", NAMES)).text
     assert "<progress" not in report and "save the report again" in report
     monkeypatch.setattr(counting, "STRIDE", 2)
@@ -338,6 +340,13 @@ def test_why_they_differ_is_told_by_classes_borders_mistakes_and_images(client):
     fog = [jaccard_score(truth[places].ravel(), each[places].ravel(), average="macro") for each in (first, second)]
     assert rows["fog"][1:4] == [str(len(places)), f"{fog[0]:.3f}", f"{fog[1]:.3f}"]
     assert "경계" in client.get(address("lab/why", NAMES, lang="ko")).text
+
+
+def test_of_two_sides_that_are_the_same_no_classes_are_said_to_cancel_out(client):
+    for name in ("same one", "same two"):
+        done(name, data={"name": "streets", "train_images": 4, "val_images": 24, "size": 64})
+    html = client.get(address("lab/why", ["same one", "same two"])).text
+    assert {row[4] for row in table(html, "<h3>Classes")[1:]} <= {"+0.000", "–"} and "cancel each other" not in html
 
 
 def test_where_classes_cancel_out_no_shares_are_shown(client, monkeypatch):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from seglab import cli, prediction, runs
-from seglab.comparison import compare, readings
+from seglab.comparison import compare, pairs, readings
 from seglab.comparison.pairs import pair_of
-from seglab.comparison.readings import Reading, chained, read, sides, written
+from seglab.comparison.readings import Reading, Side, chained, read, sides, written
 from seglab.comparison.search import Search
 from seglab.data.images import labels_at
 from seglab.errors import SeglabError
@@ -163,6 +163,15 @@ def test_one_run_before_and_after_is_a_pair_without_luck_of_training(run):
     other = done("two", data=DATA, seed=5)
     both = pair_of(compare([run, other]), [run, other], [Crf()])
     assert [side.name.endswith(" + crf") for side in (both.a, both.b)] == [True, True]
+
+
+def test_two_settings_of_one_run_are_not_called_before_and_after(run):
+    one, two = Reading(run, (Crf(),)), Reading(run, (Crf(w1=5),))
+    for each in (one, two):
+        computed(each)
+    plain, first, second = (Side(name, (each,)) for name, each in (("one", Reading(run)), ("two", one), ("three", two)))
+    said = [str(pairs.pair(*sides).verdict.sentences[1]) for sides in ((first, second), (first, plain))]
+    assert "it is the same network, predicted in two ways" in said[0] and "before and after" in said[1]
 
 
 def test_the_command_compares_before_and_after(run, capsys):

@@ -125,7 +125,9 @@ class Pair:
             told = SeglabError("the folds of a cross-validation share training images: there is no verdict from them")
             return verdicts.without("settings", count, None, told)
         same = [each.directory for each in self.a.readings] == [each.directory for each in self.b.readings]
-        return verdicts.verdict((self.a.name, self.b.name), *self.matrices, self.paired, self.block, same)
+        untouched = any(not side.readings[0].predictors for side in (self.a, self.b))
+        names = self.a.name, self.b.name
+        return verdicts.verdict(names, *self.matrices, self.paired, self.block, same, untouched)
 
     @once
     def bootstrap(self) -> intervals.Bootstrap:

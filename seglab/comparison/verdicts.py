@@ -68,12 +68,13 @@ def verdict(
     paired: bool = False,
     block: int = 1,
     same_network: bool = False,
+    untouched: bool = True,
 ) -> Verdict:
     """The verdict on two sides of these names, A and B.
 
     first, second: for each seed, int64 (N, K, K), the confusion matrix of each image, the same images in all; `paired`:
     the seeds are the same, in the same order. `block`: images drawn together. `same_network`: the sides differ in what
-    was done with the probabilities alone, so that training's luck plays no part.
+    was done with the probabilities alone, so that training's luck plays no part; `untouched`: on one side nothing was.
     """
     images = len(first[0])
     if min(len(first), len(second)) > 1:
@@ -99,7 +100,8 @@ def verdict(
     draws = intervals.bootstrap(first[0], second[0], block)
     many = draws.units >= FEWEST
     low, high = draws.interval if many else draws.around(difference)
-    sentences = of_images(names, difference, low, high, images, same_network) + rough(draws.units, images, low, high)
+    said = of_images(names, difference, low, high, images)
+    sentences = (said, luck_of_training(same_network, untouched), *rough(draws.units, images, low, high))
     shape = intervals.density(draws.miou) if many else intervals.bell(difference, draws.error, draws.units - 1)
     apart = not low <= 0 <= high
     tail = draws.tail if many else draws.tail_around(difference)
@@ -181,33 +183,35 @@ def takes(needed: int | None, there: int) -> tuple[SeglabError, ...]:
     return (SeglabError("to see a difference of this size takes about {needed} seeds of each", needed=needed),)
 
 
-def of_images(
-    names: tuple[str, str], difference: float, low: float, high: float, images: int, same_network: bool
-) -> tuple[SeglabError, ...]:
-    """What is said of two networks, or of one before and after, with one seed."""
+def of_images(names: tuple[str, str], difference: float, low: float, high: float, images: int) -> SeglabError:
+    """What is said of two networks, or of one that is predicted in two ways, with one seed."""
     ends_of = dict(zip(("low", "high"), ends(low, high), strict=True))
     values = {"a": names[0], "b": names[1], "difference": size(difference), "count": images} | ends_of
     if low <= 0 <= high:
-        said = SeglabError(
+        return SeglabError(
             "with {count} images {a} and {b} cannot be told apart: the difference may lie anywhere from {low} to "
             "{high}; that does not make them equal",
             **values,
         )
-    elif difference > 0:
-        said = SeglabError(
+    if difference > 0:
+        return SeglabError(
             "on these {count} images {b} is higher than {a} by {difference} ({low} to {high} with other images like "
             "these)",
             **values,
         )
-    else:
-        said = SeglabError(
-            "on these {count} images {b} is lower than {a} by {difference} ({low} to {high} with other images like "
-            "these)",
-            **values,
-        )
+    return SeglabError(
+        "on these {count} images {b} is lower than {a} by {difference} ({low} to {high} with other images like these)",
+        **values,
+    )
+
+
+def luck_of_training(same_network: bool, untouched: bool) -> SeglabError:
+    """What other seeds could change."""
+    if same_network and untouched:
+        return SeglabError("it is the same network before and after, so the luck of training plays no part")
     if same_network:
-        return said, SeglabError("it is the same network before and after, so the luck of training plays no part")
-    return said, SeglabError(
+        return SeglabError("it is the same network, predicted in two ways, so the luck of training plays no part")
+    return SeglabError(
         "this is about these two trained networks: trained again with another seed it may come out otherwise, and one "
         "run of each cannot tell"
     )

@@ -334,7 +334,7 @@ def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
         "lab_why.html",
         lang,
         classes=placed(found, pair.classes),
-        cancelled=np.isnan([each.carried for each in found]).all(),
+        cancelled=np.isnan([each.carried for each in found]).all() and any(abs(each.b - each.a) > 0 for each in found),
         colors=colors,
         names=pair.classes,
         borders=Markup(at_borders(lab, lang)) if lab.borders.found else "",
@@ -344,12 +344,16 @@ def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
     )
 
 
-def at_borders(lab: Laboratory, lang: str) -> str:
-    """How wrong both sides are near borders and far from them, as HTML; raises SeglabError where that has not been
-    counted yet."""
+def counted(lab: Laboratory) -> tuple[borders.Borders, ...]:
+    """What both sides do at borders; raises SeglabError where that has not been counted yet."""
     if lab.borders.found is None:
         raise SeglabError("the borders of these images have not been looked at yet")
-    one, other = lab.borders.found
+    return lab.borders.found
+
+
+def at_borders(lab: Laboratory, lang: str) -> str:
+    """How wrong both sides are near borders and far from them, as HTML."""
+    one, other = counted(lab)
     bins: list[tuple[str, int, int | str]] = [
         (f"{low}–{high}" if high - low > 1 else f"{low}", low, high) for low, high in itertools.pairwise(borders.BINS)
     ]
@@ -365,9 +369,10 @@ def at_borders(lab: Laboratory, lang: str) -> str:
 
 def in_bin(lab: Laboratory, number: int) -> list[int]:
     """For each image, how many more pixels one side has wrong than the other at a distance from borders."""
-    if lab.borders.found is None or not 0 <= number < len(borders.BINS):
+    both = counted(lab)
+    if not 0 <= number < len(borders.BINS):
         raise SeglabError("there is nothing at distance {number}", number=number)
-    first, second = (np.array(each.by_image)[:, number] for each in lab.borders.found)
+    first, second = (np.array(each.by_image)[:, number] for each in both)
     return np.abs(second - first).tolist()
 
 

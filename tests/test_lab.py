@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html import unescape
@@ -212,6 +213,29 @@ def test_where_images_are_large_borders_come_later_than_the_rest(client, monkeyp
     assert counted() == [{"kind": "counted", "of": list(NAMES)}]
     late = client.get(address("lab/borders", NAMES)).text
     assert "Boundary IoU" in late and late in client.get(address("lab/why", NAMES)).text
+
+
+class Taken:
+    """A lock that somebody else has until it is asked for."""
+
+    def __init__(self):
+        self.lock, self.asked = threading.Lock(), threading.Event()
+        self.lock.acquire()
+        threading.Thread(target=lambda: self.asked.wait() and self.lock.release(), daemon=True).start()
+
+    def acquire(self, timeout):
+        self.asked.set()
+        return self.lock.acquire(timeout=timeout)
+
+    def release(self):
+        self.lock.release()
+
+
+def test_a_report_waits_for_another_visitor_who_counts_at_borders(client, monkeypatch):
+    monkeypatch.setattr(counting, "PATIENCE", 60)
+    lab.asked([runs.find(name) for name in NAMES], *NAMES).borders.lock = Taken()
+    report = client.get(address("lab/report", NAMES)).text
+    assert "Boundary IoU" in report and "save the report again" not in report
 
 
 def test_what_orders_images_is_counted_from_the_files(client):

@@ -25,13 +25,14 @@ class Counting:
         self.steps: Iterator[tuple[Borders, ...]] | None = None
         self.done = 0
 
-    def begin(self, seconds: float) -> None:
-        """Goes through images for so long, all of them where they are small, unless another is at it. Whoever waits for
-        the end is told what goes wrong."""
-        if self.lock.acquire(blocking=False):
+    def begin(self, seconds: float, patient: bool = False) -> None:
+        """Goes through images for so long, all of them where they are small, unless another is at it: who is patient
+        waits for that one, in the same time. Whoever waits for the end is told what goes wrong."""
+        ends = time.monotonic() + seconds
+        if self.lock.acquire(timeout=seconds if patient else 0):
             try:
                 with contextlib.suppress(SeglabError):
-                    self.go_on(seconds)
+                    self.go_on(ends)
             finally:
                 self.lock.release()
 
@@ -39,13 +40,12 @@ class Counting:
         """Goes on from where others have come to; yields how far it is, 1 at the end."""
         while self.found is None:
             with self.lock:
-                self.go_on(STRIDE)
+                self.go_on(time.monotonic() + STRIDE)
             yield self.done / len(self.pair.names)
 
-    def go_on(self, seconds: float) -> None:
-        began = time.monotonic()
+    def go_on(self, ends: float) -> None:
         try:
-            while self.found is None and time.monotonic() - began < seconds:
+            while self.found is None and time.monotonic() < ends:
                 self.steps = self.steps or self.pair.at_borders()
                 so_far = next(self.steps)
                 self.done += 1

@@ -328,7 +328,10 @@ def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
     pair = lab.pair
     with lab.lock:
         found, slices = pair.per_class, pair.slices
-    lab.borders.begin(counting.STRIDE if waits else counting.PATIENCE)
+    if waits:
+        lab.borders.begin(counting.STRIDE)
+    else:
+        lab.borders.begin(counting.PATIENCE, patient=True)
     colors = [color for color, _ in entries(runs.description(lab.both[0].directory))]
     return render(
         "lab_why.html",

@@ -124,6 +124,14 @@ def test_what_is_known_of_a_run_grows_with_what_was_computed(run, client):
     assert known(client, setting="flips")[0] == 404
 
 
+def test_what_was_applied_to_all_images_is_compared_once_for_all_views(run, client, monkeypatch):
+    list(Reading(run, (Crf(w1=5),)).compute())
+    begun, real = [], lab.pair
+    monkeypatch.setattr(lab, "pair", lambda *given: begun.append(given) or real(*given))
+    assert known(client, setting="crf:w1:5")[1]["done"]["same"]
+    assert "verdict" in lab.overview([run], "one", "one|crf:w1:5", "en") and len(begun) == 1
+
+
 def test_settings_are_searched_for_told_and_offered(run, client):
     told = [json.loads(each) for each in refining.search(Event(run="one"), Request())]
     shares = [each["share"] for each in told[:-1]]

@@ -15,7 +15,7 @@ import numpy as np
 
 from seglab import crf, runs
 from seglab.comparison.pairs import defined
-from seglab.comparison.readings import Reading, Side, chained, chains, written
+from seglab.comparison.readings import Reading, chained, chains, written
 from seglab.comparison.search import Search, settings
 from seglab.data.images import labels_at, side_within
 from seglab.entry import shown, validated
@@ -23,9 +23,9 @@ from seglab.errors import SeglabError
 from seglab.metrics import miou, picture_miou
 from seglab.predictors import PUBLISHED, Crf
 from seglab.ui.board import BOARD
-from seglab.ui.parts import lab, masks, viewer
+from seglab.ui.parts import lab, masks, sides, viewer
 from seglab.ui.parts.scores import stamp
-from seglab.ui.parts.sides import applied, ready, setting_of
+from seglab.ui.parts.sides import applied, key, offered, ready, setting_of, sound
 from seglab.ui.text import language, render, told
 from seglab.ui.views import uri
 from seglab.ui.wires import fenced, sent
@@ -68,11 +68,14 @@ def overview(directory: Path, wanted: str) -> dict[str, Any]:
 def done(directory: Path, wanted: Crf) -> dict[str, Any] | None:
     """What the CRF did to every image, of the first of these settings that it was applied to all of them with: the
     wanted, the usual, the one before. None where there is none."""
-    side = Side(directory.name, (Reading(directory),))
-    for setting in [wanted, Crf(), *applied(side)]:
-        after = side.through([setting])
+    stamped = stamp(sound([directory]))
+    there = sides.settings(stamped)
+    if not there:  # the run is damaged, or has not been scored
+        return None
+    for setting in [wanted, Crf(), *applied(there[0])]:
+        after = there[0].through([setting])
         if ready(after):
-            both = lab.laboratory(side, after, False, stamp([directory]))
+            both = lab.chosen(stamped, offered(there, key(after)), key(there[0]), key(after))
             with both.lock:
                 counts = both.pair.agreement.counts
             return {"name": chained([setting]), "same": setting == wanted, "counts": counts.tolist()}

@@ -16,6 +16,7 @@ from seglab.comparison import search
 from seglab.comparison.agreement import ONLY_A, ONLY_B
 from seglab.comparison.readings import Reading
 from seglab.comparison.search import Search
+from seglab.errors import SeglabError
 from seglab.predictors import PUBLISHED, Crf
 from seglab.ui import page as whole_page
 from seglab.ui.parts import lab, refining
@@ -66,7 +67,8 @@ def test_an_image_is_answered_with_its_truth_and_every_step(run):
         assert (labels == prediction.predict(model, sample.image, [Crf(w1=5, iterations=n)]).labels).all()
     assert answer["miou"] == pytest.approx([scored(each, truth) for each in (before, *steps)])
     assert len(answer["divergence"]) == 4 and answer["divergence"][1] < answer["divergence"][0]
-    assert answer["setting"] == "crf:w1:5,iterations:3" and answer["name"] == "crf (w1 5, iterations 3)"
+    assert answer["text"] == "w1:5,iterations:3" and answer["side"] == "one|crf:w1:5,iterations:3"
+    assert answer["name"] == "crf (w1 5, iterations 3)"
 
 
 def test_a_large_image_is_looked_at_small(run, monkeypatch):
@@ -112,23 +114,32 @@ def test_what_is_known_of_a_run_grows_with_what_was_computed(run, client):
     assert found["tried"] == [] and found["best"] is None
     assert found["tries"] == {"settings": 2, "images": 12, "begun": False}
     list(Reading(run, (Crf(w1=5),)).compute())
-    for asked_for, same in ({}, False), ({"setting": "crf:w1:5"}, True), ({"setting": "crf:w1:7"}, False):
+    for asked_for in ({}, {"crf": "w1:5.0"}, {"crf": "w1:7"}):  # the wanted one, or else another
         _, found = known(client, **asked_for)
-        assert found["done"]["name"] == "crf (w1 5)" and found["done"]["same"] == same
+        assert found["done"]["name"] == "crf (w1 5)"
     n, reading = 4, Reading(run, (Crf(w1=5),))
     truth, before, after = evidence.truth(n), evidence.labels(n), reading.labels(n)
     harmed, mended = (before == truth) & (after != truth), (before != truth) & (after == truth)
     assert found["done"]["counts"][n][ONLY_A] == harmed.sum() and found["done"]["counts"][n][ONLY_B] == mended.sum()
-    status, found = known(client, setting="crf:w1:999")
-    assert status == 404 and "too large" in found["error"]
-    assert known(client, setting="flips")[0] == 404
+
+
+def test_a_setting_that_is_refused_is_told_apart_from_a_run_that_cannot_be_refined(run, client, monkeypatch):
+    status, found = known(client, crf="w1:5.0,theta_beta:3")
+    assert status == 200 and found["refused"] is None and found["text"] == "w1:5,theta_beta:3"
+    assert found["values"] == dict(Crf(w1=5, theta_beta=3))
+    for given, words in (("w1:999", "too large"), ("w9:1", "no option 'w9'"), ("|flips", "allowed: crf with its")):
+        status, found = known(client, crf=given)
+        assert status == 200 and words in found["refused"] and found["text"] == "" and found["values"] == dict(Crf())
+    monkeypatch.setattr(crf, "missing", lambda: SeglabError("pydensecrf2 is not here"))
+    for given in ("w1:5", "w1:999"):
+        assert known(client, crf=given) == (404, {"error": "pydensecrf2 is not here"})
 
 
 def test_what_was_applied_to_all_images_is_compared_once_for_all_views(run, client, monkeypatch):
     list(Reading(run, (Crf(w1=5),)).compute())
     begun, real = [], lab.pair
     monkeypatch.setattr(lab, "pair", lambda *given: begun.append(given) or real(*given))
-    assert known(client, setting="crf:w1:5")[1]["done"]["same"]
+    assert known(client, crf="w1:5")[1]["done"]["name"] == "crf (w1 5)"
     assert "verdict" in lab.overview([run], "one", "one|crf:w1:5", "en") and len(begun) == 1
 
 
@@ -148,6 +159,7 @@ def test_settings_are_searched_for_told_and_offered(run, client):
     reading = Reading(run, (best,))
     after = np.stack([reading.labels(n) for n in range(len(evidence.names))])
     assert rows[found["best"]["name"]]["val"] == pytest.approx(scored(after, truth))
+    assert rows["crf (w1 5, theta_alpha 5)"]["short"] == "w1 5, theta_alpha 5" and rows[None]["short"] is None
     assert rows["crf"]["usual"] and rows["crf"]["val"] is not None
     again = [json.loads(each) for each in refining.search(Event(run="one"), Request())]
     assert again[-1] == {"kind": "searched"} and len(again) == 2  # nothing is tried again

@@ -216,7 +216,7 @@ def pipeline(arguments: argparse.Namespace, options: dict[str, str]) -> list[Pre
 
 def searched(run: str) -> Predictor:
     """The dense CRF with the best setting on the run's search images; shows how far it is, and says what it is."""
-    from seglab.comparison.readings import number
+    from seglab.comparison.readings import unusual
     from seglab.comparison.search import Search
 
     search = Search(runs.find(run))
@@ -224,10 +224,6 @@ def searched(run: str) -> Predictor:
     best, tried = search.best(), len(search.tried()) - 1
     if best is None:  # another process has deleted it meanwhile
         raise SeglabError("--crf-search: what was tried for {run} is not there any more; try it again", run=run)
-    told = "".join(
-        f" --predictors.crf.{name} {number(value)}"
-        for name, value in best.model_dump(exclude_defaults=True).items()
-        if name != "name"
-    )
+    told = "".join(f" --predictors.crf.{name} {value}" for name, value in unusual(best).items())
     print(f"seglab: best of {tried} on {search.images} search images: --predictors crf{told}", file=sys.stderr)
     return best

@@ -168,9 +168,7 @@ def written(predictors: Sequence[Predictor]) -> str:
     ones, such as flips|crf:w1:5,theta_beta:3."""
     parts = []
     for each in predictors:
-        options = each.model_dump(mode="json", exclude_defaults=True)
-        del options["name"]
-        told = ",".join(f"{name}:{number(value)}" for name, value in options.items())
+        told = ",".join(f"{name}:{value}" for name, value in unusual(each).items())
         parts.append(f"{each.name}:{told}" if told else each.name)
     return "|".join(parts)
 
@@ -208,13 +206,20 @@ def chained(predictors: Sequence[Predictor]) -> str:
     """A chain of predictors in short: their names, with the options that are not the usual ones."""
     told = []
     for each in predictors:
-        options = [
-            f"{name} {number(value)}"
-            for name, value in each.model_dump(exclude_defaults=True).items()
-            if name != "name"
-        ]
-        told.append(f"{each.name} ({', '.join(options)})" if options else each.name)
+        options = short(each)
+        told.append(f"{each.name} ({options})" if options else each.name)
     return " + ".join(told)
+
+
+def short(predictor: Predictor) -> str:
+    """A predictor's options that are not the usual ones, such as w1 5, theta_beta 3."""
+    return ", ".join(f"{name} {value}" for name, value in unusual(predictor).items())
+
+
+def unusual(predictor: Predictor) -> dict[str, str]:
+    """The same by their names, as a person writes them."""
+    options = predictor.model_dump(mode="json", exclude_defaults=True)
+    return {name: number(value) for name, value in options.items() if name != "name"}
 
 
 @dataclass(frozen=True)

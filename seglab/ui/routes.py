@@ -122,9 +122,9 @@ def refining_controls(request: Request, lang: str) -> Response:
 
 
 def refining_run(request: Request, lang: str) -> Response:
-    """What is known of a run's images and the CRF, for one `setting`."""
+    """What is known of a run's images and the CRF, for one setting, as an address has it."""
     directory = BOARD.found(request.query_params.get("run", ""))
-    found = refining.overview(directory, request.query_params.get("setting", ""))
+    found = refining.overview(directory, request.query_params.get("crf", ""), lang)
     return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
 
 

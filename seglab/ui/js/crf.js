@@ -22,7 +22,7 @@ export class Crf {
   // at (`looked`).
   constructor(lab) {
     this.lab = lab;
-    Object.assign(this, { of: "a", n: null, order: "harm", setting: "crf" });
+    Object.assign(this, { of: "a", n: null, order: "harm", setting: "" });
     Object.assign(this, { number: 0, step: null, found: null, about: null });
     this.build();
   }
@@ -147,36 +147,23 @@ export class Crf {
     });
     this.form.addEventListener("input", () => this.kernel());
     this.form.addEventListener("change", () => this.use(this.values));
-    this.fill();
     this.look();
   }
 
-  // Takes over what the address says.
+  // Takes over what the address says; the setting once the server has read it (`linked`).
   follow({ of, image, crf = "", show, ...place }) {
     this.panes.follow(place);
     if (show in this.panes.modes) this.panes.mode = show;
     this.of = of === "b" ? "b" : "a";
     if (/^\d+$/.test(image ?? "")) this.n = Number(image);
-    this.setting = crf ? `crf:${crf}` : "crf";
-    this.fill();
+    Object.assign(this, { setting: crf, linked: true, state: "" });
     if (this.lab.view === "crf") this.look();
-  }
-
-  // The fields as the address has the setting.
-  fill() {
-    if (!this.form) return;
-    const [, given = ""] = this.setting.match(/^crf:(.*)$/) ?? [];
-    const values = given.split(",").map((each) => each.split(":"));
-    put(this.form, {
-      ...firsts(this.form),
-      ...Object.fromEntries(values.filter(([name]) => /^\w+$/.test(name))),
-    });
   }
 
   // Fills in a setting, the usual values where it has none.
   use(values) {
     put(this.form, { ...firsts(this.form), ...values });
-    this.refused = "";
+    Object.assign(this, { refused: "", linked: false });
     this.ask();
   }
 
@@ -221,33 +208,32 @@ export class Crf {
       this.state = state;
       await this.read();
     }
-    if (state === this.state && this.about) this.ask();
+    if (state === this.state && this.about && !this.linked) this.ask();
   }
 
   async read() {
-    const { state } = this,
+    const reading = (this.reading = {}),
       query = new URLSearchParams({ run: this.runOf(this.of), lang });
-    query.set("setting", this.setting);
+    query.set("crf", this.setting);
     let found;
     try {
       const answer = await fetch(`seglab/lab/crf/run?${query}`);
       found = await answer.json();
     } catch {
-      this.state = "";
+      if (reading === this.reading) this.state = "";
       return;
     }
-    if (state !== this.state) return;
-    if (found.error && this.setting !== "crf") {
-      this.refused = found.error; // what the address has
-      this.setting = "crf";
-      this.fill();
-      await this.read();
-      return;
-    }
+    if (reading !== this.reading) return;
+    this.refused = found.refused; // of what the address has
     this.complain(found.error);
     this.about = found.error ? null : found;
     this.stage.classList.toggle("empty", !this.about);
     if (!this.about) return;
+    if (this.linked) {
+      this.setting = found.text;
+      put(this.form, { ...firsts(this.form), ...found.values });
+      this.linked = false;
+    }
     this.panes.offer(found.classes);
     this.offer(this.n === null);
     this.say();
@@ -368,8 +354,8 @@ export class Crf {
       truth: part(0),
       maps: answer.miou.map((_, k) => part(k + 1)),
     };
-    this.setting = answer.setting;
-    address.set({ crf: answer.setting.replace(/^crf:?/, "") });
+    this.setting = answer.text;
+    address.set({ crf: answer.text });
     this.slider.max = last;
     if (this.step === null || this.step > last || this.ended) this.step = last;
     this.at(this.step);
@@ -475,8 +461,9 @@ export class Crf {
 
   // --- all images, and the search for a setting
 
-  get side() {
-    return `${this.about.run}|${this.setting}`;
+  // What is seen, where it is of the run that is chosen.
+  get here() {
+    return this.found?.run === this.about?.run ? this.found : null;
   }
 
   // Says what can be done with the setting.
@@ -503,7 +490,7 @@ export class Crf {
 
   offerAll() {
     const { done, images } = this.about,
-      there = done?.name === this.found?.name,
+      there = done && done.name === this.here?.name,
       { computing } = this.lab;
     const hint = !done
       ? t(
@@ -513,7 +500,7 @@ export class Crf {
           setting: done.name,
         });
     this.apply.replaceChildren(
-      computing === this.side
+      computing && computing === this.here?.side
         ? el("progress.computing", {
             attrs: { "aria-label": t("Labeling all validation images") },
           })
@@ -521,7 +508,7 @@ export class Crf {
             "button.act.primary",
             {
               type: "button",
-              disabled: !this.found || Boolean(computing),
+              disabled: !this.here || Boolean(computing),
               on: { click: () => this.applied() },
             },
             there
@@ -538,8 +525,7 @@ export class Crf {
 
   // Labels all images; then the run before the CRF is A, and after it B.
   applied() {
-    const { side } = this,
-      { run } = this.about;
+    const { run, side } = this.here;
     this.lab.compute(side, async () => {
       await this.read();
       if (this.found) this.at(this.step);
@@ -596,10 +582,10 @@ export class Crf {
   }
 
   table(tried) {
-    const row = ({ name, values, usual, search, val }, k) =>
+    const row = ({ short, values, usual, search, val }, k) =>
       el(
         "tr",
-        { hidden: k >= ROWS && !usual && name !== null && !this.every },
+        { hidden: k >= ROWS && !usual && values && !this.every },
         el(
           "th",
           { attrs: { scope: "row" } },
@@ -607,7 +593,7 @@ export class Crf {
             ? el(
                 "button.link",
                 { type: "button", on: { click: () => this.use(values) } },
-                usual ? t("as usual") : name.slice(5, -1),
+                usual ? t("as usual") : short,
               )
             : t("without the CRF"),
         ),

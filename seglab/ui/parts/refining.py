@@ -15,7 +15,7 @@ import numpy as np
 
 from seglab import crf, runs
 from seglab.comparison.pairs import defined
-from seglab.comparison.readings import Reading, chained, chains, written
+from seglab.comparison.readings import Reading, chained, chains, short, written
 from seglab.comparison.search import Search, settings
 from seglab.data.images import labels_at, side_within
 from seglab.entry import shown, validated
@@ -43,26 +43,40 @@ def html(lang: str) -> str:
 # --- what is known of a run
 
 
-def overview(directory: Path, wanted: str) -> dict[str, Any]:
+def overview(directory: Path, wanted: str, lang: str) -> dict[str, Any]:
     """A run's validation images, what the CRF did to each where it was applied to all of them, with the wanted setting
-    or else another one, and what is known of its settings."""
+    or else another one, and what is known of its settings. `wanted` is a setting's text of an address, in whose place
+    the usual one is taken where it is refused."""
     if reason := crf.missing():
         raise reason
+    setting, refused = Crf(), None
+    try:
+        setting = setting_of(f"crf:{wanted}")
+    except SeglabError as error:
+        refused = told(error, lang)
     known, search = runs.description(directory), Search(directory)
     best = search.best()
     return defined(
         {
             "run": directory.name,
+            "refused": refused,
+            "values": dict(setting),
+            "text": text(setting),
             "classes": masks.entries(known),
             "images": known["images"]["val"],
             "photos": masks.address(directory, "photo", 0).replace("/0.webp", "/"),
             "version": str(known["digests"]["val"])[:12],
-            "done": done(directory, setting_of(wanted) if wanted else Crf()),
+            "done": done(directory, setting),
             "tries": {"settings": len(settings()), "images": search.images, "begun": search.kept()[0] > 0},
             "tried": tried(search),
             "best": best and {"name": chained([best]), "values": dict(best)},
         }
     )
+
+
+def text(setting: Crf) -> str:
+    """A setting as it stands in an address: what `written` has behind the predictor's name."""
+    return written([setting]).partition(":")[2]
 
 
 def done(directory: Path, wanted: Crf) -> dict[str, Any] | None:
@@ -78,7 +92,7 @@ def done(directory: Path, wanted: Crf) -> dict[str, Any] | None:
             both = lab.chosen(stamped, offered(there, key(after)), key(there[0]), key(after))
             with both.lock:
                 counts = both.pair.agreement.counts
-            return {"name": chained([setting]), "same": setting == wanted, "counts": counts.tolist()}
+            return {"name": chained([setting]), "counts": counts.tolist()}
     return None
 
 
@@ -91,6 +105,7 @@ def tried(search: Search) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": chained([each.crf]) if each.crf else None,
+                "short": each.crf and short(each.crf),
                 "values": each.crf and dict(each.crf),
                 "usual": each.crf == Crf(),
                 "search": each.miou,
@@ -152,7 +167,8 @@ def refined(asked: dict[str, Any]) -> dict[str, Any]:
         "maps": uri("png", viewer.gray(stacked)),
         "divergence": steps.divergence,
         "miou": [picture_miou(each, seen.truth, len(result.classes)) for each in steps.labels],
-        "setting": written([setting]),
+        "text": text(setting),
+        "side": f"{directory.name}|{written([setting])}",
         "name": chained([setting]),
     }
 

@@ -131,13 +131,16 @@ export class Crf {
   async load() {
     if (this.loading) return;
     this.loading = true;
-    const answer = await fetch(`seglab/lab/crf?lang=${lang}`);
-    if (!answer.ok) {
-      this.loading = false;
-      return;
-    }
     const holder = el("div");
-    holder.innerHTML = await answer.text(); // the server's own
+    try {
+      const answer = await fetch(`seglab/lab/crf?lang=${lang}`);
+      if (!answer.ok) return; // the next look asks again
+      holder.innerHTML = await answer.text(); // the server's own
+    } catch {
+      return;
+    } finally {
+      this.loading = false;
+    }
     this.form = holder.firstElementChild;
     this.controls.append(this.form);
     this.form.addEventListener("submit", (event) => event.preventDefault());

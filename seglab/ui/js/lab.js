@@ -280,7 +280,7 @@ class Lab {
   }
 
   // What happens at borders comes later than the rest, where images are large.
-  async counted({ kind, of, share, error, failed }) {
+  async counted({ kind, of, share, error }) {
     const place = this.places.why.querySelector("[data-borders]"),
       { a, b, query } = this.known;
     if (!place || (of && String(of) !== String([a, b]))) return;
@@ -290,11 +290,19 @@ class Lab {
     }
     if (place.dataset.borders) return; // the end is told twice
     place.dataset.borders = "asked";
-    let wrong = error ?? failed;
-    if (!wrong) {
-      const answer = await fetch(`seglab/lab/borders?${query}`);
-      if (answer.ok) place.outerHTML = await answer.text();
-      else wrong = (await answer.json()).error;
+    let wrong = error;
+    try {
+      if (!wrong) {
+        const answer = await fetch(`seglab/lab/borders?${query}`);
+        if (answer.ok) place.outerHTML = await answer.text();
+        else wrong = (await answer.json()).error;
+      }
+    } catch {
+      delete place.dataset.borders;
+      const press = { click: () => this.counted({ kind: "counted", of }) };
+      place.replaceChildren(
+        el("button.act", { type: "button", on: press }, t("Try again")),
+      );
     }
     if (wrong)
       place.replaceChildren(
@@ -444,8 +452,7 @@ class Lab {
     }
     if (kind === "refined" || kind.startsWith("search") || failed)
       this.crf.hear(answer);
-    if (kind.startsWith("count") || (failed && !this.computing))
-      this.counted(answer);
+    if (kind.startsWith("count")) this.counted(answer);
     if ((kind !== "computed" && !failed) || !this.computing) return; // the end is told twice
     this.computing = null;
     if (error || failed) {

@@ -320,6 +320,13 @@ export class Crf {
     this.lab.trigger("change", { number: this.number, ...wanted });
   }
 
+  // What was asked last is waited for no more, and may be asked again.
+  forget() {
+    this.asked = "";
+    this.number += 1;
+    this.stage.classList.remove("working");
+  }
+
   async hear(answer) {
     if (answer.kind === "refined") await this.take(answer);
     else if (answer.kind === "searching") {
@@ -329,15 +336,14 @@ export class Crf {
       this.searching = undefined; // the end is told twice
       await this.read();
       if (answer.error) this.complain(answer.error);
-    } else if (answer.failed) this.stage.classList.remove("working");
+    } else if (answer.failed) this.forget();
   }
 
   async take(answer) {
     if (answer.number !== this.number) return; // something else was asked since
     this.complain(answer.error);
     if (answer.error) {
-      this.asked = "";
-      this.stage.classList.remove("working");
+      this.forget();
       return;
     }
     const [height, width] = answer.size;

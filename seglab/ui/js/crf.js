@@ -532,13 +532,16 @@ export class Crf {
     );
   }
 
-  // Labels all images; then the run before the CRF is A, and after it B.
+  // Labels all images; then, if that is still what is looked at, the run before the CRF is A, and after it B.
   applied() {
     const { run, side } = this.here;
     this.lab.compute(side, async () => {
       await this.read();
-      if (this.found) this.at(this.step);
-      this.lab.choose({ a: run, b: side });
+      if (this.here) this.at(this.step);
+      const watched = address.tab === "compare" && this.lab.view === "crf";
+      if (watched && this.here?.side === side)
+        this.lab.choose({ a: run, b: side });
+      else this.lab.read();
     });
   }
 

@@ -153,13 +153,14 @@ export class Crf {
     this.look();
   }
 
-  // Takes over what the address says; the setting once the server has read it (`linked`).
+  // Takes over what the address says, also by leaving it out; the setting once the server has read it (`linked`).
   follow({ of, image, crf = "", show, ...place }) {
     this.panes.follow(place);
-    if (show in this.panes.modes) this.panes.mode = show;
+    this.panes.mode = show in this.panes.modes ? show : "who";
     this.of = of === "b" ? "b" : "a";
-    if (/^\d+$/.test(image ?? "")) this.n = Number(image);
-    Object.assign(this, { setting: crf, linked: true, state: "" });
+    this.n = /^\d+$/.test(image ?? "") ? Number(image) : null;
+    Object.assign(this, { setting: crf, linked: true, state: "", step: null });
+    this.forget();
     if (this.lab.view === "crf") this.look();
   }
 
@@ -271,7 +272,8 @@ export class Crf {
         el("option", { value, selected: value === this.order }, text),
       ),
     );
-    if (first || !(this.n in images)) this.n = places[0];
+    if (first) this.n = places[0];
+    this.n = Math.min(this.n, images.length - 1); // an address may have any
     this.imageBox.lastChild.replaceChildren(
       ...places.map((n) => {
         const values = { name: images[n] };

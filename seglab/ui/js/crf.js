@@ -159,7 +159,7 @@ export class Crf {
     this.panes.mode = show in this.panes.modes ? show : "who";
     this.of = of === "b" ? "b" : "a";
     this.n = /^\d+$/.test(image ?? "") ? Number(image) : null;
-    Object.assign(this, { setting: crf, linked: true, state: "", step: null });
+    Object.assign(this, { setting: crf, linked: true, state: "", ended: true });
     this.forget();
     if (this.lab.view === "crf") this.look();
   }

@@ -174,7 +174,7 @@ def test_a_side_may_have_any_setting_and_is_offered_once_it_is_there(run):
     assert [side["run"] for side in found["sides"]] == ["one", "one|crf", "one|crf:w1:5"]
     assert len(lab.overview([run], "one", "", "en")["sides"]) == 2
     told = [json.loads(each) for each in lab.compute(Event(side="one|crf:w1:5.00", runs=["one"]), Request())]
-    assert told[-1] == {"kind": "computed"} and Reading(run, (Crf(w1=5),)).ready
+    assert told[-1] == {"kind": "computed", "side": "one|crf:w1:5.00"} and Reading(run, (Crf(w1=5),)).ready
     found = lab.overview([run], "one", "one|crf:w1:5", "en")
     assert found["b"] == "one|crf:w1:5" and found["verdict"]["about"] == "predictors"
     assert [side["name"] for side in lab.overview([run], "", "", "en")["sides"]][-1] == "one + crf (w1 5)"

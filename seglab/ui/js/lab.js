@@ -396,9 +396,12 @@ class Lab {
               "button.act",
               {
                 type: "button",
+                disabled: Boolean(this.computing),
                 on: { click: () => this.compute(missing.run) },
               },
-              t("Compute it"),
+              this.computing
+                ? t("Another side is being computed")
+                : t("Compute it"),
             ),
       );
       return;
@@ -439,12 +442,12 @@ class Lab {
   }
 
   tell() {
-    this.say();
+    if (!this.root.hidden) this.say();
     this.crf.say();
   }
 
   hear(answer) {
-    const { kind = "", share, error, failed } = answer;
+    const { kind = "", side, share, error, failed } = answer;
     if (kind === "computing") {
       for (const bar of this.root.querySelectorAll("progress.computing"))
         bar.value = share;
@@ -453,12 +456,12 @@ class Lab {
     if (kind === "refined" || kind.startsWith("search") || failed)
       this.crf.hear(answer);
     if (kind.startsWith("count")) this.counted(answer);
-    if ((kind !== "computed" && !failed) || !this.computing) return; // the end is told twice
+    if (kind !== "computed" || side !== this.computing) return; // the end is told twice
     this.computing = null;
-    if (error || failed) {
-      this.tell();
+    this.tell();
+    if (error) {
       this.verdict.append(
-        el("p.message.wrong", { attrs: { role: "alert" } }, error ?? failed),
+        el("p.message.wrong", { attrs: { role: "alert" } }, error),
       );
       return;
     }

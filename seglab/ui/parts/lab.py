@@ -182,20 +182,21 @@ def overview(directories: Sequence[Path], first: str, second: str, lang: str) ->
 def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
     """Computes a side that is not there yet, of runs that a page shows; tells how far it is, and at last that it is."""
     data, lang = sent(event), language(request)
+    given = str(data.get("side"))
     try:
         names = data.get("runs")
         directories = sound(BOARD.named(map(str, names if isinstance(names, list) else [])))
-        wanted = usual_key(str(data.get("side")))
+        wanted = usual_key(given)
         side = next((side for side in offered(settings(stamp(directories)), wanted) if wanted in keys(side)), None)
         readings = side.readings if side else ()
         for n, reading in enumerate(readings):
             for done, of in reading.compute():
-                yield json.dumps({"kind": "computing", "share": (n + done / of) / len(readings)})
-        yield json.dumps({"kind": "computed"})
+                yield json.dumps({"kind": "computing", "side": given, "share": (n + done / of) / len(readings)})
+        yield json.dumps({"kind": "computed", "side": given})
     except Exception as error:
         if not isinstance(error, SeglabError):
             log.exception("a reading could not be computed")
-        yield json.dumps({"kind": "computed", "error": told(SeglabError.of(error), lang)})
+        yield json.dumps({"kind": "computed", "side": given, "error": told(SeglabError.of(error), lang)})
 
 
 def count_borders(event: gr.EventData, request: gr.Request) -> Iterator[str]:

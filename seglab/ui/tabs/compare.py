@@ -22,6 +22,7 @@ def build() -> None:
         later("lab.compute", "event", "request", stream=True),
         None,
         computed,
+        trigger_mode="multiple",  # one that has just ended may still count as being at work
         **APART | READING,
     )
     counting = laboratory.select(

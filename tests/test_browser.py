@@ -492,7 +492,19 @@ def test_borders_that_take_long_are_shown_once_they_are_there(visit):
 
     page.route("**/lab/why?*", without)
     page.on("request", lambda request: asked.append(request.url) if "/lab/borders" in request.url else None)
+    page.evaluate(
+        """() => {
+            const real = fetch;
+            window.fetch = async (url, ...more) => {
+                if (String(url).includes("lab/borders") && !window.found) throw new TypeError("lost");
+                return real(url, ...more);
+            };
+        }"""
+    )
     page.click("#lab-tab-why")
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    page.evaluate("window.found = true")
+    page.get_by_role("button", name="Try again").click()
     expect(page.locator("#lab-why button[data-bin]")).to_have_count(5)
     expect(page.locator("#lab-why [data-borders]")).to_have_count(0)
     expect(page.locator("#lab-why")).to_contain_text("Boundary IoU, mean over classes")
@@ -632,6 +644,52 @@ def test_the_crf_is_seen_at_work_step_by_step_and_applied_to_all_images(visit):
     expect(page.locator(".verdict")).to_contain_text("unet + crf (w1 9)")
     expect(view.locator(".chart-bar select").nth(2).locator("option").first).to_contain_text("harmed")
     expect(view.locator(".crf-apply button")).to_have_text("Compare before and after on all 50 images")
+
+
+def test_a_link_to_the_crf_says_all_that_is_seen(visit):
+    runs_shown = "unet,unet_vgg16"
+    page = visit(at("compare", runs=runs_shown, view="crf", crf="w1:5", image=99999, of="b", show="a"))
+    view = page.locator("#lab-crf")
+    of, _, image = (view.locator("select").nth(k) for k in range(3))
+    expect(view.locator("#lab-crf-w1")).to_have_value("5")
+    expect(view.locator(".mean-field output")).to_contain_text("5 of 5")
+    expect(image).to_have_value("49")
+    expect(of).to_have_value("b")
+    slide(page, view.locator(".mean-field input"), 2)
+    expect(view.locator(".mean-field output")).to_contain_text("2 of 5")
+    page.evaluate("place => { location.hash = place; }", at("compare", runs=runs_shown, view="crf", crf="w1:999"))
+    expect(view.get_by_role("alert")).to_have_count(1)
+    expect(view.get_by_role("alert")).to_contain_text("too large")
+    expect(view.locator("#lab-crf-w1")).to_have_value("3")
+    expect(view.locator(".mean-field output")).to_contain_text("5 of 5")
+    expect(of).to_have_value("a")
+    expect(view.locator("[data-mode=who]")).to_have_attribute("aria-pressed", "true")
+    page.evaluate("place => { location.hash = place; }", at("compare", runs=runs_shown, view="crf", image=7))
+    expect(view.get_by_role("alert")).to_have_count(0)
+    expect(image).to_have_value("7")
+
+
+def test_one_side_is_computed_at_a_time_whatever_is_looked_at(visit):
+    name = "done unet"
+    place = {"runs": f"{name},done encoder_decoder", "a": name}
+    page = visit(at("compare", **place, view="crf", crf="w1:7"))
+    view, verdict, held = page.locator("#lab-crf"), page.locator(".verdict"), []
+    expect(view.locator(".crf-numbers")).to_contain_text("mIoU of this image")
+    page.route("**/queue/join*", lambda route: held.append(route))  # others are at it
+    view.locator(".crf-apply button").click()
+    expect(view.locator(".crf-apply .far")).to_have_text("waits for others")
+    expect(view.locator(".crf-apply .far .hint")).to_be_visible()
+    page.evaluate("place => { location.hash = place; }", at("compare", **place, b=f"{name}|crf:w1:8"))
+    expect(verdict.locator("button")).to_be_disabled()
+    expect(verdict.locator("button")).to_have_text("Another side is being computed")
+    for route in held:
+        route.continue_()
+    page.unroute("**/queue/join*")
+    expect(verdict.locator("button")).to_have_text("Compute it")
+    expect(page.locator(".side-of select").nth(1)).to_have_value(f"{name}|crf:w1:8")
+    verdict.locator("button").click()
+    expect(verdict).to_contain_text(f"{name} + crf (w1 8)")
+    expect(verdict.locator("button")).to_have_count(0)
 
 
 def test_one_run_is_compared_before_and_after_the_crf(visit):

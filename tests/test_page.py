@@ -32,6 +32,12 @@ def names(text, template):
     return set(re.findall(re.escape(template.format(part="PART")).replace("PART", r"([\w-]+)"), text))
 
 
+def test_no_reading_waits_for_a_search(blocks):
+    slots = {each.fn.__qualname__: each.concurrency_id for each in blocks.fns.values() if each.fn}
+    search = slots.pop("refining.search")
+    assert slots["lab.compute"] == "readings" and search not in slots.values()
+
+
 def test_every_part_has_a_script_that_fills_it(blocks):
     mounted = {name for each in blocks.blocks.values() for name in names(str(getattr(each, "js_on_load", "")), MOUNT)}
     known = re.search(r"const PARTS = {([^}]+)}", SCRIPT)[1].replace(" ", "").split(",")

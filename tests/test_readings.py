@@ -195,10 +195,11 @@ def test_a_page_computes_what_is_missing_and_tells_how_far_it_is(run):
     told = heard(side="one|crf", runs=["one"])
     assert [each["kind"] for each in told] == ["computing"] * (len(told) - 1) + ["computed"]
     shares = [each["share"] for each in told[:-1]]
-    assert shares == sorted(shares) and shares[-1] == 1 and {each["side"] for each in told} == {"one|crf"}
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == 1
+    assert {each["side"] for each in told} == {"one|crf"}
     found = lab.overview([run], "one", "one|crf", "ko")
     assert "같은 네트워크" in " ".join(found["verdict"]["sentences"]) and found["epochs"][1] == []
-    assert [each["kind"] for each in heard(side="one|crf", runs=["one"])] == ["computed"]
+    assert [each["kind"] for each in heard(side="one|crf", runs=["one"])] == ["computing", "computed"]
     for nonsense in (3, [], {"side": 3}, {"runs": "one"}, {"runs": ["nowhere"], "side": "x"}):
         assert [each["kind"] for each in heard(nonsense)] == ["computed"]
 

@@ -147,7 +147,7 @@ def test_settings_are_searched_for_told_and_offered(run, client):
     told = [json.loads(each) for each in refining.search(Event(run="one"), Request())]
     shares = [each["share"] for each in told[:-1]]
     assert [each["kind"] for each in told] == ["searching"] * len(shares) + ["searched"]
-    assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
+    assert shares == sorted(shares) and shares[0] == 0 and shares[-1] == pytest.approx(1)
     best = Search(run).best()
     _, found = known(client)
     assert found["best"]["values"] == dict(best) and len(found["tried"]) == 3
@@ -162,7 +162,7 @@ def test_settings_are_searched_for_told_and_offered(run, client):
     assert rows["crf (w1 5, theta_alpha 5)"]["short"] == "w1 5, theta_alpha 5" and rows[None]["short"] is None
     assert rows["crf"]["usual"] and rows["crf"]["val"] is not None
     again = [json.loads(each) for each in refining.search(Event(run="one"), Request())]
-    assert again[-1] == {"kind": "searched"} and len(again) == 2  # nothing is tried again
+    assert again[-1] == {"kind": "searched"} and len(again) == 3  # nothing is tried again
     for nonsense in (3, {}, {"run": ["one"]}):
         (only,) = [json.loads(each) for each in refining.search(Event(nonsense), Request())]
         assert only["kind"] == "searched" and "There is no run" in only["error"]

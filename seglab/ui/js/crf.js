@@ -8,7 +8,7 @@ import { Panes } from "./panes.js";
 import { labels, pixels, scaled } from "./pixels.js";
 import { descent } from "./spread.js";
 import { store } from "./store.js";
-import { el, fixed, lang, t } from "./text.js";
+import { el, fixed, lang, progress, t } from "./text.js";
 
 const ORDERS = () => ({
   harm: t("Most harmed"),
@@ -194,6 +194,7 @@ export class Crf {
       return;
     }
     const sides = ["a", "b"].map((side) => this.runOf(side));
+    if (!sides[0]) return; // not known yet
     if (sides[0] === sides[1]) this.of = "a";
     this.ofBox.hidden = sides[0] === sides[1];
     this.ofBox.lastChild.replaceChildren(
@@ -207,7 +208,6 @@ export class Crf {
     );
     const run = this.runOf(this.of),
       state = JSON.stringify([run, store.rows.get(run)?.best]);
-    if (!run) return;
     if (state !== this.state) {
       this.state = state;
       await this.read();
@@ -512,9 +512,11 @@ export class Crf {
         });
     this.apply.replaceChildren(
       computing && computing === this.here?.side
-        ? el("progress.computing", {
-            attrs: { "aria-label": t("Labeling all validation images") },
-          })
+        ? progress(
+            "computing",
+            t("Labeling all validation images"),
+            this.lab.reached,
+          )
         : el(
             "button.act.primary",
             {
@@ -552,10 +554,7 @@ export class Crf {
     const parts = [el("h3", {}, t("Search for a setting"))];
     if (this.searching !== undefined)
       parts.push(
-        el("progress", {
-          value: this.searching,
-          attrs: { "aria-label": t("Search for a setting") },
-        }),
+        progress("searching", t("Search for a setting"), this.searching),
       );
     else if (!tried.length)
       parts.push(
@@ -590,7 +589,7 @@ export class Crf {
   }
 
   seek() {
-    this.searching = 0;
+    this.searching = null; // it waits for others
     this.say();
     this.lab.trigger("submit", { run: this.about.run });
   }

@@ -3,7 +3,7 @@ import { address } from "./address.js";
 import { Crf } from "./crf.js";
 import { Grid } from "./grid.js";
 import { store, swatch } from "./store.js";
-import { el, lang, t } from "./text.js";
+import { el, lang, progress, t } from "./text.js";
 import { Share } from "./share.js";
 import { Served } from "./sides.js";
 import { spread } from "./spread.js";
@@ -298,7 +298,7 @@ class Lab {
         else wrong = (await answer.json()).error;
       }
     } catch {
-      delete place.dataset.borders;
+      place.dataset.borders = "";
       const press = { click: () => this.counted({ kind: "counted", of }) };
       place.replaceChildren(
         el("button.act", { type: "button", on: press }, t("Try again")),
@@ -391,7 +391,7 @@ class Lab {
           ),
         ),
         this.computing === missing.run
-          ? el("progress.computing", { attrs: { "aria-label": missing.name } })
+          ? progress("computing", missing.name, this.reached)
           : el(
               "button.act",
               {
@@ -433,7 +433,7 @@ class Lab {
 
   // Has a side computed; `then` is what comes after it.
   compute(side, then = () => this.read()) {
-    Object.assign(this, { computing: side, then });
+    Object.assign(this, { computing: side, reached: null, then });
     this.tell();
     this.trigger("click", {
       side,
@@ -449,7 +449,8 @@ class Lab {
   hear(answer) {
     const { kind = "", side, share, error, failed } = answer;
     if (kind === "computing") {
-      for (const bar of this.root.querySelectorAll("progress.computing"))
+      this.reached = share;
+      for (const bar of this.root.querySelectorAll(".computing progress"))
         bar.value = share;
       return;
     }

@@ -42,6 +42,15 @@ export function el(tag, properties = {}, ...children) {
   return made;
 }
 
+// How far something is that the server does for one after the other: nothing is known while it waits for others.
+export const progress = (kind, label, share) =>
+  el(
+    `div.far.${kind}`,
+    {},
+    el("progress", { attrs: { "aria-label": label, value: share } }),
+    el("small.hint", {}, t("waits for others")),
+  );
+
 export const fixed = (value, digits = 3) =>
   value === null || value === undefined ? "–" : value.toFixed(digits);
 

@@ -190,7 +190,7 @@ def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
         side = next((side for side in offered(settings(stamp(directories)), wanted) if wanted in keys(side)), None)
         readings = side.readings if side else ()
         for n, reading in enumerate(readings):
-            for done, of in reading.compute():
+            for done, of in itertools.chain([(0, 1)], reading.compute()):  # first that it waits for others no more
                 yield json.dumps({"kind": "computing", "side": given, "share": (n + done / of) / len(readings)})
         yield json.dumps({"kind": "computed", "side": given})
     except Exception as error:

@@ -200,6 +200,7 @@ def searched(directory: Path) -> Iterator[float]:
     first = trying.images * (1 + len(settings()))
     second = len(runs.description(directory)["images"]["val"])
     whole = first + 2 * second
+    yield 0.0  # it waits for others no more
     for done, _ in trying.compute():
         yield done / whole
     best = trying.best()

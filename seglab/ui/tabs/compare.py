@@ -11,6 +11,7 @@ from seglab.ui.wires import HEARD, ear, heard, later, latest, part
 
 RUNS = '<div class="runs-slot" data-tab="compare"></div>'
 READING: dict[str, Any] = {"concurrency_id": "readings", "concurrency_limit": 1}
+SEARCHING: dict[str, Any] = {"concurrency_id": "searches", "concurrency_limit": 1}  # of minutes each
 SLOTS = "".join(f'<div class="{name}-slot" data-tab="compare"></div>' for name in ("curves", "masks"))
 
 
@@ -61,7 +62,7 @@ def refining(laboratory: gr.HTML) -> None:
     refine = later("refining.refine", "data", "request")
     heard(latest(laboratory, "change", refine, refined, **APART | PREDICTING), "lab", refined)
     searching = laboratory.submit(
-        later("refining.search", "event", "request", stream=True), None, found, **APART | READING
+        later("refining.search", "event", "request", stream=True), None, found, **APART | SEARCHING
     )
     heard(searching, "lab", found)
     found.change(None, found, None, js=HEARD.format(part="lab"), api_visibility="private")

@@ -253,6 +253,13 @@ export class Crf {
     );
   }
 
+  // What is looked at, as an address has it.
+  get spot() {
+    const { mode, place } = this.panes,
+      show = mode === "who" ? "" : mode;
+    return { ...place, image: this.n, show };
+  }
+
   // The images in their order.
   get places() {
     const { images, done } = this.about,

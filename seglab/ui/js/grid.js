@@ -14,11 +14,11 @@ export class Grid {
   }
 
   // Takes over what the address says.
-  follow({ rows = "", columns = "", cost = "", masks = "", image = "" }) {
+  follow({ rows = "", columns = "", cost = "", masks = "" }) {
     this.chosen = { down: rows, right: columns }; // options
     this.cost = cost;
-    this.masks = Boolean(masks);
-    this.image = /^\d{1,9}$/.test(image) ? Number(image) : 0;
+    this.masks = /^\d{1,9}$/.test(masks); // of an image
+    this.image = this.masks ? Number(masks) : 0;
   }
 
   show() {
@@ -54,8 +54,7 @@ export class Grid {
     if (step) this.image += Number(step);
     if (masks !== undefined) this.masks = !this.masks;
     this.take();
-    address.set({ cost: this.cost, masks: this.masks ? "1" : "" });
-    if (this.masks) address.set({ image: this.image });
+    address.set({ cost: this.cost, masks: this.masks ? `${this.image}` : "" });
   }
 
   // Shows what was chosen, also in what was written anew.

@@ -70,13 +70,7 @@ class Lab {
       },
       "⇄",
     );
-    this.share = new Share(() =>
-      this.view === "where"
-        ? this.where.spot
-        : this.view === "crf"
-          ? this.crf.panes.place
-          : {},
-    );
+    this.share = new Share(() => this.spot);
     this.verdict = el("div.verdict", { attrs: { role: "status" } });
     this.tabs = el(
       "div.switch.views",
@@ -144,8 +138,18 @@ class Lab {
 
   open(view, told = true) {
     this.view = view;
-    if (told) address.set({ view: view === "overview" ? "" : view });
+    if (told) {
+      const { image, show } = this.spot,
+        own = image === undefined ? {} : { image, show };
+      address.set({ ...own, view: view === "overview" ? "" : view });
+    }
     this.display(view);
+  }
+
+  // What is looked at in the view, as an address has it.
+  get spot() {
+    if (!this.whole && this.view === "where") return {};
+    return this[this.view]?.spot ?? {};
   }
 
   // Whether there is anything to see in a view, as far as is known.

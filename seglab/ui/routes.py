@@ -105,7 +105,7 @@ def laboratory_view(request: Request, lang: str) -> Response:
 
 
 def numbers(of: Callable[..., Any], request: Request, lang: str) -> Response:
-    """What a view of pixels asks of two sides: counts of each image, or regions."""
+    """What a view of pixels asks of two sides: counts of each image, regions, how they were made."""
     found = of(lab.asked(named(request), *chosen(request)), **request.path_params)
     return Response(json.dumps(found), media_type="application/json")
 
@@ -205,6 +205,7 @@ ROUTER = Router(
         Route("/lab/cell/{truth:int}/{label:int}", fenced(partial(numbers, lab.in_cell))),
         Route("/lab/bin/{number:int}", fenced(partial(numbers, lab.in_bin))),
         Route("/lab/regions", fenced(partial(numbers, lab.regions))),
+        Route("/lab/recipes", fenced(partial(numbers, lab.recipes))),
         Route("/lab/crf", fenced(refining_controls)),
         Route("/lab/crf/run", fenced(refining_run)),
         *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in LABORATORY),

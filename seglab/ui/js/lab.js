@@ -350,9 +350,9 @@ class Lab {
   }
 
   // The address of what is looked at, which names the runs and the sides.
-  get link() {
-    const { a, b, recipes } = this.known,
-      runs = recipes.flatMap((side) => side.runs);
+  link(sides) {
+    const { a, b } = this.known,
+      runs = sides.flatMap((side) => side.runs);
     const own = {
       ...address.own,
       ...this.where.spot,

@@ -39,6 +39,10 @@ class Packed {
     return known.regions;
   }
 
+  async recipes() {
+    return known.recipes;
+  }
+
   replay() {
     return inflated(known.replay);
   }
@@ -49,7 +53,7 @@ const where = new Where({
   looked() {},
   nameOf: (side) => known.names[side],
   // the numbers are those of all images
-  get link() {
+  link() {
     const { image, ...place } = where.spot,
       query = new URLSearchParams({ ...place, image: known.numbers[image] });
     return `${known.link}&${query}`;

@@ -57,6 +57,11 @@ export class Served {
     return this.json("regions");
   }
 
+  // How both sides were made.
+  recipes() {
+    return this.json("recipes");
+  }
+
   async json(path) {
     const answer = await fetch(`seglab/lab/${path}?${this.known.query}`),
       found = await answer.json();

@@ -30,7 +30,7 @@ const PLAY = 600, // milliseconds an epoch
 
 export class Where {
   // `owner` says what a side is called (`nameOf`) and whether this view is seen (`watching`), and is told what is looked
-  // at (`looked`), of which it knows the address (`link`).
+  // at (`looked`), of which it gives the address (`link`).
   constructor(owner) {
     this.owner = owner;
     this.known = null;
@@ -412,6 +412,13 @@ export class Where {
 
   // What is seen as a picture, which carries how both sides were made.
   async picture() {
+    let sides;
+    try {
+      sides = await this.source.recipes();
+    } catch ({ message }) {
+      this.note.textContent = message;
+      return;
+    }
     if (!this.panes.current) return;
     const { name } = this.known.images[this.n],
       lines = [
@@ -420,8 +427,8 @@ export class Where {
         ...this.known.verdict.sentences,
       ],
       rows = [["photo", "truth", "a", "b"], ["view"]],
-      canvas = sheet(this.panes, rows, lines, 1200);
-    const made = { link: this.owner.link, sides: this.known.recipes };
+      canvas = sheet(this.panes, rows, lines, 1200),
+      made = { link: this.owner.link(sides), sides };
     save(await png(canvas, made), `seglab-${name}.png`);
   }
 

@@ -234,8 +234,12 @@ def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
         "made_of": [list(runs.weights_version(each.directory)) for each in both],
         "samples": [] if lab.pair.folded else both[0].evidence.samples,
         "epochs": lab.epochs,
-        "recipes": [recipe(side) for side in (lab.pair.a, lab.pair.b)],
     }
+
+
+def recipes(lab: Laboratory) -> list[dict[str, Any]]:
+    """How both sides were made."""
+    return [recipe(side) for side in (lab.pair.a, lab.pair.b)]
 
 
 def recipe(side: Side) -> dict[str, Any]:

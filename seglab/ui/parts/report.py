@@ -21,7 +21,7 @@ from seglab.comparison.pairs import defined
 from seglab.events import Started
 from seglab.ui import assets
 from seglab.ui.parts import masks
-from seglab.ui.parts.lab import MOST_PIXELS, Laboratory, real, regions, seen, why
+from seglab.ui.parts.lab import MOST_PIXELS, Laboratory, real, recipes, regions, seen, why
 from seglab.ui.parts.scores import background
 from seglab.ui.text import render, translation
 from seglab.ui.views import uri, webp
@@ -49,7 +49,7 @@ def made(lab: Laboratory, lang: str) -> str:
     directories = list(dict.fromkeys(directories))
     comparison, configs = compare(directories), [runs.emptied(runs.config(each)) for each in directories]
     known, names = defined(seen(lab, lang)), (lab.pair.a.name, lab.pair.b.name)
-    known |= {"names": dict(zip("ab", names, strict=True))}
+    known |= {"names": dict(zip("ab", names, strict=True)), "recipes": recipes(lab)}
     written = render(
         "report.html",
         lang,

@@ -9,7 +9,7 @@ import functools
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from inspect import Parameter, Signature
 from types import ModuleType
@@ -21,7 +21,7 @@ from pydantic_core import from_json
 from seglab.errors import SeglabError
 from seglab.ui.text import language, told
 
-Handler = Callable[..., str]
+Handler = Callable[..., Any]
 log = logging.getLogger(__name__)
 
 MOUNT = "seglab.mount({part!r}, element, trigger)"
@@ -100,6 +100,29 @@ def fenced(handler: Handler) -> Handler:
             return json.dumps({"failed": told(SeglabError.of(error), lang)})
 
     return answered
+
+
+def streamed(ends: str, about: Callable[[dict[str, Any]], dict[str, Any]] = lambda data: {}) -> Callable[..., Handler]:
+    """Has a handler, which is given what the page sent, answer its dicts one after the other as JSON, and at last that
+    it `ends`, with the sentence of whatever went wrong; with each what it is `about`, by which the page knows it."""
+
+    def fence(handler: Callable[[dict[str, Any]], Iterator[dict[str, Any]]]) -> Handler:
+        def answered(event: gr.EventData, request: gr.Request) -> Iterator[str]:
+            data = sent(event)
+            last = {"kind": ends} | about(data)
+            try:
+                for each in handler(data):
+                    yield json.dumps(about(data) | each)
+            except Exception as error:
+                if not isinstance(error, SeglabError):
+                    log.exception("%s failed", handler.__name__)
+                last["error"] = told(SeglabError.of(error), language(request))
+            yield json.dumps(last)
+
+        answered.__name__, answered.__doc__ = handler.__name__, handler.__doc__  # its parameters are its own
+        return answered
+
+    return fence
 
 
 def sent(given: gr.EventData | str | None) -> dict[str, Any]:

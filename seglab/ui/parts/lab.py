@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import math
 import threading
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import gradio as gr
 import numpy as np
 from markupsafe import Markup
 
@@ -33,8 +31,8 @@ from seglab.ui.parts import counting
 from seglab.ui.parts.masks import address, entries, sees
 from seglab.ui.parts.scores import Stamp, compared, stamp
 from seglab.ui.parts.sides import choices, key, keys, offered, ready, settings, sound, usual_key
-from seglab.ui.text import language, render, say, told
-from seglab.ui.wires import sent
+from seglab.ui.text import render, say, told
+from seglab.ui.wires import streamed
 
 MORE = 2  # seeds that a press trains
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
@@ -179,40 +177,32 @@ def overview(directories: Sequence[Path], first: str, second: str, lang: str) ->
         return answer | {"error": told(SeglabError.of(error), lang)}
 
 
-def compute(event: gr.EventData, request: gr.Request) -> Iterator[str]:
-    """Computes a side that is not there yet, of runs that a page shows; tells how far it is, and at last that it is."""
-    data, lang = sent(event), language(request)
-    given = str(data.get("side"))
-    try:
-        names = data.get("runs")
-        directories = sound(BOARD.named(map(str, names if isinstance(names, list) else [])))
-        wanted = usual_key(given)
-        side = next((side for side in offered(settings(stamp(directories)), wanted) if wanted in keys(side)), None)
-        readings = side.readings if side else ()
-        for n, reading in enumerate(readings):
-            for done, of in itertools.chain([(0, 1)], reading.compute()):  # first that it waits for others no more
-                yield json.dumps({"kind": "computing", "side": given, "share": (n + done / of) / len(readings)})
-        yield json.dumps({"kind": "computed", "side": given})
-    except Exception as error:
-        if not isinstance(error, SeglabError):
-            log.exception("a reading could not be computed")
-        yield json.dumps({"kind": "computed", "side": given, "error": told(SeglabError.of(error), lang)})
+def directories_of(data: dict[str, Any]) -> list[Path]:
+    """Those of the runs that a page shows, which may send anything."""
+    names = data.get("runs")
+    return BOARD.named(map(str, names if isinstance(names, list) else []))
 
 
-def count_borders(event: gr.EventData, request: gr.Request) -> Iterator[str]:
-    """Counts what two sides that a page shows do at borders; tells how far it is, and at last that it is there."""
-    data, lang = sent(event), language(request)
-    sides = [str(data.get(name, "")) for name in ("a", "b")]
-    try:
-        names = data.get("runs")
-        lab = asked(BOARD.named(map(str, names if isinstance(names, list) else [])), *sides)
-        for share in lab.borders.run():
-            yield json.dumps({"kind": "counting", "of": sides, "share": share})
-        yield json.dumps({"kind": "counted", "of": sides})
-    except Exception as error:
-        if not isinstance(error, SeglabError):
-            log.exception("two sides could not be counted at borders")
-        yield json.dumps({"kind": "counted", "of": sides, "error": told(SeglabError.of(error), lang)})
+@streamed("computed", lambda data: {"side": str(data.get("side"))})
+def compute(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Computes a side that is not there yet, of runs that a page shows; tells how far it is."""
+    wanted = usual_key(str(data.get("side")))
+    found = offered(settings(stamp(sound(directories_of(data)))), wanted)
+    readings = next((side.readings for side in found if wanted in keys(side)), ())
+    for n, reading in enumerate(readings):
+        for done, of in itertools.chain([(0, 1)], reading.compute()):  # first that it waits for others no more
+            yield {"kind": "computing", "share": (n + done / of) / len(readings)}
+
+
+def two_of(data: dict[str, Any]) -> list[str]:
+    return [str(data.get(name, "")) for name in ("a", "b")]
+
+
+@streamed("counted", lambda data: {"of": two_of(data)})
+def count_borders(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Counts what two sides that a page shows do at borders; tells how far it is."""
+    for share in asked(directories_of(data), *two_of(data)).borders.run():
+        yield {"kind": "counting", "share": share}
 
 
 def seen(lab: Laboratory, lang: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -28,10 +27,9 @@ from seglab.ui.parts.scores import stamp
 from seglab.ui.parts.sides import applied, key, offered, ready, setting_of, sound
 from seglab.ui.text import language, render, told
 from seglab.ui.views import uri
-from seglab.ui.wires import fenced, sent
+from seglab.ui.wires import fenced, sent, streamed
 
 LONGEST = 640  # pixels of the longer side of an image; a larger one is shrunk before it is labeled here
-log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=8)
@@ -176,22 +174,16 @@ def refined(asked: dict[str, Any]) -> dict[str, Any]:
 # --- the search for a setting
 
 
-def search(event: gr.EventData, request: gr.Request) -> Iterator[str]:
-    """Tries settings on a run's search images, tells how far it is, and at last that it is done."""
-    data, lang = sent(event), language(request)
-    try:
-        if reason := crf.missing():
-            raise reason
-        told_last = -1
-        for share in searched(BOARD.found(str(data.get("run")))):
-            if int(200 * share) > told_last:
-                told_last = int(200 * share)
-                yield json.dumps({"kind": "searching", "share": share})
-        yield json.dumps({"kind": "searched"})
-    except Exception as error:
-        if not isinstance(error, SeglabError):
-            log.exception("settings of the CRF could not be tried")
-        yield json.dumps({"kind": "searched", "error": told(SeglabError.of(error), lang)})
+@streamed("searched")
+def search(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Tries settings on a run's search images; tells how far it is."""
+    if reason := crf.missing():
+        raise reason
+    told_last = -1
+    for share in searched(BOARD.found(str(data.get("run")))):
+        if int(200 * share) > told_last:
+            told_last = int(200 * share)
+            yield {"kind": "searching", "share": share}
 
 
 def searched(directory: Path) -> Iterator[float]:

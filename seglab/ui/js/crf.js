@@ -8,7 +8,7 @@ import { Panes } from "./panes.js";
 import { labels, pixels, scaled } from "./pixels.js";
 import { descent } from "./spread.js";
 import { store } from "./store.js";
-import { el, fixed, lang, progress, t } from "./text.js";
+import { choice, el, fixed, lang, progress, steps, t } from "./text.js";
 
 const ORDERS = () => ({
   harm: t("Most harmed"),
@@ -48,43 +48,22 @@ export class Crf {
       swiped: (by) => this.go(by),
       moved: () => this.kernel(),
     });
-    const select = (text, change) =>
-      el(
-        "label",
-        {},
-        text,
-        el("select", {
-          on: { change: (event) => change(event.target.value) },
-        }),
-      );
-    this.ofBox = select(t("Run"), (of) => {
+    this.ofBox = choice(t("Run"), (of) => {
       this.of = of;
       address.set({ of: of === "a" ? "" : of });
       this.look();
     });
-    this.orderBox = select(t("Order"), (order) => {
+    this.orderBox = choice(t("Order"), (order) => {
       this.order = order;
       this.offer();
     });
-    this.imageBox = select(t("Image"), (n) => this.pick(Number(n)));
-    const step = (text, label, by) =>
-      el(
-        "button.act",
-        {
-          type: "button",
-          attrs: { "aria-label": label },
-          on: { click: () => this.go(by) },
-        },
-        text,
-      );
+    this.imageBox = choice(t("Image"), (n) => this.pick(Number(n)));
     this.bar = el(
       "div.chart-bar",
       {},
       this.ofBox,
       this.orderBox,
-      step("‹", t("Image before"), -1),
-      this.imageBox,
-      step("›", t("Next image"), 1),
+      steps((by) => this.go(by), this.imageBox),
     );
     this.slider = el("input", {
       type: "range",

@@ -61,3 +61,31 @@ export function duration(seconds) {
     return t("{minutes} min", { minutes: Math.round(seconds / 60) });
   return t("{hours} h", { hours: (seconds / 3600).toFixed(1) });
 }
+
+// A choice with its label; `change` gets the value.
+export const choice = (text, change) =>
+  el(
+    "label",
+    {},
+    text,
+    el("select", { on: { change: (event) => change(event.target.value) } }),
+  );
+
+// Buttons to the image before and the next, with what stands between them; `go` gets -1 or 1.
+export function steps(go, between) {
+  const step = (text, label, by) =>
+    el(
+      "button.act",
+      {
+        type: "button",
+        attrs: { "aria-label": label },
+        on: { click: () => go(by) },
+      },
+      text,
+    );
+  return [
+    step("‹", t("Image before"), -1),
+    between,
+    step("›", t("Next image"), 1),
+  ];
+}

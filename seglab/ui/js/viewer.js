@@ -4,6 +4,7 @@ import { address } from "./address.js";
 import { firsts, held, put } from "./fields.js";
 import { apart, percent } from "./kinds.js";
 import { clamp, fitted, labels, pixels, rgb, scaled, VOID } from "./pixels.js";
+import { save as keep } from "./sheet.js";
 import { adopt } from "./slots.js";
 import { store, swatch } from "./store.js";
 import { el, fixed, lang, t } from "./text.js";
@@ -392,14 +393,9 @@ class Viewer {
           type: "button",
           on: {
             click: () =>
-              canvas.toBlob((blob) => {
-                const link = el("a", {
-                  href: URL.createObjectURL(blob),
-                  download: `${this.results[n].name}.png`,
-                });
-                link.click();
-                URL.revokeObjectURL(link.href);
-              }),
+              canvas.toBlob((blob) =>
+                keep(blob, `${this.results[n].name}.png`),
+              ),
           },
         },
         "PNG",

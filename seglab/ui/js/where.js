@@ -16,7 +16,7 @@ import { VOID } from "./pixels.js";
 import { png, save, sheet } from "./sheet.js";
 import { replayed } from "./sides.js";
 import { Suspects } from "./suspects.js";
-import { el, fixed, t } from "./text.js";
+import { choice, el, fixed, steps, t } from "./text.js";
 
 const ORDERS = () => ({
   difference: t("They differ most"),
@@ -40,52 +40,27 @@ export class Where {
   }
 
   build() {
-    const select = (text, change) =>
-      el(
-        "label",
-        {},
-        text,
-        el("select", {
-          on: {
-            change: (event) => {
-              change(event.target.value);
-              this.arrange();
-            },
-          },
-        }),
-      );
-    this.orderBox = select(t("Order"), (value) => {
+    this.orderBox = choice(t("Order"), (value) => {
       [this.order, this.by] = value.startsWith("class ")
         ? ["class", Number(value.slice(6))]
         : [value, null];
+      this.arrange();
     });
-    this.sliceBox = select(t("Images"), (value) => {
+    this.sliceBox = choice(t("Images"), (value) => {
       this.slice = value;
+      this.arrange();
     });
-    const step = (text, label, by) =>
-      el(
-        "button.act",
-        {
-          type: "button",
-          attrs: { "aria-label": label },
-          on: { click: () => this.step(by) },
-        },
-        text,
-      );
     this.place = el("output");
-    const steps = el(
-      "span.steps",
-      {},
-      step("‹", t("Image before"), -1),
-      this.place,
-      step("›", t("Next image"), 1),
-    );
     this.bar = el(
       "div.chart-bar",
       {},
       this.orderBox,
       this.sliceBox,
-      steps,
+      el(
+        "span.steps",
+        {},
+        steps((by) => this.step(by), this.place),
+      ),
       el(
         "button.act",
         { type: "button", on: { click: () => this.picture() } },

@@ -21,7 +21,7 @@ from seglab import runs
 from seglab.comparison import compare
 from seglab.comparison.pairs import pair_of
 from seglab.ui import page as whole_page
-from seglab.ui.parts import counting, lab
+from seglab.ui.parts import counting, findings, lab
 from tests.conftest import finish, tiny
 from tests.page import Event, Request, done, heard
 
@@ -329,11 +329,11 @@ def test_where_no_number_of_seeds_would_do_the_page_says_so():
     from seglab.comparison.verdicts import without
 
     none = without("settings", 20, 0.0)
-    assert lab.power(none, "en") == ""
+    assert findings.power(none, "en") == ""
     enough, few = Variances((0.02**2,), 0, 0, 20), Variances((0.02**2,), 0, 0.005**2, 20)
-    assert "takes about 34 seeds of each" in lab.power(replace(none, variances=enough, seeds=(33, 40)), "en")
-    assert lab.power(replace(none, variances=enough, seeds=(34, 34)), "en") == ""
-    many = lab.power(replace(none, variances=few), "en")
+    assert "takes about 34 seeds of each" in findings.power(replace(none, variances=enough, seeds=(33, 40)), "en")
+    assert findings.power(replace(none, variances=enough, seeds=(34, 34)), "en") == ""
+    many = findings.power(replace(none, variances=few), "en")
     assert many == "No number of seeds would show a difference of 0.01: it takes more images."
 
 

@@ -24,15 +24,15 @@ from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
-from seglab.ui.parts import grid, lab, masks, refining, scores, viewer
+from seglab.ui.parts import findings, grid, lab, masks, refining, scores, viewer
 from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
 
 FILES = {"csv": "text/csv", "png": "image/png"}  # of curves
 LABORATORY = {
-    "real": lab.real,
-    "why": lab.why,
-    "borders": lab.at_borders,
+    "real": findings.real,
+    "why": findings.why,
+    "borders": findings.at_borders,
     "report": report,
 }  # its views that come as HTML
 log = logging.getLogger(__name__)
@@ -202,9 +202,9 @@ ROUTER = Router(
         Route("/lab", fenced(laboratory)),
         Route("/lab/maps/{page:int}", fenced(label_maps)),
         Route("/lab/replay", fenced(replay)),
-        Route("/lab/cell/{truth:int}/{label:int}", fenced(partial(numbers, lab.in_cell))),
-        Route("/lab/bin/{number:int}", fenced(partial(numbers, lab.in_bin))),
-        Route("/lab/regions", fenced(partial(numbers, lab.regions))),
+        Route("/lab/cell/{truth:int}/{label:int}", fenced(partial(numbers, findings.in_cell))),
+        Route("/lab/bin/{number:int}", fenced(partial(numbers, findings.in_bin))),
+        Route("/lab/regions", fenced(partial(numbers, findings.regions))),
         Route("/lab/recipes", fenced(partial(numbers, lab.recipes))),
         Route("/lab/crf", fenced(refining_controls)),
         Route("/lab/crf/run", fenced(refining_run)),

@@ -21,7 +21,8 @@ from seglab.comparison.pairs import defined
 from seglab.events import Started
 from seglab.ui import assets
 from seglab.ui.parts import masks
-from seglab.ui.parts.lab import MOST_PIXELS, Laboratory, real, recipes, regions, seen, why
+from seglab.ui.parts.findings import real, regions, why
+from seglab.ui.parts.lab import MOST_PIXELS, Laboratory, recipes, seen
 from seglab.ui.parts.scores import background
 from seglab.ui.text import render, translation
 from seglab.ui.views import uri, webp

@@ -2,7 +2,7 @@
 // itself answers at once.
 import { address } from "./address.js";
 import { firsts, held, put } from "./fields.js";
-import { apart, percent } from "./kinds.js";
+import { apart, fill, percent } from "./kinds.js";
 import { clamp, fitted, labels, pixels, rgb, scaled, VOID } from "./pixels.js";
 import { save as keep } from "./sheet.js";
 import { adopt } from "./slots.js";
@@ -546,75 +546,45 @@ class Viewer {
       photo = scaled(this.picture.image, width, height);
     const truth = this.truthOf(result),
       known = truth && fitted(truth, width, height);
-    canvas.width = width;
-    canvas.height = height;
     frame.style.aspectRatio = `${width} / ${height}`;
-    const out = new ImageData(width, height),
-      colors = result.classes.map(([color]) => rgb(color));
-    const [before, after] = result.maps.map((map) => map.data),
-      edge = Math.round(this.divide * width),
-      strength = this.strength;
-    const count = { mended: 0, harmed: 0, changed: 0 };
-    for (
-      let i = 0, x = 0;
-      i < before.length;
-      i++, x = x + 1 === width ? 0 : x + 1
-    ) {
-      const guess = x < edge ? before[i] : after[i],
-        real = known ? known[i] : VOID;
-      let over = null,
-        gray = false,
-        full = strength;
-      if (known && real !== VOID && before[i] !== after[i])
-        count[
-          after[i] === real
-            ? "mended"
-            : before[i] === real
-              ? "harmed"
-              : "changed"
-        ]++;
-      else if (before[i] !== after[i]) count.changed++;
-      if (this.layer === "prediction") over = colors[guess];
-      else if (this.layer === "truth")
-        over = real === VOID ? null : colors[real];
-      else if (this.layer === "errors") {
-        gray = true;
-        if (known && real !== VOID && guess !== real) {
-          over = RED;
-        }
-      } else if (this.layer === "differ") {
-        gray = true;
-        if (this.apart?.[i]) over = colors[after[i]];
-      } else if (this.layer === "changed") {
-        gray = true;
-        if (before[i] !== after[i])
-          over =
-            !known || real === VOID
-              ? BLUE
-              : after[i] === real
-                ? GREEN
-                : before[i] === real
-                  ? RED
-                  : BLUE;
-        full = Math.max(strength, 0.5);
-      }
-      const p = 4 * i,
-        light = gray
-          ? 0.3 * photo[p] + 0.59 * photo[p + 1] + 0.11 * photo[p + 2]
-          : 0;
-      for (let c = 0; c < 3; c++) {
-        const base = gray ? 110 + 0.5 * light : photo[p + c];
-        out.data[p + c] = over ? base * (1 - full) + over[c] * full : base;
-      }
-      out.data[p + 3] = 255;
-    }
+    const colors = result.classes.map(([color]) => rgb(color)),
+      [before, after] = result.maps.map((map) => map.data),
+      edge = Math.round(this.divide * width);
+    const guess = (i) => (i % width < edge ? before[i] : after[i]),
+      real = (i) => (known ? known[i] : VOID);
+    // What the CRF did to a pixel that it changed.
+    const change = (i) => {
+      if (before[i] === after[i]) return null;
+      if (real(i) === VOID) return "changed";
+      if (after[i] === real(i)) return "mended";
+      return before[i] === real(i) ? "harmed" : "changed";
+    };
+    const changes = { mended: GREEN, harmed: RED, changed: BLUE };
+    const color = {
+      prediction: (i) => colors[guess(i)],
+      truth: (i) => (real(i) === VOID ? null : colors[real(i)]),
+      errors: (i) => (real(i) !== VOID && guess(i) !== real(i) ? RED : null),
+      differ: (i) => (this.apart?.[i] ? colors[after[i]] : null),
+      changed: (i) => changes[change(i)],
+      photo: () => null,
+    }[this.layer];
+    fill(
+      canvas,
+      { width, height, photo },
+      color,
+      ["errors", "differ", "changed"].includes(this.layer),
+      Math.max(this.strength, this.layer === "changed" ? 0.5 : 0),
+    );
     if (result.edges.length && this.layer === "prediction") {
+      const context = canvas.getContext("2d");
+      context.fillStyle = "#fff";
       for (let i = 0; i < before.length; i++)
         if (result.edges[i % width < edge ? 0 : 1].data[i])
-          out.data.fill(255, 4 * i, 4 * i + 4);
+          context.fillRect(i % width, Math.floor(i / width), 1, 1);
     }
-    const context = canvas.getContext("2d");
-    context.putImageData(out, 0, 0);
+    const count = { mended: 0, harmed: 0, changed: 0 };
+    for (let i = 0; i < before.length; i++)
+      if (before[i] !== after[i]) count[change(i)]++;
     line.hidden =
       !["prediction", "errors"].includes(this.layer) ||
       edge <= 0 ||

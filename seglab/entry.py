@@ -231,6 +231,8 @@ REASONS = {
     "unknown_option_near": "{thing}: {owner} has no option {given}; did you mean {near}? Its options: {allowed}",
     "unknown_entry": "{thing}: there is no {given} among the {family}; allowed: {allowed}",
     "unknown_entry_near": "{thing}: there is no {given} among the {family}; did you mean {near}? Allowed: {allowed}",
+    "unknown_lesson": "there is no {thing} {given}; there are: {allowed}",
+    "unknown_lesson_near": "there is no {thing} {given}; did you mean {near}? There are: {allowed}",
     "unknown_encoder": "{thing}: there is no encoder {given}; examples: {examples}",
     "unknown_encoder_near": "{thing}: there is no encoder {given}; did you mean {near}?",
     "unpretrained": "{thing}: the encoder {encoder} has no ImageNet weights; pick another one, or pretrained none",

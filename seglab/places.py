@@ -11,6 +11,16 @@ CHECKPOINTS = next(  # in an installed package, and in a checkout
 )
 
 
+LESSONS = CHECKPOINTS / "lessons"  # those that come with seglab, with the runs that answer their questions
+MADE = ".lessons"  # in the home of runs: the runs of lessons that were trained here
+
+
+def lessons() -> list[Path]:
+    """Where lessons and their runs are: those of seglab, those of $SEGLAB_LESSONS, and the runs that were made here."""
+    own = os.environ.get("SEGLAB_LESSONS")
+    return [LESSONS, *([Path(own).resolve()] if own else []), home() / MADE]
+
+
 def home() -> Path:
     """Where new runs live: $SEGLAB_HOME, or runs/ in the current folder."""
     return Path(os.environ.get("SEGLAB_HOME") or "runs").resolve()

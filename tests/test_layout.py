@@ -34,7 +34,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
     ["runs"],
     ["jobs", "plans", "comparison", "preview", "anatomy", "draw", "uploads", "export", "tracking"],
     ["travel"],
-    ["api"],
+    ["api", "lessons"],
     ["cli", "ui", "__main__"],
 ]
 

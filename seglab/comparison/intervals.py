@@ -31,8 +31,9 @@ POWER = 0.8  # in how many of all cases a difference is to be found
 @dataclass(frozen=True)
 class Bootstrap:
     """Draws of images with replacement: `miou` float64 (B,) and `iou` (B, K), second side minus first. mIoU is each
-    side's own, over the classes that are in its truth or prediction in a draw; a class's difference is NaN where a draw
-    leaves it undefined on either side. `units` were drawn: images, or blocks of them."""
+    side's own, over the classes that are in its truth or prediction in a draw, or the IoU of the one class that was
+    asked for; a class's difference is NaN where a draw leaves it undefined on either side. `units` were drawn: images,
+    or blocks of them."""
 
     units: int
     miou: np.ndarray
@@ -96,13 +97,19 @@ class Bootstrap:
 
 
 def bootstrap(
-    first: np.ndarray, second: np.ndarray, block: int = 1, draws: int = DRAWS, seed: int = 0, level: float = LEVEL
+    first: np.ndarray,
+    second: np.ndarray,
+    block: int = 1,
+    draws: int = DRAWS,
+    seed: int = 0,
+    level: float = LEVEL,
+    column: int | None = None,
 ) -> Bootstrap:
     """Draws images, the same for both sides, and gives the differences of what their summed matrices score.
 
     first, second: int64 (N, K, K), each image's confusion matrix. `block`: so many neighbors or more are drawn
-    together, as frames of a video, which are alike, have to be (Carlstein 1986; Künsch 1989). Raises ValueError for
-    sides of different images.
+    together, as frames of a video, which are alike, have to be (Carlstein 1986; Künsch 1989). With `column` the IoU of
+    that class takes the place of mIoU. Raises ValueError for sides of different images.
     """
     if first.shape != second.shape:
         raise ValueError(f"{first.shape} and {second.shape} are not matrices of the same images")
@@ -114,6 +121,8 @@ def bootstrap(
         scores = [scored(np.tensordot(weights, side, 1)) for side in sides]
         with np.errstate(invalid="ignore", divide="ignore"):
             means = [np.nansum(each, 1) / np.isfinite(each).sum(1) for each in scores]
+        if column is not None:
+            means = [each[:, column] for each in scores]
         mious.append(means[1] - means[0])
         ious.append(scores[1] - scores[0])
     return Bootstrap(len(starts), np.concatenate(mious), np.concatenate(ious), level)
@@ -235,15 +244,17 @@ def over_seeds(
     block: int = 1,
     draws: int = DRAWS,
     level: float = LEVEL,
+    column: int | None = None,
 ) -> Seeds:
     """How far the mean difference could vary with other seeds and other images: both variances, added up.
 
     first, second: for each seed, int64 (N, K, K) of the same images, two or more seeds on each side; `paired`: the
-    seeds of both are the same, in the same order. The degrees of freedom are Satterthwaite's (1946), and what seeds and
-    images do together counts twice, so that the interval is a little too wide rather than too narrow.
+    seeds of both are the same, in the same order; with `column` the IoU of that class is compared. The degrees of
+    freedom are Satterthwaite's (1946), and what seeds and images do together counts twice, so that the interval is a
+    little too wide rather than too narrow.
     """
-    scores = [[miou(matrices.sum(0)) for matrices in side] for side in (first, second)]
-    images = bootstrap(np.sum(list(first), 0), np.sum(list(second), 0), block, draws, level=level)
+    scores = [[score_of(matrices, column) for matrices in side] for side in (first, second)]
+    images = bootstrap(np.sum(list(first), 0), np.sum(list(second), 0), block, draws, level=level, column=column)
     by_seed = tuple(b - a for a, b in zip(*scores, strict=True)) if paired else ()
     parts = [by_seed] if paired else scores
     variances = [(statistics.variance(part) / len(part), len(part) - 1) for part in parts]
@@ -251,16 +262,24 @@ def over_seeds(
     total, freedom = added(variances)
     difference = statistics.mean(scores[1]) - statistics.mean(scores[0])
     half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total) if total else 0.0
-    left = min(remaining(first, second, block), images.error**2)
+    left = min(remaining(first, second, block, column), images.error**2)
     both = (images.error**2 - left) * statistics.harmonic_mean([len(first), len(second)])  # of a seed and the images
     by = Variances(tuple(map(statistics.variance, parts)), both, left, images.units)
     return Seeds(difference, math.sqrt(total), freedom, difference - half, difference + half, by_seed, by)
 
 
-def remaining(first: Sequence[np.ndarray], second: Sequence[np.ndarray], block: int = 1) -> float:
+def score_of(matrices: np.ndarray, column: int | None) -> float:
+    """The mIoU of confusion matrices int64 (N, K, K) together, or the IoU of one class."""
+    whole = matrices.sum(0)
+    return miou(whole) if column is None else float(iou(whole)[column])
+
+
+def remaining(
+    first: Sequence[np.ndarray], second: Sequence[np.ndarray], block: int = 1, column: int | None = None
+) -> float:
     """The variance that images leave in the difference however many seeds there are: the covariance of two seeds'
     differences over the same draws of images, the mean over all twos of seeds."""
-    draws = [bootstrap(a, b, block, VARIANCE_DRAWS).miou for a, b in zip(first, second, strict=False)]
+    draws = [bootstrap(a, b, block, VARIANCE_DRAWS, column=column).miou for a, b in zip(first, second, strict=False)]
     together = np.stack(draws)[:, np.isfinite(draws).all(0)]
     covariance = float(np.cov(together)[~np.eye(len(draws), dtype=bool)].mean())
     drawn_from = units(len(first[0]), block)

@@ -24,10 +24,12 @@ from seglab.events import Evaluated, best_of
 from seglab.families import Predictor
 from seglab.metrics import confusion
 from seglab.model import Trained
+from seglab.places import LESSONS
 from seglab.predictors import Crf
 from seglab.runs import Evidence
 
 FOLDER = ".readings"  # in the home of runs
+SHIPPED = "readings"  # in the folder of lessons: those that come with seglab, which nothing makes room for
 MOST_KEPT = 200  # of them; those that were made longest ago are deleted
 MOST_LASTING = 1000  # of those that each run's weights have one of: searches, and readings through the usual CRF
 LASTING = "-lasting"  # how their names end
@@ -84,7 +86,8 @@ class Reading:
                 "{run} has not been read through {chain} yet", run=self.directory.name, chain=chained(self.predictors)
             ) from None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            self.file.unlink(missing_ok=True)  # it can be computed again
+            if self.file.parent != LESSONS / SHIPPED:
+                self.file.unlink(missing_ok=True)  # it can be computed again
             raise SeglabError("{file} cannot be read: {reason}", file=self.file.name, reason=error) from None
 
     def compute(self) -> Iterator[tuple[int, int]]:
@@ -121,7 +124,9 @@ def file_of(directory: Path, split: str, made_by: str, lasting: bool) -> Path:
         raise SeglabError("{run} has no weights yet: it has not been evaluated so far", run=directory.name)
     made_of = json.dumps([best.weights_sha256, runs.description(directory)["digests"][split]])
     of, by = (hashlib.sha256(text.encode()).hexdigest()[:20] for text in (made_of, made_by))
-    return runs.home() / FOLDER / f"{of}-{by}{LASTING * lasting}.npz"
+    name = f"{of}-{by}{LASTING * lasting}.npz"
+    shipped = LESSONS / SHIPPED / name
+    return shipped if shipped.is_file() else runs.home() / FOLDER / name
 
 
 def keep(file: Path, **arrays: np.ndarray) -> None:

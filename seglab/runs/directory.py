@@ -22,7 +22,7 @@ from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
-from seglab.places import CHECKPOINTS, home
+from seglab.places import CHECKPOINTS, home, lessons
 from seglab.runs import kept, own
 from seglab.runs.hashes import content_of
 
@@ -115,15 +115,23 @@ def short_name(directory: Path) -> str:
 
 
 def find(run: str | Path) -> Path:
-    """The directory of a run given by its path, or by its name among the new runs, the shipped ones and those that are
-    kept, which are looked for last."""
-    for directory in (Path(run), home() / run, CHECKPOINTS / run):
+    """The directory of a run given by its path, or by its name among the new runs, the shipped ones, those of lessons,
+    which are in no list, and those that are kept, which are looked for last."""
+    for directory in (Path(run), home() / run, CHECKPOINTS / run, *(folder / run for folder in lessons())):
         if (directory / "config.json").is_file():
             return directory if directory.name not in ("", "..") else directory.resolve()  # which name no run
     for known in sorted(kept.every(), key=lambda known: known.directory.name != str(run)):  # names in lists come first
         if str(run) in (known.run, known.directory.name):
             return known.directory
     raise SeglabError("there is no run {run}; known runs: {known}", run=repr(str(run)), known=listed(every()))
+
+
+def of_lesson(name: str) -> Path | None:
+    """The directory of a lesson's run of this name; None where there is none."""
+    if not NAME.fullmatch(name):
+        return None
+    found = (folder / name for folder in lessons())
+    return next((directory for directory in found if (directory / "config.json").is_file()), None)
 
 
 def listed(directories: Iterable[Path], most: int = 8) -> str:

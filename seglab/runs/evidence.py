@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,10 @@ import numpy as np
 from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
 from seglab.runs.directory import description
+from seglab.runs.hashes import SHARED
 from seglab.runs.shipped import shipped
 
+MAPS = "maps.npz"  # of a run whose label maps are in one file: that of a lesson
 EPOCH = re.compile(r"epoch_(\d+(?:\.\d+)?)")
 
 
@@ -48,6 +52,8 @@ class Evidence:
 
     def truth(self, index: int) -> np.ndarray:
         """uint8 (H, W): the mask of a validation image, 255 = void."""
+        if self.is_packed:
+            return self.shared_truth(index)
         return self.map("truth", index)
 
     def confusions(self, split: str = "val") -> np.ndarray:
@@ -55,7 +61,7 @@ class Evidence:
 
         Those of `train` are of as many training images as `val` has.
         """
-        return self.array("evaluation.npz", split)
+        return self.array("evaluation.npz", split).astype(np.int64)
 
     def probabilities(self, index: int) -> np.ndarray:
         """float32 (K, H, W): what the best weights give one of the few validation images."""
@@ -63,6 +69,8 @@ class Evidence:
 
     def epochs(self) -> list[float]:
         """The evaluations after which the few images' label maps were kept, in epochs."""
+        if self.is_packed:
+            return self.maps["epochs"].tolist()
         found = (EPOCH.fullmatch(path.name) for path in (self.directory / "samples").glob("epoch_*"))
         return sorted(float(match[1]) for match in found if match)
 
@@ -72,10 +80,49 @@ class Evidence:
 
     def sampled(self, epoch: float) -> list[np.ndarray]:
         """uint8 (H, W) each: what was predicted for the few images after so many epochs."""
+        if self.is_packed:
+            count = len(self.samples)
+            first = self.epochs().index(epoch) * count
+            return [cut(self.maps, "samples", first + place) for place in range(count)]
         folder = f"samples/epoch_{epoch_text(epoch)}"
         return [self.map(folder, place) for place in range(len(self.samples))]
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether its label maps are in one file."""
+        return (self.directory / MAPS).is_file()
+
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        """What that file holds (`packed_maps`)."""
+        path = self.directory / MAPS
+        try:
+            return arrays_of(path, path.stat().st_mtime_ns)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise SeglabError(
+                "{file} cannot be read: {reason}", file=f"{self.directory.name}/{MAPS}", reason=error
+            ) from None
+
+    def shared_truth(self, index: int) -> np.ndarray:
+        """The mask of a validation image, which several runs have in common."""
+        file = self.directory.parent / SHARED / f"{description(self.directory)['digests']['val']}.npz"
+        try:
+            return arrays_of(file, file.stat().st_mtime_ns)[f"{index}"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            raise self.missing(f"{SHARED}/{file.name}") from None
+
     def map(self, folder: str, index: int) -> np.ndarray:
+        if self.is_packed:
+            if folder == "truth":
+                return self.shared_truth(index)
+            if folder != "predictions":
+                epoch = EPOCH.fullmatch(folder.rpartition("/")[2])
+                if epoch is None or float(epoch[1]) not in self.epochs():
+                    raise self.missing(folder)
+                return self.sampled(float(epoch[1]))[index]
+            if not 0 <= index < len(self.maps["predictions_sizes"]):
+                raise self.missing(f"{folder}/{index:04}")
+            return cut(self.maps, folder, index)
         file = self.directory / folder / f"{index:04}.png"
         if not file.is_file():
             raise self.missing(f"{folder}/{file.name}")
@@ -100,6 +147,38 @@ class Evidence:
                 file=file,
             )
         return SeglabError("{run} has no {file}", run=self.directory.name, file=file)
+
+
+@lru_cache(maxsize=32)
+def arrays_of(path: Path, changed: int) -> dict[str, np.ndarray]:
+    """The arrays of a file, as it is since it has changed."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays}
+
+
+def cut(maps: dict[str, np.ndarray], name: str, index: int) -> np.ndarray:
+    """uint8 (H, W): one of the label maps that stand one after the other."""
+    sizes = maps[f"{name}_sizes"].astype(int)
+    ends = np.cumsum(sizes.prod(1))
+    start = ends[index] - sizes[index].prod()
+    return maps[name][start : ends[index]].reshape(sizes[index])
+
+
+def packed_maps(evidence: Evidence) -> bytes:
+    """A run's label maps in one file: uint8 `predictions` of every validation image, one after the other, and `samples`
+    of the few after each of `epochs`, with the height and width of each in `predictions_sizes` and `samples_sizes`."""
+    epochs = evidence.epochs()
+    kinds = {
+        "predictions": [evidence.labels(n) for n in range(len(evidence.names))],
+        "samples": [each for epoch in epochs for each in evidence.sampled(epoch)],
+    }
+    arrays: dict[str, np.ndarray] = {"epochs": np.array(epochs)}
+    for name, maps in kinds.items():
+        arrays[name] = np.concatenate([each.ravel() for each in maps]) if maps else np.zeros(0, np.uint8)
+        arrays[f"{name}_sizes"] = np.array([each.shape for each in maps], np.uint16).reshape(-1, 2)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is named as its one option
+    return buffer.getvalue()
 
 
 def epoch_text(epoch: float) -> str:

@@ -19,6 +19,8 @@ from seglab.events import Event, Started, from_line
 
 ROOTLESS = "config.json without data.root"  # what the hash of a shipped run's configuration is announced for
 
+SHARED = "shared"  # the folder beside runs with what several of them have in common
+
 Hashes = Mapping[str, frozenset[str]]  # each sha256 that is announced for a file, by its name
 
 
@@ -30,13 +32,25 @@ def sha256(content: bytes) -> str:
 def content_of(directory: Path, name: str) -> bytes:
     """What a file of a run holds; raises SeglabError where no `Started` announces that, and OSError where it cannot be
     read. A run that has not started, or that an older version started, announces nothing."""
-    content = (directory / name).read_bytes()
+    content = located(directory, name).read_bytes()
     if not is_announced(directory, name, content):
         raise SeglabError(
             "{file} is damaged or was changed after the run started: its sha256 is not the one recorded",
             file=f"{directory.name}/{name}",
         )
     return content
+
+
+def located(directory: Path, name: str) -> Path:
+    """Where a file of a run is: in its directory, or in what several runs of a folder share, by the sha256 that is
+    announced."""
+    path = directory / name
+    if not path.exists():
+        for digest in announced(directory).get(name, ()):
+            shared = directory.parent / SHARED / f"{digest}{path.suffix}"
+            if shared.exists():
+                return shared
+    return path
 
 
 def is_announced(directory: Path, name: str, content: bytes) -> bool:

@@ -22,6 +22,7 @@ from seglab.data.base import PARTS
 from seglab.data.masks import write_mask
 from seglab.errors import SeglabError
 from seglab.events import FOR_GOOD, Evaluated, Event, Finished, Reason, Sentence, Started, best_of
+from seglab.places import LESSONS
 from seglab.runs.directory import (
     CHECKPOINTS,
     TAKEN,
@@ -164,7 +165,7 @@ def remove(directory: Path) -> None:
 
 def refuse_removal(directory: Path) -> None:
     """Raises SeglabError for a run that cannot be deleted."""
-    if directory.resolve().parent == CHECKPOINTS.resolve():
+    if directory.resolve().parent in (CHECKPOINTS.resolve(), LESSONS.resolve()):
         raise SeglabError("{run} comes with seglab and cannot be deleted", run=directory.name)
     if is_kept(directory) or is_kept(directory.resolve()):
         raise SeglabError(

@@ -18,6 +18,7 @@ from seglab.errors import SeglabError
 from seglab.events import Evaluated
 from seglab.model import SMALLEST, Segmenter, Trained, bytes_of, placed
 from seglab.runs.directory import all_events, config, description, find
+from seglab.runs.hashes import located
 from seglab.runs.shipped import shipped
 from seglab.training import folded
 
@@ -85,7 +86,7 @@ def opened_once(directory: Path) -> Data:
     """The same for whoever only looks: opened once for all runs of a process that were scored on the same images, with
     the same settings."""
     settings = config(directory)
-    begun = (directory / "dataset.json").exists()
+    begun = located(directory, "dataset.json").exists()
     same = settings.data, settings.fold, shipped(directory), begun and description(directory)["digests"]
     return OPENED.get(repr(same), lambda: opened(directory))
 

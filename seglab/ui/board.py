@@ -266,9 +266,10 @@ class Board:
         return track
 
     def found(self, name: str) -> Path:
-        """The directory of a run on the board; a name that only the page made up is refused, paths above all."""
+        """The directory of a run on the board, or of a lesson, which is on none; a name that only the page made up is
+        refused, paths above all."""
         self.look()
-        directory = self.places.get(name)
+        directory = self.places.get(name) or runs.of_lesson(name)
         if directory is None:
             raise SeglabError("there is no run {run}", run=repr(str(name)[:80]))
         return directory

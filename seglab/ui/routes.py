@@ -24,7 +24,8 @@ from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
-from seglab.ui.parts import findings, grid, lab, masks, refining, scores, viewer
+from seglab.ui.parts import findings, grid, lab, learn, masks, refining, scores, viewer
+from seglab.ui.parts.lab import Laboratory
 from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
 
@@ -83,30 +84,37 @@ def chosen(request: Request) -> tuple[str, str]:
     return request.query_params.get("a", ""), request.query_params.get("b", "")
 
 
+def two(request: Request, lang: str) -> Laboratory:
+    """The two sides that an address names: of runs, or of a lesson."""
+    if name := request.query_params.get("lesson"):
+        return learn.laboratory(learn.lesson(name), *chosen(request), lang)
+    return lab.asked(named(request), *chosen(request))
+
+
 def label_maps(request: Request, lang: str) -> Response:
     """Truth and both sides' label maps of a page of images."""
-    content = lab.asked(named(request), *chosen(request)).maps(request.path_params["page"])
+    content = two(request, lang).maps(request.path_params["page"])
     return Response(content, media_type="application/octet-stream")
 
 
 def replay(request: Request, lang: str) -> Response:
     """Both sides' label maps of a few images after so many evaluations of each."""
     counts = [int(request.query_params.get(f"epochs_{side}", 0)) for side in "ab"]
-    content = lab.asked(named(request), *chosen(request)).replay(counts)
+    content = two(request, lang).replay(counts)
     return Response(content, media_type="application/octet-stream")
 
 
 def laboratory_view(request: Request, lang: str) -> Response:
     """Whether the difference between two sides is real, why there is one, or all of it as a file."""
     name = request.url.path.rpartition("/")[2]
-    content = LABORATORY[name](lab.asked(named(request), *chosen(request)), lang)
+    content = LABORATORY[name](two(request, lang), lang)
     kept = {"Content-Disposition": 'attachment; filename="seglab-report.html"'} if name == "report" else {}
     return Response(content, media_type="text/html", headers=kept)
 
 
 def numbers(of: Callable[..., Any], request: Request, lang: str) -> Response:
     """What a view of pixels asks of two sides: counts of each image, regions, how they were made."""
-    found = of(lab.asked(named(request), *chosen(request)), **request.path_params)
+    found = of(two(request, lang), **request.path_params)
     return Response(json.dumps(found), media_type="application/json")
 
 
@@ -115,6 +123,28 @@ def settings_grid(request: Request, lang: str) -> Response:
     asked = request.query_params
     found = grid.html(named(request), asked.get("down", ""), asked.get("right", ""), lang)
     return Response(found, media_type="text/html")
+
+
+def lessons(request: Request, lang: str) -> Response:
+    return data(learn.cards(lang))
+
+
+def lesson(request: Request, lang: str) -> Response:
+    """A lesson's steps; `teach` brings the notes for teachers."""
+    found = learn.lesson(request.path_params["name"])
+    return data(learn.outline(found, lang, "teach" in request.query_params))
+
+
+def lesson_answer(request: Request, lang: str) -> Response:
+    return data(learn.answer(learn.lesson(request.path_params["name"]), request.path_params["question"], lang))
+
+
+def lesson_step(request: Request, lang: str) -> Response:
+    return data(learn.step(learn.lesson(request.path_params["name"]), request.path_params["number"], lang))
+
+
+def data(found: Any) -> Response:
+    return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
 
 
 def refining_controls(request: Request, lang: str) -> Response:
@@ -210,6 +240,10 @@ ROUTER = Router(
         Route("/lab/crf/run", fenced(refining_run)),
         *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in LABORATORY),
         Route("/lab/grid", fenced(settings_grid)),
+        Route("/lessons", fenced(lessons)),
+        Route("/lesson/{name}", fenced(lesson)),
+        Route("/lesson/{name}/answer/{question}", fenced(lesson_answer)),
+        Route("/lesson/{name}/step/{number:int}", fenced(lesson_step)),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),
     ]

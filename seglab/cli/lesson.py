@@ -1,0 +1,184 @@
+"""List, check, show and make lessons, and read the sheets of a class.
+
+A lesson is given by its name, or by its file. Its answers are computed from runs: those that come with seglab, or those
+that `make` trains here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from seglab import places, plans
+from seglab.cli.options import output_folder, threads
+from seglab.cli.show import counting
+from seglab.errors import SeglabError
+from seglab.lessons import files, making, packing, telling
+from seglab.lessons.bench import Bench
+from seglab.lessons.model import Ask, CompareWithSource, Lesson
+from seglab.lessons.text import LANGUAGES
+from seglab.ui.text import told as translated
+
+CROWDED = 20  # lines of one kind that are printed
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        made = kinds.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
+        made.set_defaults(lesson=globals()[name])
+        return made
+
+    command("list", "the lessons that there are")
+    command("check", "what is wrong with a lesson, what it takes, and how its questions come out").add_argument("name")
+    shown = command("show", "a lesson as text, with what its questions came to")
+    shown.add_argument("name")
+    shown.add_argument("--lang", choices=LANGUAGES, default="en", help="its language (default: en)")
+    made = command("make", "train the runs that a lesson needs; what is here already is not trained again")
+    made.add_argument("name")
+    made.add_argument("--only", nargs="+", default=[], metavar="GROUP", help="the runs of these groups")
+    made.add_argument("--seeds", nargs="+", default=[], type=int, metavar="SEED", help="the runs of these seeds")
+    made.add_argument("--threads", type=threads, default=1, help="processor cores for a run (default: 1)")
+    shipped = command("ship", "write a lesson's runs as evidence packs, without weights")
+    shipped.add_argument("name")
+    shipped.add_argument("--to", type=output_folder, metavar="DIR", help="(default: where the lesson's file is)")
+
+
+def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
+    return int(arguments.lesson(arguments) or 0)
+
+
+def opened(name: str) -> Lesson:
+    """A lesson by its name, or in a file."""
+    return files.load(Path(name)) if name.endswith(files.ENDING) else files.find(name)
+
+
+def list(arguments: argparse.Namespace) -> None:  # as the command is called
+    for name, path in files.every().items():
+        try:
+            lesson = files.load(path)
+        except SeglabError as error:
+            print(f"{name:<12} {error}", file=sys.stderr)
+            continue
+        count = len(lesson.runs)
+        print(
+            f"{name:<12} {lesson.minutes:>3} min  {len(lesson.asks):>2} questions  {count:>3} runs  {lesson.title.en}"
+        )
+
+
+def check(arguments: argparse.Namespace) -> int:
+    lesson = opened(arguments.name)
+    todo = making.jobs(lesson)
+    listed("without a translation", files.untranslated(lesson))
+    listed("numbers typed into what is told", files.typed(lesson))
+    print(f"{lesson.name}: {len(lesson.steps)} steps, {len(lesson.asks)} questions, {len(lesson.runs)} runs")
+    minutes = sum(step.minutes for step in lesson.steps)
+    if minutes > lesson.minutes:
+        print(f"the steps take {minutes} minutes together, and the lesson has {lesson.minutes}")
+    if todo:
+        print(f"{len(todo)} runs are not made yet: seglab lesson make {lesson.name}")
+        known = plans.estimate([job.config for job in todo])
+        if known:
+            print(f"they take about {sum(known.seconds) / 60:.0f} minutes, judged by runs that are here")
+    bench = Bench(lesson)
+    undecided = 0
+    for step in lesson.steps:
+        if isinstance(step, Ask) and step.measure:
+            try:
+                outcome = step.measure.outcome(bench)
+            except SeglabError as error:
+                print(f"{step.id}: {error}")
+                continue
+            undecided += outcome.key == "none"
+            values = ", ".join(f"{name} {value}" for name, value in outcome.values.items())
+            print(f"{step.id}: {outcome.key}  ({values})")
+            for note in outcome.notes:
+                print(f"    {telling.noted(lesson, note, 'en')}")
+    print(f"{undecided} of {sum(bool(ask.measure) for ask in lesson.asks.values())} questions cannot be told apart")
+    return 0
+
+
+def listed(what: str, places: Sequence[str]) -> None:
+    if places:
+        print(f"{what}:")
+        for place in places[:CROWDED]:
+            print(f"    {place}")
+        if len(places) > CROWDED:
+            print(f"    … and {len(places) - CROWDED} more")
+
+
+def show(arguments: argparse.Namespace) -> None:
+    lesson, lang = opened(arguments.name), arguments.lang
+    bench = Bench(lesson)
+    print(f"{lesson.title.of(lang)}\n\n{lesson.goal.of(lang)}")
+    for number, step in enumerate(lesson.steps, 1):
+        title = step.title.of(lang) if step.title else step.kind
+        print(f"\n{number}. {title}  ({step.minutes} min)")
+        if text := getattr(step, "text", None):
+            print(text.of(lang))
+        if isinstance(step, Ask):
+            show_question(bench, step, lang)
+        if isinstance(step, CompareWithSource):
+            for name in step.claims:
+                show_claim(bench, name, lang)
+
+
+def show_question(bench: Bench, ask: Ask, lang: str) -> None:
+    for option in ask.options:
+        print(f"  ( ) {option.text.of(lang)}")
+    if ask.measure is None:
+        return
+    try:
+        found = telling.result(bench, ask, lang)
+    except SeglabError as error:
+        print(f"  {translated(error, lang)}")
+        return
+    print(f"  -> {', '.join(found['right']) or found['outcome']}: {found['tell']}")
+    for note in found["notes"]:
+        print(f"     {translated(note, lang)}")
+    for option in ask.options:
+        if option.key in found["why"]:
+            print(f"     {option.text.of(lang)}: {found['why'][option.key]}")
+
+
+def show_claim(bench: Bench, name: str, lang: str) -> None:
+    lesson, claim = bench.lesson, bench.lesson.claims[name]
+    print(f"  {claim.where.of(lang)}: {claim.quote.of(lang)} ({claim.measured.of(lang)})")
+    try:
+        for figure in telling.figures(bench, claim):
+            there = "-" if figure.there is None else f"{figure.there:g}"
+            spread = "" if figure.deviation is None else f" ± {figure.deviation:.3f}"
+            title = lesson.setting(figure.key).title.of(lang)
+            print(f"    {title}: {there} there, {figure.here:.3f}{spread} here ({figure.seeds})")
+        found = telling.tested(bench, claim)
+        for each in found:
+            low, high = (lesson.setting(key).title.of(lang) for key in (each.low, each.high))
+            print(f"    {low} < {high}: {each.state} ({each.difference.size:+.3f})")
+        if found:
+            print(f"  {translated(telling.summed(found), lang)}")
+        for reason in claim.differs:
+            print(f"    - {translated(telling.why(bench, reason, lang), lang)}")
+    except SeglabError as error:
+        print(f"  {translated(error, lang)}")
+
+
+def make(arguments: argparse.Namespace) -> None:
+    lesson = opened(arguments.name)
+    todo = making.jobs(lesson, arguments.only, arguments.seeds)
+    print(f"{len(todo)} runs to make, of {len(lesson.runs)}")
+    making.progress(lesson, todo, print, arguments.threads)
+    if making.jobs(lesson):
+        return
+    for reading in making.readings(lesson):
+        counting(reading.compute(), reading.directory.name)
+
+
+def ship(arguments: argparse.Namespace) -> None:
+    lesson = opened(arguments.name)
+    folder = arguments.to or files.every().get(lesson.name, places.LESSONS / "x").parent
+    written = packing.ship(lesson, folder)
+    size = sum(file.stat().st_size for file in set(written))
+    print(f"{len(set(written))} files, {size / 1e6:.1f} MB, in {folder}")

@@ -1,0 +1,142 @@
+"""Evidence packs: what a lesson needs of its runs, small enough to come with seglab.
+
+A pack is a run without weights: its configuration, a thinned record of its training, the confusion matrix of each
+validation image and, of some seeds, the label maps. What runs have in common stands once in the folder's `shared`:
+descriptions of the data by their sha256, true masks by the digest of the images. Photographs are not in it: streets are
+drawn again from their names.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seglab import runs
+from seglab.comparison.readings import SHIPPED as READINGS
+from seglab.comparison.readings import Reading
+from seglab.config import RunConfig
+from seglab.errors import SeglabError
+from seglab.events import Started, Stepped, to_line
+from seglab.lessons.bench import Bench, name_of
+from seglab.lessons.model import Lesson
+from seglab.runs import shipping
+from seglab.runs.evidence import MAPS, packed_maps
+from seglab.runs.hashes import SHARED, hashes_of_shipped, sha256
+from seglab.runs.recording import packed
+
+MOST_STEPS = 60  # of a run's reports on single steps, evenly spread
+MOST_BYTES = 2**20  # of a file
+
+
+def ship(lesson: Lesson, target: Path) -> list[Path]:
+    """Writes the packs of all of a lesson's runs, and its readings, below a folder; gives what was written. Raises
+    SeglabError where runs are missing, before anything is written."""
+    bench = Bench(lesson)
+    groups = {key: group for group in lesson.groups.values() for key in group.settings}
+    made = [(key, directory) for key, each in lesson.settings.items() if each.trained for directory in bench.found(key)]
+    readings = [
+        reading for key, each in lesson.settings.items() if each.through for reading in bench.side(key).readings
+    ]
+    if missing := [each.directory.name for each in readings if not each.ready]:
+        raise SeglabError("{runs}: not read through the predictors yet; make the lesson first", runs=", ".join(missing))
+    written = []
+    for key, directory in made:
+        seed = runs.config(directory).seed
+        written += pack(directory, target, name_of(lesson.name, key, seed), seed in groups[key].maps)
+    for reading in readings:
+        written.append(shipped_reading(reading, target))
+    for file in written:
+        if file.stat().st_size > MOST_BYTES:
+            raise SeglabError(
+                "{file} has {size} bytes; allowed: {most}", file=file.name, size=file.stat().st_size, most=MOST_BYTES
+            )
+    return written
+
+
+def pack(directory: Path, target: Path, name: str, maps: bool) -> list[Path]:
+    """Writes a run's pack below a folder. One that is there already, of the same run, stays."""
+    settings, known = runs.config(directory), runs.description(directory)
+    what = shipping.manifest(directory, names=not settings.data.private, pictures=maps)
+    maps = maps and what.pictures and not runs.Evidence(directory).stayed
+    bare = shipping.emptied(settings)
+    if settings.init_from is not None:
+        bare = bare.model_copy(update={"init_from": Path(settings.init_from.name)})
+    told = {key: value for key, value in known.items() if key in shipping.KNOWN and key not in ("pictures", "learned")}
+    told |= {} if what.names else {"images": shipping.numbers(known["images"])}
+    texts = {
+        "config.json": bare.model_dump_json(indent=1).encode(),
+        "dataset.json": json.dumps(told, ensure_ascii=False).encode(),
+    }
+    shared = target / SHARED
+    shared.mkdir(parents=True, exist_ok=True)
+    files = {shared / f"{sha256(texts['dataset.json'])}.json": texts["dataset.json"]}
+    folder = target / name
+    if folder.resolve() == directory.resolve():
+        return []
+    temporary = target / f".{name}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    inside = {
+        "config.json": texts["config.json"],
+        "shipped.json": what.model_copy(update={"pictures": maps}).model_dump_json(indent=1).encode(),
+        "events.jsonl": recorded(directory, settings, bare, known, what.names, texts),
+        "evaluation.npz": packed(val=smallest(runs.Evidence(directory).confusions())),
+    }
+    if maps:
+        evidence = runs.Evidence(directory)
+        count = range(len(evidence.names))
+        inside[MAPS] = packed_maps(evidence)
+        truth = shared / f"{known['digests']['val']}.npz"
+        files[truth] = packed(**{f"{n}": evidence.truth(n) for n in count})
+    for name_of_file, content in inside.items():
+        runs.write(temporary / name_of_file, content)
+    for path, content in files.items():
+        runs.write(path, content)
+    runs.replace(temporary, folder)
+    return [*files, *(folder / file for file in inside)]
+
+
+def recorded(
+    directory: Path, settings: RunConfig, bare: RunConfig, known: dict, names: bool, texts: dict[str, bytes]
+) -> bytes:
+    """A run's events without most of its steps, and without what is private."""
+    harmless = shipping.placeless(settings) if names else shipping.impersonal(bare, known, shipping.placeless(settings))
+    options = shipping.folder_options()
+    found = runs.events(directory)
+    kept = set(spread([n for n, each in enumerate(found) if isinstance(each, Stepped)], MOST_STEPS))
+    lines = []
+    for n, event in enumerate(found):
+        if isinstance(event, Stepped) and n not in kept:
+            continue
+        if isinstance(event, Started):
+            hashes = hashes_of_shipped(texts["config.json"], texts["dataset.json"])
+            event = event.model_copy(update={"loss": shipping.without_folders(event.loss, options), "files": hashes})
+        lines.append(to_line(shipping.without(event, harmless)))
+    return "".join(lines).encode()
+
+
+def spread(places: Sequence[int], most: int) -> list[int]:
+    """At most so many of the places, evenly spread, the first and the last among them."""
+    if len(places) <= most:
+        return list(places)
+    return [places[round(n * (len(places) - 1) / (most - 1))] for n in range(most)]
+
+
+def smallest(matrices: np.ndarray) -> np.ndarray:
+    """The same numbers in as few bytes as hold them."""
+    return matrices.astype(np.min_scalar_type(int(matrices.max(initial=0))))
+
+
+def shipped_reading(reading: Reading, target: Path) -> Path:
+    """Copies a reading to a folder's readings."""
+    file = target / READINGS / reading.file.name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if reading.file.resolve() != file.resolve():
+        with np.load(reading.file, allow_pickle=False) as arrays:
+            content = {name: smallest(arrays[name]) if name == "val" else arrays[name] for name in arrays}
+        runs.write(file, packed(**content))
+    return file

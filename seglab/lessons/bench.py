@@ -204,7 +204,7 @@ def located(lesson: Lesson, key: str, seed: int) -> Path | None:
     wanted = lesson.config(key, seed)
     for folder in places.lessons():
         directory = folder / name_of(lesson.name, key, seed)
-        if matches(directory, wanted) and runs.status(directory).over:
+        if matches(directory, wanted) and runs.status(directory).state == "completed":
             return directory
     return None
 
@@ -226,6 +226,7 @@ def configured(directory: Path, changed: int) -> RunConfig:
 
 
 def anywhere(config: RunConfig) -> RunConfig:
-    """The configuration, with no more than the name of the run that it begins with, wherever that is."""
+    """The configuration, with no more than the name of the run that it begins with, wherever that is, and without the
+    limit of time that a server sets, which a run that is complete has not reached."""
     begun = config.init_from
-    return config if begun is None else config.model_copy(update={"init_from": Path(begun.name)})
+    return config.model_copy(update={"init_from": begun and Path(begun.name), "budget_seconds": None})

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +23,12 @@ from seglab.events import Started, Stepped, to_line
 from seglab.lessons.bench import Bench, name_of
 from seglab.lessons.model import Lesson
 from seglab.runs import shipping
-from seglab.runs.evidence import MAPS, packed_maps
+from seglab.runs.evidence import MAPS, packed_maps, spread
 from seglab.runs.hashes import SHARED, hashes_of_shipped, sha256
 from seglab.runs.recording import packed
 
 MOST_STEPS = 60  # of a run's reports on single steps, evenly spread
+MOST_EPOCHS = 20  # of which label maps of a few images are kept
 MOST_BYTES = 2**20  # of a file
 
 
@@ -89,7 +89,7 @@ def pack(directory: Path, target: Path, name: str, maps: bool) -> list[Path]:
     if maps:
         evidence = runs.Evidence(directory)
         count = range(len(evidence.names))
-        inside[MAPS] = packed_maps(evidence)
+        inside[MAPS] = packed_maps(evidence, MOST_EPOCHS)
         truth = shared / f"{known['digests']['val']}.npz"
         files[truth] = packed(**{f"{n}": evidence.truth(n) for n in count})
     for name_of_file, content in inside.items():
@@ -117,13 +117,6 @@ def recorded(
             event = event.model_copy(update={"loss": shipping.without_folders(event.loss, options), "files": hashes})
         lines.append(to_line(shipping.without(event, harmless)))
     return "".join(lines).encode()
-
-
-def spread(places: Sequence[int], most: int) -> list[int]:
-    """At most so many of the places, evenly spread, the first and the last among them."""
-    if len(places) <= most:
-        return list(places)
-    return [places[round(n * (len(places) - 1) / (most - 1))] for n in range(most)]
 
 
 def smallest(matrices: np.ndarray) -> np.ndarray:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from seglab.runs.hashes import SHARED
 from seglab.runs.shipped import shipped
 
 MAPS = "maps.npz"  # of a run whose label maps are in one file: that of a lesson
+Value = TypeVar("Value")
 EPOCH = re.compile(r"epoch_(\d+(?:\.\d+)?)")
 
 
@@ -164,10 +167,11 @@ def cut(maps: dict[str, np.ndarray], name: str, index: int) -> np.ndarray:
     return maps[name][start : ends[index]].reshape(sizes[index])
 
 
-def packed_maps(evidence: Evidence) -> bytes:
+def packed_maps(evidence: Evidence, most: int) -> bytes:
     """A run's label maps in one file: uint8 `predictions` of every validation image, one after the other, and `samples`
-    of the few after each of `epochs`, with the height and width of each in `predictions_sizes` and `samples_sizes`."""
-    epochs = evidence.epochs()
+    of the few after each of `epochs`, at most so many and evenly spread, with the height and width of each in
+    `predictions_sizes` and `samples_sizes`."""
+    epochs = spread(evidence.epochs(), most)
     kinds = {
         "predictions": [evidence.labels(n) for n in range(len(evidence.names))],
         "samples": [each for epoch in epochs for each in evidence.sampled(epoch)],
@@ -179,6 +183,13 @@ def packed_maps(evidence: Evidence) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is named as its one option
     return buffer.getvalue()
+
+
+def spread(values: Sequence[Value], most: int) -> list[Value]:
+    """At most so many of the values, evenly spread, the first and the last among them."""
+    if len(values) <= most:
+        return list(values)
+    return [values[round(n * (len(values) - 1) / (most - 1))] for n in range(most)]
 
 
 def epoch_text(epoch: float) -> str:

@@ -143,6 +143,13 @@ def lesson_step(request: Request, lang: str) -> Response:
     return data(learn.step(learn.lesson(request.path_params["name"]), request.path_params["number"], lang))
 
 
+def lesson_live(request: Request, lang: str) -> Response:
+    """The runs of a lesson's group that were started here, of a class where it has a code."""
+    found, group = learn.lesson(request.path_params["name"]), request.path_params["group"]
+    answer = learn.under_way(found, group, request.query_params.get("class", ""))
+    return data(answer | {"seconds": learn.estimate(found, group)})
+
+
 def data(found: Any) -> Response:
     return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
 
@@ -244,6 +251,7 @@ ROUTER = Router(
         Route("/lesson/{name}", fenced(lesson)),
         Route("/lesson/{name}/answer/{question}", fenced(lesson_answer)),
         Route("/lesson/{name}/step/{number:int}", fenced(lesson_step)),
+        Route("/lesson/{name}/live/{group}", fenced(lesson_live)),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),
     ]

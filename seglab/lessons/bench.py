@@ -39,7 +39,11 @@ class Bench:
 
     @property
     def figures(self) -> dict[str, dict[str, float]]:
-        return {name: claim.figures for name, claim in self.lesson.claims.items()}
+        """Those of each claim, as scores."""
+        return {
+            name: {key: figure / 100 if claim.percent else figure for key, figure in claim.figures.items()}
+            for name, claim in self.lesson.claims.items()
+        }
 
     def directories(self, key: str) -> list[Path]:
         """The runs of a setting, by seed. Raises SeglabError where one of them has not been made."""
@@ -113,6 +117,15 @@ class Bench:
 
     def mean(self, key: str, by: str) -> float:
         return statistics.mean(self.values(key, by))
+
+    def class_of(self, key: str, by: str) -> dict[str, str]:
+        """The class that a score is of, with its share of the labeled pixels in percent; nothing of other scores."""
+        if not by.startswith("iou:"):
+            return {}
+        classes, whole = self.classes(key), self.matrices(key)[0].sum(0)
+        _, place = scoring.reduced(self.matrices(key)[0], by, classes, self.domain(key))
+        assert place is not None
+        return {"class": classes[place], "share": f"{100 * whole[place].sum() / max(1, whole.sum()):.1f}"}
 
     def ranked(self, keys: Iterable[str], by: str) -> list[str]:
         """Settings, the best first."""

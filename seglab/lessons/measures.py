@@ -52,6 +52,8 @@ class Bench(Protocol):
 
     def mean(self, key: str, by: str) -> float: ...
 
+    def class_of(self, key: str, by: str) -> Mapping[str, str]: ...
+
     def ranked(self, keys: Sequence[str], by: str) -> Sequence[str]: ...
 
     def difference(self, a: str, b: str, by: str) -> Found: ...
@@ -112,7 +114,8 @@ class Best(Measure):
         found = bench.difference(second, best, self.by)
         values = found.values | {"best": f"={best}", "second": f"={second}", "worst": f"={ranked[-1]}"}
         key = best if found.apart else NONE
-        return Outcome(key, (key,), values=values | {"score": scoring.shown(bench.mean(best, self.by), self.by)})
+        values |= {"score": scoring.shown(bench.mean(best, self.by), self.by)} | bench.class_of(best, self.by)
+        return Outcome(key, (key,), values=values)
 
 
 class Difference(Measure):

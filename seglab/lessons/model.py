@@ -108,12 +108,13 @@ class Reason(Options):
 
 class Claim(Options):
     """What a document says: `figures` by setting, and the `pairs` of which the first is said to score lower than the
-    second by these figures."""
+    second; `percent`: the figures are percents of the scores here."""
 
     where: Text
     quote: Text
     measured: Text
     figures: Annotated[dict[Key, float], Field(max_length=16)] = {}
+    percent: bool = False
     pairs: Annotated[tuple[tuple[Key, Key], ...], Field(max_length=16)] = ()
     by: Score = "miou"
     differs: Annotated[tuple[Reason, ...], Field(max_length=10)] = ()
@@ -136,6 +137,7 @@ class View(Options):
     without: Annotated[tuple[str, ...], Field(max_length=32)] = ()
     x: Literal["epochs", "steps", "seconds"] = "epochs"
     scores: Annotated[tuple[str, ...], Field(max_length=6)] = ("val_loss", "val_miou")
+    by: Score = "miou"
     measure: AnyMeasure | None = None
 
     @model_validator(mode="after")

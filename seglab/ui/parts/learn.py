@@ -252,14 +252,14 @@ def claims(bench: Bench, found: CompareWithSource, lang: str) -> dict[str, Any]:
 
 
 def overview(bench: Bench, view: View, lang: str) -> dict[str, Any]:
-    """The mIoU of each run of some settings, by seed."""
+    """The score of each run of some settings, by seed."""
     found = []
     for key in view.of:
-        values = bench.values(key, "miou")
+        values = bench.values(key, view.by)
         seeds = [runs.config(each).seed for each in bench.directories(key)]
         dots = [{"seed": seed, "score": value} for seed, value in zip(seeds, values, strict=True)]
         found.append({"key": key, "title": bench.lesson.setting(key).title.of(lang), "dots": dots})
-    return {"settings": found}
+    return {"settings": found, "by": view.by}
 
 
 def curves(bench: Bench, view: View, lang: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,8 @@ def parsed(content: bytes, file: str) -> Lesson:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise at(file, mark.line + 1 if mark else 1, SeglabError("{reason}", reason=reason)) from None
+    except ValueError as error:  # what looks like a date or a number, and is none
+        raise SeglabError("{file} cannot be read: {reason}", file=file, reason=error) from None
     except RecursionError:
         raise SeglabError("{file} is nested too deeply; allowed: {most} levels", file=file, most=DEEPEST) from None
     return made(data, file, node)
@@ -102,15 +104,33 @@ def made(data: Any, file: str, node: yaml.Node | None) -> Lesson:
         return Lesson.model_validate(data)
     except ValidationError as error:
         found = error.errors()[0]
-        told = explained(error, found)
-        raise at(file, line_of(node, found["loc"]), told) from None
+        context = found.get("ctx", {})
+        told = str(context.get("place", "")).split(".") if found["type"] == MISTAKE else []
+        path = places_in(data, (*found["loc"], *told))
+        raise at(file, line_of(node, path, context.get("key")), explained(error, found, path)) from None
 
 
-def explained(error: ValidationError, found: Any) -> SeglabError:
-    """What is wrong, and where: the path to it, without the kinds of steps and measures that pydantic adds."""
+def places_in(data: Any, path: Iterable[int | str]) -> tuple[int | str, ...]:
+    """The path in what a file holds, without the kinds of steps and measures that pydantic adds to it."""
+    found: list[int | str] = []
+    for part in path:
+        if isinstance(data, list) and str(part).isdecimal() and int(part) < len(data):
+            data, part = data[int(part)], int(part)
+        elif isinstance(data, dict) and part in data:
+            data = data[part]
+        else:
+            continue
+        found.append(part)
+    return tuple(found)
+
+
+def explained(error: ValidationError, found: Any, path: tuple[int | str, ...]) -> SeglabError:
+    """What is wrong, and where."""
     if found["type"] == MISTAKE:
         values = dict(found["ctx"])
         reason = SeglabError(values.pop("template"), **values)
+        if "place" in values:
+            return reason
     elif found["type"] == "union_tag_invalid":
         context = found["ctx"]
         reason = SeglabError(
@@ -120,8 +140,13 @@ def explained(error: ValidationError, found: Any) -> SeglabError:
     elif found["type"] == "union_tag_not_found":
         reason = SeglabError("no value was given for {option}", option="kind")
     else:
-        return explain(error, "lesson")
-    place = ".".join(map(str, found["loc"]))
+        reason = explain(error, "lesson")
+        if "thing" not in reason.values:
+            return reason
+        missing = found["loc"][-1:] if found["type"] == "missing" else ()
+        thing = ".".join(map(str, (*path, *missing))) or "lesson"
+        return SeglabError(reason.template, **reason.values | {"thing": thing})
+    place = ".".join(map(str, path))
     return SeglabError("{place}: {reason}", place=place, reason=reason) if place else reason
 
 
@@ -153,8 +178,11 @@ def refuse_doubled(node: yaml.Node, file: str, depth: int) -> None:
     seen: set[str] = set()
     for key, inner in pairs(node):
         if key is not None:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise at(file, line, SeglabError("a key is no text"))
             if key.value in seen:
-                raise at(file, key.start_mark.line + 1, SeglabError("{key} stands twice", key=shown(key.value)))
+                raise at(file, line, SeglabError("{key} stands twice", key=shown(key.value)))
             seen.add(key.value)
         refuse_doubled(inner, file, depth + 1)
 
@@ -167,22 +195,25 @@ def pairs(node: yaml.Node) -> Iterator[tuple[yaml.Node | None, yaml.Node]]:
         yield from ((None, inner) for inner in node.value)
 
 
-def line_of(node: yaml.Node | None, path: tuple[int | str, ...]) -> int | None:
-    """The line of what pydantic names by a path, or of what it is in."""
+def line_of(node: yaml.Node | None, path: tuple[int | str, ...], word: object = None) -> int | None:
+    """The line of what a path leads to; of a word in it, where it is there."""
     if node is None:
         return None
     line = node.start_mark.line + 1
     for part in path:
-        inside = list(pairs(node))
-        found: tuple[yaml.Node | None, yaml.Node] | None
-        if isinstance(part, int) and isinstance(node, yaml.SequenceNode):
-            found = inside[part] if part < len(inside) else None
-        else:
-            found = next((each for each in inside if each[0] is not None and each[0].value == str(part)), None)
-        if found is not None:  # else the kind of a step or a measure, which is no place
-            key, node = found
-            line = (key or node).start_mark.line + 1
-    return line
+        inside = {n if key is None else key.value: (key, inner) for n, (key, inner) in enumerate(pairs(node))}
+        key, node = inside.get(part, (None, node))
+        line = (key or node).start_mark.line + 1
+    return next((each.start_mark.line + 1 for each in scalars(node) if each.value == word), line)
+
+
+def scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """All that is written in a node, keys and values, in order."""
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    for key, inner in pairs(node):
+        yield from scalars(key) if key is not None else ()
+        yield from scalars(inner)
 
 
 # --- what is known of a file without any run

@@ -7,6 +7,7 @@ refused; which of them came is computed, from the runs that come with seglab or 
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from seglab.comparison import agreement, definitions
 from seglab.comparison.grids import Grid
@@ -24,13 +25,22 @@ from seglab.entry import Options
 from seglab.errors import SeglabError
 from seglab.lessons import scoring
 from seglab.lessons.scoring import Difference as Found
+from seglab.lessons.text import wrong
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Score = Annotated[str, Field(pattern=scoring.ALLOWED)]
-Edges = Annotated[tuple[float, ...], Field(min_length=1, max_length=8)]
 NONE = "none"  # the outcome where nothing can be told apart
 OVERFITTED = 0.05  # of its lowest value: by so much a validation loss has risen at the end of an over-fitted run
 MOST_PAIRS, FEWEST_PAIRS = 0.75, 4  # the share of pairs that a trend holds in, and of how many readings at least
+
+
+def ascending(edges: tuple[float, ...]) -> tuple[float, ...]:
+    if any(second <= first for first, second in itertools.pairwise(edges)):
+        raise wrong("edges go up: each has to be larger than the one before it")
+    return edges
+
+
+Edges = Annotated[tuple[float, ...], Field(min_length=1, max_length=8), AfterValidator(ascending)]
 
 
 class Bench(Protocol):
@@ -222,18 +232,21 @@ class Effects(Measure):
         )
         of = {"rows": rows, "columns": columns}
         larger, smaller = sorted(of, key=lambda each: -abs(of[each].size))
-        ratio = abs(of[larger].size) / abs(of[smaller].size) if of[smaller].size else 0.0
-        notes = [
-            SeglabError(
-                "from the first row to the second: {rows} ({low} to {high}); from the first column to the second: "
-                "{columns} ({left} to {right})",
-                rows=f"{rows.size:+.3f}", low=f"{rows.low:+.3f}", high=f"{rows.high:+.3f}",
-                columns=f"{columns.size:+.3f}", left=f"{columns.low:+.3f}", right=f"{columns.high:+.3f}",
-            )
-        ]  # fmt: skip
+        notes = []
+        if rows.low is not None and columns.low is not None:
+            notes.append(
+                SeglabError(
+                    "from the first row to the second: {rows} ({low} to {high}); from the first column to the second: "
+                    "{columns} ({left} to {right})",
+                    rows=f"{rows.size:+.3f}", low=f"{rows.low:+.3f}", high=f"{rows.high:+.3f}",
+                    columns=f"{columns.size:+.3f}", left=f"{columns.low:+.3f}", right=f"{columns.high:+.3f}",
+                )
+            )  # fmt: skip
         if together.apart:
             notes.append(SeglabError("the one depends on the other: what a column does differs between the rows"))
-        values = of[larger].values | {"ratio": f"{ratio:.1f}"}
+        values = of[larger].values
+        if of[smaller].size:
+            values["ratio"] = f"{abs(of[larger].size / of[smaller].size):.1f}"
         return Outcome(key, (key,), values=values, notes=tuple(notes))
 
 
@@ -274,7 +287,7 @@ class Noise(Measure):
 
 
 class Remains(Measure):
-    """What is left of a gain when its cause is taken out: the quotient of two differences, seed by seed."""
+    """What is left of a gain when its cause is taken out: the quotient of two differences."""
 
     kind: Literal["remains"]
     gain: tuple[Key, Key]
@@ -293,7 +306,7 @@ class Remains(Measure):
     def outcome(self, bench: Bench) -> Outcome:
         gain, kept = (bench.difference(*pair, self.by) for pair in (self.gain, self.kept))
         values = gain.values | {"here": f"{kept.size:+.3f}", "there": f"{gain.size:+.3f}"}
-        if not gain.apart or gain.size <= 0:
+        if not gain.apart or (gain.size > 0) == (self.by in scoring.LESS):
             return Outcome(NONE, (NONE,), values=values)
         ratio = kept.size / gain.size
         key = placed(ratio, self.edges)
@@ -389,6 +402,8 @@ class Definition(Measure):
     def counted(self, bench: Bench, name: str, batch: int) -> float:
         """The score of the first seed by a definition, or the difference between two."""
         found = [definitions.definitions(bench.matrices(key)[0], batch)[name] for key in self.settings]
+        if not all(map(math.isfinite, found)):
+            raise SeglabError("nothing is labeled in these images: there is no verdict")
         return found[0] - (found[1] if self.minus else 0)
 
     def outcome(self, bench: Bench) -> Outcome:
@@ -441,7 +456,7 @@ class Tied(Measure):
     def outcome(self, bench: Bench) -> Outcome:
         grid = bench.grid(self.of)
         assert grid.best is not None
-        tied = [key for key, each in zip(self.of, grid.against, strict=True) if each is None or each.tied]
+        tied = [key for key, each in zip(self.of, grid.against, strict=True) if each is None or each.tied is not False]
         best = self.of[grid.best]
         key = "all" if len(tied) == len(self.of) else NONE if len(tied) == 1 else "some"
         values = {"best": f"={best}", "count": f"{len(tied)}", "of": f"{len(self.of)}"}
@@ -466,7 +481,8 @@ class Lead(Measure):
         return ranges(self.edges)
 
     def outcome(self, bench: Bench) -> Outcome:
-        ratio, spread, expected = scoring.lead([bench.values(key, self.by) for key in self.of])
+        scores = [bench.values(key, self.by) for key in self.of]
+        ratio, spread, expected = scoring.lead(scores, self.by in scoring.LESS)
         best = bench.ranked(self.of, self.by)[0]
         values = {
             "ratio": f"{ratio:.2f}", "there": f"{expected:.2f}", "spread": f"{spread:.3f}", "count": f"{len(self.of)}",

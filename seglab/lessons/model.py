@@ -8,17 +8,17 @@ away. A question's answer is a measure (`measures.py`), and a file is refused un
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from seglab import config as grammar
 from seglab.config import RunConfig
 from seglab.entry import Options
 from seglab.errors import SeglabError
 from seglab.families import Predictor
-from seglab.lessons.measures import AnyMeasure, FromSource, Key, Noise, Score
+from seglab.lessons.measures import NONE, AnyMeasure, FromSource, Key, Noise, Score
 from seglab.lessons.text import Text, wrong
 
 VERSION = 1
@@ -57,6 +57,11 @@ class Setting(Options):
             raise wrong("a setting with of or run has no runs of its own, so nothing can be set in it")
         return self
 
+    @field_validator("set")
+    @classmethod
+    def _without_seed(cls, given: dict[str, Value]) -> dict[str, Value]:
+        return unseeded(given)
+
     @property
     def trained(self) -> bool:
         """Whether it has runs of its own."""
@@ -74,6 +79,19 @@ class Group(Options):
     seeds: Annotated[Seeds, Field(min_length=1)] = (0, 1, 2)
     maps: Seeds = (0,)
     quick: Annotated[tuple[Key, ...], Field(max_length=4)] = ()
+
+    @field_validator("base")
+    @classmethod
+    def _without_seed(cls, given: dict[str, Value]) -> dict[str, Value]:
+        return unseeded(given)
+
+
+def unseeded(given: dict[str, Value]) -> dict[str, Value]:
+    """Options of a run, without those that each run of a lesson has of its own."""
+    for key, instead in (("seed", "seeds"), ("init_from", "begins_with")):
+        if key in given:
+            raise wrong("{key} cannot be set in a lesson; use {instead}", key=key, instead=instead)
+    return given
 
 
 # --- what a document says
@@ -218,13 +236,6 @@ class Ask(Step):
             if self.tell or self.answer != "text":
                 raise wrong("a question without a measure is an open one: its answer is text, and nothing is told")
             return self
-        if self.answer == "text":
-            raise wrong(
-                "the measure {kind} cannot be answered by {answer}; allowed: {allowed}",
-                kind=self.measure.kind,
-                answer="text",
-                allowed="choice",
-            )
         self._answered(keys)
         self._worded()
         return self
@@ -233,37 +244,18 @@ class Ask(Step):
         """Whether every outcome is an option."""
         assert self.measure is not None
         kind, outcomes = self.measure.kind, self.measure.outcomes
-        if self.answer == "number":
-            if kind != "share":
-                raise wrong(
-                    "the measure {kind} cannot be answered by {answer}; allowed: {allowed}",
-                    kind=kind,
-                    answer="number",
-                    allowed="choice",
-                )
-        elif kind == "share":
+        if kind in ("best", "shape") and NONE in self.measure.settings:
+            raise wrong("a setting that is called {key} cannot be told from the outcome of that name", key=NONE)
+        allowed = {"share": "number", "shape": "several", "tied": "several"}.get(kind, "choice")
+        if self.answer != allowed and not (allowed == "several" and self.answer == "choice" and self.other):
             raise wrong(
                 "the measure {kind} cannot be answered by {answer}; allowed: {allowed}",
                 kind=kind,
                 answer=self.answer,
-                allowed="number",
+                allowed=allowed,
             )
-        elif kind in ("shape", "tied"):
-            if self.answer != "several" and not self.other:
-                raise wrong(
-                    "the measure {kind} cannot be answered by {answer}; allowed: {allowed}",
-                    kind=kind,
-                    answer=self.answer,
-                    allowed="several",
-                )
-            outcomes = (*self.measure.settings, *(["none"] if kind == "shape" else []))
-        elif self.answer == "several":
-            raise wrong(
-                "the measure {kind} cannot be answered by {answer}; allowed: {allowed}",
-                kind=kind,
-                answer=self.answer,
-                allowed="choice",
-            )
+        if allowed == "several":
+            outcomes = (*self.measure.settings, *([NONE] if kind == "shape" else []))
         if self.answer == "number" or isinstance(self.measure, FromSource):
             if isinstance(self.measure, FromSource) and self.measure.right not in keys:
                 raise wrong(
@@ -372,8 +364,13 @@ class Lesson(Options):
     @model_validator(mode="after")
     def _fits(self) -> Lesson:
         keys = [key for group in self.groups.values() for key in group.settings]
-        if twice := next((key for key in keys if keys.count(key) > 1), None):
-            raise wrong("two settings are called {key}; a key stands for one in the whole lesson", key=twice)
+        for name, group in reversed(self.groups.items()):
+            if twice := next((key for key in group.settings if keys.count(key) > 1), None):
+                raise wrong(
+                    "two settings are called {key}; a key stands for one in the whole lesson",
+                    key=twice,
+                    place=f"groups.{name}.settings",
+                )
         for place, named in self.references():
             for key in named:
                 if key not in keys:
@@ -396,8 +393,28 @@ class Lesson(Options):
                     )
             if len({len(row) for row in group.table}) > 1:
                 raise wrong("{place}: the rows of its table are not equally long", place=f"groups.{name}")
+        self._chains_end()
         self._steps_fit()
         return self
+
+    def _chains_end(self) -> None:
+        """Whether what a setting begins with, or is a view of, has runs of its own, and no setting begins with
+        itself."""
+        known = self.settings
+        for name, group in self.groups.items():
+            for key, setting in group.settings.items():
+                place, of = f"groups.{name}.settings.{key}", setting.of
+                if of and known[of].of:
+                    raise wrong(
+                        "{place}: {key} has no runs of its own, so it cannot be seen through", place=place, key=of
+                    )
+                chain = [key]
+                while begun := known[chain[-1]].begins_with:
+                    if begun in chain:
+                        raise wrong("{place}: {key} begins with itself", place=place, key=begun)
+                    if not known[begun].trained:
+                        raise wrong("{place}: {key} has no runs of its own to begin with", place=place, key=begun)
+                    chain.append(begun)
 
     def _steps_fit(self) -> None:
         asked: list[str] = []
@@ -409,21 +426,15 @@ class Lesson(Options):
                 asked.append(step.id)
                 if isinstance(step.measure, Noise):
                     self._noise(place, step.measure)
+                if isinstance(step.measure, FromSource):
+                    self._known_claims(place, (step.measure.claim,))
             named = [step.of] if isinstance(step, Tell) else list(step.after) if isinstance(step, Show) else []
             if isinstance(step, Discuss) and step.again:
                 named.append(step.again)
             for each in named:
                 if each not in asked:
                     raise wrong("{place}: there is no question {key} before it", place=place, key=each)
-            for claim in step.claims if isinstance(step, CompareWithSource) else ():
-                if claim not in self.claims:
-                    raise wrong(
-                        "{place}: there is no {kind} {key}; there are: {known}",
-                        place=place,
-                        kind="claim",
-                        key=claim,
-                        known=", ".join(self.claims) or "-",
-                    )
+            self._known_claims(place, step.claims if isinstance(step, CompareWithSource) else ())
             group = step.group if isinstance(step, Run) else step.view.group if isinstance(step, Show) else None
             if group is not None and group not in self.groups:
                 raise wrong(
@@ -437,6 +448,17 @@ class Lesson(Options):
                 raise wrong("{place}: the group {key} has no quick settings", place=place, key=group)
         if len(asked) > MOST_QUESTIONS:
             raise wrong("{count} questions are too many; allowed: {most}", count=len(asked), most=MOST_QUESTIONS)
+
+    def _known_claims(self, place: str, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.claims:
+                raise wrong(
+                    "{place}: there is no {kind} {key}; there are: {known}",
+                    place=place,
+                    kind="claim",
+                    key=name,
+                    known=", ".join(self.claims) or "-",
+                )
 
     def _noise(self, place: str, measure: Noise) -> None:
         claim = self.claims.get(measure.claim)
@@ -452,9 +474,9 @@ class Lesson(Options):
         """Where settings are named, and which."""
         for name, group in self.groups.items():
             for key, setting in group.settings.items():
-                yield f"groups.{name}.{key}", tuple(filter(None, (setting.begins_with, setting.of)))
+                yield f"groups.{name}.settings.{key}", tuple(filter(None, (setting.begins_with, setting.of)))
         for name, claim in self.claims.items():
-            yield f"claims.{name}", tuple(itertools.chain(*claim.pairs))
+            yield f"claims.{name}", (*claim.figures, *itertools.chain(*claim.pairs))
             yield f"claims.{name}", tuple(each.of for each in claim.differs if each.of)
         for n, step in enumerate(self.steps):
             if isinstance(step, Ask) and step.measure:

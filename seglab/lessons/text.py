@@ -66,11 +66,13 @@ class Text(Options):
 
 
 def places(text: str) -> list[str]:
-    """The names in braces; raises a mistake of pydantic where a brace has no partner."""
+    """What is in braces, as it is written: `{a:>9}`, which could make a text of any length, names no place. Raises a
+    mistake of pydantic where a brace has no partner."""
     try:
-        return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+        found = [parts for parts in string.Formatter().parse(text) if parts[1] is not None]
     except ValueError as error:
         raise wrong("{reason}; a brace of its own is written twice", reason=f"{error}") from None
+    return [f"{name}{f'!{how}' if how else ''}{f':{form}' if form else ''}" for _, name, form, how in found]
 
 
 def wrong(template: str, **values: Any) -> PydanticCustomError:

@@ -56,6 +56,11 @@ class Verdict:
         return found
 
 
+def too_few(images: int, block: int) -> bool:
+    """Whether so many images say nothing of how far a difference could vary."""
+    return intervals.units(images, block) < (FEWEST if block == 1 else FEWEST_BLOCKS)
+
+
 def without(about: str, images: int, difference: float | None, *sentences: SeglabError) -> Verdict:
     """None can be given, for these reasons."""
     return Verdict(about, images, sentences, difference)
@@ -85,7 +90,7 @@ def verdict(
     difference = scores[1] - scores[0]
     if not math.isfinite(difference):
         return without(about, images, None, SeglabError("nothing is labeled in these images: there is no verdict"))
-    if intervals.units(images, block) < (FEWEST if block == 1 else FEWEST_BLOCKS):
+    if too_few(images, block):
         few = SeglabError("{count} images are too few to say how far this could vary", count=images)
         blocks = SeglabError(
             "{count} frames of a video are too few to say how far this could vary: frames within {block} of each other "

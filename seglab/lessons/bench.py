@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seglab import places, runs
-from seglab.comparison import intervals
+from seglab.comparison import intervals, verdicts
 from seglab.comparison.grids import Grid, grid
-from seglab.comparison.pairs import Pair, pair
+from seglab.comparison.pairs import Pair, pair, scored_on
 from seglab.comparison.readings import Reading, Side
 from seglab.comparison.scores import compare
 from seglab.config import RunConfig
@@ -23,6 +24,7 @@ from seglab.errors import SeglabError
 from seglab.lessons import scoring
 from seglab.lessons.model import Lesson
 from seglab.lessons.scoring import Difference
+from seglab.runs.evidence import MAPS
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Bench:
     def gridded(self, keys: Sequence[str]) -> Grid:
         directories = [each for key in keys for each in self.directories(key)]
         found = grid(compare(directories), directories)
-        if found is None or len(found.settings) != len(keys):
+        if found is None or len(found.settings) != len(keys) or any(each.left_out for each in found.settings):
             raise SeglabError("these settings cannot be compared as a grid: {settings}", settings=", ".join(keys))
         return found
 
@@ -100,20 +102,33 @@ class Bench:
         return self.kept(("values", key, by), lambda: self.scored(key, by))
 
     def scored(self, key: str, by: str) -> list[float]:
+        readings = self.measured(key, by)
         if not scoring.of_masks(by):
-            return [scoring.of_run(each, by) for each in self.measured(key, by)]
-        return [scoring.score(each, by, self.classes(key), self.domain(key)) for each in self.matrices(key)]
+            return [scoring.of_run(each, by) for each in readings]
+        matrices, column = self.reduced(key, by)
+        scores = (intervals.score_of(each, column) for each in matrices)
+        return [scoring.there(score, each, by) for score, each in zip(scores, readings, strict=True)]
 
-    def measured(self, key: str, by: str) -> list[Path]:
-        """Those of a setting's runs that can have a score: label maps may be there of some of them alone."""
-        directories = self.directories(key)
-        return [each for each in directories if by != "near_border" or not runs.Evidence(each).stayed]
+    def measured(self, key: str, by: str) -> list[Reading]:
+        """Those of a setting's readings that can have a score: label maps may be there of some of them alone."""
+        readings = self.side(key).readings
+        found = [each for each in readings if by != scoring.NEAR_BORDER or not each.evidence.stayed]
+        if not found:
+            raise readings[0].evidence.missing(MAPS)
+        return found
 
-    def domain(self, key: str) -> scoring.Domain:
-        """Which of a setting's images are of a kind, as their data's source has it."""
+    def reduced(self, key: str, by: str) -> tuple[list[np.ndarray], int | None]:
+        """For each seed, matrices of which a score of masks is the mIoU, or the IoU of the class that comes with them
+        (`scoring.reduced`)."""
+        domain = partial(self.domain, key)
+        found = [scoring.reduced(each, by, self.classes(key), domain) for each in self.matrices(key)]
+        return [matrices for matrices, _ in found], found[0][1]
+
+    def domain(self, key: str, value: str) -> list[int]:
+        """The places of a setting's images that are of a kind, as their data's source has it."""
         images = runs.opened_once(self.directories(key)[0]).val
         names = [] if images.domain is None else [images.domain(name) for name in images.names]
-        return lambda value: [n for n, each in enumerate(names) if each == value]
+        return [n for n, each in enumerate(names) if each == value]
 
     def mean(self, key: str, by: str) -> float:
         return statistics.mean(self.values(key, by))
@@ -132,69 +147,77 @@ class Bench:
         sign = 1 if by in scoring.LESS else -1
         return sorted(keys, key=lambda key: sign * self.mean(key, by))
 
-    def paired(self, *keys: str) -> bool:
-        """Whether settings have the same seeds."""
-        seeds = [[runs.config(each).seed for each in self.directories(key)] for key in keys]
+    def paired(self, by: str, *keys: str) -> bool:
+        """Whether settings have a score of the same seeds."""
+        seeds = [[each.config.seed for each in self.measured(key, by)] for key in keys]
         return all(each == seeds[0] for each in seeds)
 
+    def refuse_other_images(self, *keys: str) -> None:
+        """Raises SeglabError for settings that were scored on different images, or by different classes."""
+        if len({scored_on(each) for key in keys for each in self.side(key).readings}) > 1:
+            raise SeglabError("these runs were scored on different images: their scores cannot be compared")
+
     def difference(self, a: str, b: str, by: str) -> Difference:
-        """How much higher B scores than A. In mIoU it is the very verdict of the laboratory, except of the folds of a
-        cross-validation: those of two settings with one and the same fold are compared seed by seed."""
+        """How much higher B scores than A. In mIoU it is the very verdict of the laboratory, except of one seed against
+        several, of which there is no interval, and of the folds of a cross-validation: those of two settings with one
+        and the same fold are compared seed by seed."""
         return self.kept(("difference", a, b, by), lambda: self.compared(a, b, by))
 
     def compared(self, a: str, b: str, by: str) -> Difference:
-        paired = self.paired(a, b)
+        first, second, paired = self.values(a, by), self.values(b, by), self.paired(by, a, b)
         if not scoring.of_masks(by):
-            return scoring.over_runs(self.values(a, by), self.values(b, by), paired, by)
-        if by == "miou" and not self.side(a).folded:
+            return scoring.over_runs(first, second, paired, by)
+        self.refuse_other_images(a, b)
+        alike = min(len(first), len(second)) > 1 or len(first) == len(second)
+        if by == "miou" and alike and not self.side(a).folded:
             found = self.pair(a, b).verdict
-            if found.difference is None:
-                raise SeglabError("nothing is labeled in these images: there is no verdict")
+            assert found.difference is not None  # since both have a score
             return Difference(
                 found.difference, found.low, found.high, min(found.seeds), found.images, by, found.by_seed
             )
-        reduced = [
-            [scoring.reduced(each, by, self.classes(key), self.domain(key)) for each in self.matrices(key)]
-            for key in (a, b)
-        ]
-        column = reduced[0][0][1]
-        first, second = ([matrices for matrices, _ in side] for side in reduced)
-        return scoring.between(first, second, column, paired, by)
+        (one, column), (other, _) = self.reduced(a, by), self.reduced(b, by)
+        return scoring.between(one, other, column, paired, self.pair(a, b).block, by)
 
     def contrast(self, pairs: Sequence[tuple[str, str]], by: str) -> Difference:
         """The mean of how much higher each pair's second setting scores than its first, over seeds, and over images
         where the score is one of masks."""
-        keys = [key for two in pairs for key in two]
-        scores = {key: self.values(key, by) for key in keys}
+        weights = dict.fromkeys(itertools.chain(*pairs), 0.0)
+        for a, b in pairs:
+            weights[a] -= 1 / len(pairs)
+            weights[b] += 1 / len(pairs)
+        scores = {key: self.values(key, by) for key in weights}
         count = min(map(len, scores.values()))
-        size = statistics.mean(self.mean(b, by) - self.mean(a, by) for a, b in pairs)
-        if count < 2:
-            return Difference(size, None, None, count, None, by)
-        by_seed: tuple[float, ...] = ()
-        if self.paired(*keys):
-            by_seed = tuple(statistics.mean(scores[b][n] - scores[a][n] for a, b in pairs) for n in range(count))
-            variances = [(statistics.variance(by_seed) / count, count - 1)]
-        else:
-            each = [scores[key] for key in keys]
-            variances = [(statistics.variance(one) / len(one) / len(pairs) ** 2, len(one) - 1) for one in each]
+        size = sum(weight * self.mean(key, by) for key, weight in weights.items())
         images = None
+        variances: list[tuple[float, float]] = []
         if scoring.of_masks(by):
-            images = len(self.matrices(keys[0])[0])
-            variances.append((self.of_images(pairs, by), images - 1))
+            self.refuse_other_images(*weights)
+            images = len(self.reduced(pairs[0][0], by)[0][0])
+            if verdicts.too_few(images, self.pair(*pairs[0]).block):
+                return Difference(size, None, None, count, images, by)
+            variances.append(self.of_images(pairs, by))
+        if count < 2:
+            return Difference(size, None, None, count, images, by)
+        by_seed: tuple[float, ...] = ()
+        if self.paired(by, *weights):
+            by_seed = tuple(sum(weights[key] * scores[key][n] for key in weights) for n in range(count))
+            variances.append((statistics.variance(by_seed) / count, count - 1))
+        else:
+            for key, each in scores.items():
+                variances.append((weights[key] ** 2 * statistics.variance(each) / len(each), len(each) - 1))
         low, high = scoring.around(size, variances)
         return Difference(size, low, high, count, images, by, by_seed)
 
-    def of_images(self, pairs: Sequence[tuple[str, str]], by: str) -> float:
-        """What other images could change in such a mean: the variance over the same draws for all settings."""
+    def of_images(self, pairs: Sequence[tuple[str, str]], by: str) -> tuple[float, float]:
+        """What other images could change in such a mean: the variance over draws, the same for all settings, and its
+        degrees of freedom."""
         draws = []
         for a, b in pairs:
-            sides = []
-            for key in (a, b):
-                found = [scoring.reduced(each, by, self.classes(key), self.domain(key)) for each in self.matrices(key)]
-                sides.append(np.sum([matrices for matrices, _ in found], 0))
-                column = found[0][1]
-            draws.append(intervals.bootstrap(sides[0], sides[1], column=column).miou)
-        return float(np.nanvar(np.mean(draws, 0), ddof=1))
+            (first, column), (second, _) = self.reduced(a, by), self.reduced(b, by)
+            block = self.pair(a, b).block
+            draws.append(intervals.bootstrap(np.sum(first, 0), np.sum(second, 0), block, column=column))
+        mean = replace(draws[0], miou=np.mean([each.miou for each in draws], 0))
+        return mean.error**2, mean.units - 1
 
     def kept(self, key: object, make: Callable[[], Any]) -> Any:
         """What was made under a key before, or is made now; of many who ask at once, one makes it."""

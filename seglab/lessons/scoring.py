@@ -16,13 +16,12 @@ import numpy as np
 from scipy import special
 
 from seglab import runs
-from seglab.comparison import intervals
+from seglab.comparison import intervals, verdicts
 from seglab.comparison.borders import BINS, borders
 from seglab.comparison.intervals import LEVEL, added
 from seglab.comparison.readings import Reading
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Started, best_of
-from seglab.metrics import miou
 
 ALLOWED = (
     r"^(miou|pixel_accuracy|gap|val_loss|jumps|near_border|seconds|parameters|multiply_adds|(iou|miou):[\w -]{1,40})$"
@@ -30,6 +29,7 @@ ALLOWED = (
 LESS = ("gap", "val_loss", "jumps", "seconds", "parameters", "multiply_adds")  # of which less is better
 WHOLE = ("seconds", "parameters", "multiply_adds")  # which have no decimals
 RAREST = "rarest"  # class, by its pixels in the truth
+NEAR_BORDER = "near_border"  # of which label maps are needed
 NEAR = 2  # pixels from a border
 SETTLED = 2  # epochs, after which steps of the validation loss are jumps
 
@@ -121,30 +121,38 @@ def place_of(name: str, matrices: np.ndarray, classes: Sequence[str]) -> int:
 
 
 def between(
-    first: Sequence[np.ndarray], second: Sequence[np.ndarray], column: int | None, paired: bool, by: str
+    first: Sequence[np.ndarray], second: Sequence[np.ndarray], column: int | None, paired: bool, block: int, by: str
 ) -> Difference:
-    """How much higher the second side scores: over several seeds of each, or between two networks."""
-    images = len(first[0])
-    if min(len(first), len(second)) > 1:
-        found = intervals.over_seeds(first, second, paired, column=column)
-        seeds = min(len(first), len(second))
+    """How much higher the second side scores: over several seeds of each, or between two networks. There is no interval
+    where there are few images, nor of one seed against several. `block`: so many neighbors or more are drawn
+    together."""
+    images, seeds = len(first[0]), min(len(first), len(second))
+    one, other = ([intervals.score_of(each, column) for each in side] for side in (first, second))
+    size = statistics.mean(other) - statistics.mean(one)
+    if verdicts.too_few(images, block) or seeds == 1 < max(len(first), len(second)):
+        return Difference(size, None, None, seeds, images, by)
+    if seeds > 1:
+        found = intervals.over_seeds(first, second, paired, block, column=column)
         return Difference(found.difference, found.low, found.high, seeds, images, by, found.by_seed)
-    a, b = first[0], second[0]
-    draws = intervals.bootstrap(a, b, column=column)
-    size = intervals.score_of(b, column) - intervals.score_of(a, column)
-    low, high = draws.interval
+    draws = intervals.bootstrap(first[0], second[0], block, column=column)
+    low, high = draws.interval if draws.units >= verdicts.FEWEST else draws.around(size)
     return Difference(size, low, high, 1, images, by)
 
 
 # --- scores of curves and of cost, one of each run
 
 
-def of_run(directory: Path, by: str) -> float:
+def of_run(reading: Reading, by: str) -> float:
     """A run's score of this kind; raises SeglabError for a run that has none."""
-    found = SCORES[by](directory)
-    if found is None or not math.isfinite(found):
-        raise SeglabError("{run} has no {score}", run=directory.name, score=by)
-    return found
+    found = near_border(reading) if by == NEAR_BORDER else SCORES[by](reading.directory)
+    return there(found, reading, by)
+
+
+def there(value: float | None, reading: Reading, by: str) -> float:
+    """The score; raises SeglabError for none, as of a class that is in neither truth nor prediction."""
+    if value is None or not math.isfinite(value):
+        raise SeglabError("{run} has no {score}", run=reading.directory.name, score=by)
+    return value
 
 
 def evaluations(directory: Path) -> list[Evaluated]:
@@ -195,11 +203,10 @@ def counted(model: str, directory: Path, side: int, classes: int) -> float:
     return float(anatomy(runs.config(directory).model, classes, side).multiply_adds)
 
 
-def near_border(directory: Path) -> float:
+def near_border(reading: Reading) -> float:
     """The mIoU of the pixels within two of a border."""
-    reading = Reading(directory)
     count = len(reading.evidence.names)
-    known = len(runs.description(directory)["classes"])
+    known = len(runs.description(reading.directory)["classes"])
     images = ((reading.evidence.truth(n), *[reading.labels(n)] * 2) for n in range(count))
     *_, (found, _) = borders(images, known)
     return found.trimap(BINS.index(NEAR))
@@ -209,7 +216,6 @@ SCORES: dict[str, Callable[[Path], float | None]] = {
     "gap": gap,
     "val_loss": val_loss,
     "jumps": jumps,
-    "near_border": near_border,
     "seconds": seconds,
     "parameters": parameters,
     "multiply_adds": multiply_adds,
@@ -251,22 +257,18 @@ def around(size: float, variances: Sequence[tuple[float, float]]) -> tuple[float
     return size - half, size + half
 
 
-def lead(scores: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+def lead(scores: Sequence[Sequence[float]], less: bool = False) -> tuple[float, float, float]:
     """By how many standard deviations between seeds the best of several settings lies above their mean, where one run
     of each is looked at, on average over seeds; that standard deviation; and what it would be of as many equal ones.
 
-    scores: for each setting, those of the same seeds in the same order, two or more.
+    scores: for each setting, those of two seeds or more. `less`: the lowest is the best, and it is how far below.
     """
     count = min(map(len, scores))
     if count < 2:
-        raise SeglabError("every setting has one seed: how much seeds differ is not known")
+        raise SeglabError("a setting has one seed: how much seeds differ is not known")
     spread = math.sqrt(statistics.mean(statistics.variance(each) for each in scores))
-    single = [[each[n] for each in scores] for n in range(count)]
+    if not spread:
+        raise SeglabError("all settings score the same with every seed")
+    single = [[-each[n] if less else each[n] for each in scores] for n in range(count)]
     above = statistics.mean(max(each) - statistics.mean(each) for each in single)
-    return (above / spread if spread else math.inf), spread, intervals.expected_largest(len(scores))
-
-
-def score(matrices: np.ndarray, by: str, classes: Sequence[str], domain: Domain) -> float:
-    """A score of masks of one run."""
-    found, column = reduced(matrices, by, classes, domain)
-    return intervals.score_of(found, column) if column is not None else miou(found.sum(0))
+    return above / spread, spread, intervals.expected_largest(len(scores))

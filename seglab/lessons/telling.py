@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seglab import runs
 from seglab.comparison.definitions import definitions
 from seglab.errors import SeglabError
 from seglab.lessons import scoring
@@ -176,6 +177,6 @@ def recounted(bench: Bench, reason: Reason, language: str) -> SeglabError:
 
 def pictured(bench: Bench) -> SeglabError:
     """What the images of the runs are."""
-    key = next(key for key, setting in bench.lesson.settings.items() if setting.trained)
-    data = bench.lesson.config(key, 0).data
+    key = next(iter(bench.lesson.settings))
+    data = runs.config(bench.directories(key)[0]).data
     return SeglabError("drawn streets") if data.name == "streets" else SeglabError("{data}", data=data.name)

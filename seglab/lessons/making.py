@@ -33,19 +33,37 @@ def jobs(lesson: Lesson, groups: Collection[str] = (), seeds: Collection[int] = 
             known = ", ".join(lesson.groups)
             raise SeglabError("there is no group {group}; there are: {known}", group=repr(group), known=known)
     wanted = {key for name in groups or lesson.groups for key in lesson.groups[name].settings}
-    found = [
-        Job(key, seed, lesson.config(key, seed))
-        for key, seed in lesson.runs
-        if key in wanted and (not seeds or seed in seeds)
-    ]
-    return sorted((each for each in found if located(lesson, each.key, each.seed) is None), key=lambda each: each.seed)
+    found: list[Job] = []
+
+    def add(key: str, seed: int) -> None:
+        begun = lesson.setting(key).begins_with
+        if begun and not weighted(lesson, begun, seed):
+            add(begun, seed)
+        if not any((each.key, each.seed) == (key, seed) for each in found):
+            found.append(Job(key, seed, lesson.config(key, seed)))
+
+    for key, seed in lesson.runs:
+        if key in wanted and (not seeds or seed in seeds) and located(lesson, key, seed) is None:
+            add(key, seed)
+    return sorted(found, key=lambda each: each.seed)
+
+
+def weighted(lesson: Lesson, key: str, seed: int) -> bool:
+    """Whether the run of a setting and a seed was trained here, so that another one can begin with its weights: one
+    that came with seglab has none."""
+    directory = made_at(lesson, key, seed)
+    return matches(directory, lesson.config(key, seed)) and runs.status(directory).state == "completed"
+
+
+def made_at(lesson: Lesson, key: str, seed: int) -> Path:
+    """Where the run of a setting and a seed is made."""
+    return runs.home() / places.MADE / name_of(lesson.name, key, seed)
 
 
 def make(lesson: Lesson, job: Job, threads: int = 1) -> Iterator[Event]:
     """Trains a run of a lesson in this process, from where it stands; one of the same configuration that another lesson
     has made is copied."""
-    directory = runs.home() / places.MADE / name_of(lesson.name, job.key, job.seed)
-    config = begun(job.config)
+    directory = made_at(lesson, job.key, job.seed)
     if directory.exists() and not matches(directory, job.config):
         raise SeglabError(
             "{directory} is a run of other settings: the lesson has changed since; delete it to make it anew",
@@ -53,34 +71,41 @@ def make(lesson: Lesson, job: Job, threads: int = 1) -> Iterator[Event]:
         )
     if not directory.exists():
         twin = alike(directory.parent, job.config)
-        with runs.writing(directory.parent):
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            if twin:
-                temporary = directory.with_name(f".{directory.name}")
-                shutil.rmtree(temporary, ignore_errors=True)
-                shutil.copytree(twin, temporary)
-                temporary.rename(directory)
-                return
-            directory.mkdir()
-            runs.write(directory / "config.json", config.model_dump_json(indent=1).encode())
+        begin(directory, twin, begun(lesson, job))
+        if twin:
+            return
     yield from runs.work(directory, threads=threads)
-    for snapshot in directory.glob("last*"):  # what only resuming needs
+    for snapshot in directory.glob("last*") if runs.status(directory).state == "completed" else ():
         snapshot.unlink() if snapshot.is_file() else shutil.rmtree(snapshot)
 
 
-def begun(config: RunConfig) -> RunConfig:
+def begin(directory: Path, twin: Path | None, config: RunConfig) -> None:
+    """Makes a run's directory, whole or not at all: a copy of its twin, or with its configuration alone."""
+    temporary = directory.with_name(f".{directory.name}")
+    with runs.writing(directory.parent):
+        shutil.rmtree(temporary, ignore_errors=True)
+        if twin:
+            shutil.copytree(twin, temporary)
+        else:
+            temporary.mkdir(parents=True)
+            runs.write(temporary / "config.json", config.model_dump_json(indent=1).encode())
+        temporary.rename(directory)
+
+
+def begun(lesson: Lesson, job: Job) -> RunConfig:
     """The configuration with the whole path of the run that it begins with."""
-    if config.init_from is None:
-        return config
-    return config.model_copy(update={"init_from": runs.find(config.init_from.name)})
+    begins = lesson.setting(job.key).begins_with
+    if begins is None:
+        return job.config
+    return job.config.model_copy(update={"init_from": made_at(lesson, begins, job.seed)})
 
 
 def alike(folder: Path, wanted: RunConfig) -> Path | None:
     """A finished run of this configuration in a folder."""
     if wanted.init_from is not None:
         return None
-    for path in sorted(folder.glob("*/config.json")):
-        if matches(path.parent, wanted) and runs.status(path.parent).over:
+    for path in sorted(folder.glob("[!.]*/config.json")):
+        if matches(path.parent, wanted) and runs.status(path.parent).state == "completed":
             return path.parent
     return None
 

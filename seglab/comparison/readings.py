@@ -24,7 +24,7 @@ from seglab.events import Evaluated, best_of
 from seglab.families import Predictor
 from seglab.metrics import confusion
 from seglab.model import Trained
-from seglab.places import LESSONS
+from seglab.places import lessons
 from seglab.predictors import Crf
 from seglab.runs import Evidence
 
@@ -86,7 +86,7 @@ class Reading:
                 "{run} has not been read through {chain} yet", run=self.directory.name, chain=chained(self.predictors)
             ) from None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            if self.file.parent != LESSONS / SHIPPED:
+            if self.file.parent == runs.home() / FOLDER:
                 self.file.unlink(missing_ok=True)  # it can be computed again
             raise SeglabError("{file} cannot be read: {reason}", file=self.file.name, reason=error) from None
 
@@ -125,8 +125,8 @@ def file_of(directory: Path, split: str, made_by: str, lasting: bool) -> Path:
     made_of = json.dumps([best.weights_sha256, runs.description(directory)["digests"][split]])
     of, by = (hashlib.sha256(text.encode()).hexdigest()[:20] for text in (made_of, made_by))
     name = f"{of}-{by}{LASTING * lasting}.npz"
-    shipped = LESSONS / SHIPPED / name
-    return shipped if shipped.is_file() else runs.home() / FOLDER / name
+    shipped = (folder / SHIPPED / name for folder in lessons())
+    return next(filter(Path.is_file, shipped), runs.home() / FOLDER / name)
 
 
 def keep(file: Path, **arrays: np.ndarray) -> None:

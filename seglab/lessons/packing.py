@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -49,18 +50,25 @@ def ship(lesson: Lesson, target: Path) -> list[Path]:
         written += pack(directory, target, name_of(lesson.name, key, seed), seed in groups[key].maps)
     for reading in readings:
         written.append(shipped_reading(reading, target))
-    for file in written:
-        if file.stat().st_size > MOST_BYTES:
-            raise SeglabError(
-                "{file} has {size} bytes; allowed: {most}", file=file.name, size=file.stat().st_size, most=MOST_BYTES
-            )
     return written
 
 
+def refuse_large(files: Mapping[Path, bytes]) -> None:
+    """Raises SeglabError for a file that is too large to come with seglab."""
+    for file, content in files.items():
+        if len(content) > MOST_BYTES:
+            raise SeglabError(
+                "{file} has {size} bytes; allowed: {most}", file=file.name, size=len(content), most=MOST_BYTES
+            )
+
+
 def pack(directory: Path, target: Path, name: str, maps: bool) -> list[Path]:
-    """Writes a run's pack below a folder. One that is there already, of the same run, stays."""
+    """Writes a run's pack below a folder, in the place of an older one. A pack that is there itself stays."""
+    folder = target / name
+    if folder.resolve() == directory.resolve():
+        return []
     settings, known = runs.config(directory), runs.description(directory)
-    what = shipping.manifest(directory, names=not settings.data.private, pictures=maps)
+    what = shipping.manifest(directory, names=False, pictures=False)  # of private data none
     maps = maps and what.pictures and not runs.Evidence(directory).stayed
     bare = shipping.emptied(settings)
     if settings.init_from is not None:
@@ -72,14 +80,7 @@ def pack(directory: Path, target: Path, name: str, maps: bool) -> list[Path]:
         "dataset.json": json.dumps(told, ensure_ascii=False).encode(),
     }
     shared = target / SHARED
-    shared.mkdir(parents=True, exist_ok=True)
     files = {shared / f"{sha256(texts['dataset.json'])}.json": texts["dataset.json"]}
-    folder = target / name
-    if folder.resolve() == directory.resolve():
-        return []
-    temporary = target / f".{name}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
     inside = {
         "config.json": texts["config.json"],
         "shipped.json": what.model_copy(update={"pictures": maps}).model_dump_json(indent=1).encode(),
@@ -92,8 +93,13 @@ def pack(directory: Path, target: Path, name: str, maps: bool) -> list[Path]:
         inside[MAPS] = packed_maps(evidence, MOST_EPOCHS)
         truth = shared / f"{known['digests']['val']}.npz"
         files[truth] = packed(**{f"{n}": evidence.truth(n) for n in count})
-    for name_of_file, content in inside.items():
-        runs.write(temporary / name_of_file, content)
+    refuse_large(files | {folder / each: content for each, content in inside.items()})
+    temporary = target / f".{name}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    for place in (shared, temporary):
+        place.mkdir(parents=True, exist_ok=True)
+    for each, content in inside.items():
+        runs.write(temporary / each, content)
     for path, content in files.items():
         runs.write(path, content)
     runs.replace(temporary, folder)
@@ -125,11 +131,14 @@ def smallest(matrices: np.ndarray) -> np.ndarray:
 
 
 def shipped_reading(reading: Reading, target: Path) -> Path:
-    """Copies a reading to a folder's readings."""
+    """Copies a reading to a folder's readings; of private data without its label maps."""
     file = target / READINGS / reading.file.name
-    file.parent.mkdir(parents=True, exist_ok=True)
     if reading.file.resolve() != file.resolve():
         with np.load(reading.file, allow_pickle=False) as arrays:
-            content = {name: smallest(arrays[name]) if name == "val" else arrays[name] for name in arrays}
-        runs.write(file, packed(**content))
+            names = ("val", "chain") if reading.config.data.private else tuple(arrays)
+            found = {name: smallest(arrays[name]) if name == "val" else arrays[name] for name in names}
+        content = packed(**found)
+        refuse_large({file: content})
+        file.parent.mkdir(parents=True, exist_ok=True)
+        runs.write(file, content)
     return file

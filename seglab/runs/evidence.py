@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,8 @@ from seglab.runs.shipped import shipped
 
 MAPS = "maps.npz"  # of a run whose label maps are in one file: that of a lesson
 Value = TypeVar("Value")
+# What numpy raises for a file of arrays that is damaged
+DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 EPOCH = re.compile(r"epoch_(\d+(?:\.\d+)?)")
 
 
@@ -84,9 +87,11 @@ class Evidence:
     def sampled(self, epoch: float) -> list[np.ndarray]:
         """uint8 (H, W) each: what was predicted for the few images after so many epochs."""
         if self.is_packed:
+            if epoch not in self.epochs():
+                raise self.missing(f"samples/epoch_{epoch_text(epoch)}")
             count = len(self.samples)
             first = self.epochs().index(epoch) * count
-            return [cut(self.maps, "samples", first + place) for place in range(count)]
+            return [self.packed("samples", first + place) for place in range(count)]
         folder = f"samples/epoch_{epoch_text(epoch)}"
         return [self.map(folder, place) for place in range(len(self.samples))]
 
@@ -100,18 +105,26 @@ class Evidence:
         """What that file holds (`packed_maps`)."""
         path = self.directory / MAPS
         try:
-            return arrays_of(path, path.stat().st_mtime_ns)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            return maps_of(path, path.stat().st_mtime_ns)
+        except DAMAGED as error:
             raise SeglabError(
                 "{file} cannot be read: {reason}", file=f"{self.directory.name}/{MAPS}", reason=error
             ) from None
+
+    def packed(self, name: str, index: int) -> np.ndarray:
+        """One of the label maps that stand one after the other in that file."""
+        sizes = self.maps[f"{name}_sizes"].astype(int)
+        if not 0 <= index < len(sizes):
+            raise self.missing(f"{name}/{index:04}")
+        ends = np.cumsum(sizes.prod(1))
+        return self.maps[name][ends[index] - sizes[index].prod() : ends[index]].reshape(sizes[index])
 
     def shared_truth(self, index: int) -> np.ndarray:
         """The mask of a validation image, which several runs have in common."""
         file = self.directory.parent / SHARED / f"{description(self.directory)['digests']['val']}.npz"
         try:
             return arrays_of(file, file.stat().st_mtime_ns)[f"{index}"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except DAMAGED:
             raise self.missing(f"{SHARED}/{file.name}") from None
 
     def map(self, folder: str, index: int) -> np.ndarray:
@@ -120,12 +133,13 @@ class Evidence:
                 return self.shared_truth(index)
             if folder != "predictions":
                 epoch = EPOCH.fullmatch(folder.rpartition("/")[2])
-                if epoch is None or float(epoch[1]) not in self.epochs():
+                if epoch is None:
                     raise self.missing(folder)
-                return self.sampled(float(epoch[1]))[index]
-            if not 0 <= index < len(self.maps["predictions_sizes"]):
-                raise self.missing(f"{folder}/{index:04}")
-            return cut(self.maps, folder, index)
+                found = self.sampled(float(epoch[1]))
+                if not 0 <= index < len(found):
+                    raise self.missing(f"{folder}/{index:04}")
+                return found[index]
+            return self.packed(folder, index)
         file = self.directory / folder / f"{index:04}.png"
         if not file.is_file():
             raise self.missing(f"{folder}/{file.name}")
@@ -137,7 +151,7 @@ class Evidence:
                 return arrays[name]
         except (FileNotFoundError, KeyError):
             raise self.missing(f"{file}: {name}") from None
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             where = f"{self.directory.name}/{file}"
             raise SeglabError("{file} cannot be read: {reason}", file=where, reason=error) from None
 
@@ -159,12 +173,17 @@ def arrays_of(path: Path, changed: int) -> dict[str, np.ndarray]:
         return {name: arrays[name] for name in arrays}
 
 
-def cut(maps: dict[str, np.ndarray], name: str, index: int) -> np.ndarray:
-    """uint8 (H, W): one of the label maps that stand one after the other."""
-    sizes = maps[f"{name}_sizes"].astype(int)
-    ends = np.cumsum(sizes.prod(1))
-    start = ends[index] - sizes[index].prod()
-    return maps[name][start : ends[index]].reshape(sizes[index])
+@lru_cache(maxsize=32)
+def maps_of(path: Path, changed: int) -> dict[str, np.ndarray]:
+    """The same of label maps (`packed_maps`); raises ValueError or KeyError where they are not whole."""
+    found = arrays_of(path, changed)
+    for name in ("predictions", "samples"):
+        sizes = found[f"{name}_sizes"]
+        if sizes.shape != (len(sizes), 2) or found[name].shape != (sizes.astype(int).prod(1).sum(),):
+            raise ValueError(f"{name} are not as large as they are said to be")
+    if found["epochs"].ndim != 1:
+        raise ValueError("epochs are not in a row")
+    return found
 
 
 def packed_maps(evidence: Evidence, most: int) -> bytes:

@@ -1,4 +1,4 @@
-"""List, check, show and make lessons, and read the sheets of a class.
+"""List, check, show, make and ship lessons.
 
 A lesson is given by its name, or by its file. Its answers are computed from runs: those that come with seglab, or those
 that `make` trains here.
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from seglab import places, plans
-from seglab.cli.options import output_folder, threads
+from seglab import plans
+from seglab.cli.options import add_help, output_folder, threads
 from seglab.cli.show import counting
 from seglab.errors import SeglabError
 from seglab.lessons import files, making, packing, telling
 from seglab.lessons.bench import Bench
+from seglab.lessons.measures import NONE
 from seglab.lessons.model import Ask, CompareWithSource, Lesson
 from seglab.lessons.text import LANGUAGES
-from seglab.ui.text import told as translated
 
 CROWDED = 20  # lines of one kind that are printed
 
@@ -27,28 +27,29 @@ CROWDED = 20  # lines of one kind that are printed
 def arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
 
-    def command(name: str, help: str) -> argparse.ArgumentParser:
-        made = kinds.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
-        made.set_defaults(lesson=globals()[name])
+    def command(name: str, action: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
+        made = kinds.add_parser(name, help=help, description=help, allow_abbrev=False, add_help=False)
+        add_help(made)
+        made.set_defaults(of_lesson=action)
+        if name != "list":
+            made.add_argument("name", metavar="LESSON", help="its name, or its file")
         return made
 
-    command("list", "the lessons that there are")
-    command("check", "what is wrong with a lesson, what it takes, and how its questions come out").add_argument("name")
-    shown = command("show", "a lesson as text, with what its questions came to")
-    shown.add_argument("name")
+    command("list", listed, "the lessons that there are")
+    command("check", check, "what is wrong with a lesson, what it takes, and how its questions come out")
+    shown = command("show", show, "a lesson as text, with what its questions came to")
     shown.add_argument("--lang", choices=LANGUAGES, default="en", help="its language (default: en)")
-    made = command("make", "train the runs that a lesson needs; what is here already is not trained again")
-    made.add_argument("name")
+    made = command("make", make, "train the runs that a lesson needs; what is here already is not trained again")
     made.add_argument("--only", nargs="+", default=[], metavar="GROUP", help="the runs of these groups")
     made.add_argument("--seeds", nargs="+", default=[], type=int, metavar="SEED", help="the runs of these seeds")
     made.add_argument("--threads", type=threads, default=1, help="processor cores for a run (default: 1)")
-    shipped = command("ship", "write a lesson's runs as evidence packs, without weights")
-    shipped.add_argument("name")
+    shipped = command("ship", ship, "write a lesson's runs as evidence packs, without weights")
     shipped.add_argument("--to", type=output_folder, metavar="DIR", help="(default: where the lesson's file is)")
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    return int(arguments.lesson(arguments) or 0)
+    arguments.of_lesson(arguments)
+    return 0
 
 
 def opened(name: str) -> Lesson:
@@ -56,7 +57,13 @@ def opened(name: str) -> Lesson:
     return files.load(Path(name)) if name.endswith(files.ENDING) else files.find(name)
 
 
-def list(arguments: argparse.Namespace) -> None:  # as the command is called
+def translated(error: SeglabError, lang: str) -> str:
+    from seglab.ui.text import told  # imports the page
+
+    return told(error, lang)
+
+
+def listed(arguments: argparse.Namespace) -> None:
     for name, path in files.every().items():
         try:
             lesson = files.load(path)
@@ -69,11 +76,11 @@ def list(arguments: argparse.Namespace) -> None:  # as the command is called
         )
 
 
-def check(arguments: argparse.Namespace) -> int:
+def check(arguments: argparse.Namespace) -> None:
     lesson = opened(arguments.name)
     todo = making.jobs(lesson)
-    listed("without a translation", files.untranslated(lesson))
-    listed("numbers typed into what is told", files.typed(lesson))
+    told_of("without a translation", files.untranslated(lesson))
+    told_of("numbers typed into what is told", files.typed(lesson))
     print(f"{lesson.name}: {len(lesson.steps)} steps, {len(lesson.asks)} questions, {len(lesson.runs)} runs")
     minutes = sum(step.minutes for step in lesson.steps)
     if minutes > lesson.minutes:
@@ -92,16 +99,15 @@ def check(arguments: argparse.Namespace) -> int:
             except SeglabError as error:
                 print(f"{step.id}: {error}")
                 continue
-            undecided += outcome.key == "none"
+            undecided += outcome.key == NONE and step.measure.kind not in ("shape", "tied")  # which is a finding
             values = ", ".join(f"{name} {value}" for name, value in outcome.values.items())
             print(f"{step.id}: {outcome.key}  ({values})")
             for note in outcome.notes:
                 print(f"    {telling.noted(lesson, note, 'en')}")
     print(f"{undecided} of {sum(bool(ask.measure) for ask in lesson.asks.values())} questions cannot be told apart")
-    return 0
 
 
-def listed(what: str, places: Sequence[str]) -> None:
+def told_of(what: str, places: Sequence[str]) -> None:
     if places:
         print(f"{what}:")
         for place in places[:CROWDED]:
@@ -178,7 +184,8 @@ def make(arguments: argparse.Namespace) -> None:
 
 def ship(arguments: argparse.Namespace) -> None:
     lesson = opened(arguments.name)
-    folder = arguments.to or files.every().get(lesson.name, places.LESSONS / "x").parent
+    given = arguments.name
+    folder = arguments.to or (Path(given) if given.endswith(files.ENDING) else files.every()[given]).parent
     written = packing.ship(lesson, folder)
     size = sum(file.stat().st_size for file in set(written))
     print(f"{len(set(written))} files, {size / 1e6:.1f} MB, in {folder}")

@@ -15,7 +15,7 @@ LANGUAGES = ("en", "ko")
 MISTAKE = "lesson"  # the type of pydantic's errors that `wrong` makes
 LONGEST = 2000  # characters of a text
 Written = Annotated[str, Field(max_length=LONGEST)]
-DECIMAL = re.compile(r"(?<![\w.])\d+[.,]\d")  # a number that was measured, or should have been
+DECIMAL = re.compile(r"(?<![\w.])\d+[.,]\d+")  # a number that was measured, or should have been
 # What a text may have in braces: numbers of a measure, and settings or classes by their names
 PLACES = (
     "a", "b", "best", "class", "count", "difference", "from", "high", "here", "images", "low", "of", "other", "ratio",

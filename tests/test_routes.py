@@ -216,8 +216,9 @@ def test_where_the_page_asks_for_a_password_nothing_is_told_without_it():
     client = TestClient(app)
     paths = ["/seglab/start", *(f"/seglab{route.path}" for route in routes.ROUTER.routes)]
     assert len(paths) > 8
+    named = {"run": "one", "kind": "image", "name": "a", "question": "best", "group": "cases"}
     for path in paths:
-        address = re.sub("{(index|page|truth|label|number)(:int)?}", "0", path).format(run="one", kind="image")
+        address = re.sub("{(index|page|truth|label|number)(:int)?}", "0", path).format(**named)
         assert client.get(address, params={"run": "one"}).status_code == 401, address
     assert client.get(f"/seglab/assets/{assets.version()}/page.js").status_code == 200  # the page to log in has it
     assert client.post("/login", data={"username": "ada", "password": "wrong"}).status_code == 400

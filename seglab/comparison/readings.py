@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +26,7 @@ from seglab.model import Trained
 from seglab.places import lessons
 from seglab.predictors import Crf
 from seglab.runs import Evidence
+from seglab.runs.evidence import packed
 
 FOLDER = ".readings"  # in the home of runs
 SHIPPED = "readings"  # in the folder of lessons: those that come with seglab, which nothing makes room for
@@ -131,11 +131,9 @@ def file_of(directory: Path, split: str, made_by: str, lasting: bool) -> Path:
 
 def keep(file: Path, **arrays: np.ndarray) -> None:
     """Writes such a file; those that were made longest ago make room."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes one for another option
     with runs.writing(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
-        runs.write(file, buffer.getvalue())
+        runs.write(file, packed(**arrays))
     sweep(file.parent)
 
 

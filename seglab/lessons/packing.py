@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +18,15 @@ import numpy as np
 from seglab import runs
 from seglab.comparison.readings import SHIPPED as READINGS
 from seglab.comparison.readings import Reading
-from seglab.config import RunConfig
 from seglab.errors import SeglabError
-from seglab.events import Started, Stepped, to_line
+from seglab.events import Event, Stepped, to_line
 from seglab.lessons.bench import Bench, name_of
 from seglab.lessons.model import Lesson
 from seglab.runs import shipping
-from seglab.runs.evidence import MAPS, packed_maps, spread
+from seglab.runs.evidence import MAPS, packed, packed_maps, spread
 from seglab.runs.hashes import SHARED, hashes_of_shipped, sha256
-from seglab.runs.recording import packed
 
+KNOWN = tuple(key for key in shipping.KNOWN if key not in ("pictures", "learned"))  # in dataset.json
 MOST_STEPS = 60  # of a run's reports on single steps, evenly spread
 MOST_EPOCHS = 20  # of which label maps of a few images are kept
 MOST_BYTES = 2**20  # of a file
@@ -73,8 +72,7 @@ def pack(directory: Path, target: Path, name: str, maps: bool) -> list[Path]:
     bare = shipping.emptied(settings)
     if settings.init_from is not None:
         bare = bare.model_copy(update={"init_from": Path(settings.init_from.name)})
-    told = {key: value for key, value in known.items() if key in shipping.KNOWN and key not in ("pictures", "learned")}
-    told |= {} if what.names else {"images": shipping.numbers(known["images"])}
+    told = shipping.public(known, what.names, KNOWN)
     texts = {
         "config.json": bare.model_dump_json(indent=1).encode(),
         "dataset.json": json.dumps(told, ensure_ascii=False).encode(),
@@ -84,7 +82,7 @@ def pack(directory: Path, target: Path, name: str, maps: bool) -> list[Path]:
     inside = {
         "config.json": texts["config.json"],
         "shipped.json": what.model_copy(update={"pictures": maps}).model_dump_json(indent=1).encode(),
-        "events.jsonl": recorded(directory, settings, bare, known, what.names, texts),
+        "events.jsonl": thinned(shipping.leaving(directory, bare, what.names, hashes_of_shipped(*texts.values()))),
         "evaluation.npz": packed(val=smallest(runs.Evidence(directory).confusions())),
     }
     if maps:
@@ -106,22 +104,11 @@ def pack(directory: Path, target: Path, name: str, maps: bool) -> list[Path]:
     return [*files, *(folder / file for file in inside)]
 
 
-def recorded(
-    directory: Path, settings: RunConfig, bare: RunConfig, known: dict, names: bool, texts: dict[str, bytes]
-) -> bytes:
-    """A run's events without most of its steps, and without what is private."""
-    harmless = shipping.placeless(settings) if names else shipping.impersonal(bare, known, shipping.placeless(settings))
-    options = shipping.folder_options()
-    found = runs.events(directory)
+def thinned(events: Iterable[Event]) -> bytes:
+    """A run's events without most of its steps."""
+    found = list(events)
     kept = set(spread([n for n, each in enumerate(found) if isinstance(each, Stepped)], MOST_STEPS))
-    lines = []
-    for n, event in enumerate(found):
-        if isinstance(event, Stepped) and n not in kept:
-            continue
-        if isinstance(event, Started):
-            hashes = hashes_of_shipped(texts["config.json"], texts["dataset.json"])
-            event = event.model_copy(update={"loss": shipping.without_folders(event.loss, options), "files": hashes})
-        lines.append(to_line(shipping.without(event, harmless)))
+    lines = (to_line(event) for n, event in enumerate(found) if n in kept or not isinstance(event, Stepped))
     return "".join(lines).encode()
 
 

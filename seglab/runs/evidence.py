@@ -199,6 +199,11 @@ def packed_maps(evidence: Evidence, most: int) -> bytes:
     for name, maps in kinds.items():
         arrays[name] = np.concatenate([each.ravel() for each in maps]) if maps else np.zeros(0, np.uint8)
         arrays[f"{name}_sizes"] = np.array([each.shape for each in maps], np.uint16).reshape(-1, 2)
+    return packed(**arrays)
+
+
+def packed(**arrays: np.ndarray) -> bytes:
+    """Arrays as the content of a file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is named as its one option
     return buffer.getvalue()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import json
 import secrets
 import shutil
@@ -38,7 +37,7 @@ from seglab.runs.directory import (
     write,
     writing,
 )
-from seglab.runs.evidence import epoch_text
+from seglab.runs.evidence import epoch_text, packed
 from seglab.runs.hashes import announced, sha256
 from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
@@ -306,9 +305,3 @@ def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluat
     append(directory, event)
     replace(directory / "weights.next", directory / "weights.safetensors")
     return event
-
-
-def packed(**arrays: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # none is named as its one option
-    return buffer.getvalue()

@@ -53,21 +53,20 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
     except FileExistsError:
         raise SeglabError("{target} already exists", target=str(target)) from None
     try:
-        fill(target, directory, settings, bare, what)
+        fill(target, directory, bare, what)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
     return what
 
 
-def fill(target: Path, directory: Path, settings: RunConfig, bare: RunConfig, what: Shipped) -> None:
+def fill(target: Path, directory: Path, bare: RunConfig, what: Shipped) -> None:
     """Writes what leaves of a run to a new directory, with the configuration `bare` of folders."""
     known = description(directory)
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
     content = safetensors.torch.save(state)
     sha = sha256(content)
-    numbered = {key: value for key, value in known.items() if key in KNOWN}
-    numbered |= {} if what.names else {"images": numbers(known["images"])}
+    numbered = public(known, what.names)
     written = {
         "config.json": bare.model_dump_json(indent=1).encode(),
         "dataset.json": json.dumps(numbered, indent=1, ensure_ascii=False).encode(),
@@ -76,19 +75,33 @@ def fill(target: Path, directory: Path, settings: RunConfig, bare: RunConfig, wh
         write(target / name, text)
     write(target / SHIPPED, what.model_dump_json(indent=1).encode())
     write(target / "weights.safetensors", content)
-    harmless = placeless(settings) if what.names else impersonal(bare, known, placeless(settings))
-    options = folder_options(*kinds_in(settings))
-    for event in events(directory):
+    for event in leaving(directory, bare, what.names, hashes_of_shipped(*written.values())):
         if isinstance(event, Evaluated) and event.best:
             event = event.model_copy(update={"weights_sha256": sha})
-        if isinstance(event, Started):
-            hashes = hashes_of_shipped(*written.values())
-            event = event.model_copy(update={"loss": without_folders(event.loss, options), "files": hashes})
-        append(target, without(event, harmless))
+        append(target, event)
     for name in files(directory):
         if name == "evaluation.npz" or (what.pictures and PICTURES.fullmatch(name)):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(directory / name, target / name)
+
+
+def public(known: dict, names: bool, keys: Collection[str] = KNOWN) -> dict:
+    """What may leave of a run's description, with the names of images or without."""
+    found = {key: value for key, value in known.items() if key in keys}
+    return found if names else found | {"images": numbers(known["images"])}
+
+
+def leaving(directory: Path, bare: RunConfig, names: bool, hashes: dict[str, str]) -> Iterator[Event]:
+    """A run's events as they may leave, with the configuration `bare` of folders: with the hashes of the files that
+    leave with them, and without what is private."""
+    settings = config(directory)
+    placed = placeless(settings)
+    harmless = placed if names else impersonal(bare, description(directory), placed)
+    options = folder_options(*kinds_in(settings))
+    for event in events(directory):
+        if isinstance(event, Started):
+            event = event.model_copy(update={"loss": without_folders(event.loss, options), "files": hashes})
+        yield without(event, harmless)
 
 
 def manifest(directory: Path, names: bool, pictures: bool) -> Shipped:

@@ -103,16 +103,32 @@ class Measure(Options):
         """What came of it. Raises SeglabError where runs are missing."""
 
 
-class Best(Measure):
-    """Which setting scores best, if it can be told apart from the second."""
+class Between(Measure):
+    """A measure of two settings, A and B."""
 
-    kind: Literal["best"]
+    a: Key
+    b: Key
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        return self.a, self.b
+
+
+class Among(Measure):
+    """A measure of several settings."""
+
     of: Annotated[tuple[Key, ...], Field(min_length=2, max_length=16)]
-    by: Score = "miou"
 
     @property
     def settings(self) -> tuple[str, ...]:
         return self.of
+
+
+class Best(Among):
+    """Which setting scores best, if it can be told apart from the second."""
+
+    kind: Literal["best"]
+    by: Score = "miou"
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -128,17 +144,11 @@ class Best(Measure):
         return Outcome(key, (key,), values=values)
 
 
-class Difference(Measure):
+class Difference(Between):
     """Whether B scores higher than A, lower, or cannot be told apart from it."""
 
     kind: Literal["difference"]
-    a: Key
-    b: Key
     by: Score = "miou"
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        return self.a, self.b
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -150,18 +160,12 @@ class Difference(Measure):
         return Outcome(key, (key,), found.size, found.values | named(self.a, self.b))
 
 
-class Size(Measure):
+class Size(Between):
     """By how much B scores higher than A: which of the ranges between `edges`, `0` below the first of them."""
 
     kind: Literal["size"]
-    a: Key
-    b: Key
     by: Score = "miou"
     edges: Edges
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        return self.a, self.b
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -173,17 +177,11 @@ class Size(Measure):
         return Outcome(key, (key,), found.size, found.values | named(self.a, self.b), crossing(found, self.edges))
 
 
-class Class(Measure):
+class Class(Between):
     """Which class gains most from A to B, or loses most; none where no class can be told apart."""
 
     kind: Literal["class"]
-    a: Key
-    b: Key
     which: Literal["gained", "lost"]
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        return self.a, self.b
 
     def outcome(self, bench: Bench) -> Outcome:
         sign = 1 if self.which == "gained" else -1
@@ -350,17 +348,13 @@ class Trend(Measure):
         return Outcome(key, (key,), values=values)
 
 
-class Shape(Measure):
+class Shape(Among):
     """In which settings the validation loss ends more than 5 % above its lowest value while that of training still
     falls, with most seeds: over-fitting."""
 
     kind: Literal["shape"]
     of: Annotated[tuple[Key, ...], Field(min_length=1, max_length=16)]
     shape: Literal["rises_after_lowest"]
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        return self.of
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -414,18 +408,12 @@ class Definition(Measure):
         return Outcome(key, (key,), there - here, values | {"of": f"={self.of}"})
 
 
-class Share(Measure):
+class Share(Between):
     """How many of a hundred labeled pixels are of a kind: right in A alone, in B alone, or wrong in both."""
 
     kind: Literal["share"]
-    a: Key
-    b: Key
     of: Literal["only_a", "only_b", "alike", "differently"]
     tolerance: Annotated[float, Field(gt=0, le=50)] = 1.0
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        return self.a, self.b
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -439,15 +427,11 @@ class Share(Measure):
         return Outcome("number", number=share, values=values)
 
 
-class Tied(Measure):
+class Tied(Among):
     """Which settings cannot be told apart from the best one, looking at all of them (Holm 1979)."""
 
     kind: Literal["tied"]
     of: Annotated[tuple[Key, ...], Field(min_length=3, max_length=16)]
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        return self.of
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -463,7 +447,7 @@ class Tied(Measure):
         return Outcome(key, tuple(tied), values=values | {"score": f"{bench.mean(best, 'miou'):.3f}"})
 
 
-class Lead(Measure):
+class Lead(Among):
     """By how many standard deviations between seeds the best of several settings lies above their mean; `there` is what
     the best of so many equal ones would, on average."""
 
@@ -471,10 +455,6 @@ class Lead(Measure):
     of: Annotated[tuple[Key, ...], Field(min_length=3, max_length=16)]
     by: Score = "miou"
     edges: Edges
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        return self.of
 
     @property
     def outcomes(self) -> tuple[str, ...]:

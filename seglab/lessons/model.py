@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from seglab import config as grammar
 from seglab.config import RunConfig
@@ -21,7 +21,6 @@ from seglab.families import Predictor
 from seglab.lessons.measures import NONE, AnyMeasure, FromSource, Key, Noise, Score
 from seglab.lessons.text import Text, wrong
 
-VERSION = 1
 OTHERWISE = "otherwise"
 NUMBERED = ("number", "text")  # answers that have no options
 MOST_QUESTIONS = 12
@@ -34,6 +33,17 @@ Several = Annotated[tuple[Key, ...], Field(min_length=1, max_length=16)]
 # --- runs
 
 
+def unseeded(given: dict[str, Value]) -> dict[str, Value]:
+    """Options of a run, without those that each run of a lesson has of its own."""
+    for key, instead in (("seed", "seeds"), ("init_from", "begins_with")):
+        if key in given:
+            raise wrong("{key} cannot be set in a lesson; use {instead}", key=key, instead=instead)
+    return given
+
+
+Given = Annotated[dict[str, Value], AfterValidator(unseeded)]  # options of a run, as on the command line
+
+
 class Setting(Options):
     """One row of a group: options as on the command line that differ from the group's base, and its runs' seeds.
 
@@ -42,7 +52,7 @@ class Setting(Options):
     """
 
     title: Text
-    set: dict[str, Value] = {}
+    set: Given = {}
     seeds: Seeds | None = None
     begins_with: Key | None = None
     of: Key | None = None
@@ -57,11 +67,6 @@ class Setting(Options):
             raise wrong("a setting with of or run has no runs of its own, so nothing can be set in it")
         return self
 
-    @field_validator("set")
-    @classmethod
-    def _without_seed(cls, given: dict[str, Value]) -> dict[str, Value]:
-        return unseeded(given)
-
     @property
     def trained(self) -> bool:
         """Whether it has runs of its own."""
@@ -73,25 +78,12 @@ class Group(Options):
     the lesson. `quick`: what the button of the page trains first."""
 
     title: Text
-    base: dict[str, Value] = {}
+    base: Given = {}
     settings: Annotated[dict[Key, Setting], Field(min_length=1, max_length=24)]
     table: Annotated[tuple[Several, ...], Field(max_length=8)] = ()
     seeds: Annotated[Seeds, Field(min_length=1)] = (0, 1, 2)
     maps: Seeds = (0,)
     quick: Annotated[tuple[Key, ...], Field(max_length=4)] = ()
-
-    @field_validator("base")
-    @classmethod
-    def _without_seed(cls, given: dict[str, Value]) -> dict[str, Value]:
-        return unseeded(given)
-
-
-def unseeded(given: dict[str, Value]) -> dict[str, Value]:
-    """Options of a run, without those that each run of a lesson has of its own."""
-    for key, instead in (("seed", "seeds"), ("init_from", "begins_with")):
-        if key in given:
-            raise wrong("{key} cannot be set in a lesson; use {instead}", key=key, instead=instead)
-    return given
 
 
 # --- what a document says
@@ -374,23 +366,11 @@ class Lesson(Options):
         for place, named in self.references():
             for key in named:
                 if key not in keys:
-                    raise wrong(
-                        "{place}: there is no {kind} {key}; there are: {known}",
-                        place=place,
-                        kind="setting",
-                        key=key,
-                        known=", ".join(keys),
-                    )
+                    raise unknown(place, "setting", key, keys)
         for name, group in self.groups.items():
             for key in (*group.quick, *itertools.chain(*group.table)):
                 if key not in group.settings:
-                    raise wrong(
-                        "{place}: there is no {kind} {key}; there are: {known}",
-                        place=f"groups.{name}",
-                        kind="setting",
-                        key=key,
-                        known=", ".join(group.settings),
-                    )
+                    raise unknown(f"groups.{name}", "setting", key, group.settings)
             if len({len(row) for row in group.table}) > 1:
                 raise wrong("{place}: the rows of its table are not equally long", place=f"groups.{name}")
         self._chains_end()
@@ -437,13 +417,7 @@ class Lesson(Options):
             self._known_claims(place, step.claims if isinstance(step, CompareWithSource) else ())
             group = step.group if isinstance(step, Run) else step.view.group if isinstance(step, Show) else None
             if group is not None and group not in self.groups:
-                raise wrong(
-                    "{place}: there is no {kind} {key}; there are: {known}",
-                    place=place,
-                    kind="group",
-                    key=group,
-                    known=", ".join(self.groups),
-                )
+                raise unknown(place, "group", group, self.groups)
             if isinstance(step, Run) and not self.groups[step.group].quick:
                 raise wrong("{place}: the group {key} has no quick settings", place=place, key=group)
         if len(asked) > MOST_QUESTIONS:
@@ -452,13 +426,7 @@ class Lesson(Options):
     def _known_claims(self, place: str, names: Iterable[str]) -> None:
         for name in names:
             if name not in self.claims:
-                raise wrong(
-                    "{place}: there is no {kind} {key}; there are: {known}",
-                    place=place,
-                    kind="claim",
-                    key=name,
-                    known=", ".join(self.claims) or "-",
-                )
+                raise unknown(place, "claim", name, self.claims)
 
     def _noise(self, place: str, measure: Noise) -> None:
         claim = self.claims.get(measure.claim)
@@ -548,6 +516,17 @@ class Lesson(Options):
             for seed in self.seeds(key) if setting.trained else ():
                 add(key, seed)
         return found
+
+
+def unknown(place: str, kind: str, key: str, known: Iterable[str]) -> Exception:
+    """The mistake of naming what is not there."""
+    return wrong(
+        "{place}: there is no {kind} {key}; there are: {known}",
+        place=place,
+        kind=kind,
+        key=key,
+        known=", ".join(known) or "-",
+    )
 
 
 def as_text(value: Value) -> Any:

@@ -218,6 +218,14 @@ def added(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return total, total**2 / parted if parted else math.inf
 
 
+def around(difference: float, variances: Sequence[tuple[float, float]], level: float = LEVEL) -> tuple[float, float]:
+    """Student's interval around a difference that varies by the sum of these variances, each with its degrees of
+    freedom."""
+    total, freedom = added(variances)
+    half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total) if total else 0.0
+    return difference - half, difference + half
+
+
 @dataclass(frozen=True)
 class Seeds:
     """A difference over several seeds: its mean, standard error, degrees of freedom and interval; `by_seed`, each
@@ -261,11 +269,11 @@ def over_seeds(
     variances.append((images.error**2, images.units - 1))
     total, freedom = added(variances)
     difference = statistics.mean(scores[1]) - statistics.mean(scores[0])
-    half = float(special.stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total) if total else 0.0
+    low, high = around(difference, variances, level)
     left = min(remaining(first, second, block, column), images.error**2)
     both = (images.error**2 - left) * statistics.harmonic_mean([len(first), len(second)])  # of a seed and the images
     by = Variances(tuple(map(statistics.variance, parts)), both, left, images.units)
-    return Seeds(difference, math.sqrt(total), freedom, difference - half, difference + half, by_seed, by)
+    return Seeds(difference, math.sqrt(total), freedom, low, high, by_seed, by)
 
 
 def score_of(matrices: np.ndarray, column: int | None) -> float:

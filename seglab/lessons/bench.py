@@ -205,7 +205,7 @@ class Bench:
         else:
             for key, each in scores.items():
                 variances.append((weights[key] ** 2 * statistics.variance(each) / len(each), len(each) - 1))
-        low, high = scoring.around(size, variances)
+        low, high = intervals.around(size, variances)
         return Difference(size, low, high, count, images, by, by_seed)
 
     def of_images(self, pairs: Sequence[tuple[str, str]], by: str) -> tuple[float, float]:

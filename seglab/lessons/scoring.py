@@ -13,12 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from scipy import special
 
 from seglab import runs
 from seglab.comparison import intervals, verdicts
 from seglab.comparison.borders import BINS, borders
-from seglab.comparison.intervals import LEVEL, added
 from seglab.comparison.readings import Reading
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Started, best_of
@@ -245,16 +243,8 @@ def over_runs(first: Sequence[float], second: Sequence[float], paired: bool, by:
         return Difference(size, None, None, count, None, by, by_seed)
     parts = [by_seed] if paired else [first, second]
     variances = [(statistics.variance(part) / len(part), len(part) - 1) for part in parts]
-    low, high = around(size, variances)
+    low, high = intervals.around(size, variances)
     return Difference(size, low, high, count, None, by, by_seed)
-
-
-def around(size: float, variances: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Student's interval around a difference that varies by the sum of these variances, each with its degrees of
-    freedom."""
-    total, freedom = added(variances)
-    half = float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(total) if total else 0.0
-    return size - half, size + half
 
 
 def lead(scores: Sequence[Sequence[float]], less: bool = False) -> tuple[float, float, float]:

@@ -33,18 +33,15 @@ def jobs(lesson: Lesson, groups: Collection[str] = (), seeds: Collection[int] = 
             known = ", ".join(lesson.groups)
             raise SeglabError("there is no group {group}; there are: {known}", group=repr(group), known=known)
     wanted = {key for name in groups or lesson.groups for key in lesson.groups[name].settings}
-    found: list[Job] = []
-
-    def add(key: str, seed: int) -> None:
-        begun = lesson.setting(key).begins_with
-        if begun and not weighted(lesson, begun, seed):
-            add(begun, seed)
-        if not any((each.key, each.seed) == (key, seed) for each in found):
-            found.append(Job(key, seed, lesson.config(key, seed)))
-
-    for key, seed in lesson.runs:
-        if key in wanted and (not seeds or seed in seeds) and located(lesson, key, seed) is None:
-            add(key, seed)
+    needed: set[tuple[str, int]] = set()
+    for key, seed in reversed(lesson.runs):  # what others begin with stands before them
+        missing = key in wanted and (not seeds or seed in seeds) and located(lesson, key, seed) is None
+        if missing or (key, seed) in needed:
+            needed.add((key, seed))
+            begun = lesson.setting(key).begins_with
+            if begun and not weighted(lesson, begun, seed):
+                needed.add((begun, seed))
+    found = [Job(key, seed, lesson.config(key, seed)) for key, seed in lesson.runs if (key, seed) in needed]
     return sorted(found, key=lambda each: each.seed)
 
 
@@ -118,7 +115,7 @@ def readings(lesson: Lesson) -> list[Reading]:
 
 
 def progress(lesson: Lesson, todo: list[Job], tell: Callable[[str], None], threads: int = 1) -> None:
-    """Makes runs one after the other, and then the readings; tells of each."""
+    """Makes runs one after the other; tells of each."""
     for n, job in enumerate(todo, 1):
         name = name_of(lesson.name, job.key, job.seed)
         events = list(make(lesson, job, threads))

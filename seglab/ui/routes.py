@@ -76,8 +76,7 @@ def picture(request: Request, lang: str) -> Response:
 
 def laboratory(request: Request, lang: str) -> Response:
     """Two sides of the runs that an address names, `a` and `b`."""
-    found = lab.overview(named(request), *chosen(request), lang)
-    return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
+    return data(lab.overview(named(request), *chosen(request), lang))
 
 
 def chosen(request: Request) -> tuple[str, str]:
@@ -161,8 +160,7 @@ def refining_controls(request: Request, lang: str) -> Response:
 def refining_run(request: Request, lang: str) -> Response:
     """What is known of a run's images and the CRF, for one setting, as an address has it."""
     directory = BOARD.found(request.query_params.get("run", ""))
-    found = refining.overview(directory, request.query_params.get("crf", ""), lang)
-    return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
+    return data(refining.overview(directory, request.query_params.get("crf", ""), lang))
 
 
 def blank(request: Request, lang: str) -> Response:

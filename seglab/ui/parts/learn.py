@@ -182,7 +182,7 @@ def bench_of(lesson: Lesson) -> Bench:
             for name in lesson.settings:
                 bench.directories(name)
         except SeglabError:
-            return Bench(lesson)
+            return bench
         while len(_benches) >= MOST_BENCHES:
             del _benches[next(iter(_benches))]
         _benches[key] = bench

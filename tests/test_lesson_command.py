@@ -12,6 +12,7 @@ import yaml
 from seglab import cli, places, plans, runs
 from seglab.lessons import files, making
 from seglab.lessons.bench import located
+from seglab.lessons.text import LANGUAGES
 from tests.lessons import images, lesson, measure, put, whole
 
 ASKS = [
@@ -103,6 +104,17 @@ def test_a_lesson_is_shown_in_either_language_with_what_came(capsys, file):
         and "One run of each there" in out
     )
     assert f"-> higher: {size[1]}만큼" in command(capsys, "show", "l", "--lang", "ko")
+
+
+@pytest.mark.parametrize("name", files.every())
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_each_lesson_that_comes_with_seglab_is_shown_to_its_end(capsys, name, lang):
+    found = files.find(name)
+    out = command(capsys, "show", name, "--lang", lang)
+    last = found.steps[-1]
+    assert f"{len(found.steps)}. {last.title.of(lang)}" in out
+    own = [each.text.of(lang) for claim in found.claims.values() for each in claim.differs if each.reason == "own"]
+    assert [text for text in own if f"- {text[:1].upper()}{text[1:]}" not in out and f"- {text}" not in out] == []
 
 
 def test_a_lesson_is_made_and_shipped(capsys, file, tmp_path, monkeypatch):

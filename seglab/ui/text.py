@@ -104,7 +104,7 @@ def language(request: gr.Request | Request | None) -> str:
     return known.get(tag) or known.get(tag.partition("-")[0], ENGLISH)
 
 
-def say(text: str, lang: str, context: str | None = None, **values: Any) -> str:
+def say(text: str, /, lang: str, context: str | None = None, **values: Any) -> str:
     """The text in a language, with its values filled in."""
     return (translation(text, lang, context) or text).format(**values)
 

@@ -32,7 +32,7 @@ MEAN = "<img src=nothing.png>"  # a name that would ask for a picture, were it H
 SHIPPED = "encoder_decoder,unet,unet_vgg16"
 WIDE, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
 LEFT = ("signal is aborted without reason", "Connection errored out")  # said by Gradio of a page that is being left
-TABS = ("start", "train", "predict", "compare")
+TABS = ("start", "learn", "train", "predict", "compare")
 expect.set_options(timeout=25_000)  # a busy machine may take its time; what is wrong stays wrong
 pytestmark = [
     pytest.mark.browser,

@@ -37,7 +37,7 @@ def said(script: str) -> Iterator[str]:
 @lru_cache
 def assets() -> dict[str, bytes]:
     """The scripts and styles by name, and the texts that scripts say, by language."""
-    files = [*(HERE / "js").glob("*.js"), HERE / "style.css"]
+    files = [*(HERE / "js").glob("*.js"), *HERE.glob("*.css")]
     files += [*(HERE / "vendor").rglob("*.*"), *(HERE / "start").glob("*.webp")]
     found = {path.relative_to(HERE).as_posix().removeprefix("js/"): path.read_bytes() for path in files}
     every = sorted({text for text, _ in texts()})

@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 
 from seglab import draw, places
 from seglab.ui import assets, guard, text
-from seglab.ui.tabs import compare, predict, start, train
+from seglab.ui.tabs import compare, learn, predict, start, train
 from seglab.ui.wires import IMPORTED, LATER, QUIET, ear, heard, imported, later, part
 
 HEAD = """<script>window.seglab = {{
@@ -36,7 +36,7 @@ HEAD = """<script>window.seglab = {{
 }};</script>
 {styles}<script type="module" src="{base}page.js"></script>
 {modules}"""
-STYLES = '<link rel="stylesheet" href="{base}style.css">'
+STYLES = '<link rel="stylesheet" href="{base}style.css"><link rel="stylesheet" href="{base}learn.css">'
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -47,6 +47,8 @@ def build() -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(text.label("Start", context="tab"), id="start", elem_id="tab-start"):
                 start.build()
+            with gr.Tab(text.label("Learn"), id="learn", elem_id="tab-learn"):
+                learn.build()
             with gr.Tab(text.label("Train"), id="train", elem_id="tab-train"):
                 train.build()
             with gr.Tab(text.label("Predict"), id="predict", elem_id="tab-predict"):

@@ -17,7 +17,13 @@ from seglab.ui.text import languages, translation
 
 HERE = Path(__file__).parent
 BASE = "seglab"  # of all addresses of the page's own
-TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".webp": "image/webp"}
+TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".webp": "image/webp",
+}
 FOREVER = "public, max-age=31536000, immutable"
 SAID = re.compile(r"""\bt\(\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")  # in a script
 

@@ -33,7 +33,15 @@ HEAD = """<script>window.seglab = {{
     try {{ kept = localStorage.getItem("seglab-dark"); }} catch {{ /* this browser keeps nothing */ }}
     return asked ? asked === "dark" : kept ? kept === "true" : matchMedia("(prefers-color-scheme: dark)").matches;
   }},
-}};</script>
+}};
+{{  // a link to a lesson, ?lesson=a&class=K7QF, is the tab with it: #learn?lesson=a&class=K7QF
+  const given = new URLSearchParams(location.search), own = new URLSearchParams();
+  for (const name of ["lesson", "step", "present", "teach", "class"])
+    if (given.has("lesson") && given.get(name) !== null) own.set(name, given.get(name) || "1");
+  for (const name of own.keys()) given.delete(name);
+  const query = given.size ? "?" + given : "";
+  if (own.size) history.replaceState(null, "", `${{location.pathname}}${{query}}#learn?${{own}}`);
+}}</script>
 {styles}<script type="module" src="{base}page.js"></script>
 {modules}"""
 STYLES = '<link rel="stylesheet" href="{base}style.css"><link rel="stylesheet" href="{base}learn.css">'

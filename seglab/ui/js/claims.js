@@ -69,13 +69,17 @@ const table = (caption, heads, rows) =>
 function figures({ figures: all, percent }) {
   const heads = [t("Setting"), t("The document"), t("Measured here")],
     digits = percent ? 2 : 3,
+    // as many as the document gives
+    written = Math.max(
+      ...all.map(({ there }) => `${there ?? ""}`.split(".")[1]?.length ?? 0),
+    ),
     of = (value) => fixed(value * (percent ? 100 : 1), digits);
   const row = ({ title, there, here, deviation, seeds }) =>
     el(
       "tr",
       {},
       el("th", { attrs: { scope: "row" } }, title),
-      cell(heads[1], there === null ? "–" : `${there}`),
+      cell(heads[1], fixed(there, written)),
       cell(
         heads[2],
         deviation === null ? of(here) : `${of(here)} ± ${of(deviation)}`,
@@ -113,7 +117,7 @@ function pairs({ pairs: all, percent }) {
         el(
           "small",
           {},
-          t("{from} to {to}", { from: signed(from), to: signed(to) }),
+          t("({from} to {to})", { from: signed(from), to: signed(to) }),
         ),
       ),
     );

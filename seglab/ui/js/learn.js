@@ -38,7 +38,7 @@ class Learn {
     this.triggered(trigger);
     element.replaceChildren(this.root);
     this.screen?.remove();
-    this.at?.scroll();
+    if (this.lesson?.at) this.at.scroll();
   }
 
   // Takes over what the address says.

@@ -81,6 +81,17 @@ export class Lesson extends EventTarget {
     );
   }
 
+  // Whether what comes of a question was told before a step.
+  toldBefore(id, n) {
+    return this.steps
+      .slice(0, n)
+      .some(
+        (step) =>
+          [step.of, ...(step.after ?? [])].includes(id) ||
+          (step.id === id && this.tellsAtOnce(step)),
+      );
+  }
+
   // What the visitor answered, or null: {first, sure, again, note, at}. Of a question that was skipped `first` is null.
   answer(id) {
     return this.state.answers[id] ?? null;

@@ -2,12 +2,13 @@
 import { SURE } from "./lesson.js";
 import { el, inline, marked, t } from "./text.js";
 
-export function outcome(lesson, id) {
+// `again`: it was told before, so the options are folded.
+export function outcome(lesson, id, again = false) {
   const root = el("div.outcome", { attrs: { role: "status" } });
   const draw = async () => {
     try {
       const found = await lesson.result(id);
-      root.replaceChildren(...told(lesson, lesson.question(id), found));
+      root.replaceChildren(...told(lesson, lesson.question(id), found, again));
     } catch ({ message }) {
       root.replaceChildren(el("p.message.note", {}, message));
     }
@@ -19,12 +20,19 @@ export function outcome(lesson, id) {
   return root;
 }
 
-const told = (lesson, ask, found) =>
+const told = (lesson, ask, found, again) =>
   [
     el("p.you", {}, you(lesson, ask)),
     el("div.came", {}, el("small", {}, t("What came out")), marked(found.tell)),
     gap(lesson, ask, found),
-    options(lesson, ask, found),
+    again && ask.options.length
+      ? el(
+          "details",
+          {},
+          el("summary", {}, t("All answers")),
+          options(lesson, ask, found),
+        )
+      : options(lesson, ask, found),
     found.notes.map((note) => el("p.message.note", {}, note)),
   ]
     .flat()
@@ -45,18 +53,18 @@ function you(lesson, ask) {
     first === null
       ? ""
       : sure
-        ? t("You said: {answer} ({sure}).", {
+        ? t("You said: {answer} ({sure})", {
             answer: lesson.said(ask.id),
             sure: SURE()[sure],
           })
-        : t("You said: {answer}.", { answer: lesson.said(ask.id) });
+        : t("You said: {answer}", { answer: lesson.said(ask.id) });
   const then =
     again === null
       ? ""
-      : t("After talking: {answer}.", {
+      : t("After talking: {answer}", {
           answer: lesson.said(ask.id, "again"),
         });
-  return `${said} ${then}`.trim();
+  return [said, then].filter(Boolean).join(" · ");
 }
 
 // How far a number is from what was measured.

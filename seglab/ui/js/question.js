@@ -53,13 +53,13 @@ function written(ask, given, taken) {
 }
 
 export function ask(step, lesson, n) {
-  const root = el("div.ask"),
-    at = lesson.tellsAtOnce(step);
+  const root = el("div.ask");
   const draw = () => {
-    const answer = lesson.answer(step.id);
+    const told = lesson.answer(step.id) && lesson.tellsAtOnce(step);
     root.replaceChildren(
-      form(step, lesson, n, answer),
-      answer && at ? outcome(lesson, step.id) : "",
+      ...(told
+        ? [el("p.question", {}, inline(step.text)), outcome(lesson, step.id)]
+        : [form(step, lesson, n)]),
     );
   };
   lesson.addEventListener("answered", ({ detail }) => {
@@ -69,8 +69,9 @@ export function ask(step, lesson, n) {
   return root;
 }
 
-function form(step, lesson, n, answer) {
-  const at = lesson.tellsAtOnce(step),
+function form(step, lesson, n) {
+  const answer = lesson.answer(step.id),
+    at = lesson.tellsAtOnce(step),
     keep = el("button.act.main", { type: "submit", disabled: true }),
     input = fields(step, `ask-${step.id}`, answer?.first, () => {
       keep.disabled = input.value() === null;
@@ -106,7 +107,7 @@ function form(step, lesson, n, answer) {
       input.root,
       sure ? sure.root : null,
     ),
-    answer ? after(answer, at) : el("div.keep", {}, keep, skip),
+    answer ? after(answer) : el("div.keep", {}, keep, skip),
   );
 }
 
@@ -123,11 +124,14 @@ function hint(step) {
 }
 
 // What is said below a question that is answered.
-function after(answer, at) {
-  if (answer.first === null) return el("p.hint", {}, t("You skipped this."));
-  if (at) return null;
-  return el("p.hint", {}, t("Kept. What came out is told further on."));
-}
+const after = ({ first }) =>
+  el(
+    "p.hint",
+    {},
+    first === null
+      ? t("You skipped this.")
+      : t("Kept. What came out is told further on."),
+  );
 
 // How sure the visitor is.
 function level(id, given) {

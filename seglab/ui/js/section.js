@@ -83,12 +83,12 @@ export class Section {
       (step.kind === "ask" && !lesson.answer(step.id));
   }
 
-  // Brings it before the visitor, and to those who do not see it.
-  scroll(smoothly = false) {
+  // Brings it before the visitor; one that they asked for smoothly, and to those who do not see it.
+  scroll(asked = false) {
     this.root.scrollIntoView({
       block: "start",
-      behavior: smoothly ? "smooth" : "auto",
+      behavior: asked ? "smooth" : "auto",
     });
-    this.head.focus({ preventScroll: true });
+    if (asked) this.head.focus({ preventScroll: true });
   }
 }

@@ -10,11 +10,11 @@ import { el, marked } from "./text.js";
 
 const read = (step) => el("div.read", {}, marked(step.text));
 
-const tell = (step, lesson) =>
+const tell = (step, lesson, n) =>
   el(
     "div.tell",
     {},
-    outcome(lesson, step.of),
+    outcome(lesson, step.of, lesson.toldBefore(step.of, n)),
     step.text && el("div.read", {}, marked(step.text)),
   );
 
@@ -24,7 +24,7 @@ const look = (step, lesson, n) =>
     "div",
     {},
     show(step, lesson, n),
-    step.after.map((id) => outcome(lesson, id)),
+    step.after.map((id) => outcome(lesson, id, lesson.toldBefore(id, n))),
   );
 
 export const kinds = new Map([

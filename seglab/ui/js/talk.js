@@ -69,7 +69,7 @@ function again(ask, lesson) {
             el(
               "p.hint",
               {},
-              t("You said: {answer}.", { answer: lesson.said(ask.id) }),
+              t("You said: {answer}", { answer: lesson.said(ask.id) }),
             ),
           input.root,
         ),

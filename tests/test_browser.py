@@ -1407,9 +1407,7 @@ def answered(step):
         else:
             form.locator(".options input").first.check()
         form.locator("button[type=submit]").click()
-    go_on = step.locator(".go-on")
-    if go_on.count():
-        go_on.click()
+    step.locator(".go-on").click()
 
 
 def test_a_student_goes_through_a_lesson_on_a_phone(visit, taught):
@@ -1422,11 +1420,12 @@ def test_a_student_goes_through_a_lesson_on_a_phone(visit, taught):
 
     question = opened(page, "예측")
     expect(question.locator("button[type=submit]")).to_be_disabled()
-    question.locator(".options label:text-is('U-Net')").click()
-    question.locator(".sure label:text-is('꽤 확신')").click()
+    question.locator(".options span:text-is('U-Net')").click()
+    question.locator(".sure span:text-is('꽤 확신')").click()
     question.locator("button[type=submit]").click()
-    opened(page, "학습 시작").locator(".go-on").click()
-    assert not any("/answer/" in each for each in asked)  # before the prediction was kept
+    run = opened(page, "학습 시작")
+    assert not any("/answer/" in each for each in asked)  # nobody looks before evidence is seen
+    run.locator(".go-on").click()
     scores = opened(page, "점수")
     expect(scores.locator(".you")).to_have_text("내 답: U-Net (꽤 확신)")
     expect(scores.locator(".whys li", has_text="내 답").locator("b")).to_have_text("U-Net")
@@ -1438,7 +1437,7 @@ def test_a_student_goes_through_a_lesson_on_a_phone(visit, taught):
     expect(scores.locator(".you")).to_have_text("내 답: U-Net (꽤 확신)")
     before = page.locator(".lesson-step").nth(1)
     before.locator(".fold-step").click()
-    expect(before.locator(".options label:text-is('U-Net') input")).to_be_checked()
+    expect(before.locator(".options label:has(span:text-is('U-Net')) input")).to_be_checked()
     expect(before.locator("form input").first).to_be_disabled()
     scores.locator(".go-on").click()
     opened(page, "클래스 예측").locator("button:text-is('건너뛰기')").click()
@@ -1448,7 +1447,8 @@ def test_a_student_goes_through_a_lesson_on_a_phone(visit, taught):
     for n in range(5, len(steps)):
         step = opened(page, f"{n + 1}.")
         assert page.evaluate(OVERFLOWING) == [], n
-        answered(step)
+        if n + 1 < len(steps):
+            answered(step)
     expect(step.locator(".go-on")).to_be_hidden()
     expect(page.locator(".lesson-step[data-kind=compare_with_source] .mark").first).to_be_visible()
     page.click(".dots")
@@ -1473,7 +1473,8 @@ def test_a_second_vote_stands_beside_the_first(visit, taught):
     question = opened(page, "Predict")
     question.locator(".options input").first.check()
     question.locator("button[type=submit]").click()
-    page.goto(page.url.replace("step=3", "step=9"))
+    opened(page, "Start a run")
+    page.goto(taught.address + at("learn", lesson="a", step=9))
     talk = opened(page, "Talk")
     expect(talk).to_contain_text("You said: U-Net + VGG16")
     talk.locator(".options input").nth(3).check()
@@ -1498,7 +1499,7 @@ def test_a_presenter_goes_through_a_lesson_by_keys(visit, taught):
     page.keyboard.press("PageUp")
     opened(page, "Why there")
     page.click("button.qr")
-    link = f"{taught.address}/?lesson=a&lang=en&class=K7QF"
+    link = f"{taught.address}?lesson=a&lang=en&class=K7QF"
     expect(page.locator(".presenter a.link")).to_have_text(link)
     picture = cv2.imdecode(np.frombuffer(page.locator(".qr canvas").screenshot(), np.uint8), cv2.IMREAD_COLOR)
     assert cv2.QRCodeDetector().detectAndDecode(picture)[0] == link
@@ -1533,7 +1534,7 @@ def test_a_lesson_is_taken_in_a_browser_that_keeps_nothing(browser, visit, taugh
 
 def test_a_lesson_that_is_not_there_leaves_the_list(browser, taught):
     page = browser.new_page(locale="ko-KR")
-    page.goto(f"{taught.address}/?lesson=x")
+    page.goto(f"{taught.address}?lesson=x")
     expect(page.locator("#tab-learn .message.wrong")).to_contain_text("'x' 수업이 없습니다")
     page.locator("#tab-learn .lessons a").first.click()
     expect(page.locator(OPEN)).to_be_visible()

@@ -60,11 +60,12 @@ class Learn {
     }
   }
 
-  // The visitor has come back to the tab.
-  back() {
+  // The tab was opened. Where a link did it, that is followed first.
+  async back() {
+    await null;
     if (address.tab !== "learn") return;
-    if (this.lesson) this.write();
-    else this.follow();
+    if (this.lesson && !address.own.lesson) this.write();
+    else if (!this.key && !this.root.firstChild) this.follow();
   }
 
   own() {

@@ -24,7 +24,7 @@ export class Section {
       el(
         "header",
         {},
-        el("h3", {}, this.head),
+        el("h2", {}, this.head),
         this.step.minutes
           ? el("small", {}, t("{minutes} min", { minutes: this.step.minutes }))
           : null,

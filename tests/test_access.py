@@ -21,6 +21,12 @@ pytestmark = [
 ]
 READY = {  # what is there once a tab is whole
     "start": "#start .ways a",
+    "learn": "#learn .lessons a",
+    "learn?lesson=a&step=2": ".lesson-step[data-open=true] form",
+    "learn?lesson=a&step=4": ".outcome .whys li",
+    "learn?lesson=a&step=9&teach=1": ".countdown",
+    "learn?lesson=a&step=16": "table.beside",
+    "learn?lesson=a&step=9&present=1&class=K7QF": ".presenter .qr canvas",
     "train": ".charts canvas, .samples img",
     "predict": ".panels figcaption small",
     "compare": "#scores table",

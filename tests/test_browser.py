@@ -7,15 +7,18 @@ import signal
 import time
 from urllib.parse import urlencode
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import expect, sync_playwright
 
-from seglab import draw, export, jobs, runs
+from seglab import draw, export, jobs, places, runs
 from seglab.config import configured
+from seglab.lessons import files
 from tests.conftest import serving, tiny
+from tests.lessons import images, put
 
 CHROMIUM = "/usr/bin/chromium"
 KEY = "open sesame"  # the teacher's
@@ -32,7 +35,7 @@ MEAN = "<img src=nothing.png>"  # a name that would ask for a picture, were it H
 SHIPPED = "encoder_decoder,unet,unet_vgg16"
 WIDE, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
 LEFT = ("signal is aborted without reason", "Connection errored out")  # said by Gradio of a page that is being left
-TABS = ("start", "train", "predict", "compare")
+TABS = ("start", "learn", "train", "predict", "compare")
 expect.set_options(timeout=25_000)  # a busy machine may take its time; what is wrong stays wrong
 pytestmark = [
     pytest.mark.browser,
@@ -819,7 +822,7 @@ def test_a_reload_and_another_language_lose_nothing(visit):
     page.reload()
     same()
     page.click("a[data-language=ko]")
-    expect(page.locator("#tabs button[role=tab]").nth(1)).to_have_text("학습")
+    expect(page.locator("#tabs button[role=tab]").nth(TABS.index("train"))).to_have_text("학습")
     same()
 
 
@@ -987,7 +990,12 @@ OVERFLOWING = """() => {
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_on_a_phone_nothing_is_wider_than_the_screen(visit, lang):
-    last = {"train": ".samples img", "predict": ".panels canvas", "compare": "#scores table"}
+    last = {
+        "learn": "#tab-learn .lessons a",
+        "train": ".samples img",
+        "predict": ".panels canvas",
+        "compare": "#scores table",
+    }
     page = visit(f"?lang={lang}", viewport=PHONE, has_touch=True, is_mobile=True)
     for tab in TABS:
         go(page, tab)
@@ -1195,7 +1203,7 @@ def test_a_preset_fills_in_the_form_and_what_is_changed_is_one_s_own(visit, serv
 
 def test_the_korean_page_has_no_english_but_names(visit):
     page = visit("?lang=ko" + at("start", runs="done unet"))
-    last = (".street img", ".samples img", ".panels canvas", "#scores table")
+    last = (".street img", "#tab-learn .lessons a", ".samples img", ".panels canvas", "#scores table")
     for tab, place in zip(TABS, last, strict=True):
         go(page, tab)
         expect(page.locator(place).first).to_be_visible()
@@ -1363,3 +1371,171 @@ def test_a_server_that_does_not_answer_is_told_of_and_comes_back(visit, served):
     run = finished(served, "done meanwhile")
     expect(line(page, run)).to_be_visible()
     runs.remove(run)
+
+
+# --- lessons
+
+OPEN = ".lesson-step[data-open=true]"
+
+
+@pytest.fixture(scope="module")
+def taught(served):
+    """The server, with runs of lesson A in the place of those that do not come with seglab."""
+    found = files.find("a")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGLAB_HOME", str(served.home))
+        for key in found.settings:
+            for seed in found.seeds(key):
+                if not (places.LESSONS / f"a-{key}-{seed}").is_dir():
+                    put(found, key, seed, images(80), losses=((1.0, 1.0), (0.5, 0.5), (0.1, 0.9)))
+    return served
+
+
+def opened(page, title):
+    """The step that is open, once it is the one of a title."""
+    step = page.locator(OPEN)
+    expect(step.locator(".fold-step")).to_contain_text(title)
+    return step
+
+
+def answered(step):
+    """Answers a step's question, or does what else leads on."""
+    form = step.locator("form")
+    if step.get_attribute("data-kind") == "ask":
+        if form.locator("input[type=number]").count():
+            form.locator("input[type=number]").fill("5")
+        else:
+            form.locator(".options input").first.check()
+        form.locator("button[type=submit]").click()
+    step.locator(".go-on").click()
+
+
+def test_a_student_goes_through_a_lesson_on_a_phone(visit, taught):
+    page = visit("?lang=ko&lesson=a", viewport=PHONE, has_touch=True, is_mobile=True)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    expect(page.locator("#tab-learn .lesson")).to_be_visible()
+    assert page.url.endswith("/?lang=ko#learn?lesson=a&step=1")
+    opened(page, "과제").locator(".go-on").click()
+
+    question = opened(page, "예측")
+    expect(question.locator("button[type=submit]")).to_be_disabled()
+    question.locator(".options span:text-is('U-Net')").click()
+    question.locator(".sure span:text-is('꽤 확신')").click()
+    question.locator("button[type=submit]").click()
+    run = opened(page, "학습 시작")
+    assert not any("/answer/" in each for each in asked)  # nobody looks before evidence is seen
+    run.locator(".go-on").click()
+    scores = opened(page, "점수")
+    expect(scores.locator(".you")).to_have_text("내 답: U-Net (꽤 확신)")
+    expect(scores.locator(".whys li", has_text="내 답").locator("b")).to_have_text("U-Net")
+    expect(scores.locator(".whys li[data-here=true]")).to_have_count(1)
+    expect(scores.locator(".whys .why")).to_have_count(5)
+
+    page.reload()
+    scores = opened(page, "점수")
+    expect(scores.locator(".you")).to_have_text("내 답: U-Net (꽤 확신)")
+    before = page.locator(".lesson-step").nth(1)
+    before.locator(".fold-step").click()
+    expect(before.locator(".options label:has(span:text-is('U-Net')) input")).to_be_checked()
+    expect(before.locator("form input").first).to_be_disabled()
+    scores.locator(".go-on").click()
+    opened(page, "클래스 예측").locator("button:text-is('건너뛰기')").click()
+    expect(opened(page, "어디에서 다른가").locator(".you")).to_have_text("예측하지 않았습니다.")
+
+    steps = files.find("a").steps
+    for n in range(5, len(steps)):
+        step = opened(page, f"{n + 1}.")
+        assert page.evaluate(OVERFLOWING) == [], n
+        if n + 1 < len(steps):
+            answered(step)
+    expect(step.locator(".go-on")).to_be_hidden()
+    expect(page.locator(".lesson-step[data-kind=compare_with_source] .mark").first).to_be_visible()
+    page.click(".dots")
+    states = page.locator(".outline-step").evaluate_all("each => each.map(one => one.dataset.state)")
+    assert states.count("done") == len(steps) - 2 and states.index("skipped") == 4 and states[-1] == "open"
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click(".outline-buttons button:text-is('처음부터')")
+    opened(page, "과제")
+    expect(page.locator(".outline-step[data-state=next]")).to_have_count(len(steps) - 1)
+
+
+def test_a_lesson_can_be_begun_before_the_page_is_made(visit, taught):
+    page = visit("?lesson=a")
+    page.route("**/assets/index-*.js", lambda route: None)  # Gradio's own, which never come
+    page.reload(wait_until="commit")
+    page.click(f"#first-lesson {OPEN} .go-on")
+    expect(page.locator(f"#first-lesson {OPEN} form")).to_be_visible()
+
+
+def test_a_second_vote_stands_beside_the_first(visit, taught):
+    page = visit("?lesson=a&step=2")
+    question = opened(page, "Predict")
+    question.locator(".options input").first.check()
+    question.locator("button[type=submit]").click()
+    opened(page, "Start a run")
+    page.goto(taught.address + at("learn", lesson="a", step=9))
+    talk = opened(page, "Talk")
+    expect(talk).to_contain_text("You said: U-Net + VGG16")
+    talk.locator(".options input").nth(3).check()
+    talk.locator("button[type=submit]").click()
+    page.locator(".outline-step").nth(3).click()
+    expect(opened(page, "Scores").locator(".you")).to_have_text("You said: U-Net + VGG16 · After talking: U-Net")
+
+
+def test_a_presenter_goes_through_a_lesson_by_keys(visit, taught):
+    page = visit("?lesson=a&present=1&class=K7QF&step=8")
+    opened(page, "Why there")
+    expect(page.locator(".presenter")).to_contain_text("Class K7QF")
+    page.keyboard.press("ArrowRight")
+    talk = opened(page, "Talk")
+    assert page.locator(".lesson-step:visible").count() == 1
+    page.clock.install()
+    talk.locator(".countdown button").click()
+    page.clock.fast_forward("03:00")
+    expect(talk.locator("output")).to_have_text("1:00")
+    page.clock.fast_forward("01:00")
+    expect(talk.locator("output")).to_have_text("Time is up.")
+    page.keyboard.press("PageUp")
+    opened(page, "Why there")
+    page.click("button.qr")
+    link = f"{taught.address}?lesson=a&lang=en&class=K7QF"
+    expect(page.locator(".presenter a.link")).to_have_text(link)
+    picture = cv2.imdecode(np.frombuffer(page.locator(".qr canvas").screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    assert cv2.QRCodeDetector().detectAndDecode(picture)[0] == link
+    page.click("button.qr")
+    page.click(".presenter button:text-is('Leave')")
+    expect(page.locator(".outline")).to_be_visible()
+    assert "present" not in page.url and "class=K7QF" in page.url
+
+
+def test_a_teacher_sees_notes_and_may_go_anywhere(visit, taught):
+    page = visit("?lesson=a&teach=1")
+    expect(page.locator("aside.notes")).to_contain_text("a class with few pixels")
+    expect(page.locator(".outline-step").last).to_be_enabled()
+    page.click(".outline-buttons button[aria-pressed=true]")
+    expect(page.locator("aside.notes")).to_have_count(0)
+    expect(page.locator(".outline-step").last).to_be_disabled()
+    assert "teach" not in page.url
+
+
+def test_a_lesson_is_taken_in_a_browser_that_keeps_nothing(browser, visit, taught):
+    context = browser.new_context(viewport=WIDE)
+    for name in ("localStorage", "sessionStorage"):
+        context.add_init_script(f"Object.defineProperty(window, '{name}', {{get() {{ throw new Error('denied'); }}}})")
+    page = visit("?lesson=a&step=13", context=context)
+    expect(page.locator(".lesson-steps > .message")).to_contain_text("This browser keeps nothing")
+    question = opened(page, "Step decay")
+    question.locator(".options input").first.check()
+    question.locator("button[type=submit]").click()
+    expect(question.locator(".you")).to_have_text("You said: smoother")
+    context.close()
+
+
+def test_a_lesson_that_is_not_there_leaves_the_list(browser, taught):
+    page = browser.new_page(locale="ko-KR")
+    page.goto(f"{taught.address}?lesson=x")
+    expect(page.locator("#tab-learn .message.wrong")).to_contain_text("'x' 수업이 없습니다")
+    page.locator("#tab-learn .lessons a").first.click()
+    expect(page.locator(OPEN)).to_be_visible()
+    page.close()

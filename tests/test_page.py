@@ -40,13 +40,13 @@ def test_no_reading_waits_for_a_search(blocks):
 
 def test_every_part_has_a_script_that_fills_it(blocks):
     mounted = {name for each in blocks.blocks.values() for name in names(str(getattr(each, "js_on_load", "")), MOUNT)}
-    known = re.search(r"const PARTS = {([^}]+)}", SCRIPT)[1].replace(" ", "").split(",")
+    known = re.findall(r"\w+", re.search(r"const PARTS = {([^}]+)}", SCRIPT)[1])
     assert mounted == set(known) and "runs" in mounted
 
 
 def test_every_answer_has_a_script_that_hears_it(blocks):
     heard = {name for each in blocks.fns.values() for name in names(str(each.js or ""), HEARD)}
-    listening = {"begun", "greeting", "form", "runs", "viewer", "scores", "lab"}
+    listening = {"begun", "greeting", "learn", "form", "runs", "viewer", "scores", "lab"}
     assert heard and heard <= listening
     for name in listening - {"begun", "greeting"}:  # these give a function that hears
         script = assets.assets()[f"{name}.js"].decode()

@@ -32,7 +32,7 @@ def get(client, address, lang="en", **headers):
 def test_scripts_and_styles_are_kept_for_good_under_an_address_that_changes_with_them(client):
     addresses = re.findall(r'(?:href|src)="([^"]+)"', whole_page.head())
     scripts = {name for name in assets.assets() if name.endswith(".js")}
-    assert {address.split("/", 3)[3] for address in addresses} == {"style.css", *scripts}
+    assert {address.split("/", 3)[3] for address in addresses} == {"style.css", "learn.css", *scripts}
     for address in addresses:
         answer = client.get(f"/{address}")
         assert answer.status_code == 200 and answer.content

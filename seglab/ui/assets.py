@@ -17,7 +17,13 @@ from seglab.ui.text import languages, translation
 
 HERE = Path(__file__).parent
 BASE = "seglab"  # of all addresses of the page's own
-TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".webp": "image/webp"}
+TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".webp": "image/webp",
+}
 FOREVER = "public, max-age=31536000, immutable"
 SAID = re.compile(r"""\bt\(\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")  # in a script
 
@@ -37,7 +43,7 @@ def said(script: str) -> Iterator[str]:
 @lru_cache
 def assets() -> dict[str, bytes]:
     """The scripts and styles by name, and the texts that scripts say, by language."""
-    files = [*(HERE / "js").glob("*.js"), HERE / "style.css"]
+    files = [*(HERE / "js").glob("*.js"), *HERE.glob("*.css")]
     files += [*(HERE / "vendor").rglob("*.*"), *(HERE / "start").glob("*.webp")]
     found = {path.relative_to(HERE).as_posix().removeprefix("js/"): path.read_bytes() for path in files}
     every = sorted({text for text, _ in texts()})

@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 
 from seglab import draw, places
 from seglab.ui import assets, guard, text
-from seglab.ui.tabs import compare, predict, start, train
+from seglab.ui.tabs import compare, learn, predict, start, train
 from seglab.ui.wires import IMPORTED, LATER, QUIET, ear, heard, imported, later, part
 
 HEAD = """<script>window.seglab = {{
@@ -33,10 +33,18 @@ HEAD = """<script>window.seglab = {{
     try {{ kept = localStorage.getItem("seglab-dark"); }} catch {{ /* this browser keeps nothing */ }}
     return asked ? asked === "dark" : kept ? kept === "true" : matchMedia("(prefers-color-scheme: dark)").matches;
   }},
-}};</script>
+}};
+{{  // a link to a lesson, ?lesson=a&class=K7QF, is the tab with it: #learn?lesson=a&class=K7QF
+  const given = new URLSearchParams(location.search), own = new URLSearchParams();
+  for (const name of ["lesson", "step", "present", "teach", "class"])
+    if (given.has("lesson") && given.get(name) !== null) own.set(name, given.get(name) || "1");
+  for (const name of own.keys()) given.delete(name);
+  const query = given.size ? "?" + given : "";
+  if (own.size) history.replaceState(null, "", `${{location.pathname}}${{query}}#learn?${{own}}`);
+}}</script>
 {styles}<script type="module" src="{base}page.js"></script>
 {modules}"""
-STYLES = '<link rel="stylesheet" href="{base}style.css">'
+STYLES = '<link rel="stylesheet" href="{base}style.css"><link rel="stylesheet" href="{base}learn.css">'
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -47,6 +55,8 @@ def build() -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(text.label("Start", context="tab"), id="start", elem_id="tab-start"):
                 start.build()
+            with gr.Tab(text.label("Learn"), id="learn", elem_id="tab-learn"):
+                learn.build()
             with gr.Tab(text.label("Train"), id="train", elem_id="tab-train"):
                 train.build()
             with gr.Tab(text.label("Predict"), id="predict", elem_id="tab-predict"):

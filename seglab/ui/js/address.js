@@ -3,10 +3,11 @@
 import { store } from "./store.js";
 import { t } from "./text.js";
 
-const TABS = ["start", "train", "predict", "compare"];
+const TABS = ["start", "learn", "train", "predict", "compare"];
 // What an address may have beside runs and the settings of the form, by whose it is.
 const PARTS = {
   worksheet: ["only", "hide", "title", "task"],
+  learn: ["lesson", "step", "present", "teach", "class"],
   predict: ["picture", "layer"],
   compare: ["a", "b", "view", "image", "show", "at", "zoom", "without"],
   crf: ["of", "crf"],

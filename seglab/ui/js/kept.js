@@ -10,6 +10,17 @@ const keeper = (name) => {
     }
   };
   return {
+    // Whether it is there when the page is opened again.
+    get lasts() {
+      return attempt(
+        (place) => {
+          place.setItem("seglab-lasts", "");
+          place.removeItem("seglab-lasts");
+          return true;
+        },
+        () => false,
+      );
+    },
     get(key, otherwise = null) {
       const text = attempt(
         (place) => place.getItem(key),

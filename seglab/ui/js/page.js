@@ -6,13 +6,25 @@ import { curves } from "./curves.js";
 import { form } from "./form.js";
 import { header } from "./header.js";
 import { lab } from "./lab.js";
+import { learn } from "./learn.js";
 import { masks } from "./masks.js";
 import { runs } from "./runs.js";
 import { scores } from "./scores.js";
 import { start } from "./start.js";
 import { viewer } from "./viewer.js";
 
-const PARTS = { header, start, form, runs, curves, masks, scores, viewer, lab };
+const PARTS = {
+  header,
+  start,
+  learn,
+  form,
+  runs,
+  curves,
+  masks,
+  scores,
+  viewer,
+  lab,
+};
 const ears = {
   begun({ runs: names = [] }) {
     if (names.length) store.add(names);

@@ -42,6 +42,26 @@ export function el(tag, properties = {}, ...children) {
   return made;
 }
 
+// A text with **bold**, *emphasis*, `code`, line breaks and empty lines between paragraphs, as elements; what stands in
+// a line is `inline`.
+export const marked = (text) =>
+  text
+    .trim()
+    .split(/\n\s*\n/)
+    .map((part) => el("p", {}, inline(part)));
+
+export const inline = (text) => text.trim().split("\n").flatMap(line);
+
+const MARKS = { "**": "strong", "*": "em", "`": "code" };
+const line = (text, n) => [
+  n ? el("br") : null,
+  ...text.split(/(\*\*.+?\*\*|`.+?`|\*\S(?:.*?\S)??\*)/).map((part, k) => {
+    if (k % 2 === 0) return part;
+    const mark = part.match(/^(\*\*|\*|`)/)[0];
+    return el(MARKS[mark], {}, part.slice(mark.length, -mark.length));
+  }),
+];
+
 // How far something is that the server does for one after the other: nothing is known while it waits for others.
 export const progress = (kind, label, share) =>
   el(

@@ -231,6 +231,7 @@ def claims(bench: Bench, found: CompareWithSource, lang: str) -> dict[str, Any]:
                 "where": claim.where.of(lang),
                 "quote": claim.quote.of(lang),
                 "measured": claim.measured.of(lang),
+                "percent": claim.percent,
                 "figures": [vars(each) | {"title": title(each.key)} for each in figures],
                 "pairs": [
                     {

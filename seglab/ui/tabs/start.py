@@ -32,7 +32,7 @@ def html(lang: str) -> str:
 
 @lru_cache
 def shown() -> dict[str, Any]:
-    """What the tab shows of the runs that come with seglab: their `models`, the `count` of streets, the `classes`."""
+    """What the tab shows of what comes with seglab: the `models`, the `count` of streets, the `classes`, `lessons`."""
     return json.loads((FOLDER / "known.json").read_text(encoding="utf-8"))
 
 

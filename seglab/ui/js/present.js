@@ -1,0 +1,94 @@
+// The presenter's view: one step at a time in large type, gone through by arrow keys, with the way to it for the class.
+import { el, lang, t } from "./text.js";
+
+const BACK = ["ArrowLeft", "PageUp"],
+  ON = ["ArrowRight", "PageDown"]; // the keys, also those of a presenter's remote control
+
+export class Presenter {
+  // `leave` goes back to the usual view.
+  constructor(lesson, leave) {
+    this.lesson = lesson;
+    this.place = el("span", { attrs: { role: "status" } });
+    const step = (text, label, by) =>
+      el(
+        "button.act",
+        {
+          type: "button",
+          attrs: { "aria-label": label },
+          on: { click: () => this.by(by) },
+        },
+        text,
+      );
+    this.code = el("button.qr", {
+      type: "button",
+      attrs: { "aria-label": t("The way to this lesson, larger or smaller") },
+      on: { click: () => this.root.classList.toggle("way") },
+    });
+    this.root = el(
+      "div.presenter",
+      {},
+      el("b", {}, lesson.known.title),
+      lesson.code && el("span", {}, t("Class {code}", { code: lesson.code })),
+      el(
+        "span.steps",
+        {},
+        step("‹", t("Step before"), -1),
+        this.place,
+        step("›", t("Next step"), 1),
+      ),
+      el("button.act", { type: "button", on: { click: leave } }, t("Leave")),
+      this.code,
+      el("a.link", { href: this.link }, this.link),
+    );
+    lesson.addEventListener("opened", () => this.draw());
+    document.addEventListener("keydown", (event) => this.key(event));
+    this.paint();
+  }
+
+  // Where the class finds the lesson.
+  get link() {
+    const { name, code } = this.lesson,
+      query = new URLSearchParams({ lesson: name, lang });
+    if (code) query.set("class", code);
+    return `${location.origin}${location.pathname}?${query}`;
+  }
+
+  async paint() {
+    const { qrcode } = await import("./vendor/qrcode-generator/qrcode.mjs"),
+      code = qrcode(0, "M");
+    code.addData(this.link);
+    code.make();
+    const margin = 4,
+      count = code.getModuleCount(),
+      size = count + 2 * margin,
+      canvas = el("canvas", { width: size, height: size }),
+      context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, size, size);
+    context.fillStyle = "#000";
+    for (let row = 0; row < count; row++)
+      for (let column = 0; column < count; column++)
+        if (code.isDark(row, column))
+          context.fillRect(column + margin, row + margin, 1, 1);
+    this.code.replaceChildren(canvas);
+  }
+
+  by(steps) {
+    this.lesson.open(this.lesson.at + steps);
+  }
+
+  key(event) {
+    if (!this.root.checkVisibility() || event.defaultPrevented) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches("input, textarea, select")) return;
+    const by = BACK.includes(event.key) ? -1 : ON.includes(event.key) ? 1 : 0;
+    if (!by) return;
+    event.preventDefault();
+    this.by(by);
+  }
+
+  draw() {
+    const { at, steps } = this.lesson;
+    this.place.textContent = `${at + 1} / ${steps.length}`;
+  }
+}

@@ -1,0 +1,39 @@
+// The steps of a lesson by their kind: what draws each.
+import { claims } from "./claims.js";
+import { show } from "./evidence.js";
+import { sheet } from "./handout.js";
+import { run } from "./live.js";
+import { outcome } from "./outcome.js";
+import { ask } from "./question.js";
+import { discuss } from "./talk.js";
+import { el, marked } from "./text.js";
+
+const read = (step) => el("div.read", {}, marked(step.text));
+
+const tell = (step, lesson, n) =>
+  el(
+    "div.tell",
+    {},
+    outcome(lesson, step.of, lesson.toldBefore(step.of, n)),
+    step.text && el("div.read", {}, marked(step.text)),
+  );
+
+// What is seen first, and then what came of the questions that it answers.
+const look = (step, lesson, n) =>
+  el(
+    "div",
+    {},
+    show(step, lesson, n),
+    step.after.map((id) => outcome(lesson, id, lesson.toldBefore(id, n))),
+  );
+
+export const kinds = new Map([
+  ["read", read],
+  ["ask", ask],
+  ["run", run],
+  ["show", look],
+  ["discuss", discuss],
+  ["tell", tell],
+  ["compare_with_source", claims],
+  ["sheet", sheet],
+]); // each (step, lesson, n) => Element

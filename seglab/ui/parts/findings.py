@@ -19,7 +19,6 @@ from seglab.comparison.pairs import ClassDifference, Pair
 from seglab.comparison.verdicts import PRACTICAL, Verdict
 from seglab.errors import SeglabError
 from seglab.ui import form
-from seglab.ui.parts import counting
 from seglab.ui.parts.lab import Laboratory
 from seglab.ui.parts.masks import entries
 from seglab.ui.text import render, say, told
@@ -94,15 +93,11 @@ def spoken(verdict: Verdict, lang: str) -> dict[str, Any]:
 
 
 def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
-    """The classes, borders, mistakes and images that make the difference, as HTML; what happens at borders later, where
-    it takes long and whoever reads this can wait for it."""
+    """The classes, borders, mistakes and images that make the difference, as HTML; what happens at borders where it has
+    been counted, or a place for it where whoever reads this `waits`."""
     pair = lab.pair
     with lab.lock:
         found, slices = pair.per_class, pair.slices
-    if waits:
-        lab.borders.begin(counting.STRIDE)
-    else:
-        lab.borders.begin(counting.PATIENCE, patient=True)
     colors = [color for color, _ in entries(runs.description(lab.both[0].directory))]
     return render(
         "lab_why.html",

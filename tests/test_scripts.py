@@ -162,7 +162,7 @@ def test_a_picture_carries_what_was_put_into_it(page):
 
 
 def test_what_is_zoomed_lies_within_the_image(page):
-    body = """const panes = new m.Panes({id: 'read'});
+    body = """const panes = new m.Panes({});
         panes.zoom = g[0];
         return panes.window;"""
     for times, x, y in ((1, 0.5, 0.5), (2, 0, 1), (4, 0.5, 0.25), (8, 1, 0)):

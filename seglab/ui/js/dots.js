@@ -86,7 +86,7 @@ export function strip(settings, by, said = () => "") {
         "th",
         { attrs: { scope: "row" } },
         title,
-        mark && el("span.said", {}, mark),
+        mark && el("span.mark.mine", {}, mark),
       ),
       el("td", {}, lane(dots)),
       el("td.n", {}, shown(by, mean(dots.map((dot) => dot.score)))),
@@ -95,7 +95,7 @@ export function strip(settings, by, said = () => "") {
   const head = (text, kind = "") =>
     el(`th${kind}`, { attrs: { scope: "col" } }, text);
   return el(
-    "table.dots",
+    "table.strip",
     {},
     el(
       "thead",

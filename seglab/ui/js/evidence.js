@@ -8,7 +8,7 @@ import { known } from "./lesson.js";
 import { averaged } from "./points.js";
 import { Served } from "./sides.js";
 import { verdict } from "./spread.js";
-import { el, lang, t } from "./text.js";
+import { el, inline, lang, t } from "./text.js";
 import { MARKS, Where } from "./where.js";
 
 const AXES = { epochs: "epoch", steps: "step", seconds: "seconds" };
@@ -29,7 +29,7 @@ export function show(step, lesson, n) {
     root = el(
       "div.evidence",
       {},
-      step.caption && el("p.caption", {}, step.caption),
+      step.caption && el("p.caption", {}, inline(step.caption)),
       place,
     );
   let close, gone;

@@ -546,7 +546,11 @@ export class Curves {
       const head = el(
         "tr",
         {},
-        el("th", { attrs: { scope: "col" } }, t("Run")),
+        el(
+          "th",
+          { attrs: { scope: "col" } },
+          this.of.parts ? t("Run") : t("Setting"),
+        ),
         metrics.map((metric) =>
           el("th.n", { attrs: { scope: "col" } }, names[metric]),
         ),

@@ -27,9 +27,9 @@ export function named(by, { class: of, share } = {}) {
 export const shown = (by, value) =>
   WHOLE.includes(by) ? Math.round(value).toLocaleString("en") : fixed(value);
 
-// Round numbers for the ticks of an axis, four or so.
+// Round numbers for the ticks of an axis, three to six.
 export function ticks(low, high) {
-  const rough = (high - low) / 4,
+  const rough = (high - low) / 5,
     unit = 10 ** Math.floor(Math.log10(rough)),
     step = [1, 2, 5, 10].map((by) => by * unit).find((each) => each >= rough),
     first = Math.ceil(low / step),
@@ -231,20 +231,20 @@ export function plane(points, x, y) {
 export function folded(settings) {
   const numbers = Array.from({ length: settings[0].of }, (_, n) => n);
   const part = (setting, n) => {
-    if (n !== setting.fold) return el("td.train", {}, t("training"));
+    if (n !== setting.fold) return el("td.train", {}, t("trained on"));
     const { seen, images } = setting;
     return seen
       ? el(
           "td.seen",
           {},
-          t("validation"),
+          t("scored on"),
           el(
             "small",
             {},
             t("{seen} of {images} seen before", { seen, images }),
           ),
         )
-      : el("td.held", {}, t("validation"));
+      : el("td.held", {}, t("scored on"));
   };
   const row = (setting) =>
     el(
@@ -254,13 +254,11 @@ export function folded(settings) {
         "th",
         { attrs: { scope: "row" } },
         setting.title,
-        setting.begins.length > 0 &&
+        setting.begins &&
           el(
             "small",
             {},
-            t("begins with the weights of {names}", {
-              names: setting.begins.join(" ← "),
-            }),
+            t("begins with the weights of “{name}”", { name: setting.begins }),
           ),
       ),
       numbers.map((n) => part(setting, n)),

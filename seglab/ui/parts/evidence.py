@@ -114,10 +114,10 @@ def scene(bench: Bench) -> int:
 
 
 def folds(bench: Bench, view: View, lang: str) -> dict[str, Any]:
-    """What each setting of a cross-validation learns from and is scored on: its fold, those whose weights it begins
-    with, how many of its validation images these have learned from, and its scores."""
+    """What each setting of a cross-validation is scored on: its fold, the setting whose weights it begins with, how many
+    of its validation images these weights have learned from, and its scores."""
     assert view.group
-    found, counts = [], set()
+    found = []
     for key in bench.lesson.groups[view.group].settings:
         directory = bench.directories(key)[0]
         fold = runs.config(directory).fold
@@ -128,14 +128,13 @@ def folds(bench: Bench, view: View, lang: str) -> dict[str, Any]:
         begun = list(begins(bench, key))
         for other in begun:
             seen |= held.intersection(runs.description(bench.directories(other)[0])["images"]["train"])
-        counts.add(fold.of)
         found.append(
             {
                 "key": key,
                 "title": title(bench, key, lang),
                 "fold": fold.index,
                 "of": fold.of,
-                "begins": [title(bench, other, lang) for other in begun],
+                "begins": title(bench, begun[0], lang) if begun else None,
                 "seen": len(seen),
                 "images": len(held),
                 "dots": dots(bench, key, view.by),

@@ -89,7 +89,7 @@ function predicted({ after }, lesson, n, settings) {
     given("first").includes(key)
       ? t("you said")
       : given("again").includes(key)
-        ? t("then you said")
+        ? t("you, after talking")
         : "";
 }
 
@@ -158,7 +158,10 @@ const sides = ({ names, verdict: found }) =>
 function where(place, found, { step, lesson, n }) {
   const { view } = step;
   place.append(sides(found));
-  const drawn = pixels(place, found, lesson, n);
+  const body = el("div"),
+    drawn = pixels(body, found, lesson, n);
+  place.append(body);
+  if (!drawn) return null;
   const without = view.without
     .map((name) => found.classes.findIndex(([, each]) => each === name))
     .filter((k) => k >= 0);
@@ -167,8 +170,12 @@ function where(place, found, { step, lesson, n }) {
   return () => drawn.close();
 }
 
-// The pixels of two sides, as the laboratory shows them.
+// The pixels of two sides, as the laboratory shows them; nothing where only their scores are here.
 function pixels(place, found, lesson, n) {
+  if (found.missing) {
+    place.replaceChildren(el("p.message.note", {}, found.missing));
+    return null;
+  }
   const asked = { ...found, query: query(found, lesson) },
     drawn = new Where({
       watching: true,
@@ -216,7 +223,7 @@ function why(place, found, { step, lesson, n }) {
   body.addEventListener("click", (event) => {
     if (!event.target.closest(MARKS)) return;
     drawn ??= pixels(below, found, lesson, n);
-    drawn.press(event);
+    drawn?.press(event);
     below.scrollIntoView({ block: "start", behavior: "smooth" });
   });
   written(body, `why?${query(found, lesson)}`);
@@ -272,8 +279,9 @@ function grid(place, _, { step, lesson, n }) {
     below.replaceChildren();
     try {
       const found = await known(`lab?lesson=${lesson.name}&a=${a}&b=${b}`);
-      below.replaceChildren(sides(found));
-      drawn = pixels(below, found, lesson, n);
+      const body = el("div");
+      below.replaceChildren(sides(found), body);
+      drawn = pixels(body, found, lesson, n);
     } catch ({ message }) {
       below.replaceChildren(again(message, () => compare({ a, b })));
     }

@@ -16,6 +16,7 @@ from seglab.lessons.model import Group, Show, View
 from seglab.ui.parts import grid, lab
 from seglab.ui.parts.lab import Laboratory
 from seglab.ui.parts.scores import stamp
+from seglab.ui.text import told
 from seglab.ui.tracks import Track
 
 SCORES = ("val_loss", "train_loss", "val_miou", "train_miou", "lr")  # that have curves
@@ -71,18 +72,19 @@ def both(bench: Bench, view: View, lang: str) -> dict[str, Any]:
     """Two sides in the laboratory, with the scene that goes through the whole lesson."""
     assert view.a and view.b
     known = sides(bench, view.a, view.b, lang)
-    return known | {"scene": pictured(bench, view, len(known["images"]))}
+    return known if "missing" in known else known | {"scene": pictured(bench, view, len(known["images"]))}
 
 
 def sides(bench: Bench, a: str, b: str, lang: str) -> dict[str, Any]:
-    """All that the laboratory knows of two settings before it is asked for pixels."""
+    """All that the laboratory knows of two settings before it is asked for pixels; why there are none where the label
+    maps of one of them stayed behind."""
     found = laboratory(bench, a, b, lang)
+    known: dict[str, Any] = {"a": a, "b": b, "names": {"a": title(bench, a, lang), "b": title(bench, b, lang)}}
     with found.lock:
-        return defined(lab.seen(found, lang)) | {
-            "a": a,
-            "b": b,
-            "names": {"a": title(bench, a, lang), "b": title(bench, b, lang)},
-        }
+        if any(reading.evidence.stayed for reading in found.both):
+            missing = SeglabError("the masks of these settings do not come with seglab, only their scores")
+            return known | defined({"verdict": lab.judged(found, lang)}) | {"missing": told(missing, lang)}
+        return known | defined(lab.seen(found, lang))
 
 
 def crf(bench: Bench, view: View, lang: str) -> dict[str, Any]:

@@ -115,12 +115,11 @@ def replay(request: Request, lang: str) -> Response:
 def laboratory_view(request: Request, lang: str) -> Response:
     """Whether the difference between two sides is real, why there is one, or all of it as a file."""
     name, found = request.url.path.rpartition("/")[2], two(request, lang)
-    if "lesson" not in request.query_params:
-        if name == "why":
-            found.borders.begin(counting.STRIDE)
-    elif name == "borders":  # nobody tells a lesson's page how far it is
-        found.borders.begin(counting.PATIENCE, patient=True)
-    content = LABORATORY[name](found, lang)
+    lesson = "lesson" in request.query_params
+    if name == "why" and not lesson:
+        found.borders.begin(counting.STRIDE)
+    write = findings.some_borders if name == "borders" and lesson else LABORATORY[name]
+    content = write(found, lang)
     kept = {"Content-Disposition": 'attachment; filename="seglab-report.html"'} if name == "report" else {}
     return Response(content, media_type="text/html", headers=kept)
 

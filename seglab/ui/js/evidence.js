@@ -246,10 +246,14 @@ function first(body, name) {
   );
 }
 
-// What happens at borders comes later than the rest.
-function borders(body, asked) {
+// What happens at borders comes later than the rest, and where it takes long, bit by bit.
+async function borders(body, asked) {
   const place = body.querySelector("[data-borders]");
-  if (place) written(place, `borders?${asked}`);
+  let going = Boolean(place);
+  while (going && place.isConnected)
+    going =
+      (await written(place, `borders?${asked}`)) &&
+      Boolean(place.querySelector("[data-borders]"));
 }
 
 function crf(place, { run, scene }, { step, lesson }) {

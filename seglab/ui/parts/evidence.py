@@ -116,8 +116,8 @@ def scene(bench: Bench) -> int:
 
 
 def folds(bench: Bench, view: View, lang: str) -> dict[str, Any]:
-    """What each setting of a cross-validation is scored on: its fold, the setting whose weights it begins with, how many
-    of its validation images these weights have learned from, and its scores."""
+    """What each setting of a cross-validation is scored on: its fold, the setting whose weights it begins with, how
+    many of its validation images these weights have learned from, and its scores."""
     assert view.group
     found = []
     for key in bench.lesson.groups[view.group].settings:

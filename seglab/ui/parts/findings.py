@@ -19,6 +19,7 @@ from seglab.comparison.pairs import ClassDifference, Pair
 from seglab.comparison.verdicts import PRACTICAL, Verdict
 from seglab.errors import SeglabError
 from seglab.ui import form
+from seglab.ui.parts import counting
 from seglab.ui.parts.lab import Laboratory
 from seglab.ui.parts.masks import entries
 from seglab.ui.text import render, say, told
@@ -134,6 +135,14 @@ def at_borders(lab: Laboratory, lang: str) -> str:
         wrong=[(side, each.wrong / np.maximum(1, each.pixels)) for side, each in zip("AB", (one, other), strict=True)],
         measures=measured(one, other, lang),
     )
+
+
+def some_borders(lab: Laboratory, lang: str) -> str:
+    """The same, counted now; how far it is where that takes long, for a page that asks again."""
+    lab.borders.begin(counting.PATIENCE, patient=True)
+    if lab.borders.found is None:
+        return render("lab_counting.html", lang, share=lab.borders.done / len(lab.pair.names))
+    return at_borders(lab, lang)
 
 
 def in_bin(lab: Laboratory, number: int) -> list[int]:

@@ -583,21 +583,21 @@ def test_a_picture_that_was_saved_opens_what_it_shows(visit, tmp_path):
 def test_a_link_opens_the_same_pixels(visit):
     page = visit(at("compare", runs="unet,unet_vgg16", view="where", image=3), permissions=["clipboard-read"])
     canvas = page.locator(".where [data-pane=view] canvas")
-    expect(page.locator("#lab-read")).to_contain_text("Pixel (64, 48)")  # the middle
+    expect(page.locator("#lab-where .under")).to_contain_text("Pixel (64, 48)")  # the middle
     box = canvas.bounding_box()
     canvas.dblclick(position={"x": box["width"] * 0.75, "y": box["height"] * 0.25})
     page.locator(".where .legend button", has_text="sky").click()
-    pixel = page.locator("#lab-read").inner_text()
+    pixel = page.locator("#lab-where .under").inner_text()
     assert re.match(r"Pixel \(9[567], 2[2345]\)", pixel)
     page.click(".share button:text-is('Copy link')")
     other = visit("#compare" + page.evaluate("location.hash").partition("compare")[2])
-    expect(other.locator("#lab-read")).to_have_text(pixel)
+    expect(other.locator("#lab-where .under")).to_have_text(pixel)
     expect(other.locator(".where .legend [aria-pressed=false]")).to_have_text("sky")
     expect(other.locator(".where .chart-bar label:has-text('Zoom') input")).to_have_value("2")
     other.evaluate("location.hash = 'compare?view=where&runs=unet,unet_vgg16&image=3'")  # the whole of it again
     expect(other.locator(".where .legend [aria-pressed=false]")).to_have_count(0)
     expect(other.locator(".where .chart-bar label:has-text('Zoom') input")).to_have_value("1")
-    expect(other.locator("#lab-read")).to_contain_text("Pixel (64, 48)")
+    expect(other.locator("#lab-where .under")).to_contain_text("Pixel (64, 48)")
     go(other, "train")  # what is compared is no setting of the form
     expect(other.locator(".seglab-form .notice")).to_be_hidden()
 
@@ -640,7 +640,7 @@ def test_the_crf_is_seen_at_work_step_by_step_and_applied_to_all_images(visit):
     expect(steps.locator("svg")).to_have_attribute("aria-label", re.compile("KL divergence by step.*: 0: .* 5: "))
     again = visit(page.url[page.url.index("#") :])
     expect(again.locator(".crf-numbers")).to_have_text(numbers.inner_text())
-    expect(again.locator("#lab-crf-w1")).to_have_value("9")
+    expect(again.locator("#lab-crf input[name=w1]")).to_have_value("9")
 
     view.locator(".crf-apply button").click()
     expect(page.locator(".side-of select").nth(1)).to_have_value("unet|crf:w1:9", timeout=60_000)
@@ -654,7 +654,7 @@ def test_a_link_to_the_crf_says_all_that_is_seen(visit):
     page = visit(at("compare", runs=runs_shown, view="crf", crf="w1:5", image=99999, of="b", show="a"))
     view = page.locator("#lab-crf")
     of, _, image = (view.locator("select").nth(k) for k in range(3))
-    expect(view.locator("#lab-crf-w1")).to_have_value("5")
+    expect(view.locator("#lab-crf input[name=w1]")).to_have_value("5")
     expect(view.locator(".mean-field output")).to_contain_text("5 of 5")
     expect(image).to_have_value("49")
     expect(of).to_have_value("b")
@@ -663,7 +663,7 @@ def test_a_link_to_the_crf_says_all_that_is_seen(visit):
     page.evaluate("place => { location.hash = place; }", at("compare", runs=runs_shown, view="crf", crf="w1:999"))
     expect(view.get_by_role("alert")).to_have_count(1)
     expect(view.get_by_role("alert")).to_contain_text("too large")
-    expect(view.locator("#lab-crf-w1")).to_have_value("3")
+    expect(view.locator("#lab-crf input[name=w1]")).to_have_value("3")
     expect(view.locator(".mean-field output")).to_contain_text("5 of 5")
     expect(of).to_have_value("a")
     expect(view.locator("[data-mode=who]")).to_have_attribute("aria-pressed", "true")

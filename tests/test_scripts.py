@@ -162,7 +162,7 @@ def test_a_picture_carries_what_was_put_into_it(page):
 
 
 def test_what_is_zoomed_lies_within_the_image(page):
-    body = """const panes = new m.Panes({id: 'read'});
+    body = """const panes = new m.Panes({});
         panes.zoom = g[0];
         return panes.window;"""
     for times, x, y in ((1, 0.5, 0.5), (2, 0, 1), (4, 0.5, 0.25), (8, 1, 0)):
@@ -170,3 +170,54 @@ def test_what_is_zoomed_lies_within_the_image(page):
         assert width == height == 1 / times
         assert 0 <= left <= 1 - width and 0 <= top <= 1 - height
         assert abs(left + width / 2 - np.clip(x, width / 2, 1 - width / 2)) < 1e-9
+
+
+def test_curves_of_several_seeds_are_their_mean_as_far_as_all_of_them_go(page):
+    rng = np.random.default_rng(1)
+    seeds = [rng.random((length, 9)).tolist() for length in (4, 3)]
+    seeds[1][2][6] = None  # a score that one of them does not have
+    given = [{"steps": [[1]], "evals": seeds[0]}, {"steps": [[2]], "evals": seeds[1]}]
+    found = run(page, "points", "return m.averaged(g);", *given)
+    every = np.array([each[:3] for each in seeds], dtype=float)
+    across = [0, 1, 2]  # step, epoch and seconds are the same of all three lines
+    for name, expected in (("evals", every.mean(0)), ("low", every.min(0)), ("high", every.max(0))):
+        expected[:, across] = every.mean(0)[:, across]
+        assert found[name][2][6] is None and len(found[name]) == 3
+        assert np.array(found[name], float) == pytest.approx(expected, nan_ok=True)
+    assert found["steps"] == [[1]]
+
+
+def test_ticks_are_round_numbers_within_what_is_drawn(page):
+    for low, high in ((0.12, 0.34), (-0.003, 0.021), (0.0, 1.0), (3.1e6, 3.3e6), (24, 81)):
+        found = run(page, "dots", "return m.ticks(...g);", low, high)
+        steps = np.diff(found)
+        assert 2 <= len(found) <= 7 and low <= found[0] and found[-1] <= high
+        assert steps == pytest.approx(steps[0]) and f"{steps[0]:.0e}"[0] in "125"
+    low, high = run(page, "dots", "const a = m.axis(g); return [a.at(2), a.at(4)];", 2, 3, 4)
+    assert 0 < low < 0.1 and 0.9 < high < 1
+    alone = run(page, "dots", "const a = m.axis(g); return [a.at(0.5), a.ticks.length];", 0.5)
+    assert alone[0] == pytest.approx(0.5) and alone[1] > 1
+
+
+def test_a_line_of_dots_says_each_seed_s_score_their_mean_and_what_was_said(page):
+    settings = [
+        {"key": "a", "title": "<b>", "dots": [{"seed": 0, "score": 0.25}, {"seed": 1, "score": 0.5}]},
+        {"key": "b", "title": "B", "dots": [{"seed": 0, "score": 0.75}], "class": "pole", "share": "1.0"},
+    ]
+    body = """const table = m.strip(g, 'miou', key => key === 'b' ? 'you said' : '');
+        const left = [...table.querySelectorAll('.dot')].map(dot => parseFloat(dot.style.left));
+        return [[...table.tBodies[0].rows].map(row => row.textContent),
+            [...table.querySelectorAll('[role=img]')].map(each => each.getAttribute('aria-label')),
+            left, parseFloat(table.querySelector('.mean').style.left)];"""
+    rows, told, (first, second, third), mean = run(page, "dots", body, *settings)
+    assert rows == ["<b>0.375", "Byou said0.750"] and told[0] == "seed 0: 0.250, seed 1: 0.500"
+    assert mean == pytest.approx((first + second) / 2, abs=0.02) and third - second == pytest.approx(
+        second - first, abs=0.02
+    )
+    assert run(page, "dots", "return m.named(...g);", "iou:rarest", settings[1]) == "IoU of pole, 1.0 % of the pixels"
+    assert run(page, "dots", "return ['miou:fog', 'iou:pole', 'val_loss'].map(each => m.named(each));") == [
+        "mIoU of images with fog", "IoU of pole", "Validation loss",
+    ]  # fmt: skip
+    assert run(page, "dots", "return [m.shown('parameters', 3093035.2), m.shown('miou', 0.12345)];") == [
+        "3,093,035", "0.123",
+    ]  # fmt: skip

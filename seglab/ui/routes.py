@@ -20,11 +20,12 @@ from starlette.routing import Route, Router
 from seglab import runs
 from seglab.comparison.tables import ENCODING, curves_csv
 from seglab.errors import SeglabError
+from seglab.lessons.bench import Bench
 from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
-from seglab.ui.parts import findings, grid, lab, learn, masks, refining, scores, viewer
+from seglab.ui.parts import counting, evidence, findings, grid, lab, learn, masks, refining, scores, viewer
 from seglab.ui.parts.lab import Laboratory
 from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
@@ -75,7 +76,9 @@ def picture(request: Request, lang: str) -> Response:
 
 
 def laboratory(request: Request, lang: str) -> Response:
-    """Two sides of the runs that an address names, `a` and `b`."""
+    """Two sides of the runs, or of the lesson, that an address names: `a` and `b`."""
+    if bench := lesson_of(request):
+        return data(evidence.sides(bench, *chosen(request), lang))
     return data(lab.overview(named(request), *chosen(request), lang))
 
 
@@ -83,10 +86,16 @@ def chosen(request: Request) -> tuple[str, str]:
     return request.query_params.get("a", ""), request.query_params.get("b", "")
 
 
+def lesson_of(request: Request) -> Bench | None:
+    """The lesson that an address names, with its runs."""
+    name = request.query_params.get("lesson")
+    return learn.bench_of(learn.lesson(name)) if name else None
+
+
 def two(request: Request, lang: str) -> Laboratory:
     """The two sides that an address names: of runs, or of a lesson."""
-    if name := request.query_params.get("lesson"):
-        return learn.laboratory(learn.lesson(name), *chosen(request), lang)
+    if bench := lesson_of(request):
+        return evidence.laboratory(bench, *chosen(request), lang)
     return lab.asked(named(request), *chosen(request))
 
 
@@ -105,8 +114,12 @@ def replay(request: Request, lang: str) -> Response:
 
 def laboratory_view(request: Request, lang: str) -> Response:
     """Whether the difference between two sides is real, why there is one, or all of it as a file."""
-    name = request.url.path.rpartition("/")[2]
-    content = LABORATORY[name](two(request, lang), lang)
+    name, found = request.url.path.rpartition("/")[2], two(request, lang)
+    lesson = "lesson" in request.query_params
+    if name == "why" and not lesson:
+        found.borders.begin(counting.STRIDE)
+    write = findings.some_borders if name == "borders" and lesson else LABORATORY[name]
+    content = write(found, lang)
     kept = {"Content-Disposition": 'attachment; filename="seglab-report.html"'} if name == "report" else {}
     return Response(content, media_type="text/html", headers=kept)
 
@@ -118,9 +131,13 @@ def numbers(of: Callable[..., Any], request: Request, lang: str) -> Response:
 
 
 def settings_grid(request: Request, lang: str) -> Response:
-    """All settings of the runs that an address names, in lines and columns by two options."""
+    """All settings of the runs that an address names, or of a lesson's group, in lines and columns by two options."""
     asked = request.query_params
-    found = grid.html(named(request), asked.get("down", ""), asked.get("right", ""), lang)
+    options = asked.get("down", ""), asked.get("right", "")
+    if bench := lesson_of(request):
+        found = evidence.table(bench, asked.get("group", ""), *options, lang)
+    else:
+        found = grid.html(named(request), *options, lang)
     return Response(found, media_type="text/html")
 
 

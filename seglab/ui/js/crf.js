@@ -1,6 +1,5 @@
 // The laboratory of the CRF: one validation image before and after it with any setting, step by step, and both kernels at
 // the cross-hair. One answer has all steps, so that going through them asks nothing.
-import { address } from "./address.js";
 import { firsts, held, put } from "./fields.js";
 import { kernels, paint } from "./kernels.js";
 import { counted, ONLY_A, ONLY_B } from "./kinds.js";
@@ -17,9 +16,13 @@ const ORDERS = () => ({
 });
 const ROWS = 6; // of the settings that were tried, before all are asked for
 
+let forms = 0,
+  sent = 0; // by all of them together, so that each knows its own answers
+
 export class Crf {
-  // `lab` knows both sides (`known`), says which view is seen, computes a side, chooses both, and is told what is looked
-  // at (`looked`).
+  // `lab` knows both sides (`known`), says whether this view is seen (`refines`), sends what is asked (`trigger`), and is
+  // told what is looked at: of another image (`looked`), or besides (`noted`). Where it can, it has a side computed
+  // (`compute`) and chooses both.
   constructor(lab) {
     this.lab = lab;
     Object.assign(this, { of: "a", n: null, order: "harm", setting: "" });
@@ -29,7 +32,6 @@ export class Crf {
 
   build() {
     this.panes = new Panes({
-      id: "crf-read",
       names: { a: t("before"), b: t("after") },
       modes: {
         who: t("Mended and harmed"),
@@ -44,13 +46,13 @@ export class Crf {
         t("wrong, left as it was"),
         t("wrong, changed to another"),
       ],
-      changed: (mode) => address.set({ show: mode === "who" ? "" : mode }),
+      changed: (mode) => this.lab.noted({ show: mode === "who" ? "" : mode }),
       swiped: (by) => this.go(by),
       moved: () => this.kernel(),
     });
     this.ofBox = choice(t("Run"), (of) => {
       this.of = of;
-      address.set({ of: of === "a" ? "" : of });
+      this.lab.noted({ of: of === "a" ? "" : of });
       this.look();
     });
     this.orderBox = choice(t("Order"), (order) => {
@@ -122,6 +124,11 @@ export class Crf {
     }
     this.form = holder.firstElementChild;
     this.controls.append(this.form);
+    const nth = ++forms; // on one page with others, each field's own label has to find it
+    for (const label of this.form.querySelectorAll("label[for]")) {
+      const field = this.form.querySelector(`[id="${label.htmlFor}"]`);
+      label.htmlFor = field.id = `${field.id}-${nth}`;
+    }
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("click", (event) => {
       const preset = event.target.closest("[data-values]");
@@ -140,7 +147,7 @@ export class Crf {
     this.n = /^\d+$/.test(image ?? "") ? Number(image) : null;
     Object.assign(this, { setting: crf, linked: true, state: "", ended: true });
     this.forget();
-    if (this.lab.view === "crf") this.look();
+    if (this.lab.refines) this.look();
   }
 
   // Fills in a setting, the usual values where it has none.
@@ -239,6 +246,14 @@ export class Crf {
     return { ...place, image: this.n, show };
   }
 
+  // Lets go of everything, since it is not seen again.
+  close() {
+    Object.assign(this, { found: null, photo: null, about: null });
+    this.panes.current = null;
+    this.forget();
+    this.root.remove();
+  }
+
   // The images in their order.
   get places() {
     const { images, done } = this.about,
@@ -302,7 +317,7 @@ export class Crf {
     const asked = JSON.stringify([wanted, this.state]);
     if (asked === this.asked) return;
     this.asked = asked;
-    this.number += 1;
+    this.number = ++sent;
     this.stage.classList.add("working");
     this.say();
     this.lab.trigger("change", { number: this.number, ...wanted });
@@ -311,7 +326,7 @@ export class Crf {
   // What was asked last is waited for no more, and may be asked again.
   forget() {
     this.asked = "";
-    this.number += 1;
+    this.number = ++sent;
     this.stage.classList.remove("working");
   }
 
@@ -352,7 +367,7 @@ export class Crf {
       maps: answer.miou.map((_, k) => part(k + 1)),
     };
     this.setting = answer.text;
-    address.set({ crf: answer.text });
+    this.lab.noted({ crf: answer.text });
     this.slider.max = last;
     if (this.step === null || this.step > last || this.ended) this.step = last;
     this.at(this.step);
@@ -480,7 +495,7 @@ export class Crf {
       );
       if (source) source.hidden = !on;
     }
-    if (!this.about) return;
+    if (!this.about || !this.lab.compute) return;
     this.offerAll();
     this.offerSearch();
   }
@@ -528,8 +543,7 @@ export class Crf {
     this.lab.compute(side, async () => {
       await this.read();
       if (this.here) this.at(this.step);
-      const watched = address.tab === "compare" && this.lab.view === "crf";
-      if (watched && this.here?.side === side)
+      if (this.lab.refines && this.here?.side === side)
         this.lab.choose({ a: run, b: side });
       else this.lab.read();
     });

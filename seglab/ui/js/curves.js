@@ -1,21 +1,10 @@
-// The curves of the shown runs, drawn from points: one cross-hair over all charts, the values under it in the legend.
+// The curves of runs, drawn from points: one cross-hair over all charts, the values under it in the legend.
 import { address } from "./address.js";
+import { columns, EVALS, smoothed, STEPS, valueAt } from "./points.js";
 import { follow } from "./slots.js";
 import { store, stroke, swatch } from "./store.js";
 import { el, t } from "./text.js";
 
-const STEPS = { step: 0, epoch: 1, seconds: 2, loss: 3, lr: 4 }; // places in a step's and in an evaluation's point
-const EVALS = {
-  step: 0,
-  epoch: 1,
-  seconds: 2,
-  train_loss: 3,
-  val_loss: 4,
-  train_miou: 5,
-  val_miou: 6,
-  lr: 7,
-  best: 8,
-};
 const METRICS = ["val_miou", "train_miou", "val_loss", "train_loss", "lr"];
 const UNFAIR = 1.1; // times as many images, from which on it is told
 const HEIGHT = 210;
@@ -33,28 +22,51 @@ const axes = () => ({
   seconds: t("seconds"),
 });
 
+// Those of the runs that are shown on the page.
 export function curves(element) {
-  new Curves(element);
+  const shown = {
+    get rows() {
+      return store.rowsShown;
+    },
+    points: (run) => store.points.get(run),
+    parts: true,
+  };
+  const made = new Curves(shown);
+  element.append(made.root);
+  for (const event of ["rows", "points", "shown"])
+    store.addEventListener(event, () => made.soon());
+  follow("curves", ["train", "compare"], made.root, () => made.soon());
+  made.soon();
 }
 
-class Curves {
-  constructor(element) {
-    this.axis = "epoch";
+let count = 0;
+
+export class Curves {
+  // `of` has the `rows` whose curves are drawn, each a run with its name and stroke, and the `points` of each; where it
+  // has those of several seeds, a band is as wide as they are. `parts`: whether there are a run's single steps, files to
+  // take away, and masks of the epochs that are pressed.
+  constructor(of, { metrics = METRICS, axis = "epoch" } = {}) {
+    Object.assign(this, { of, metrics, axis, key: `seglab-${++count}` });
     this.hidden = new Set();
     this.charts = new Map();
     this.lossesToo = false;
-    this.build(element);
-    for (const event of ["rows", "points", "shown"])
-      store.addEventListener(event, () => this.soon());
-    new MutationObserver(() => {
+    this.build();
+    this.themed = new MutationObserver(() => {
       this.forget();
       this.soon();
-    }).observe(document.body, { attributeFilter: ["class"] });
-    follow("curves", ["train", "compare"], this.root, () => this.soon());
-    this.soon();
+    });
+    this.themed.observe(document.body, { attributeFilter: ["class"] });
   }
 
-  build(element) {
+  // Lets go of everything, since it is not seen again.
+  close() {
+    this.forget();
+    this.themed.disconnect();
+    this.sizes.disconnect();
+  }
+
+  build() {
+    const { parts } = this.of;
     this.notes = el("div");
     this.hint = el(
       "p.hint",
@@ -112,24 +124,25 @@ class Curves {
       "div.chart-bar",
       {},
       this.axisButtons,
-      el(
-        "label",
-        {
-          title: t(
-            "Of the loss of single steps: an exponential mean over the steps before",
-          ),
-        },
-        t("Smoothing"),
-        this.smooth,
-      ),
+      parts &&
+        el(
+          "label",
+          {
+            title: t(
+              "Of the loss of single steps: an exponential mean over the steps before",
+            ),
+          },
+          t("Smoothing"),
+          this.smooth,
+        ),
       el("label", {}, this.log, t("Logarithmic loss and rate")),
-      el("span.end", {}, this.csv, this.png, copy),
+      parts && el("span.end", {}, this.csv, this.png, copy),
     );
     this.legend = el("table.values");
     this.root = el(
       "section.curves",
       { hidden: true, attrs: { "aria-label": t("Curves") } },
-      el("h2", {}, t("Curves")),
+      parts && el("h2", {}, t("Curves")),
       this.notes,
       this.hint,
       this.bar,
@@ -146,7 +159,6 @@ class Curves {
       ),
       this.grid,
     );
-    element.append(this.root);
     this.sizes = new ResizeObserver((entries) => {
       for (const entry of entries) {
         const chart = [...this.charts.values()].find(
@@ -155,8 +167,10 @@ class Curves {
         const width = Math.floor(entry.contentRect.width);
         if (chart?.plot && width && chart.plot.width !== width)
           chart.plot.setSize({ width, height: HEIGHT });
+        if (!chart) this.soon(); // it is seen for the first time, or again
       }
     });
+    this.sizes.observe(this.root);
   }
 
   soon() {
@@ -174,13 +188,13 @@ class Curves {
   }
 
   async draw() {
-    const rows = store.rowsShown;
+    const rows = this.of.rows;
     this.root.hidden = !rows.length;
     if (!rows.length || !this.root.offsetParent) return;
     const some = rows.some(
       (row) =>
-        store.points.get(row.run)?.steps.length ||
-        store.points.get(row.run)?.evals.length,
+        this.of.points(row.run)?.steps.length ||
+        this.of.points(row.run)?.evals.length,
     );
     this.hint.hidden = some;
     this.bar.hidden = this.legend.hidden = this.grid.hidden = !some;
@@ -207,7 +221,7 @@ class Curves {
         String(button.dataset.axis === this.axis),
       );
     this.rows = rows;
-    for (const metric of METRICS) this.chart(metric, rows);
+    for (const metric of this.metrics) this.chart(metric, rows);
     this.values();
   }
 
@@ -308,7 +322,8 @@ class Curves {
       el("figcaption", {}, titles()[metric]),
       figure,
     );
-    const next = METRICS.slice(METRICS.indexOf(metric) + 1)
+    const next = this.metrics
+      .slice(this.metrics.indexOf(metric) + 1)
       .map((each) => this.charts.get(each)?.box)
       .find(Boolean);
     this.grid.insertBefore(box, next ?? null);
@@ -339,7 +354,7 @@ class Curves {
         height: HEIGHT,
         legend: { show: false },
         cursor: {
-          sync: { key: "seglab", setSeries: false },
+          sync: { key: this.key, setSeries: false },
           drag: { x: true, y: false },
           points: { size: 6 },
           focus: { prox: 24 },
@@ -369,6 +384,11 @@ class Curves {
           },
         ],
         series: [{}, ...tables.map((each) => this.series(each))],
+        bands: tables.flatMap(({ edge, row }, n) =>
+          edge && tables[n + 1].edge
+            ? [{ series: [n + 1, n + 2], fill: `${stroke(row).color}2b` }]
+            : [],
+        ),
         hooks: {
           setCursor: [
             (plot) => {
@@ -411,7 +431,7 @@ class Curves {
 
   // Where a chart of epochs is pressed, masks are shown as they were then.
   pressed(plot) {
-    if (this.axis !== "epoch") return;
+    if (this.axis !== "epoch" || !this.of.parts) return;
     let from = 0;
     plot.over.title = t("Press to see the masks of that epoch");
     plot.over.addEventListener("pointerdown", ({ clientX }) => {
@@ -430,9 +450,14 @@ class Curves {
   tables(metric, rows) {
     const found = [];
     for (const row of rows) {
-      const { steps = [], evals = [] } = store.points.get(row.run) ?? {};
-      const x = EVALS[this.axis];
-      if (metric === "train_loss")
+      const {
+          steps = [],
+          evals = [],
+          low,
+          high,
+        } = this.of.points(row.run) ?? {},
+        x = EVALS[this.axis];
+      if (metric === "train_loss" && steps.length)
         found.push({
           run: row.run,
           row,
@@ -450,18 +475,28 @@ class Curves {
           stepped: true,
           table: columns(steps, x, STEPS.lr),
         });
-      else
+      else {
+        for (const edge of low ? [high, low] : [])
+          found.push({
+            run: row.run,
+            row,
+            edge: true,
+            table: columns(edge, x, EVALS[metric]),
+          });
         found.push({
           run: row.run,
           row,
           table: columns(evals, x, EVALS[metric]),
         });
+      }
     }
     return found;
   }
 
-  series({ row, thin, stepped }) {
+  series({ row, thin, stepped, edge }) {
     const { color, dash } = stroke(row);
+    if (edge)
+      return { label: row.name, stroke: "#0000", points: { show: false } };
     return {
       label: row.name,
       stroke: thin ? color + "66" : color,
@@ -481,7 +516,7 @@ class Curves {
     }
     const last = this.rows.map(
       (row) =>
-        `${row.name}: ${number(valueAt(store.points.get(row.run), chart.metric, this.axis, null), chart.metric)}`,
+        `${row.name}: ${number(valueAt(this.of.points(row.run), chart.metric, this.axis, null), chart.metric)}`,
     );
     chart.figure.setAttribute(
       "aria-label",
@@ -500,7 +535,7 @@ class Curves {
   values() {
     const at = this.at ?? null;
     const names = titles(),
-      metrics = METRICS.filter((metric) => this.charts.has(metric));
+      metrics = this.metrics.filter((metric) => this.charts.has(metric));
     const key = JSON.stringify([
       this.rows.map((row) => [row.run, row.name, row.stroke]),
       metrics,
@@ -511,7 +546,11 @@ class Curves {
       const head = el(
         "tr",
         {},
-        el("th", { attrs: { scope: "col" } }, t("Run")),
+        el(
+          "th",
+          { attrs: { scope: "col" } },
+          this.of.parts ? t("Run") : t("Setting"),
+        ),
         metrics.map((metric) =>
           el("th.n", { attrs: { scope: "col" } }, names[metric]),
         ),
@@ -562,44 +601,12 @@ class Curves {
     for (const [n, row] of this.rows.entries()) {
       for (const [m, metric] of metrics.entries()) {
         this.cells[n][m].textContent = number(
-          valueAt(store.points.get(row.run), metric, this.axis, at),
+          valueAt(this.of.points(row.run), metric, this.axis, at),
           metric,
         );
       }
     }
   }
-}
-
-function columns(points, x, y) {
-  const kept = points.filter(
-    (point) => point[y] !== null && point[y] !== undefined,
-  );
-  return [kept.map((point) => point[x]), kept.map((point) => point[y])];
-}
-
-// The loss of single steps as an exponential mean, without the pull to zero at its beginning (Kingma and Ba 2015).
-function smoothed(steps, share) {
-  if (!share) return steps;
-  let mean = 0,
-    weight = 0;
-  return steps.map((point) => {
-    if (point[STEPS.loss] === null) return point;
-    mean = share * mean + (1 - share) * point[STEPS.loss];
-    weight = share * weight + 1 - share;
-    return point.with(STEPS.loss, mean / weight);
-  });
-}
-
-// A run's value nearest to a place on the axis; its last one where none is given.
-function valueAt(points, metric, axis, at) {
-  const list = metric === "lr" ? points?.steps : points?.evals;
-  const y = metric === "lr" ? STEPS.lr : EVALS[metric],
-    x = EVALS[axis];
-  if (!list?.length) return null;
-  if (at === null) return list.at(-1)[y];
-  return list.reduce((a, b) =>
-    Math.abs(b[x] - at) < Math.abs(a[x] - at) ? b : a,
-  )[y];
 }
 
 const number = (value, metric) =>

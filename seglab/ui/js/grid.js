@@ -1,12 +1,13 @@
 // All settings of the shown runs at once, which the server writes: their masks of the same image, and what they cost.
-import { address } from "./address.js";
-import { store } from "./store.js";
 import { lang, t } from "./text.js";
 
 export class Grid {
-  constructor(lab, place) {
-    this.lab = lab;
+  // `owner` says of what the grid is (`settings`, as a query has it, nothing while there is none), has what the server
+  // writes put into the place (`write`), and is told which two are to be compared (`compare`) and what is chosen (`noted`).
+  constructor(owner, place) {
+    this.owner = owner;
     this.place = place;
+    place.classList.add("lab-grid");
     place.addEventListener("written", () => this.take());
     place.addEventListener("click", (event) => this.press(event));
     place.addEventListener("change", (event) => this.arrange(event.target));
@@ -22,12 +23,13 @@ export class Grid {
   }
 
   show() {
+    const settings = this.owner.settings;
+    if (!settings.length) return;
     const asked = [
-      ...store.rowsShown.map((row) => ["run", row.run]),
+      ...settings,
       ...Object.entries({ ...this.chosen, lang }).filter(([, text]) => text),
     ];
-    if (store.rowsShown.length)
-      this.lab.write("grid", String(new URLSearchParams(asked)));
+    this.owner.write("grid", String(new URLSearchParams(asked)));
   }
 
   // Another option for lines or columns; where it is already that of the others, the server chooses another for those.
@@ -35,7 +37,7 @@ export class Grid {
     for (const select of this.place.querySelectorAll("select"))
       this.chosen[select.name] =
         select.name === name || select.value !== value ? select.value : "";
-    address.set({ rows: this.chosen.down, columns: this.chosen.right });
+    this.owner.noted({ rows: this.chosen.down, columns: this.chosen.right });
     this.focused = name; // what is written anew takes the focus away
     this.show();
   }
@@ -45,16 +47,17 @@ export class Grid {
     if (!button) return;
     const { a, b, cost, step, masks } = button.dataset;
     if (a) {
-      this.lab.choose({ a, b });
-      this.lab.open("overview");
-      this.lab.root.scrollIntoView({ block: "start", behavior: "smooth" });
+      this.owner.compare({ a, b });
       return;
     }
     if (cost) this.cost = cost;
     if (step) this.image += Number(step);
     if (masks !== undefined) this.masks = !this.masks;
     this.take();
-    address.set({ cost: this.cost, masks: this.masks ? `${this.image}` : "" });
+    this.owner.noted({
+      cost: this.cost,
+      masks: this.masks ? `${this.image}` : "",
+    });
   }
 
   // Shows what was chosen, also in what was written anew.

@@ -6,7 +6,7 @@ import { store, swatch } from "./store.js";
 import { el, lang, progress, t } from "./text.js";
 import { Share } from "./share.js";
 import { Served } from "./sides.js";
-import { spread } from "./spread.js";
+import { verdict as written } from "./spread.js";
 import { Where } from "./where.js";
 
 const VIEWS = () => ({
@@ -340,6 +340,25 @@ class Lab {
     box.querySelector(".swatch").style.background = row ? swatch(row) : "";
   }
 
+  // What the grid and the CRF's laboratory ask and tell.
+  get settings() {
+    return store.rowsShown.map((row) => ["run", row.run]);
+  }
+
+  get refines() {
+    return address.tab === "compare" && this.view === "crf";
+  }
+
+  compare(sides) {
+    this.choose(sides);
+    this.open("overview");
+    this.root.scrollIntoView({ block: "start", behavior: "smooth" });
+  }
+
+  noted(own) {
+    address.set(own);
+  }
+
   // What the view of pixels asks and tells.
   get watching() {
     return this.view === "where";
@@ -414,25 +433,7 @@ class Lab {
       this.verdict.replaceChildren(el("p.message.wrong", {}, error));
       return;
     }
-    const [first, ...more] = verdict.sentences;
-    this.verdict.replaceChildren(
-      el(
-        "div",
-        {},
-        el("p", {}, el("b", {}, first)),
-        more.map((text) => el("p", {}, text)),
-      ),
-      ...(verdict.low === null
-        ? []
-        : [
-            spread(
-              verdict,
-              t(
-                "What the difference in mIoU could be; the line is the interval, the dot what was measured",
-              ),
-            ),
-          ]),
-    );
+    this.verdict.replaceChildren(...written(verdict));
   }
 
   // Has a side computed; `then` is what comes after it.

@@ -82,6 +82,7 @@ class Learn {
   // --- the list
 
   async list(wrong = "") {
+    this.lesson?.close();
     this.key = this.lesson = this.at = null;
     const notice =
       wrong && el("p.message.wrong", { attrs: { role: "alert" } }, wrong);
@@ -122,6 +123,7 @@ class Learn {
       this.early = null;
     }
     if (key !== this.key) return;
+    this.lesson?.close();
     const trigger = (...sent) => this.trigger.then((send) => send(...sent));
     this.lesson = new Lesson(found, { ...given, trigger });
     this.draw();

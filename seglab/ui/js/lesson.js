@@ -30,7 +30,7 @@ export async function known(path) {
 
 export const placeOf = (name) => `seglab-lesson-${name}`;
 
-// Says "answered" (of a question), "opened" (a step) and "live" (what the server answered to what was sent).
+// Says "answered" (of a question), "opened" (a step), "live" (what the server answered to what was sent) and "closed".
 export class Lesson extends EventTarget {
   at = 0; // the step that is open, counted from 0
 
@@ -121,6 +121,11 @@ export class Lesson extends EventTarget {
     this.times[this.at] ??= Date.now();
     this.save();
     this.dispatchEvent(new CustomEvent("opened", { detail: this.at }));
+  }
+
+  // What is drawn of it lets go of all that it holds.
+  close() {
+    this.dispatchEvent(new Event("closed"));
   }
 
   save() {

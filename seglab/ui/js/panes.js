@@ -23,6 +23,7 @@ const RED = [220, 38, 38],
   HELD = 350, // milliseconds of a finger on a picture: the truth is shown
   SWIPED = 48; // pixels
 const NAMES = ["photo", "truth", "a", "b"];
+let made = 0;
 
 export class Panes {
   // `modes`, `kinds` and the `names` of both sides in words, where they are others than two models'; `changed` is told of
@@ -32,11 +33,11 @@ export class Panes {
     kinds = KINDS(),
     names = { a: "A", b: "B" },
     moved = () => {},
-    id,
     changed = () => {},
     swiped = () => {},
   }) {
-    Object.assign(this, { modes, kinds, names, id, changed, swiped, moved });
+    Object.assign(this, { modes, kinds, names, changed, swiped, moved });
+    this.id = `read-${++made}`;
     Object.assign(this, { mode: "who", lit: null, strength: 0.75 });
     Object.assign(this, { divide: 0.5, peek: false, current: null });
     this.hidden = new Set();

@@ -1,10 +1,10 @@
 // Numbers as small drawings: how far a difference could vary, and what falls from step to step.
-import { fixed } from "./text.js";
+import { el, fixed, t } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
 // An empty drawing that is read aloud as its label, and what adds a shape to it.
-function drawing(name, width, height, label) {
+export function drawing(name, width, height, label) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("class", name);
@@ -89,5 +89,21 @@ export function spread(
   return svg;
 }
 
-const signed = (value) =>
+export const signed = (value) =>
   `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(3)}`;
+
+// A verdict as a page shows it: its sentences, the first in bold, and how far the difference could vary.
+export function verdict(found) {
+  const [first, ...more] = found.sentences;
+  const said = el(
+    "div",
+    {},
+    el("p", {}, el("b", {}, first)),
+    more.map((text) => el("p", {}, text)),
+  );
+  if (found.low === null) return [said];
+  const label = t(
+    "What the difference in mIoU could be; the line is the interval, the dot what was measured",
+  );
+  return [said, spread(found, label)];
+}

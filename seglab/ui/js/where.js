@@ -28,6 +28,10 @@ const ORDERS = () => ({
 const PLAY = 600, // milliseconds an epoch
   THUMBNAIL = 160; // pixels of its width at most
 
+// What other views have of it, to be pressed.
+export const MARKS =
+  "button[data-class], button[data-slice], button[data-cell], button[data-bin]";
+
 export class Where {
   // `owner` says what a side is called (`nameOf`) and whether this view is seen (`watching`), and is told what is looked
   // at (`looked`), of which it gives the address (`link`).
@@ -72,7 +76,6 @@ export class Where {
     });
     this.suspects = new Suspects((region) => this.near(region));
     this.panes = new Panes({
-      id: "lab-read",
       changed: (mode) =>
         this.owner.looked({ show: mode === "who" ? "" : mode }),
       swiped: (by) => this.step(by),
@@ -155,7 +158,10 @@ export class Where {
       this.stop();
       this.panes.current = this.current = null;
     }
-    if (!known) return;
+    if (!known) {
+      this.source = this.replays = null; // of no use to anybody
+      return;
+    }
     if (same)
       this.source.known = known; // other runs may be shown beside them
     else {
@@ -172,6 +178,13 @@ export class Where {
     this.offer();
     if (this.n >= known.images.length) this.n = 0;
     this.arrange();
+  }
+
+  // Lets go of everything, since it is not seen again.
+  close() {
+    this.take(null);
+    this.seen.disconnect();
+    this.root.remove();
   }
 
   // The orders that can be chosen.
@@ -221,9 +234,7 @@ export class Where {
 
   // Takes a pressed mark of a view, and says whether it was one whose pixels are here to see.
   press(event) {
-    const mark = event.target.closest(
-      "button[data-class], button[data-slice], button[data-cell], button[data-bin]",
-    );
+    const mark = event.target.closest(MARKS);
     if (!mark) return false;
     const { class: k, slice, cell: of, bin: number, low, high } = mark.dataset;
     if (k) this.byClass(Number(k));

@@ -94,15 +94,11 @@ def spoken(verdict: Verdict, lang: str) -> dict[str, Any]:
 
 
 def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
-    """The classes, borders, mistakes and images that make the difference, as HTML; what happens at borders later, where
-    it takes long and whoever reads this can wait for it."""
+    """The classes, borders, mistakes and images that make the difference, as HTML; what happens at borders where it has
+    been counted, or a place for it where whoever reads this `waits`."""
     pair = lab.pair
     with lab.lock:
         found, slices = pair.per_class, pair.slices
-    if waits:
-        lab.borders.begin(counting.STRIDE)
-    else:
-        lab.borders.begin(counting.PATIENCE, patient=True)
     colors = [color for color, _ in entries(runs.description(lab.both[0].directory))]
     return render(
         "lab_why.html",
@@ -139,6 +135,14 @@ def at_borders(lab: Laboratory, lang: str) -> str:
         wrong=[(side, each.wrong / np.maximum(1, each.pixels)) for side, each in zip("AB", (one, other), strict=True)],
         measures=measured(one, other, lang),
     )
+
+
+def some_borders(lab: Laboratory, lang: str) -> str:
+    """The same, counted now; how far it is where that takes long, for a page that asks again."""
+    lab.borders.begin(counting.PATIENCE, patient=True)
+    if lab.borders.found is None:
+        return render("lab_counting.html", lang, share=lab.borders.done / len(lab.pair.names))
+    return at_borders(lab, lang)
 
 
 def in_bin(lab: Laboratory, number: int) -> list[int]:

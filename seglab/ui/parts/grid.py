@@ -48,21 +48,25 @@ def html(directories: Sequence[Path], down: str, right: str, lang: str) -> str:
     with making:
         of = made(stamp(found), tuple(runs.label(each).name for each in found))
     with of.lock:
-        settings, against = of.grid.settings, of.grid.against
-    layout = of.grid.layout(down, right)
+        return written(of.grid, of.grid.layout(down, right), lang)
+
+
+def written(grid: Grid, layout: Layout, lang: str, keys: Sequence[str] | None = None) -> str:
+    """A grid as HTML; `keys`: what the page calls the settings of a lesson, whose titles stand in their cells."""
+    settings, against = grid.settings, grid.against
     ranked = sorted(range(len(settings)), key=lambda place: -settings[place].mean)
     return render(
         "lab_grid.html",
         lang,
-        grid=of.grid,
+        grid=grid,
         layout=layout,
-        items=items(of.grid, layout, ranked, lang),
+        items=items(grid, layout, ranked, keys),
         ranked=ranked,
         against=against,
-        notes=[told(each, lang) for each in of.grid.notes],
+        notes=[told(each, lang) for each in grid.notes],
         tied=any(each and each.tied for each in against),
-        pictures=pictures(of.grid),
-        costs=[(cost, named, drawn(of.grid, cost, ranked)) for cost, named in cost_names(lang).items()],
+        pictures=pictures(grid),
+        costs=[(cost, named, drawn(grid, cost, ranked)) for cost, named in cost_names(lang).items()],
         frontier_names=lambda places: ", ".join(f"{ranked.index(n) + 1} {settings[n].side.name}" for n in places),
     )
 
@@ -72,8 +76,9 @@ def cost_names(lang: str) -> dict[str, str]:
     return dict(zip(COSTS, names, strict=True))
 
 
-def items(grid: Grid, layout: Layout, ranked: Sequence[int], lang: str) -> list[dict[str, Any]]:
+def items(grid: Grid, layout: Layout, ranked: Sequence[int], keys: Sequence[str] | None) -> list[dict[str, Any]]:
     """What the page shows of each setting: its rank, what it opens as sides A and B, its mask of an image."""
+    sides = keys or [key(each.side) for each in grid.settings]
     best = ranked[0] if grid.best is None else grid.best
     second = next(place for place in ranked if place != best)
     found = []
@@ -85,9 +90,9 @@ def items(grid: Grid, layout: Layout, ranked: Sequence[int], lang: str) -> list[
             {
                 "rank": ranked.index(place) + 1,
                 "name": setting.side.name,
-                "told": ", ".join(within) or (setting.side.name if crowded else ""),
-                "a": key(grid.settings[best].side),
-                "b": key(grid.settings[second if place == best else place].side),
+                "told": setting.side.name if keys else ", ".join(within) or (setting.side.name if crowded else ""),
+                "a": sides[best],
+                "b": sides[second if place == best else place],
                 "mask": masked(first) if place in grid.compared else "",
             }
         )

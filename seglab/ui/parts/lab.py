@@ -199,15 +199,19 @@ def count_borders(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"kind": "counting", "share": share}
 
 
+def judged(lab: Laboratory, lang: str) -> dict[str, Any]:
+    """What can be said of the difference, in numbers and sentences."""
+    verdict = lab.pair.verdict
+    return verdict.as_json() | {"sentences": [told(each, lang) for each in verdict.sentences]}
+
+
 def seen(lab: Laboratory, lang: str) -> dict[str, Any]:
     known, both = runs.description(lab.both[0].directory), lab.both
-    verdict = lab.pair.verdict
-    numbers = verdict.as_json() | {"sentences": [told(each, lang) for each in verdict.sentences]}
     here = None if lab.pair.folded else next((each.directory for each in both if sees(each.directory)), None)
     digest = str(known["digests"]["val"])[:12]
     return {
         "runs": [key(side) for side in (lab.pair.a, lab.pair.b)],
-        "verdict": numbers,
+        "verdict": judged(lab, lang),
         "classes": entries(known),
         "images": lab.images,
         "orders": {order: lab.pair.agreement.order(order) for order in ORDERS},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,18 @@ from seglab import plans, runs
 from seglab.comparison.pairs import defined
 from seglab.entry import Options
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Started
+from seglab.events import Evaluated
 from seglab.lessons import files, live, telling
 from seglab.lessons.bench import Bench
-from seglab.lessons.measures import Trend
-from seglab.lessons.model import Ask, CompareWithSource, Lesson, Show, View
+from seglab.lessons.model import Ask, CompareWithSource, Lesson, Show
 from seglab.lessons.text import Text
-from seglab.ui.parts import lab, runlist
-from seglab.ui.parts.lab import Laboratory
-from seglab.ui.parts.scores import stamp
+from seglab.ui.parts import evidence, runlist
 from seglab.ui.text import language, told
 from seglab.ui.visitors import Visitor
 from seglab.ui.wires import fenced, sent
 
 HIDDEN = ("measure", "tell", "notes")  # of a step, until it is asked for
 MOST_BENCHES = 64
-SCORES = ("val_loss", "train_loss", "val_miou", "train_miou", "lr")  # that have curves
 making = threading.Lock()
 _benches: dict[str, Bench] = {}  # whose runs are all there, by what the lesson holds
 
@@ -208,7 +203,7 @@ def step(lesson: Lesson, number: int, lang: str) -> dict[str, Any]:
         return bench.kept(("claims", number, lang), lambda: claims(bench, found, lang))
     if not isinstance(found, Show):
         raise SeglabError("step {number} of {lesson} shows nothing", number=number, lesson=lesson.name)
-    make = VIEWS.get(found.view.view)
+    make = evidence.VIEWS.get(found.view.view)
     return {"view": found.view.view} | (
         bench.kept(("view", number, lang), lambda: defined(make(bench, found.view, lang))) if make else {}
     )
@@ -250,92 +245,3 @@ def claims(bench: Bench, found: CompareWithSource, lang: str) -> dict[str, Any]:
             }
         )
     return {"claims": claims}
-
-
-def overview(bench: Bench, view: View, lang: str) -> dict[str, Any]:
-    """The score of each run of some settings, by seed."""
-    found = []
-    for key in view.of:
-        values = bench.values(key, view.by)
-        seeds = [runs.config(each).seed for each in bench.directories(key)]
-        dots = [{"seed": seed, "score": value} for seed, value in zip(seeds, values, strict=True)]
-        found.append({"key": key, "title": bench.lesson.setting(key).title.of(lang), "dots": dots})
-    return {"settings": found, "by": view.by}
-
-
-def curves(bench: Bench, view: View, lang: str) -> dict[str, Any]:
-    """The curves of some settings, one of each seed, over epochs, steps and seconds."""
-    found = []
-    for key in view.of:
-        seeds = []
-        for directory in bench.directories(key):
-            events = runs.events(directory)
-            evaluated = [event for event in events if isinstance(event, Evaluated)]
-            seeds.append(
-                {
-                    "epochs": [event.epoch for event in evaluated],
-                    "steps": [event.step for event in evaluated],
-                    "seconds": [round(event.seconds, 1) for event in evaluated],
-                    "scores": {name: [curve_value(event, name) for event in evaluated] for name in view.scores},
-                    "per_epoch": next((e.steps_per_epoch for e in events if isinstance(e, Started)), None),
-                }
-            )
-        found.append({"key": key, "title": bench.lesson.setting(key).title.of(lang), "seeds": seeds})
-    return {"settings": found, "scores": list(view.scores), "x": view.x}
-
-
-def curve_value(event: Evaluated, name: str) -> float | None:
-    """A point of a curve; raises SeglabError for a score that has none."""
-    if name not in SCORES:
-        raise SeglabError("scores: {given} is not allowed; allowed: {allowed}", given=name, allowed=", ".join(SCORES))
-    if name == "lr":
-        return event.lr
-    part, _, kind = name.partition("_")
-    value = getattr(event.scores[part], kind)
-    return None if value is None else round(value, 5)
-
-
-def scatter(bench: Bench, view: View, lang: str) -> dict[str, Any]:
-    """What several readings gain, by their score before."""
-    assert isinstance(view.measure, Trend)
-    points = view.measure.points(bench)
-    titles = [bench.lesson.setting(before).title.of(lang) for before, _ in view.measure.of]
-    return {"points": [{"title": title, "x": x, "y": y} for title, (x, y) in zip(titles, points, strict=True)]}
-
-
-def both(bench: Bench, view: View, lang: str) -> dict[str, Any]:
-    """Two sides in the laboratory, with the scene that goes through the whole lesson."""
-    assert view.a and view.b
-    found = laboratory(bench.lesson, view.a, view.b, lang)
-    known = lab.seen(found, lang)
-    known |= {"names": {side: bench.lesson.setting(key).title.of(lang) for side, key in (("a", view.a), ("b", view.b))}}
-    return known | {"scene": scene(bench) if view.image == "lesson" else min(view.image, len(found.pair.names) - 1)}
-
-
-def scene(bench: Bench) -> int:
-    """The image that goes through the lesson: the one that its file names, or in which the sides of its first view of
-    pixels differ most."""
-    lesson = bench.lesson
-    views = [step.view for step in lesson.steps if isinstance(step, Show) and step.view.view == "where"]
-    if lesson.picture != "differs_most" or not views:
-        return 0 if lesson.picture == "differs_most" else lesson.picture
-    first = views[0]
-    assert first.a and first.b
-    return bench.pair(first.a, first.b).agreement.order("difference")[0]
-
-
-VIEWS: dict[str, Callable[[Bench, View, str], dict[str, Any]]] = {
-    "overview": overview,
-    "curves": curves,
-    "scatter": scatter,
-    "where": both,
-}
-
-
-def laboratory(lesson: Lesson, a: str, b: str, lang: str) -> Laboratory:
-    """Two settings of a lesson as sides of the laboratory. Raises SeglabError where they cannot be compared."""
-    bench = bench_of(lesson)
-    two = [bench.side(key, lesson.setting(key).title.of(lang)) for key in (a, b)]
-    directories = list(dict.fromkeys(each.directory for side in two for each in side.readings))
-    with lab.making:
-        return lab.laboratory(two[0], two[1], False, stamp(directories))

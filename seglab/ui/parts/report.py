@@ -20,7 +20,7 @@ from seglab.comparison import compare
 from seglab.comparison.pairs import defined
 from seglab.events import Started
 from seglab.ui import assets
-from seglab.ui.parts import masks
+from seglab.ui.parts import counting, masks
 from seglab.ui.parts.findings import real, regions, why
 from seglab.ui.parts.lab import MOST_PIXELS, Laboratory, recipes, seen
 from seglab.ui.parts.scores import background
@@ -51,6 +51,7 @@ def made(lab: Laboratory, lang: str) -> str:
     comparison, configs = compare(directories), [runs.emptied(runs.config(each)) for each in directories]
     known, names = defined(seen(lab, lang)), (lab.pair.a.name, lab.pair.b.name)
     known |= {"names": dict(zip("ab", names, strict=True)), "recipes": recipes(lab)}
+    lab.borders.begin(counting.PATIENCE, patient=True)
     written = render(
         "report.html",
         lang,

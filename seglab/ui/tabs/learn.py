@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from seglab.ui.wires import QUIET, ear, heard, later, part
+from seglab.ui.tabs.predict import APART, PREDICTING
+from seglab.ui.wires import QUIET, ear, heard, later, latest, part
 
 
 def build() -> None:
@@ -10,3 +11,6 @@ def build() -> None:
     lessons, answer = part("learn"), ear("learn")
     started = lessons.click(later("learn.run", "event", "request"), None, answer, trigger_mode="multiple", **QUIET)
     heard(started, "learn", answer)
+    refined = ear("learn-refined")
+    refine = later("refining.refine", "data", "request")
+    heard(latest(lessons, "change", refine, refined, **APART | PREDICTING), "learn", refined)

@@ -177,7 +177,7 @@ def test_long_records_are_thinned(runs_home, tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "MOST_EPOCHS", 2)
     packing.ship(of, tmp_path)
     steps = [[event for event in runs.events(each) if isinstance(event, Stepped)] for each in (run, pack)]
-    assert len(steps[0]) == 6 and steps[1] == [steps[0][0], steps[0][2], steps[0][-1]]
+    assert len(steps[0]) >= 6 and steps[1] == spread(steps[0], 3)  # on a slow machine training itself tells of more
     evidence = runs.Evidence(pack)
     assert evidence.epochs() == [1, 4] and len(evaluated(pack)) == 4
     assert all(map(np.array_equal, evidence.sampled(4), runs.Evidence(run).sampled(4)))

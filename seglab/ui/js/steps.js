@@ -30,7 +30,7 @@ const look = (step, lesson, n) =>
     "div",
     {},
     show(step, lesson, n),
-    step.after.map((id) => of(lesson, id, n)),
+    step.after.flatMap((id) => of(lesson, id, n)),
   );
 
 export const kinds = new Map([

@@ -12,7 +12,7 @@ export function claims(step, lesson, n) {
   const draw = async () => {
     try {
       const found = await lesson.step(n);
-      place.replaceChildren(...found.claims.flatMap(claim));
+      place.replaceChildren(...found.claims.map(claim));
     } catch ({ message }) {
       place.replaceChildren(el("p.message.note", {}, message));
     }
@@ -22,29 +22,30 @@ export function claims(step, lesson, n) {
 }
 
 const claim = (found) =>
-  [
+  el(
+    "article",
+    {},
     el(
       "blockquote",
       {},
       marked(found.quote),
       el("small", {}, `${found.where} · ${found.measured}`),
     ),
-    found.figures.length ? figures(found) : null,
-    found.pairs.length ? pairs(found) : null,
+    found.figures.length > 0 && figures(found),
+    found.pairs.length > 0 && pairs(found),
     found.summary && el("p.summary", {}, found.summary),
-    found.reasons.length
-      ? el(
-          "div.reasons",
+    found.reasons.length > 0 &&
+      el(
+        "div.reasons",
+        {},
+        el("b", {}, t("Why they may differ")),
+        el(
+          "ul",
           {},
-          el("b", {}, t("Why they may differ")),
-          el(
-            "ul",
-            {},
-            found.reasons.map((reason) => el("li", {}, reason)),
-          ),
-        )
-      : null,
-  ].filter(Boolean);
+          found.reasons.map((reason) => el("li", {}, reason)),
+        ),
+      ),
+  );
 
 // Cells say what they are where there is no room for a head.
 const cell = (label, ...content) => el("td", { data: { label } }, ...content);
@@ -67,21 +68,25 @@ const table = (caption, heads, rows) =>
   );
 
 function figures({ figures: all, percent }) {
-  const heads = [t("Setting"), t("The document"), t("Measured here")],
-    digits = percent ? 2 : 3,
-    // as many as the document gives
+  const reported = all.some(({ there }) => there !== null),
+    heads = [
+      t("Setting"),
+      ...(reported ? [t("The document")] : []),
+      t("Measured here"),
+    ],
+    // as many digits as the document gives
     written = Math.max(
       ...all.map(({ there }) => `${there ?? ""}`.split(".")[1]?.length ?? 0),
     ),
-    of = (value) => fixed(value * (percent ? 100 : 1), digits);
+    of = (value) => fixed(value * (percent ? 100 : 1), percent ? 2 : 3);
   const row = ({ title, there, here, deviation, seeds }) =>
     el(
       "tr",
       {},
       el("th", { attrs: { scope: "row" } }, title),
-      cell(heads[1], fixed(there, written)),
+      reported && cell(t("The document"), fixed(there, written)),
       cell(
-        heads[2],
+        t("Measured here"),
         deviation === null ? of(here) : `${of(here)} ± ${of(deviation)}`,
         " ",
         el(
@@ -117,7 +122,9 @@ function pairs({ pairs: all, percent }) {
         el(
           "small",
           {},
-          t("({from} to {to})", { from: signed(from), to: signed(to) }),
+          from === null || to === null
+            ? t("without an interval")
+            : t("({from} to {to})", { from: signed(from), to: signed(to) }),
         ),
       ),
     );

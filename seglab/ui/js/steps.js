@@ -6,15 +6,21 @@ import { run } from "./live.js";
 import { outcome } from "./outcome.js";
 import { ask } from "./question.js";
 import { discuss } from "./talk.js";
-import { el, marked } from "./text.js";
+import { el, inline, marked } from "./text.js";
 
 const read = (step) => el("div.read", {}, marked(step.text));
+
+// What came of a question that was asked before.
+const of = (lesson, id, n) => [
+  el("p.asked", {}, inline(lesson.question(id).text)),
+  outcome(lesson, id, lesson.toldBefore(id, n)),
+];
 
 const tell = (step, lesson, n) =>
   el(
     "div.tell",
     {},
-    outcome(lesson, step.of, lesson.toldBefore(step.of, n)),
+    ...of(lesson, step.of, n),
     step.text && el("div.read", {}, marked(step.text)),
   );
 
@@ -24,7 +30,7 @@ const look = (step, lesson, n) =>
     "div",
     {},
     show(step, lesson, n),
-    step.after.map((id) => outcome(lesson, id, lesson.toldBefore(id, n))),
+    step.after.flatMap((id) => of(lesson, id, n)),
   );
 
 export const kinds = new Map([

@@ -16,7 +16,9 @@ from playwright.sync_api import expect, sync_playwright
 
 from seglab import draw, export, jobs, places, runs
 from seglab.config import configured
+from seglab.events import Evaluated
 from seglab.lessons import files
+from seglab.metrics import miou
 from tests.conftest import serving, tiny
 from tests.lessons import images, put
 
@@ -1539,3 +1541,115 @@ def test_a_lesson_that_is_not_there_leaves_the_list(browser, taught):
     page.locator("#tab-learn .lessons a").first.click()
     expect(page.locator(OPEN)).to_be_visible()
     page.close()
+
+
+# --- evidence
+
+
+def test_the_runs_of_a_lesson_are_dots_beside_what_the_visitor_said(visit, taught):
+    page = visit("?lesson=a&step=2")
+    question = opened(page, "Predict")
+    question.get_by_text("U-Net + VGG16", exact=True).click()
+    question.locator("button[type=submit]").click()
+    page.locator(".outline-step").nth(2).click()
+    page.locator(f"{OPEN} .go-on").click()
+    rows = opened(page, "Scores").locator("table.strip tbody tr")
+    expect(rows).to_have_count(4)
+    expect(rows.locator(".dot")).to_have_count(20)
+    expect(page.locator("table.strip .mark")).to_have_count(1)
+    expect(rows.nth(2)).to_contain_text("U-Net + VGG16you said")
+    scores = [runs.Evidence(places.LESSONS / f"a-case3-{seed}").confusions() for seed in range(5)]
+    mean = np.mean([miou(each.sum(0)) for each in scores])
+    expect(rows.nth(2).locator(".n")).to_have_text(f"{mean:.3f}")
+
+
+def test_where_a_lesson_s_settings_differ_is_seen_at_its_scene_and_let_go_with_the_lesson(visit, taught):
+    from seglab.comparison import agreement
+
+    page = visit("?lesson=a&step=6")
+    step = opened(page, "Where do they differ")
+    expect(step.locator(".verdict")).to_contain_text("Over 5 seeds and 50 images U-Net is higher")
+    place = step.locator(".where .steps output")
+    expect(place).to_contain_text("1 of 50: val_")
+    first, second = (runs.Evidence(places.LESSONS / f"a-case{n}-0") for n in (1, 2))
+    n = first.names.index(place.inner_text().split(": ")[1].split(" ")[0])
+    kinds = agreement.kinds(first.truth(n), first.labels(n), second.labels(n))
+    for row, share in enumerate(agreement.counted(kinds) / kinds.size):
+        cell = step.locator(".numbers tbody tr").nth(row).locator("td").first
+        expect(cell).to_have_text(f"{100 * share:.1f} %")
+    view = page.locator(".view").element_handle()
+    page.click(".outline a")
+    expect(page.locator("#tab-learn .lessons a").first).to_be_visible()
+    assert view.evaluate("element => element.childElementCount") == 0
+
+
+def test_why_a_lesson_s_settings_differ_begins_with_what_is_asked_and_opens_its_pixels(visit, taught):
+    page = visit("?lesson=a&step=8", viewport=PHONE, has_touch=True, is_mobile=True)
+    step = opened(page, "Why there")
+    bins = step.locator("button[data-bin]")
+    expect(bins).to_have_count(5)  # once they are counted
+    expect(step.locator("[data-part]").first).to_have_attribute("data-part", "borders")
+    expect(step.locator("[data-part=classes]")).to_be_hidden()
+    bins.first.click()
+    expect(step.locator(".where select option:checked").first).to_have_text("Distance to a border: 0")
+    expect(step.locator(".where figure:visible")).to_have_count(1)
+    assert page.evaluate(OVERFLOWING) == []
+
+
+def test_a_lesson_s_curves_are_means_over_seeds_on_any_axis(visit, taught):
+    page = visit("?lesson=b&step=16")
+    step = opened(page, "epoch by epoch")
+    expect(step.locator(".charts figure")).to_have_count(2)
+    row = step.locator("table.values tbody tr", has_text="three times as long")
+    ends = []
+    for seed in range(5):
+        events = runs.events(places.LESSONS / f"b-long2-{seed}")
+        ends.append([event.scores["val"].miou for event in events if isinstance(event, Evaluated)][-1])
+    expect(row.locator("td").first).to_have_text(f"{np.mean(ends):.3f}")
+    step.locator("button[data-axis=seconds]").click()
+    expect(step.locator("button[data-axis=seconds]")).to_have_attribute("aria-pressed", "true")
+    expect(step.locator(".charts .u-over").first).to_be_visible()
+    row.locator("button").click()
+    expect(row.locator("button")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_cell_of_a_lesson_s_table_is_compared_with_the_best(visit, taught):
+    page = visit("?lesson=d&step=4")
+    step = opened(page, "Nine settings")
+    expect(step.locator("button.setting")).to_have_count(9)
+    expect(step.locator("button.setting.best .told")).to_have_text("rate 3e-3, plain")
+    step.locator("[data-masks]").click()
+    expect(step.locator("img.mask:visible")).to_have_count(9)
+    step.locator("button.setting").first.click()
+    expect(step.locator(".which")).to_contain_text("A rate 3e-3, plain")
+    expect(step.locator(".which")).to_contain_text("B rate 3e-4, plain")
+    expect(step.locator(".where .thumbs button")).to_have_count(51)
+    page.goto(page.url.split("#")[0] + "#learn?lesson=b&step=12")
+    step = opened(page, "The transfer table")
+    step.locator("button.setting").first.click()
+    expect(step.locator(".view .message")).to_contain_text("only their scores")
+
+
+def test_folds_show_what_leaks(visit, taught):
+    page = visit("?lang=ko&lesson=b&step=14", viewport=PHONE, has_touch=True, is_mobile=True)
+    step = opened(page, "폴드 세 개")
+    expect(step.locator("table.folds td.seen")).to_have_count(2)
+    expect(step.locator("table.folds td.seen").first).to_contain_text("8장 중 8장")
+    expect(step.locator("table.strip tbody tr")).to_have_count(6)
+    assert page.evaluate(OVERFLOWING) == []
+
+
+def test_the_crf_is_turned_in_a_lesson(visit, taught):
+    page = visit("?lesson=e&step=4")
+    step = opened(page, "Before and after")
+    numbers = step.locator(".crf-numbers")
+    expect(numbers).to_contain_text("mIoU of this image")
+    expect(step.locator(".crf-apply, .crf-search").locator("*")).to_have_count(0)
+    before = numbers.inner_text()
+    step.locator("input[name=iterations]").fill("1")
+    step.locator("input[name=iterations]").dispatch_event("change")
+    expect(numbers).not_to_have_text(before)
+    page.goto(page.url.replace("step=4", "step=7"))
+    rows = opened(page, "Eight models").locator(".scatter tbody tr")
+    expect(rows).to_have_count(8)
+    expect(rows.first).to_contain_text("DeconvNet")

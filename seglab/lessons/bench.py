@@ -15,6 +15,7 @@ import numpy as np
 
 from seglab import places, runs
 from seglab.comparison import intervals, verdicts
+from seglab.comparison.definitions import definitions
 from seglab.comparison.grids import Grid, grid
 from seglab.comparison.pairs import Pair, pair, scored_on
 from seglab.comparison.readings import Reading, Side
@@ -57,7 +58,11 @@ class Bench:
             return [runs.find(setting.run)]
         if setting.of:
             seeds = self.lesson.seeds(key)
-            return [each for each in self.directories(setting.of) if not seeds or runs.config(each).seed in seeds]
+            chosen = [each for each in self.directories(setting.of) if not seeds or runs.config(each).seed in seeds]
+            if setting.reported == "best":
+                scores = dict(zip(self.directories(setting.of), self.values(setting.of, "miou"), strict=True))
+                chosen = [max(chosen, key=lambda each: scores[each])]
+            return chosen
         found = [located(self.lesson, key, seed) for seed in self.lesson.seeds(key)]
         missing = [seed for seed, each in zip(self.lesson.seeds(key), found, strict=True) if each is None]
         if missing:
@@ -100,6 +105,12 @@ class Bench:
     def values(self, key: str, by: str) -> list[float]:
         """The score of each of a setting's runs. Raises SeglabError for a score that they do not have."""
         return self.kept(("values", key, by), lambda: self.scored(key, by))
+
+    def reported(self, key: str, by: str) -> list[float]:
+        """Those scores as somebody reports them, which is not always how they are (`Setting.reported`)."""
+        if by == "miou" and self.lesson.setting(key).reported == "batches":
+            return [definitions(each)["batches"] for each in self.matrices(key)]
+        return self.values(key, by)
 
     def scored(self, key: str, by: str) -> list[float]:
         readings = self.measured(key, by)

@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -23,9 +23,12 @@ from seglab.comparison.grids import Grid
 from seglab.comparison.pairs import Pair
 from seglab.entry import Options
 from seglab.errors import SeglabError
-from seglab.lessons import scoring
+from seglab.lessons import faults, scoring
 from seglab.lessons.scoring import Difference as Found
 from seglab.lessons.text import wrong
+
+if TYPE_CHECKING:
+    from seglab.lessons.model import Lesson
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Score = Annotated[str, Field(pattern=scoring.ALLOWED)]
@@ -50,7 +53,12 @@ class Bench(Protocol):
     def figures(self) -> Mapping[str, Mapping[str, float]]:
         """Those of the lesson's claims."""
 
+    @property
+    def lesson(self) -> Lesson: ...
+
     def directories(self, key: str) -> Sequence[Path]: ...
+
+    def reported(self, key: str, by: str) -> Sequence[float]: ...
 
     def pair(self, a: str, b: str) -> Pair: ...
 
@@ -472,6 +480,28 @@ class Lead(Among):
         return Outcome(key, (key,), ratio, values)
 
 
+class Spoiled(Among):
+    """Which one of several runs something is wrong with, or what it is, as its configuration and its report have it:
+    nothing where all are sound (`faults.py`)."""
+
+    kind: Literal["spoiled"]
+    which: Literal["run", "fault"]
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        return (*(self.of if self.which == "run" else faults.FAULTS), NONE)
+
+    def outcome(self, bench: Bench) -> Outcome:
+        found = faults.found(bench, self.of)
+        if not found:
+            return Outcome(NONE, (NONE,))
+        if len(found) > 1:
+            raise SeglabError("something is wrong with more than one: {runs}", runs=", ".join(each.key for each in found))
+        (fault,) = found
+        key = fault.key if self.which == "run" else fault.kind
+        return Outcome(key, (key,), values=fault.values | {"a": f"={fault.key}"})
+
+
 class FromSource(Measure):
     """What a document's own figures say, whatever was measured here: the answer is fixed."""
 
@@ -493,7 +523,7 @@ class FromSource(Measure):
 
 AnyMeasure = Annotated[
     Best | Difference | Size | Class | Effects | Noise | Remains | Trend | Shape | Definition | Share | Tied | Lead
-    | FromSource,
+    | Spoiled | FromSource,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

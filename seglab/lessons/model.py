@@ -47,8 +47,10 @@ Given = Annotated[dict[str, Value], AfterValidator(unseeded)]  # options of a ru
 class Setting(Options):
     """One row of a group: options as on the command line that differ from the group's base, and its runs' seeds.
 
-    `begins_with`: the setting whose run of the same seed gives the weights that it begins with. `of` and `through`: no
-    runs of its own but those of another setting, seen through predictors. `run`: one that comes with seglab.
+    `begins_with`: the setting whose run of the same seed gives the weights that it begins with. `of`: no runs of its own
+    but those of another setting, of some seeds alone, seen `through` predictors, or `reported` otherwise than they are:
+    the mean over batches instead of the score of the set, or the best seed of several. `run`: one that comes with
+    seglab.
     """
 
     title: Text
@@ -57,12 +59,14 @@ class Setting(Options):
     begins_with: Key | None = None
     of: Key | None = None
     through: Annotated[tuple[Predictor, ...], Field(max_length=4)] = ()
+    reported: Literal["as_is", "batches", "best"] = "as_is"
     run: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Setting:
-        if bool(self.of) != bool(self.through):
-            raise wrong("of and through go together: a setting that is seen through predictors")
+        otherwise = bool(self.through or self.reported != "as_is")
+        if bool(self.of) != otherwise and not (self.of and self.seeds):
+            raise wrong("of goes with through, reported or seeds: the runs of another setting, seen otherwise")
         if (self.of or self.run) and (self.set or self.begins_with):
             raise wrong("a setting with of or run has no runs of its own, so nothing can be set in it")
         return self
@@ -236,7 +240,7 @@ class Ask(Step):
         """Whether every outcome is an option."""
         assert self.measure is not None
         kind, outcomes = self.measure.kind, self.measure.outcomes
-        if kind in ("best", "shape") and NONE in self.measure.settings:
+        if kind in ("best", "shape", "spoiled") and NONE in self.measure.settings:
             raise wrong("a setting that is called {key} cannot be told from the outcome of that name", key=NONE)
         allowed = {"share": "number", "shape": "several", "tied": "several"}.get(kind, "choice")
         if self.answer != allowed and not (allowed == "several" and self.answer == "choice" and self.other):
@@ -293,6 +297,30 @@ class Show(Step):
     after: Annotated[tuple[Key, ...], Field(max_length=4)] = ()
 
 
+class Inspect(Step):
+    """The laboratory for some settings, each of one run: the student opens `most` of its views and writes down what
+    they show. Which were opened is told with the outcome of the questions that follow."""
+
+    kind: Literal["inspect"]
+    text: Text
+    of: Annotated[tuple[Key, ...], Field(min_length=2, max_length=8)]
+    views: Annotated[tuple[Literal["overview", "curves", "where", "real", "why"], ...], Field(min_length=1)]
+    most: Annotated[int, Field(ge=1, le=20)] = 5
+
+    def view(self, name: str, a: str | None, b: str | None) -> View:
+        """One of its views, of two of its settings. Raises SeglabError for others."""
+        for value, allowed in ((name, self.views), (a, self.of), (b, self.of)):
+            if value is not None and value not in allowed:
+                raise SeglabError(
+                    "{given} is not allowed; allowed: {allowed}", given=repr(value[:40]), allowed=", ".join(allowed)
+                )
+        if name in ("overview", "curves"):
+            return View(view=name, of=self.of, scores=("val_loss", "train_loss", "val_miou"))
+        if a is None or b is None or a == b:
+            raise SeglabError("two different settings are needed; there are: {known}", known=", ".join(self.of))
+        return View(view=name, a=a, b=b)
+
+
 class Discuss(Step):
     """Two minutes with a neighbor, and a second vote on a question before."""
 
@@ -332,7 +360,7 @@ class Sheet(Step):
     keep: Text | None = None
 
 
-AnyStep = Annotated[Read | Ask | Show | Discuss | CompareWithSource | Run | Tell | Sheet, Field(discriminator="kind")]
+AnyStep = Annotated[Read | Ask | Show | Inspect | Discuss | CompareWithSource | Run | Tell | Sheet, Field(discriminator="kind")]
 
 
 # --- the whole
@@ -449,8 +477,8 @@ class Lesson(Options):
         for n, step in enumerate(self.steps):
             if isinstance(step, Ask) and step.measure:
                 yield f"steps.{n}", step.measure.settings
-            if isinstance(step, Show):
-                yield f"steps.{n}", step.view.settings
+            if isinstance(step, Show | Inspect):
+                yield f"steps.{n}", step.view.settings if isinstance(step, Show) else step.of
 
     # --- its settings
 

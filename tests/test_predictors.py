@@ -12,7 +12,7 @@ from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Predictor
 from seglab.model import Segmenter, Trained
-from seglab.predictors import PUBLISHED, Crf, Flips, Scales, Windows, bell
+from seglab.predictors import PUBLISHED, Crf, Flips, Scales, Shift, Windows, bell
 from tests.conftest import tiny
 
 PREDICTORS = {name: entry() for name, entry in FAMILIES["predictors"].entries.items()}
@@ -157,10 +157,20 @@ def test_a_predictor_is_linear_if_the_mean_of_two_networks_becomes_the_mean_of_b
     assert np.allclose(predictor(image, both), mean, atol=1e-6) == predictor.linear
 
 
-@each
+@pytest.mark.parametrize("predictor", [each for each in CASES if each.id != "shift"])
 def test_what_is_certain_everywhere_keeps_its_labels(predictor):
     blocks = np.kron(noise(4, 5), np.ones((8, 8, 1), np.uint8))
     assert np.array_equal(predictor(blocks, certain).argmax(0), certain(blocks).argmax(0))
+
+
+@pytest.mark.parametrize(("right", "down"), [(2, 0), (0, 3), (-4, -1), (0, 0), (40, -40)])
+def test_a_shift_moves_what_was_predicted_and_repeats_the_border(right, down):
+    image = noise(8, 12)
+    found, straight = Shift(right=right, down=down)(image, by_place), by_place(image)
+    for row in range(8):
+        for column in range(12):
+            there = straight[:, min(max(row - down, 0), 7), min(max(column - right, 0), 11)]
+            assert np.array_equal(found[:, row, column], there)
 
 
 @each

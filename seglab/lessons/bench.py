@@ -23,8 +23,10 @@ from seglab.comparison.scores import compare
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.lessons import scoring
+from seglab.lessons.faults import Suspect
 from seglab.lessons.model import Lesson
 from seglab.lessons.scoring import Difference
+from seglab.predictors import Shift
 from seglab.runs.evidence import MAPS
 
 
@@ -111,6 +113,33 @@ class Bench:
         if by == "miou" and self.lesson.setting(key).reported == "batches":
             return [definitions(each)["batches"] for each in self.matrices(key)]
         return self.values(key, by)
+
+    def suspect(self, key: str) -> Suspect:
+        """A setting of one run, with all that could be wrong with it."""
+        setting, (directory, *_) = self.lesson.setting(key), self.directories(key)
+        shift = next((each for each in setting.through if isinstance(each, Shift)), None)
+        source = setting.of or key
+        place = self.directories(source).index(directory)
+        return Suspect(
+            key,
+            rate=runs.config(directory).optimizer.lr,
+            score=self.values(key, "miou")[0],
+            reported=self.reported(key, "miou")[0],
+            batches=setting.reported == "batches",
+            seeds=tuple(self.values(source, "miou")) if setting.reported == "best" else (),
+            pixels=max(abs(shift.right), abs(shift.down)) if shift else 0,
+            straight=self.values(source, "miou")[place],
+            leaks=self.leaks(source),
+        )
+
+    def leaks(self, key: str) -> bool:
+        """Whether a setting's runs begin with weights that were trained on the images that they are scored on: those of
+        another fold."""
+        begun = self.lesson.setting(key).begins_with
+        if begun is None:
+            return False
+        fold, before = (self.lesson.config(each, 0).fold for each in (key, begun))
+        return fold is not None and before is not None and fold.of == before.of and fold.index != before.index
 
     def scored(self, key: str, by: str) -> list[float]:
         readings = self.measured(key, by)

@@ -5,17 +5,30 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from seglab import runs
 from seglab.lessons.scoring import shown
-
-if TYPE_CHECKING:
-    from seglab.lessons.measures import Bench
 
 FAULTS = ("rate", "leak", "batches", "picked", "shifted")
 FAR = 10  # times another learning rate than that of most
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A setting of one run, with all that could be wrong: its learning `rate`, its `score` and what is `reported`;
+    whether the report is the mean over `batches`, or the best of several `seeds`, whose scores these are; by how many
+    pixels its masks are moved, and what it would score without that; whether it `leaks`, since it began with weights
+    that had seen the images that it is scored on."""
+
+    key: str
+    rate: float
+    score: float
+    reported: float
+    batches: bool = False
+    seeds: tuple[float, ...] = ()
+    pixels: int = 0
+    straight: float = 0.0
+    leaks: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,36 +37,32 @@ class Fault:
 
     key: str
     kind: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str]
 
 
-def found(bench: Bench, keys: Sequence[str]) -> list[Fault]:
-    """Those of some settings, each of one run, that something is wrong with. Raises SeglabError where runs are
-    missing."""
-    rates = {key: runs.config(bench.directories(key)[0]).optimizer.lr for key in keys}
-    usual = statistics.median_low(rates.values())
+def found(suspects: Sequence[Suspect]) -> list[Fault]:
+    """Those that something is wrong with."""
+    usual = statistics.median_low(each.rate for each in suspects)
     faults = []
-    for key in keys:
-        setting, score = bench.lesson.setting(key), bench.values(key, "miou")[0]
-        reported = bench.reported(key, "miou")[0]
-        others = [bench.reported(each, "miou")[0] for each in keys if each != key]
-        values = {"score": shown(reported), "other": shown(statistics.mean(others)), "here": shown(score)}
-        shift = next((each for each in setting.through if each.name == "shift"), None)
-        if setting.reported == "batches":
-            faults.append(Fault(key, "batches", values | {"difference": f"{reported - score:+.3f}"}))
-        elif setting.reported == "best":
-            assert setting.of
-            faults.append(Fault(key, "picked", values | over_seeds(bench.values(setting.of, "miou"))))
-        elif shift:
-            assert setting.of
-            straight = shown(bench.values(setting.of, "miou")[0])
-            pixels = max(abs(shift.right), abs(shift.down))
-            faults.append(Fault(key, "shifted", values | {"there": straight, "count": f"{pixels}"}))
-        elif leaks(bench, setting.of or key):
-            faults.append(Fault(key, "leak", values | {"difference": f"{score - statistics.mean(others):+.3f}"}))
-        elif max(rates[key] / usual, usual / rates[key]) >= FAR:
-            rate = {"here": f"{usual:g}", "there": f"{rates[key]:g}", "ratio": f"{rates[key] / usual:.0f}"}
-            faults.append(Fault(key, "rate", values | rate))
+    for each in suspects:
+        other = statistics.mean(one.reported for one in suspects if one is not each)
+        values = {
+            "score": shown(each.reported), "other": shown(other), "here": shown(each.score),
+            "difference": f"{each.reported - other:+.3f}",
+        }  # fmt: skip
+        if each.batches:
+            faults.append(Fault(each.key, "batches", values | {"difference": f"{each.reported - each.score:+.3f}"}))
+        elif each.seeds:
+            faults.append(Fault(each.key, "picked", values | over_seeds(each.seeds)))
+        elif each.pixels:
+            faults.append(
+                Fault(each.key, "shifted", values | {"there": shown(each.straight), "count": f"{each.pixels}"})
+            )
+        elif each.leaks:
+            faults.append(Fault(each.key, "leak", values))
+        elif max(each.rate / usual, usual / each.rate) >= FAR:
+            rates = {"here": f"{usual:g}", "there": f"{each.rate:g}", "ratio": f"{each.rate / usual:.0f}"}
+            faults.append(Fault(each.key, "rate", values | rates))
     return faults
 
 
@@ -61,15 +70,5 @@ def over_seeds(scores: Sequence[float]) -> dict[str, str]:
     """What the best of several seeds hides."""
     return {
         "count": f"{len(scores)}", "here": shown(statistics.mean(scores)), "low": shown(min(scores)),
-        "high": shown(max(scores)), "spread": shown(statistics.stdev(scores) if len(scores) > 1 else 0.0),
+        "high": shown(max(scores)), "spread": shown(statistics.stdev(scores)),
     }  # fmt: skip
-
-
-def leaks(bench: Bench, key: str) -> bool:
-    """Whether a setting's runs begin with weights that were trained on the images that they are scored on: on another
-    fold of the same images."""
-    begun = bench.lesson.setting(key).begins_with
-    if begun is None:
-        return False
-    fold, before = (bench.lesson.config(each, 0).fold for each in (key, begun))
-    return fold is not None and before is not None and fold.of == before.of and fold.index != before.index

@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -26,9 +26,6 @@ from seglab.errors import SeglabError
 from seglab.lessons import faults, scoring
 from seglab.lessons.scoring import Difference as Found
 from seglab.lessons.text import wrong
-
-if TYPE_CHECKING:
-    from seglab.lessons.model import Lesson
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Score = Annotated[str, Field(pattern=scoring.ALLOWED)]
@@ -53,12 +50,9 @@ class Bench(Protocol):
     def figures(self) -> Mapping[str, Mapping[str, float]]:
         """Those of the lesson's claims."""
 
-    @property
-    def lesson(self) -> Lesson: ...
-
     def directories(self, key: str) -> Sequence[Path]: ...
 
-    def reported(self, key: str, by: str) -> Sequence[float]: ...
+    def suspect(self, key: str) -> faults.Suspect: ...
 
     def pair(self, a: str, b: str) -> Pair: ...
 
@@ -492,14 +486,16 @@ class Spoiled(Among):
         return (*(self.of if self.which == "run" else faults.FAULTS), NONE)
 
     def outcome(self, bench: Bench) -> Outcome:
-        found = faults.found(bench, self.of)
+        found = faults.found([bench.suspect(key) for key in self.of])
         if not found:
             return Outcome(NONE, (NONE,))
         if len(found) > 1:
-            raise SeglabError("something is wrong with more than one: {runs}", runs=", ".join(each.key for each in found))
+            raise SeglabError(
+                "something is wrong with more than one: {runs}", runs=", ".join(each.key for each in found)
+            )
         (fault,) = found
         key = fault.key if self.which == "run" else fault.kind
-        return Outcome(key, (key,), values=fault.values | {"a": f"={fault.key}"})
+        return Outcome(key, (key,), values={**fault.values, "a": f"={fault.key}"})
 
 
 class FromSource(Measure):

@@ -47,10 +47,10 @@ Given = Annotated[dict[str, Value], AfterValidator(unseeded)]  # options of a ru
 class Setting(Options):
     """One row of a group: options as on the command line that differ from the group's base, and its runs' seeds.
 
-    `begins_with`: the setting whose run of the same seed gives the weights that it begins with. `of`: no runs of its own
-    but those of another setting, of some seeds alone, seen `through` predictors, or `reported` otherwise than they are:
-    the mean over batches instead of the score of the set, or the best seed of several. `run`: one that comes with
-    seglab.
+    `begins_with`: the setting whose run of the same seed gives the weights that it begins with. `of`: it has no runs of
+    its own but those of another setting, some seeds alone, or seen `through` predictors, or `reported` otherwise than
+    they are: the mean over batches in the place of the set's score, or the best of several seeds. `run`: one that comes
+    with seglab.
     """
 
     title: Text
@@ -307,18 +307,25 @@ class Inspect(Step):
     views: Annotated[tuple[Literal["overview", "curves", "where", "real", "why"], ...], Field(min_length=1)]
     most: Annotated[int, Field(ge=1, le=20)] = 5
 
-    def view(self, name: str, a: str | None, b: str | None) -> View:
-        """One of its views, of two of its settings. Raises SeglabError for others."""
-        for value, allowed in ((name, self.views), (a, self.of), (b, self.of)):
-            if value is not None and value not in allowed:
-                raise SeglabError(
-                    "{given} is not allowed; allowed: {allowed}", given=repr(value[:40]), allowed=", ".join(allowed)
-                )
-        if name in ("overview", "curves"):
-            return View(view=name, of=self.of, scores=("val_loss", "train_loss", "val_miou"))
-        if a is None or b is None or a == b:
-            raise SeglabError("two different settings are needed; there are: {known}", known=", ".join(self.of))
-        return View(view=name, a=a, b=b)
+    def view(self, name: str, a: str, b: str) -> View:
+        """One of its views, `a` and `b` being the settings of one that has two sides. Raises SeglabError for others."""
+        chosen = next((each for each in self.views if each == name), None)
+        if chosen is None:
+            raise not_among("view", name, self.views)
+        if chosen in ("overview", "curves"):
+            return View(view=chosen, of=self.of, scores=("val_loss", "train_loss", "val_miou"))
+        if a not in self.of:
+            raise not_among("a", a, self.of)
+        if b not in self.of or a == b:
+            raise not_among("b", b, [each for each in self.of if each != a])
+        return View(view=chosen, a=a, b=b)
+
+
+def not_among(option: str, given: str, allowed: Iterable[str]) -> SeglabError:
+    return SeglabError(
+        "{option}: {given} is not allowed; allowed: {allowed}",
+        option=option, given=repr(given[:40]), allowed=", ".join(allowed),
+    )  # fmt: skip
 
 
 class Discuss(Step):
@@ -360,7 +367,9 @@ class Sheet(Step):
     keep: Text | None = None
 
 
-AnyStep = Annotated[Read | Ask | Show | Inspect | Discuss | CompareWithSource | Run | Tell | Sheet, Field(discriminator="kind")]
+AnyStep = Annotated[
+    Read | Ask | Show | Inspect | Discuss | CompareWithSource | Run | Tell | Sheet, Field(discriminator="kind")
+]
 
 
 # --- the whole

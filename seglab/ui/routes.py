@@ -156,7 +156,8 @@ def lesson_answer(request: Request, lang: str) -> Response:
 
 
 def lesson_step(request: Request, lang: str) -> Response:
-    return data(learn.step(learn.lesson(request.path_params["name"]), request.path_params["number"], lang))
+    found, number = learn.lesson(request.path_params["name"]), request.path_params["number"]
+    return data(learn.step(found, number, lang, request.query_params))
 
 
 def lesson_live(request: Request, lang: str) -> Response:

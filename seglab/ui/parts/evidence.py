@@ -28,7 +28,7 @@ def title(bench: Bench, key: str, lang: str) -> str:
 
 def dots(bench: Bench, key: str, by: str) -> list[dict[str, Any]]:
     """The score of each of a setting's runs, with its seed."""
-    values = zip(bench.directories(key), bench.values(key, by), strict=True)
+    values = zip(bench.directories(key), bench.reported(key, by), strict=True)
     return [{"seed": runs.config(directory).seed, "score": score} for directory, score in values]
 
 

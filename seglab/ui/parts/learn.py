@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from seglab.errors import SeglabError
 from seglab.events import Evaluated
 from seglab.lessons import files, live, telling
 from seglab.lessons.bench import Bench
-from seglab.lessons.model import Ask, CompareWithSource, Lesson, Show
+from seglab.lessons.model import Ask, CompareWithSource, Inspect, Lesson, Show
 from seglab.lessons.text import Text
 from seglab.ui.parts import evidence, runlist
 from seglab.ui.text import language, told
@@ -194,19 +195,23 @@ def answer(lesson: Lesson, name: str, lang: str) -> dict[str, Any]:
     return found | {"notes": [told(note, lang) for note in found["notes"]]}
 
 
-def step(lesson: Lesson, number: int, lang: str) -> dict[str, Any]:
-    """What a step shows: the data of its view, or a document's figures beside those measured here."""
+def step(lesson: Lesson, number: int, lang: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    """What a step shows: the data of its view, or of the one that is `asked` for, or a document's figures beside those
+    measured here."""
     if not 0 <= number < len(lesson.steps):
         raise SeglabError("there is no step {number} in {lesson}", number=number, lesson=lesson.name)
     found, bench = lesson.steps[number], bench_of(lesson)
     if isinstance(found, CompareWithSource):
         return bench.kept(("claims", number, lang), lambda: claims(bench, found, lang))
-    if not isinstance(found, Show):
+    if isinstance(found, Inspect):
+        view = found.view(*(asked.get(name, "") for name in ("view", "a", "b")))
+    elif isinstance(found, Show):
+        view = found.view
+    else:
         raise SeglabError("step {number} of {lesson} shows nothing", number=number, lesson=lesson.name)
-    make = evidence.VIEWS.get(found.view.view)
-    return {"view": found.view.view} | (
-        bench.kept(("view", number, lang), lambda: defined(make(bench, found.view, lang))) if make else {}
-    )
+    make = evidence.VIEWS.get(view.view)
+    key = ("view", view.model_dump_json(), lang)
+    return {"view": view.view} | (bench.kept(key, lambda: defined(make(bench, view, lang))) if make else {})
 
 
 def claims(bench: Bench, found: CompareWithSource, lang: str) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from scipy import stats
 from seglab import cli, runs
 from seglab.comparison.readings import Reading
 from seglab.errors import SeglabError
+from seglab.lessons import files
 from seglab.lessons.bench import Bench
 from seglab.lessons.measures import NONE, placed
 from seglab.metrics import confusion
-from seglab.predictors import Crf
-from tests.lessons import IMAGES, bench, images, lesson, measure, miou, put
+from seglab.predictors import Crf, Shift
+from tests.lessons import IMAGES, bench, images, lesson, measure, miou, put, whole
 
 LOW, MIDDLE, HIGH = (50, 51, 53), (60, 62, 63), (80, 81, 83)  # three seeds each, apart from each other
 
@@ -513,6 +514,97 @@ def test_where_nothing_can_be_said_settings_are_tied_and_others_are_refused():
         measure(kind="tied", of=["a", "b", "c"]).outcome(Bench(of))
 
 
+LINEUP = {"kind": "spoiled", "of": ["one", "two", "three"]}
+
+
+def spoiled(odd, **trained):
+    """A bench of a lineup of three: two sound runs, and one that is shown otherwise or has options of its own. All have
+    so many right pixels in every image, of sound runs by seed."""
+    settings = {
+        "sound": {"title": "sound", "set": {}, "seeds": [0, 1, 2, 3]},
+        "one": {"title": "1", "of": "sound", "seeds": [0]},
+        "two": {"title": "2", "of": "sound", "seeds": [1]},
+        "three": {"title": "3", **odd},
+    }
+    base = {"optimizer": "adamw", "optimizer.lr": 1e-3, "fold.of": 3, "fold.index": 2}
+    extra = {key: {"title": key, "seeds": [0], **each} for key, each in trained.items()}
+    whole_lesson = whole(settings | extra)
+    whole_lesson["groups"]["g"]["base"] |= base
+    of = files.packed(json.dumps(whole_lesson).encode())
+    for seed, hits in enumerate((60, 62, 64, 80)):
+        put(of, "sound", seed, images(hits, hits + 20))
+    for key in extra:
+        put(of, key, 0, images(90))
+    return Bench(of)
+
+
+@pytest.mark.parametrize(
+    ("odd", "trained", "fault", "values"),
+    [
+        ({"of": "sound", "seeds": [2]}, {}, NONE, {}),
+        (
+            {"of": "sound", "reported": "best"},
+            {},
+            "picked",
+            {"count": "4", "score": shown(miou(80, 100)), "low": shown(miou(60, 80))},
+        ),
+        (
+            {"of": "fast", "seeds": [0]},
+            {"fast": {"set": {"optimizer.lr": 3e-2}}},
+            "rate",
+            {"here": "0.001", "there": "0.03", "ratio": "30"},
+        ),
+        ({"of": "near", "seeds": [0]}, {"near": {"set": {"optimizer.lr": 3e-3}}}, NONE, {}),
+        (
+            {"of": "carried", "seeds": [0]},
+            {"first": {"set": {"fold.index": 0}}, "carried": {"begins_with": "first"}},
+            "leak",
+            {"score": shown(miou(90)), "other": shown((miou(60, 80) + miou(62, 82)) / 2)},
+        ),
+        (
+            {"of": "carried", "seeds": [0]},
+            {"first": {"set": {"epochs": 3}}, "carried": {"begins_with": "first"}},  # of the same fold
+            NONE,
+            {},
+        ),
+    ],
+    ids=["sound", "best seed", "rate", "near rate", "leak", "same fold"],
+)
+def test_what_is_wrong_is_read_off_the_runs(odd, trained, fault, values):
+    of = spoiled(odd, **trained)
+    what = measure(**LINEUP, which="fault").outcome(of)
+    which = measure(**LINEUP, which="run").outcome(of)
+    assert (what.key, which.key) == (fault, NONE if fault == NONE else "three")
+    assert values.items() <= what.values.items() and what.values == which.values
+
+
+def test_a_score_over_batches_is_another_than_that_of_the_masks():
+    of = spoiled({"of": "sound", "seeds": [2], "reported": "batches"})
+    put(of.lesson, "sound", 2, images(*[50] * 8, *[90] * 4))
+    by_batch, by_set = (miou(50) + miou(90)) / 2, miou(*[50] * 8, *[90] * 4)
+    assert of.reported("three", "miou") == [pytest.approx(by_batch)] and of.values("three", "miou") == [by_set]
+    found = measure(**LINEUP, which="fault").outcome(of)
+    assert found.key == "batches" and found.values["difference"] == f"{by_batch - by_set:+.3f}"
+    assert (found.values["score"], found.values["here"]) == (shown(by_batch), shown(by_set))
+
+
+def test_moved_masks_are_told_with_what_they_would_score():
+    of = spoiled({"of": "sound", "seeds": [3], "through": [{"name": "shift", "right": -3, "down": 1}]})
+    reading = Reading(of.directories("sound")[3], (Shift(right=-3, down=1),))
+    reading.file.parent.mkdir(parents=True)
+    np.savez(reading.file, val=images(40), chain=np.array("shift (right -3, down 1)"))
+    found = measure(**LINEUP, which="fault").outcome(of)
+    assert found.key == "shifted" and found.values["count"] == "3"
+    assert (found.values["there"], found.values["here"]) == (shown(miou(80, 100)), shown(miou(40)))
+
+
+def test_two_that_are_wrong_have_no_outcome():
+    of = spoiled({"of": "fast", "seeds": [0]}, fast={"set": {"optimizer.lr": 3e-2}})
+    lineup = {"kind": "spoiled", "of": ["one", "three", "fast", "two", "sound"], "which": "run"}
+    with pytest.raises(SeglabError, match="something is wrong with more than one: three, fast"):
+        measure(**lineup).outcome(of)
+
+
 def test_what_a_document_says_is_no_matter_of_runs():
     of = Bench(lesson("ab", claims=CLAIM))  # none of which is there
     found = measure(kind="source", claim="c", right="nothing").outcome(of)
@@ -537,6 +629,8 @@ ALL = [
     {"kind": "definition", "of": "a", "minus": "b", "against": "present", "edges": [0]},
     {"kind": "tied", "of": ["a", "b", "c"]},
     {"kind": "lead", "of": ["a", "b", "c"], "edges": [0.5, 1]},
+    {"kind": "spoiled", "of": ["a", "b", "c"], "which": "run"},
+    {"kind": "spoiled", "of": ["a", "b", "c"], "which": "fault"},
     {"kind": "source", "claim": "c", "right": "nothing"},
 ]
 

@@ -304,15 +304,18 @@ class Inspect(Step):
     kind: Literal["inspect"]
     text: Text
     of: Annotated[tuple[Key, ...], Field(min_length=2, max_length=8)]
-    views: Annotated[tuple[Literal["overview", "curves", "where", "real", "why"], ...], Field(min_length=1)]
+    views: Annotated[tuple[Literal["curves", "where", "real", "why"], ...], Field(min_length=1, max_length=4)]
     most: Annotated[int, Field(ge=1, le=20)] = 5
 
     def view(self, name: str, a: str, b: str) -> View:
-        """One of its views, `a` and `b` being the settings of one that has two sides. Raises SeglabError for others."""
+        """One of its views, `a` and `b` being the settings of one that has two sides; without a name, what the runs are
+        reported to score. Raises SeglabError for others."""
+        if not name:
+            return View(view="overview", of=self.of)
         chosen = next((each for each in self.views if each == name), None)
         if chosen is None:
             raise not_among("view", name, self.views)
-        if chosen in ("overview", "curves"):
+        if chosen == "curves":
             return View(view=chosen, of=self.of, scores=("val_loss", "train_loss", "val_miou"))
         if a not in self.of:
             raise not_among("a", a, self.of)

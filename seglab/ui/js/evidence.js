@@ -25,34 +25,40 @@ const VIEWS = {
 }; // each draws what the server knows of it into a place, and gives what closes it
 
 export function show(step, lesson, n) {
-  const place = el("div.view"),
-    root = el(
-      "div.evidence",
-      {},
-      step.caption && el("p.caption", {}, inline(step.caption)),
-      place,
-    );
+  const place = el("div.view");
+  view(place, step, lesson, n);
+  return el(
+    "div.evidence",
+    {},
+    step.caption && el("p.caption", {}, inline(step.caption)),
+    place,
+  );
+}
+
+// Draws a step's view into a place, or the one that is `asked` for; gives what closes it.
+export function view(place, step, lesson, n, asked = {}) {
   let close, gone;
   const draw = async () => {
     place.replaceChildren();
     place.classList.add("working");
     try {
-      const found = await lesson.step(n);
+      const found = await lesson.step(n, asked);
       if (!gone)
         close = VIEWS[step.view.view](place, found, { step, lesson, n });
     } catch ({ message }) {
-      place.replaceChildren(again(message, draw));
+      if (!gone) place.replaceChildren(again(message, draw));
     } finally {
-      place.classList.remove("working");
+      if (!gone) place.classList.remove("working");
     }
   };
-  lesson.addEventListener("closed", () => {
+  const end = () => {
     gone = true;
     close?.();
     place.replaceChildren();
-  });
+  };
+  lesson.addEventListener("closed", end);
   draw();
-  return root;
+  return end;
 }
 
 // What went wrong, and the way to have it tried again.

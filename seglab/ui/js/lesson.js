@@ -8,6 +8,7 @@ const KINDS = () => ({
   ask: t("Question"),
   run: t("Start a run"),
   show: t("Look"),
+  inspect: t("Investigate"),
   discuss: t("Talk"),
   tell: t("Explanation"),
   compare_with_source: t("The document"),
@@ -43,7 +44,13 @@ export class Lesson extends EventTarget {
     Object.assign(this, { name, steps, settings });
     this.asked = new Map(); // answers of the server, by path
     const before = present ? {} : kept.get(placeOf(name), {});
-    this.state = { answers: {}, times: {}, ...before, hash: found.hash };
+    this.state = {
+      answers: {},
+      times: {},
+      looks: {},
+      ...before,
+      hash: found.hash,
+    };
   }
 
   // When each step was first opened, in milliseconds.
@@ -134,7 +141,7 @@ export class Lesson extends EventTarget {
 
   // Forgets every answer.
   forget() {
-    this.state = { answers: {}, times: {}, hash: this.known.hash };
+    this.state = { answers: {}, times: {}, looks: {}, hash: this.known.hash };
     kept.remove(placeOf(this.name));
   }
 
@@ -143,9 +150,20 @@ export class Lesson extends EventTarget {
     return this.once(`answer/${id}`);
   }
 
-  // What a step shows.
-  step(n) {
-    return this.once(`step/${n}`);
+  // What a step shows, or what is `asked` of it.
+  step(n, asked = {}) {
+    const query = `${new URLSearchParams(asked)}`;
+    return this.once(`step/${n}${query && "?"}${query}`);
+  }
+
+  // What was looked at in a step in which something is looked for: {view, a, b, note} each.
+  looks(n) {
+    return this.state.looks[n] ?? [];
+  }
+
+  look(n, looks) {
+    this.state.looks = { ...this.state.looks, [n]: looks };
+    this.save();
   }
 
   once(path) {

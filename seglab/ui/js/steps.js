@@ -2,6 +2,7 @@
 import { claims } from "./claims.js";
 import { show } from "./evidence.js";
 import { sheet } from "./handout.js";
+import { inspect, retraced } from "./inspect.js";
 import { run } from "./live.js";
 import { outcome } from "./outcome.js";
 import { ask } from "./question.js";
@@ -21,6 +22,7 @@ const tell = (step, lesson, n) =>
     "div.tell",
     {},
     ...of(lesson, step.of, n),
+    retraced(lesson, step.of),
     step.text && el("div.read", {}, marked(step.text)),
   );
 
@@ -38,6 +40,7 @@ export const kinds = new Map([
   ["ask", ask],
   ["run", run],
   ["show", look],
+  ["inspect", inspect],
   ["discuss", discuss],
   ["tell", tell],
   ["compare_with_source", claims],

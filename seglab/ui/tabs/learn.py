@@ -8,5 +8,5 @@ from seglab.ui.wires import QUIET, ear, heard, later, part
 def build() -> None:
     """Builds the tab in the Blocks at hand."""
     lessons, answer = part("learn"), ear("learn")
-    started = lessons.click(later("learn.run", "event", "request"), None, answer, trigger_mode="multiple", **QUIET)
+    started = lessons.click(later("live.run", "event", "request"), None, answer, trigger_mode="multiple", **QUIET)
     heard(started, "learn", answer)

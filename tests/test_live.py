@@ -158,7 +158,9 @@ def test_dots_of_seeds_trained_here_stand_beside_the_lesson_s_and_change_the_dif
     assert found["before"] == before["before"] and found["after"]["seeds"] == 4
     pairs = [(miou(60 + n), miou(70 + n)) for n in range(3)] + [(miou(80), miou(70))]
     assert found["after"]["size"] == pytest.approx(statistics.mean(b - a for a, b in pairs))
-    assert seen(client, "OTHER")["seeds"] == 0 and seen(client)["seeds"] == 1
+    assert found["runs"] == names("a-3-K7QF", "b-3-K7QF") and found["like"] == {"a": "l-a-0", "b": "l-b-0"}
+    assert seen(client, "OTHER")["seeds"] == 0
+    assert seen(client)["seeds"] == 1 and seen(client)["runs"] == []  # its dots are everybody's, its queue is not
 
 
 def test_a_seed_counts_once_it_was_trained_with_both_settings(of, client):
@@ -237,3 +239,8 @@ def test_a_full_queue_is_told_in_the_visitor_s_language(of, lang, words, monkeyp
 def test_what_is_no_lesson_or_no_group_is_told(of):
     assert "there is no lesson" in heard(run(Event(lesson="zz", group="g"), Request()))["failed"].lower()
     assert "there is no group 'zz'" in pressed(group="zz")["messages"][0][1].lower()
+
+
+def test_quick_settings_can_be_trained():
+    with pytest.raises(SeglabError, match="a has no runs of its own to train"):
+        lesson({"a": {"title": "a", "run": "unet"}}, quick=["a"])

@@ -88,7 +88,7 @@ def found(lesson: Lesson, group: str, code: str, states: dict[Path, str], lang: 
     more = Bench(lesson, live.whole(keys, there, code))
     answer: dict[str, Any] = {
         "settings": {key: lesson.setting(key).title.of(lang) for key in keys},
-        "runs": [each.directory.name for each in there if not code or each.code == code],
+        "runs": [each.directory.name for each in there if each.code == code],
         "busy": any(each.under_way and each.code == code for each in there),
         "count": len(live.needed(lesson, group)),
         "seconds": estimate(lesson, group),
@@ -96,6 +96,7 @@ def found(lesson: Lesson, group: str, code: str, states: dict[Path, str], lang: 
     }
     try:
         answer |= {"dots": {key: dots(more, key) for key in keys}, **effect(own, more, keys)}
+        answer["like"] = {key: own.directories(key)[0].name for key in keys}  # runs whose settings the form can take
         answer["recorded"] = sum(statistics.mean(own.values(key, SECONDS)) for key in live.needed(lesson, group))
         answer["spent"] = sum(sum(own.values(key, SECONDS)) for key, each in lesson.settings.items() if each.trained)
     except SeglabError as error:  # runs of the lesson are missing, or were scored on other images

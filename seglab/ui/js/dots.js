@@ -3,8 +3,8 @@ import { el } from "./text.js";
 
 const EDGE = 0.06; // of the range, left free on either side
 
-// `rows`: {title, dots: [{at, title, live}], bar: [low, high], mean}; `zero` is drawn as a line of its own; `shown`
-// gives a number's text.
+// `rows`: {title, value, dots: [{at, title, live}], bar: [low, high], mean}, of which `value` is told in words; `zero` is
+// drawn as a line of its own; `shown` gives a number's text.
 export function dotted(label, rows, shown, zero = false) {
   const values = rows.flatMap(({ dots, bar, mean }) => [
     ...dots.map(({ at }) => at),
@@ -43,7 +43,12 @@ export function dotted(label, rows, shown, zero = false) {
     {},
     el("figcaption", {}, label),
     rows.map((row) =>
-      el("div.row", {}, el("span.of", {}, row.title), track(row)),
+      el(
+        "div.row",
+        {},
+        el("span.of", {}, row.title, " ", el("b", {}, row.value)),
+        track(row),
+      ),
     ),
     el(
       "div.row.scale",

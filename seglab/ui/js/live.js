@@ -117,7 +117,7 @@ export function run(step, lesson) {
     }),
     takes = el("p.hint"),
     told = el("div.messages", { attrs: { role: "status" } }),
-    far = el("div.far"),
+    far = el("div.runs-far"),
     dots = el("details.seeds", {}, el("summary"), el("div")),
     all = el("details.whole", {}, el("summary"), el("div"));
   const draw = () => {
@@ -192,8 +192,13 @@ function underWay({ rows, busy, lesson }) {
       "div.run-far",
       {},
       el(`span.state.${row.state}`, {}, stated(row)),
-      el("b", {}, title(row)),
-      el("small", {}, t("seed {seed}", { seed: row.run.split("-")[2] })),
+      el(
+        "span",
+        {},
+        el("b", {}, title(row)),
+        " ",
+        el("small", {}, t("seed {seed}", { seed: row.run.split("-")[2] })),
+      ),
       el("progress", {
         value: row.done ?? 0,
         attrs: { "aria-label": title(row) },
@@ -227,6 +232,9 @@ function underWay({ rows, busy, lesson }) {
 const signed = (value) =>
   `${value > 0 ? "+" : value < 0 ? "−" : ""}${fixed(Math.abs(value))}`;
 
+const mean = (values) =>
+  values.length ? values.reduce((a, b) => a + b, 0) / values.length : null;
+
 function scores(found, lesson) {
   const { settings, dots, problem } = found,
     keys = Object.keys(settings),
@@ -242,6 +250,7 @@ function scores(found, lesson) {
   ).length;
   const rows = keys.map((key) => ({
     title: settings[key],
+    value: fixed(mean(dots[key].map(({ score }) => score))),
     dots: dots[key].map(({ seed, score, live }) => ({
       at: score,
       live,
@@ -286,6 +295,7 @@ function difference({ settings, before, after, seeds, against, dots }, keys) {
   const rows = [
     {
       title: `${t("the lesson's own")}, ${count(before)}`,
+      value: signed(before.size),
       dots: each(false),
       bar: bar(before),
       mean: before.size,
@@ -294,13 +304,14 @@ function difference({ settings, before, after, seeds, against, dots }, keys) {
   if (seeds)
     rows.push({
       title: `${t("with those trained here")}, ${count(after)}`,
+      value: signed(after.size),
       dots: [...each(false), ...each(true)],
       bar: bar(after),
       mean: after.size,
     });
   return [
     dotted(t("Difference: {b} minus {a}", names), rows, signed, true),
-    el("p.verdict", {}, verdict(after, names)),
+    el("p.told-difference", {}, verdict(after, names)),
     seeds > 0 && el("p.against", {}, ...alone(after, seeds, against, names)),
   ];
 }

@@ -187,6 +187,13 @@ class Learn {
     this.follow();
   }
 
+  // Opens the lesson as a class has it.
+  give(code) {
+    this.lesson.code = code;
+    this.write();
+    this.follow();
+  }
+
   startOver() {
     this.lesson.forget();
     address.set({ step: "" });

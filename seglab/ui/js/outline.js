@@ -1,4 +1,5 @@
 // The outline of a lesson: its steps, how far the visitor is, and what a teacher needs. On a phone a line of dots.
+import { classroom } from "./classroom.js";
 import { trained } from "./live.js";
 import { el, t } from "./text.js";
 
@@ -11,6 +12,7 @@ export class Outline {
     this.place = el("small");
     this.chip = el("small.under-way"); // beside the dots
     this.time = el("p.hint");
+    this.classroom = classroom(lesson, (code) => owner.give(code));
     this.summary = el(
       "button.dots",
       {
@@ -37,6 +39,7 @@ export class Outline {
       ),
       this.time,
       this.buttons(),
+      this.classroom,
     );
     this.root = el(
       "nav.outline",
@@ -144,5 +147,6 @@ export class Outline {
       all: lesson.known.minutes,
     });
     this.notes.setAttribute("aria-pressed", String(lesson.teach));
+    this.classroom.hidden = !lesson.teach;
   }
 }

@@ -112,12 +112,14 @@ def test_what_an_older_lesson_of_this_name_left_is_in_nobody_s_way(of):
     assert live.start(of, "g")[0][0].name == "l-a-4"
 
 
-def test_what_was_interrupted_goes_on_with_the_next_press(of):
+def test_what_was_interrupted_goes_on_with_the_next_press(of, client):
+    made(of)
     directories, _ = live.start(of, "g")
+    assert seen(client)["busy"]
     events = put(of, "a", 3, images(50), name="l-a-3") / "events.jsonl"
     events.write_text("".join(events.read_text().splitlines(True)[:-1]))
     (directories[0] / "queued").unlink()
-    assert live.found(of, "g")[0].state == "interrupted"
+    assert live.found(of, "g")[0].state == "interrupted" and not seen(client)["busy"]
     assert live.start(of, "g") == (directories, False)
     assert set(jobs.waiting()) == set(directories)
 

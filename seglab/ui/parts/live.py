@@ -84,12 +84,12 @@ def states_of(lesson: Lesson) -> dict[Path, str]:
 
 def found(lesson: Lesson, group: str, code: str, states: dict[Path, str], lang: str) -> dict[str, Any]:
     there, keys = live.found(lesson, group, states), live.quick(lesson, group).quick
-    own = learn.bench_of(lesson)
+    own, mine = learn.bench_of(lesson), [each.state for each in there if each.under_way and each.code == code]
     more = Bench(lesson, live.whole(keys, there, code))
     answer: dict[str, Any] = {
         "settings": {key: lesson.setting(key).title.of(lang) for key in keys},
         "runs": [each.directory.name for each in there if each.code == code],
-        "busy": any(each.under_way and each.code == code for each in there),
+        "busy": bool(mine) and "interrupted" not in mine,  # with those the next press goes on
         "count": len(live.needed(lesson, group)),
         "seconds": estimate(lesson, group),
         "all": len(lesson.runs),

@@ -17,11 +17,13 @@ from seglab.ui import page as whole_page
 from seglab.ui.board import BOARD
 from seglab.ui.parts import learn
 from seglab.ui.parts.live import run
+from seglab.ui.visitors import Visitor
 from tests.conftest import finish
 from tests.lessons import images, lesson, miou, put, whole
 from tests.page import ADA, BOB, Event, Request, heard
 
 QUICK = ["a", "b"]
+CAROL = {"token": "c" * 32}
 
 
 @pytest.fixture
@@ -141,6 +143,26 @@ def test_what_a_setting_begins_with_is_trained_before_it():
     (directories[1] / "queued").unlink()
     finish(directories[1])
     assert [each.state for each in live.found(of, "g")] == ["completed", "completed", "queued"]
+
+
+def test_a_pair_is_trained_without_another_between_so_that_a_seed_counts_soon(of):
+    for sent in (ADA, BOB):
+        live.start(of, "g", "K7QF", Visitor.of(sent).owner)
+    (third,) = jobs.submit([of.config("a", 9)], Visitor.of(CAROL).owner)
+    begun = []
+    while (directory := jobs.next_run()) is not None:
+        jobs.queue.begin(directory)
+        (directory / "queued").unlink()
+        begun.append(directory.name)
+    assert begun == [*names("a-3-K7QF", "b-3-K7QF", "a-4-K7QF", "b-4-K7QF"), third.name]
+
+
+def test_runs_that_stay_together_are_one_turn_of_their_owner_s(of):
+    live.start(of, "g", "K7QF", Visitor.of(ADA).owner)
+    live.start(of, "g", "K7QF", Visitor.of(ADA).owner)
+    live.start(of, "g", "K7QF", Visitor.of(BOB).owner)
+    told = [each.name.removesuffix("-K7QF") for each in jobs.waiting()]
+    assert told == names("a-3", "b-3", "a-5", "b-5", "a-4", "b-4")
 
 
 # --- what the page is told

@@ -111,7 +111,8 @@ def start(lesson: Lesson, group: str, code: str = "", owner: Owner | None = None
     """Puts a group's quick settings, and what they begin with, into the queue with a seed that nobody has used yet;
     gives their runs, and whether they are new.
 
-    Without a class, whoever presses while such runs are under way is given those. What was interrupted, as by the end
+    A seed's runs are trained one after the other, whoever else waits, so that it counts soon. Without a class, whoever
+    presses while such runs are under way is given those. What was interrupted, as by the end
     of the program, goes on. Raises SeglabError where they do not fit into the queue.
     """
     code, keys = checked(code), needed(lesson, group)
@@ -130,7 +131,8 @@ def start(lesson: Lesson, group: str, code: str = "", owner: Owner | None = None
             )
         seed = next_seed(lesson, keys)
         configs = [configured(lesson, key, seed, code) for key in keys]
-        return jobs.submit(configs, owner, [called(lesson, key, seed, code) for key in keys]), True
+        names = [called(lesson, key, seed, code) for key in keys]
+        return jobs.submit(configs, owner, names, together=True), True
 
 
 def next_seed(lesson: Lesson, keys: Sequence[str]) -> int:

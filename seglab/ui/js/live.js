@@ -276,7 +276,7 @@ function scores(found, lesson) {
 }
 
 // The difference with its interval, without the seeds that were trained here and with them.
-function difference({ settings, before, after, seeds, against, dots }, keys) {
+function difference({ settings, before, after, against, dots }, keys) {
   const [a, b] = keys,
     names = { a: settings[a], b: settings[b] };
   const bar = ({ low, high }) => (low === null ? null : [low, high]);
@@ -291,21 +291,24 @@ function difference({ settings, before, after, seeds, against, dots }, keys) {
           { at, live, title: `${t("seed {seed}", { seed })}: ${signed(at)}` },
         ];
       });
-  const count = ({ seeds }) => t("{count} seeds", { count: seeds });
+  const own = each(false),
+    live = each(true),
+    seeds = live.length,
+    count = (dots) => t("{count} seeds", { count: dots.length });
   const rows = [
     {
-      title: `${t("the lesson's own")}, ${count(before)}`,
+      title: `${t("the lesson's own")}, ${count(own)}`,
       value: signed(before.size),
-      dots: each(false),
+      dots: own,
       bar: bar(before),
       mean: before.size,
     },
   ];
   if (seeds)
     rows.push({
-      title: `${t("with those trained here")}, ${count(after)}`,
+      title: `${t("with those trained here")}, ${count([...own, ...live])}`,
       value: signed(after.size),
-      dots: [...each(false), ...each(true)],
+      dots: [...own, ...live],
       bar: bar(after),
       mean: after.size,
     });
@@ -316,9 +319,9 @@ function difference({ settings, before, after, seeds, against, dots }, keys) {
   ];
 }
 
-function verdict({ size, low, high, apart, seeds }, { a, b }) {
+function verdict({ size, low, high, apart }, { a, b }) {
   const [better, worse] = size > 0 ? [b, a] : [a, b],
-    given = { better, worse, size: fixed(Math.abs(size)), seeds, a, b };
+    given = { better, worse, size: fixed(Math.abs(size)), a, b };
   if (low === null)
     return t(
       "{better} scores {size} higher than {worse}; how far that could vary cannot be told.",

@@ -1,5 +1,5 @@
 // A step that trains while the lesson is given: its button, how far its runs are, and what they do to a difference.
-import { dotted } from "./dots.js";
+import { dotted } from "./seeds.js";
 import { known } from "./lesson.js";
 import { awaited, BUSY, progressed, stated } from "./runs.js";
 import { store } from "./store.js";

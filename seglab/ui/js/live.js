@@ -270,7 +270,15 @@ function scores(found, lesson) {
       ),
     problem && el("p.message.wrong", {}, problem),
     rows.some((row) => row.dots.length) && dotted(t("mIoU"), rows, fixed),
-    live > 0 && el("p.hint.shapes", {}, el("i.dot.live"), t("trained here")),
+    live > 0 &&
+      el(
+        "p.hint.shapes",
+        {},
+        el("i.dot"),
+        t("the lesson's own"),
+        el("i.dot.live"),
+        t("trained here"),
+      ),
     ...(found.after ? difference(found, keys) : []),
   ];
 }

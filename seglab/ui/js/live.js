@@ -146,6 +146,31 @@ function fill(details, title, ...parts) {
   details.lastChild.replaceChildren(...parts.filter(Boolean));
 }
 
+// Below a later view of the same settings: where the seeds lie that were trained here meanwhile, or how far they are.
+export function meanwhile(step, lesson, n) {
+  const { a, b, of = [], group } = step.view ?? {},
+    seen = [a, b, ...of];
+  const begun = lesson.steps.slice(0, n).find((other) => {
+    if (other.kind !== "run") return false;
+    const { quick } = lesson.known.groups[other.group];
+    return group === other.group || quick.every((key) => seen.includes(key));
+  });
+  if (!begun) return "";
+  const runs = trained(lesson, begun.group),
+    root = el("div.live.meanwhile");
+  const draw = () => {
+    const { found, chip } = runs,
+      there = found && Object.values(found.dots).flat();
+    root.replaceChildren(
+      ...(there?.some((dot) => dot.live) ? bySeed(found) : []),
+      chip && el("p.hint", {}, t("Your run: {state}", { state: chip })),
+    );
+  };
+  runs.addEventListener("changed", draw);
+  draw();
+  return root;
+}
+
 // --- before and after the press
 
 // What the button starts, and how long that takes.
@@ -235,6 +260,31 @@ const signed = (value) =>
 const mean = (values) =>
   values.length ? values.reduce((a, b) => a + b, 0) / values.length : null;
 
+// Every run's score, with what the shapes of the dots mean.
+function bySeed({ settings, dots }) {
+  const rows = Object.entries(settings).map(([key, title]) => ({
+    title,
+    value: fixed(mean(dots[key].map(({ score }) => score))),
+    dots: dots[key].map(({ seed, score, live }) => ({
+      at: score,
+      live,
+      title: `${t("seed {seed}", { seed })}: ${fixed(score)}`,
+    })),
+  }));
+  if (!rows.some((row) => row.dots.length)) return [];
+  const shapes = [
+    el("i.dot"),
+    t("the lesson's own"),
+    el("i.dot.live"),
+    t("trained here"),
+  ];
+  const live = rows.some((row) => row.dots.some((dot) => dot.live));
+  return [
+    dotted(t("mIoU"), rows, fixed),
+    ...(live ? [el("p.hint.shapes", {}, shapes)] : []),
+  ];
+}
+
 function scores(found, lesson) {
   const { settings, dots, problem } = found,
     keys = Object.keys(settings),
@@ -248,15 +298,6 @@ function scores(found, lesson) {
     ({ kind, when, id }) =>
       kind === "ask" && when === "before" && !lesson.answer(id),
   ).length;
-  const rows = keys.map((key) => ({
-    title: settings[key],
-    value: fixed(mean(dots[key].map(({ score }) => score))),
-    dots: dots[key].map(({ seed, score, live }) => ({
-      at: score,
-      live,
-      title: `${t("seed {seed}", { seed })}: ${fixed(score)}`,
-    })),
-  }));
   return [
     title,
     open &&
@@ -269,16 +310,7 @@ function scores(found, lesson) {
         ),
       ),
     problem && el("p.message.wrong", {}, problem),
-    rows.some((row) => row.dots.length) && dotted(t("mIoU"), rows, fixed),
-    live > 0 &&
-      el(
-        "p.hint.shapes",
-        {},
-        el("i.dot"),
-        t("the lesson's own"),
-        el("i.dot.live"),
-        t("trained here"),
-      ),
+    ...bySeed(found),
     ...(found.after ? difference(found, keys) : []),
   ];
 }

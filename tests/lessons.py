@@ -71,10 +71,12 @@ def put(
     digest: str = "images",
     names: Sequence[str] = (),
     reason: Any = "completed",
+    name: str = "",
 ) -> Path:
     """A finished run of a lesson, as training leaves it: the confusion matrix of each validation image; the losses of
-    train and val after each epoch; label maps as truth and predictions."""
-    directory = runs.home() / places.MADE / name_of(of.name, key, seed)
+    train and val after each epoch; label maps as truth and predictions. `name`: that of one that was started from the
+    page."""
+    directory = runs.home() / (name or f"{places.MADE}/{name_of(of.name, key, seed)}")
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "config.json").write_text(of.config(key, seed).model_dump_json())
     count, kinds = matrices.shape[:2]

@@ -14,13 +14,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import expect, sync_playwright
 
-from seglab import draw, export, jobs, places, runs
+from seglab import draw, export, jobs, locks, places, runs
 from seglab.config import configured
 from seglab.events import Evaluated
 from seglab.lessons import files
 from seglab.metrics import miou
 from tests.conftest import serving, tiny
-from tests.lessons import images, put
+from tests.lessons import images, lesson, put, whole
 
 CHROMIUM = "/usr/bin/chromium"
 KEY = "open sesame"  # the teacher's
@@ -1393,6 +1393,24 @@ def taught(served):
     return served
 
 
+@pytest.fixture(scope="module")
+def school(tmp_path_factory):
+    """A server with a lesson of a school's own, with its runs; another program works on its queue, so that no run of it
+    begins."""
+    folder = tmp_path_factory.mktemp("school")
+    (folder / "runs").mkdir()
+    steps = [{"kind": "read", "text": "Two widths."}, {"kind": "run", "group": "g"}, {"kind": "read", "text": "End."}]
+    given = {"quick": ["a", "b"], "steps": steps}
+    (folder / "l.yaml").write_text(json.dumps(whole(**given)))
+    with pytest.MonkeyPatch.context() as patch, locks.held(folder / "runs" / ".jobs.lock"):
+        patch.setenv("SEGLAB_HOME", str(folder / "runs"))
+        for key, hits in (("a", 60), ("b", 70)):
+            for seed in range(3):
+                put(lesson(**given), key, seed, images(hits + 5 * seed))
+        with serving(folder / "runs", SEGLAB_LESSONS=str(folder)) as server:
+            yield server
+
+
 def opened(page, title):
     """The step that is open, once it is the one of a title."""
     step = page.locator(OPEN)
@@ -1519,6 +1537,45 @@ def test_a_teacher_sees_notes_and_may_go_anywhere(visit, taught):
     expect(page.locator("aside.notes")).to_have_count(0)
     expect(page.locator(".outline-step").last).to_be_disabled()
     assert "teach" not in page.url
+
+
+def test_each_press_of_a_class_trains_another_seed_and_everybody_sees_all_dots(visit, school, monkeypatch):
+    teacher = visit("?lesson=l&step=2&teach=1", server="school")
+    teacher.click(".classroom summary")
+    teacher.click(".classroom button:text-is('Make a code')")
+    code = teacher.locator(".classroom .code").inner_text()
+    link = teacher.locator(".classroom .way a").get_attribute("href")
+    assert re.fullmatch("[A-Z3-9]{4}", code) and link == f"{school.address}?lesson=l&lang=en&class={code}"
+    place = link.removeprefix(school.address) + "&step=2"
+    ada = visit(place, server="school")
+    bob = visit(place.replace("lang=en", "lang=ko"), server="school", viewport=PHONE, has_touch=True)
+    for page, words in ((ada, "Runs added to the queue: 2"), (bob, "실행 2개")):
+        page.click(".live .begin")
+        expect(page.locator(".live .message.right")).to_contain_text(words)
+    expect(ada.locator(".run-far")).to_have_count(4)
+    expect(ada.locator(".outline-step .under-way")).to_have_text("waits in the queue")
+    monkeypatch.setenv("SEGLAB_HOME", str(school.home))
+    for seed, hits in ((3, (80, 60)), (4, (60, 80))):  # the first of them is the other way round
+        for key, right in zip("ab", hits, strict=True):
+            (school.home / f"l-{key}-{seed}-{code}" / "queued").unlink()
+            put(lesson(quick=["a", "b"]), key, seed, images(right), name=f"l-{key}-{seed}-{code}")
+    for page in (teacher, ada, bob):
+        page.locator(".seeds summary").click()
+        expect(page.locator(".dotted").first.locator("i.dot.live")).to_have_count(4)
+        expect(page.locator(".run-far")).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(ada.locator(".against")).to_contain_text("Alone, 1 of the 2 seeds")
+    expect(ada.locator(".dotted").last).to_contain_text("with those trained here, 5 seeds")
+    ada.click(f"{OPEN} .go-on")
+    opened(ada, "Read")
+
+
+def test_whoever_presses_later_is_shown_the_runs_that_are_under_way(visit, school):
+    first, second = (visit("?lesson=l&step=2", server="school") for _ in range(2))
+    first.click(".live .begin")
+    for page in (first, second):
+        expect(page.locator(".run-far")).to_have_count(2)
+        expect(page.locator(".live .begin")).to_be_disabled()
 
 
 def test_a_lesson_is_taken_in_a_browser_that_keeps_nothing(browser, visit, taught):

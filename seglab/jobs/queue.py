@@ -25,10 +25,12 @@ def submit(
     configs: Sequence[RunConfig],
     owner: Owner | None = None,
     names: Sequence[str | None] = (),
+    together: bool = False,
 ) -> list[Path]:
     """Creates a run for each configuration and puts them in the queue, in this order: all of them or none.
 
-    `names` are those that a person gave; the others are called by their models, with a number.
+    `names` are those that a person gave; the others are called by their models, with a number. `together`: nobody
+    else's run begins between them.
     """
     allowed = [limited(config) for config in configs]
     for name in names:
@@ -40,7 +42,7 @@ def submit(
             label = counts.label(name or config.model.name, owner, numbered=not name)
             made.append(runs.create(config, name, label))
             undo.callback(shutil.rmtree, made[-1], ignore_errors=True)
-        enqueue(*made, counts=counts)
+        enqueue(*made, counts=counts, together=together)
         undo.pop_all()
     return made
 
@@ -83,8 +85,9 @@ def key_of(directory: Path) -> str:
 
 @dataclass(frozen=True, order=True)
 class Mark:
-    """A run's place in the queue, and the time, in seconds since 1970, before which it does not begin. It was set
-    `after` seconds before: a clock that was put back since keeps no run waiting for longer."""
+    """A run's place in the queue, which runs that stay together share, and the time, in seconds since 1970, before
+    which it does not begin. It was set `after` seconds before: a clock that was put back since keeps no run waiting for
+    longer."""
 
     place: int
     begins: float = 0.0
@@ -104,17 +107,19 @@ class Mark:
         return not 0 < self.begins - time.time() <= self.after
 
 
-def enqueue(*directories: Path, after: float = 0.0, counts: Counts | None = None) -> None:
+def enqueue(*directories: Path, after: float = 0.0, counts: Counts | None = None, together: bool = False) -> None:
     """Puts runs at the end of the queue, in this order, to begin in so many seconds or later: all of them, or none
-    where something cannot be written. `counts` are the home's, where they are held."""
+    where something cannot be written. `counts` are the home's, where they are held; those that stay together have one
+    place."""
     with contextlib.ExitStack() as held:
         counts = held.enter_context(runs.counting()) if counts is None else counts
         held.enter_context(runs.writing(runs.home()))
         begins = time.time() + after if after else 0.0
         with contextlib.ExitStack() as undo:
-            for directory in directories:
+            for n, directory in enumerate(directories):
                 undo.callback((directory / "queued.next").unlink, missing_ok=True)
-                runs.write(directory / "queued.next", str(Mark(counts.place(), begins, after)).encode())
+                place = counts.queued if together and n else counts.place()
+                runs.write(directory / "queued.next", str(Mark(place, begins, after)).encode())
             counts.keep(runs.home())  # the last of what a full disk refuses
             for directory in directories:
                 if not (directory / "queued").exists():
@@ -136,19 +141,26 @@ def resubmit(directory: Path) -> None:
 
 def waiting(home: Path | None = None) -> list[Path]:
     """The runs that wait, the next one first. The queue goes round their owners: next is whose last run began longest
-    ago, so that everybody's first run comes before anybody's second."""
-    rows: dict[str, deque[Path]] = {}
-    for directory, _ in marked(home):
-        rows.setdefault(key_of(directory), deque()).append(directory)
+    ago, so that everybody's first run comes before anybody's second; those that stay together count as one."""
+    rows: dict[str, deque[list[Path]]] = {}
+    place = 0
+    for directory, mark in marked(home):
+        row = rows.setdefault(key_of(directory), deque())
+        if row and mark.place == place:
+            row[-1].append(directory)
+        else:
+            row.append([directory])
+        place = mark.place
     if len(rows) < 2:
-        return [directory for row in rows.values() for directory in row]
+        return [directory for row in rows.values() for several in row for directory in several]
     counts = runs.counts(home)
     order = [(counts.turn(key), n, row) for n, (key, row) in enumerate(rows.items())]  # of two, who came first
     heapq.heapify(order)
-    found, turn = [], counts.turns
+    found: list[Path] = []
+    turn = counts.turns
     while order:
         _, n, row = order[0]
-        found.append(row.popleft())
+        found += row.popleft()
         turn += 1
         if row:
             heapq.heapreplace(order, (turn, n, row))
@@ -209,7 +221,11 @@ def next_run(home: Path | None = None) -> Path | None:
 
 
 def begin(directory: Path) -> None:
-    """Notes that its owner has their turn now."""
+    """Notes that its owner has their turn now; of runs that stay together, with the last."""
+    marks = dict(marked(directory.parent))
+    mark = marks.pop(directory, None)
+    if mark and any(mark.place == each.place for each in marks.values()):
+        return
     with runs.counting(directory.parent) as counts:
         counts.begin(key_of(directory))
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from seglab import jobs, runs
+from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.lessons.bench import Bench, matches, name_of
 from seglab.lessons.model import Group, Lesson
@@ -21,8 +21,9 @@ from seglab.lessons.scoring import Difference
 from seglab.runs import Owner
 
 CODE = re.compile(r"[A-Z0-9]{4,8}")
+NAMED = re.compile(rf"([^-]+-[^-]+)-(\d{{1,10}})(?:-({CODE.pattern}))?")
 MOST_WAITING = 30  # presses of one class whose runs have not ended
-UNDER_WAY = ("queued", "running", "interrupted")
+UNDER_WAY = ("queued", "running", "stopping", "interrupted")
 starting = threading.Lock()  # two presses at once do not get the same seed
 
 
@@ -58,60 +59,120 @@ def quick(lesson: Lesson, group: str) -> Group:
     return lesson.groups[group]
 
 
-def found(lesson: Lesson, group: str) -> list[Live]:
-    """The runs of a group's quick settings that were started here, by seed; those of other settings, which an older
-    lesson of this name had, are left out."""
-    live = []
-    for key in quick(lesson, group).quick:
-        pattern = re.compile(rf"{re.escape(name_of(lesson.name, key, 0)[:-1])}(\d+)(?:-({CODE.pattern}))?")
-        for path in runs.home().glob(f"{lesson.name}-{key}-*/config.json"):
-            named = pattern.fullmatch(path.parent.name)
-            if named and matches(path.parent, lesson.config(key, int(named[1]))):
-                state = runs.status(path.parent).state
-                live.append(Live(key, int(named[1]), named[2] or "", path.parent, state))
-    return sorted(live, key=lambda each: (each.seed, each.key))
+def needed(lesson: Lesson, group: str) -> list[str]:
+    """A group's quick settings, each after the one that it begins with, if any."""
+    found: list[str] = []
+    for key in reversed(quick(lesson, group).quick):
+        chain: str | None = key
+        while chain is not None:
+            found = [chain, *(each for each in found if each != chain)]
+            chain = lesson.setting(chain).begins_with
+    return found
 
 
-def start(lesson: Lesson, group: str, code: str = "", owner: Owner | None = None) -> list[Path]:
-    """Puts a group's quick settings into the queue with a seed that nobody has used yet, and gives their runs.
+def called(lesson: Lesson, key: str, seed: int, code: str) -> str:
+    """What a run is called that is started from the page."""
+    return name_of(lesson.name, key, seed) + (f"-{code}" if code else "")
 
-    Without a class, whoever presses while such runs are under way is given those. Raises SeglabError where they do not
-    fit into the queue.
+
+def configured(lesson: Lesson, key: str, seed: int, code: str) -> RunConfig:
+    """Its configuration: it begins with a run of this machine too, whose weights are here."""
+    config, begun = lesson.config(key, seed), lesson.setting(key).begins_with
+    if begun is None:
+        return config
+    return config.model_copy(update={"init_from": runs.home() / called(lesson, begun, seed, code)})
+
+
+def named(lesson: Lesson, keys: Iterable[str], directories: Iterable[Path]) -> Iterator[tuple[str, int, str, Path]]:
+    """The runs that are called as those of some settings are: setting, seed, class and directory."""
+    known = {f"{lesson.name}-{key}": key for key in keys}
+    for directory in directories:
+        match = NAMED.fullmatch(directory.name)
+        if match and match[1] in known:
+            yield known[match[1]], int(match[2]), match[3] or "", directory
+
+
+def here(lesson: Lesson) -> list[Path]:
+    return [path.parent for path in runs.home().glob(f"{lesson.name}-*/config.json")]
+
+
+def found(lesson: Lesson, group: str, states: Mapping[Path, str] | None = None) -> list[Live]:
+    """The runs of a group that were started here, by seed; those of other settings, which an older lesson of this name
+    had, are left out. `states`: those of this machine's runs, where they are known already."""
+    keys, live = needed(lesson, group), []
+    for key, seed, code, directory in named(lesson, keys, here(lesson) if states is None else states):
+        if matches(directory, configured(lesson, key, seed, code)):
+            state = runs.status(directory).state if states is None else states[directory]
+            live.append(Live(key, seed, code, directory, state))
+    return sorted(live, key=lambda each: (each.seed, keys.index(each.key)))
+
+
+def start(lesson: Lesson, group: str, code: str = "", owner: Owner | None = None) -> tuple[list[Path], bool]:
+    """Puts a group's quick settings, and what they begin with, into the queue with a seed that nobody has used yet;
+    gives their runs, and whether they are new.
+
+    A seed's runs are trained one after the other, whoever else waits, so that it counts soon. Without a class, whoever
+    presses while such runs are under way is given those. What was interrupted, as by the end
+    of the program, goes on. Raises SeglabError where they do not fit into the queue.
     """
-    code, of = checked(code), quick(lesson, group)
+    code, keys = checked(code), needed(lesson, group)
     with starting:
-        live = found(lesson, group)
-        busy = [each for each in live if each.under_way and each.code == code]
+        busy = [each for each in found(lesson, group) if each.under_way and each.code == code]
+        for each in busy:
+            if each.state == "interrupted":
+                jobs.resubmit(each.directory)
         if not code and busy:
-            return [each.directory for each in busy]
-        if len({each.seed for each in busy}) >= MOST_WAITING:
-            raise SeglabError("{count} of this class's runs are waiting; wait until some have ended", count=len(busy))
-        seed = next_seed(lesson, of, live)
-        ending = f"-{code}" if code else ""
-        names = [name_of(lesson.name, key, seed) + ending for key in of.quick]
-        return jobs.submit([lesson.config(key, seed) for key in of.quick], owner, names)
+            return [each.directory for each in busy], False
+        count = len({each.seed for each in busy})
+        if count >= MOST_WAITING:
+            raise SeglabError(
+                "{count} pairs of this class are waiting, which is as many as may; wait until one has ended",
+                count=count,
+            )
+        seed = next_seed(lesson, keys)
+        configs = [configured(lesson, key, seed, code) for key in keys]
+        names = [called(lesson, key, seed, code) for key in keys]
+        return jobs.submit(configs, owner, names, together=True), True
 
 
-def next_seed(lesson: Lesson, group: Group, live: Sequence[Live]) -> int:
-    """One that neither the lesson's own runs nor those that were started have."""
-    used = {seed for key in group.quick for seed in lesson.seeds(key)} | {each.seed for each in live}
-    return max(used, default=-1) + 1
+def next_seed(lesson: Lesson, keys: Sequence[str]) -> int:
+    """One that neither the lesson's own runs have nor those here that are called so, whatever they are."""
+    own = {seed for key in keys for seed in lesson.seeds(key)}
+    return max(own | {seed for _, seed, _, _ in named(lesson, keys, here(lesson))}, default=-1) + 1
 
 
-def with_live(lesson: Lesson, live: Sequence[Live], code: str = "") -> Bench:
-    """The lesson with those of its own runs and of the live ones that have been trained to their end, where all of the
-    quick settings with a seed have."""
-    ended = [each for each in live if each.state == "completed" and (not code or each.code == code)]
-    whole = Counter(each.seed for each in ended)
-    keys = len({each.key for each in live})
-    more: dict[str, tuple[Path, ...]] = {}
-    for each in ended:
-        if whole[each.seed] == keys:
-            more[each.key] = (*more.get(each.key, ()), each.directory)
-    return Bench(lesson, more)
+# --- what they do to the difference
 
 
-def against(difference: Difference, count: int) -> int:
-    """Of the last so many seeds, how many alone would have shown the opposite of all together."""
-    last = difference.by_seed[len(difference.by_seed) - count :]
-    return sum(each * difference.size < 0 for each in last)
+def whole(keys: Sequence[str], live: Iterable[Live], code: str = "") -> dict[str, tuple[Path, ...]]:
+    """Of the runs of some settings, of a class where it has a code, by setting: those with a seed that has been trained
+    to its end with all of them."""
+    ended = {
+        (each.key, each.seed): each.directory
+        for each in live
+        if each.state == "completed" and (not code or each.code == code)
+    }
+    seeds = [seed for seed in sorted({seed for _, seed in ended}) if all((key, seed) in ended for key in keys)]
+    return {key: tuple(ended[key, seed] for seed in seeds) for key in keys if seeds}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What more seeds do to a difference: as it was `before`, as it is with them; `seeds` is their number, of which
+    `against` alone show the opposite of all together."""
+
+    before: Difference
+    after: Difference
+    seeds: int
+    against: int
+
+
+def effect(own: Bench, more: Bench, keys: Sequence[str], by: str = "miou") -> Effect:
+    """What the runs that `more` has beside a lesson's own do to the difference between two settings. Raises SeglabError
+    where runs of the lesson are missing, or were scored on other images."""
+    a, b = keys
+    before, after = own.difference(a, b, by), more.difference(a, b, by)
+    count = len(more.more.get(a, ()))
+    last = [more.values(key, by)[-count:] if count else [] for key in keys]
+    against = sum((second - first) * after.size < 0 for first, second in zip(*last, strict=True))
+    return Effect(before, after, count, against)

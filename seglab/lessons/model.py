@@ -411,6 +411,8 @@ class Lesson(Options):
             for key in (*group.quick, *itertools.chain(*group.table)):
                 if key not in group.settings:
                     raise unknown(f"groups.{name}", "setting", key, group.settings)
+            if still := next((key for key in group.quick if not group.settings[key].trained), None):
+                raise wrong("{place}: {key} has no runs of its own to train", place=f"groups.{name}", key=still)
             if len({len(row) for row in group.table}) > 1:
                 raise wrong("{place}: the rows of its table are not equally long", place=f"groups.{name}")
         self._chains_end()

@@ -25,7 +25,7 @@ from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
-from seglab.ui.parts import counting, evidence, findings, grid, lab, learn, masks, refining, scores, viewer
+from seglab.ui.parts import counting, evidence, findings, grid, lab, learn, live, masks, refining, scores, viewer
 from seglab.ui.parts.lab import Laboratory
 from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
@@ -163,8 +163,7 @@ def lesson_step(request: Request, lang: str) -> Response:
 def lesson_live(request: Request, lang: str) -> Response:
     """The runs of a lesson's group that were started here, of a class where it has a code."""
     found, group = learn.lesson(request.path_params["name"]), request.path_params["group"]
-    answer = learn.under_way(found, group, request.query_params.get("class", ""))
-    return data(answer | {"seconds": learn.estimate(found, group)})
+    return data(live.under_way(found, group, request.query_params.get("class", ""), lang))
 
 
 def data(found: Any) -> Response:

@@ -16,6 +16,21 @@ const PARTS = {
 const NAMED = ["runs", ...Object.values(PARTS).flat()];
 export const isSetting = (key) => !NAMED.includes(key);
 
+// Copies an address, and says so on the button.
+export async function copied(link, button) {
+  try {
+    await navigator.clipboard.writeText(link);
+  } catch {
+    prompt(t("Copy this address"), link);
+    return;
+  }
+  const before = button.textContent;
+  button.textContent = t("Copied");
+  setTimeout(() => {
+    button.textContent = before;
+  }, 1500);
+}
+
 class Address extends EventTarget {
   tab = "start";
   own = {}; // what tabs add, by name
@@ -136,19 +151,9 @@ class Address extends EventTarget {
   }
 
   // Copies the page's whole address, and says so on the button.
-  async copy(button) {
+  copy(button) {
     this.write();
-    try {
-      await navigator.clipboard.writeText(location.href);
-    } catch {
-      prompt(t("Copy this address"), location.href);
-      return;
-    }
-    const before = button.textContent;
-    button.textContent = t("Copied");
-    setTimeout(() => {
-      button.textContent = before;
-    }, 1500);
+    return copied(location.href, button);
   }
 }
 

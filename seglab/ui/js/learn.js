@@ -189,6 +189,13 @@ class Learn {
     this.follow();
   }
 
+  // Opens the lesson as a class has it.
+  give(code) {
+    this.lesson.code = code;
+    this.write();
+    this.follow();
+  }
+
   startOver() {
     this.lesson.forget();
     address.set({ step: "" });

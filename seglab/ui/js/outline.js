@@ -1,4 +1,6 @@
 // The outline of a lesson: its steps, how far the visitor is, and what a teacher needs. On a phone a line of dots.
+import { classroom } from "./classroom.js";
+import { trained } from "./live.js";
 import { el, t } from "./text.js";
 
 export class Outline {
@@ -8,7 +10,9 @@ export class Outline {
     this.links = lesson.steps.map((step, n) => this.link(step, n));
     this.dots = lesson.steps.map(() => el("i"));
     this.place = el("small");
+    this.chip = el("small.under-way"); // beside the dots
     this.time = el("p.hint");
+    this.classroom = classroom(lesson, (code) => owner.give(code));
     this.summary = el(
       "button.dots",
       {
@@ -17,6 +21,7 @@ export class Outline {
         on: { click: () => this.unfold(!this.unfolded) },
       },
       el("b", {}, lesson.known.title),
+      this.chip,
       this.place,
       el("span", { attrs: { "aria-hidden": "true" } }, this.dots),
     );
@@ -34,6 +39,7 @@ export class Outline {
       ),
       this.time,
       this.buttons(),
+      this.classroom,
     );
     this.root = el(
       "nav.outline",
@@ -51,11 +57,26 @@ export class Outline {
       "button.outline-step",
       { type: "button", on: { click: () => this.pick(n) } },
       el("i", { attrs: { "aria-hidden": "true" } }),
-      el("span", {}, `${n + 1}. ${lesson.title(n)}`),
+      el(
+        "span",
+        {},
+        `${n + 1}. ${lesson.title(n)} `,
+        step.kind === "run" && this.watch(step),
+      ),
       step.minutes
         ? el("small", {}, t("{minutes} min", { minutes: step.minutes }))
         : null,
     );
+  }
+
+  // How far the runs are that a step has begun, while the lesson goes on.
+  watch({ group }) {
+    const runs = trained(this.lesson, group),
+      chip = el("small.under-way");
+    runs.addEventListener("changed", () => {
+      for (const each of [chip, this.chip]) each.textContent = runs.chip;
+    });
+    return chip;
   }
 
   buttons() {
@@ -126,5 +147,6 @@ export class Outline {
       all: lesson.known.minutes,
     });
     this.notes.setAttribute("aria-pressed", String(lesson.teach));
+    this.classroom.hidden = !lesson.teach;
   }
 }

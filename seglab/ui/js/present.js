@@ -1,5 +1,6 @@
 // The presenter's view: one step at a time in large type, gone through by arrow keys, with the way to it for the class.
-import { el, lang, t } from "./text.js";
+import { qr, wayTo } from "./classroom.js";
+import { el, t } from "./text.js";
 
 const BACK = ["ArrowLeft", "PageUp"],
   ON = ["ArrowRight", "PageDown"]; // the keys, also those of a presenter's remote control
@@ -8,6 +9,7 @@ export class Presenter {
   // `leave` goes back to the usual view.
   constructor(lesson, leave) {
     this.lesson = lesson;
+    const link = wayTo(lesson);
     this.place = el("span", { attrs: { role: "status" } });
     const step = (text, label, by) =>
       el(
@@ -38,39 +40,11 @@ export class Presenter {
       ),
       el("button.act", { type: "button", on: { click: leave } }, t("Leave")),
       this.code,
-      el("a.link", { href: this.link }, this.link),
+      el("a.link", { href: link }, link),
     );
     lesson.addEventListener("opened", () => this.draw());
     document.addEventListener("keydown", (event) => this.key(event));
-    this.paint();
-  }
-
-  // Where the class finds the lesson.
-  get link() {
-    const { name, code } = this.lesson,
-      query = new URLSearchParams({ lesson: name, lang });
-    if (code) query.set("class", code);
-    return `${location.origin}${location.pathname}?${query}`;
-  }
-
-  async paint() {
-    const { qrcode } = await import("./vendor/qrcode-generator/qrcode.mjs"),
-      code = qrcode(0, "M");
-    code.addData(this.link);
-    code.make();
-    const margin = 4,
-      count = code.getModuleCount(),
-      size = count + 2 * margin,
-      canvas = el("canvas", { width: size, height: size }),
-      context = canvas.getContext("2d");
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, size, size);
-    context.fillStyle = "#000";
-    for (let row = 0; row < count; row++)
-      for (let column = 0; column < count; column++)
-        if (code.isDark(row, column))
-          context.fillRect(column + margin, row + margin, 1, 1);
-    this.code.replaceChildren(canvas);
+    qr(link).then((canvas) => this.code.replaceChildren(canvas));
   }
 
   by(steps) {

@@ -22,7 +22,7 @@ const PHASES = () => ({
   trains: t("training"),
   scores: t("validating"),
 });
-const BUSY = ["queued", "running", "stopping"];
+export const BUSY = ["queued", "running", "stopping"];
 
 export function runs(element, trigger) {
   const send = (data) => trigger("click", { ...data, visitor: store.visitor });
@@ -420,21 +420,8 @@ class List {
             : "",
       );
       state.className = `state ${row.state}`;
-      set(
-        state,
-        row.phase && row.phase !== "trains"
-          ? PHASES()[row.phase]
-          : (STATES()[row.state] ?? row.state),
-      );
-      set(
-        when,
-        row.place === null
-          ? ""
-          : t("number {place} in the queue", { place: row.place }) +
-              (row.starts === null
-                ? ""
-                : `, ${row.starts ? t("starts in about {time}", { time: duration(row.starts) }) : t("starts now")}`),
-      );
+      set(state, stated(row));
+      set(when, awaited(row));
       bar.value = row.done ?? 0;
       set(far, progressed(row));
       set(miou, fixed(row.miou));
@@ -509,7 +496,22 @@ const set = (element, text) => {
   if (element.textContent !== text) element.textContent = text;
 };
 
-function progressed(row) {
+// A run's state in a word.
+export const stated = (row) =>
+  row.phase && row.phase !== "trains"
+    ? PHASES()[row.phase]
+    : (STATES()[row.state] ?? row.state);
+
+// Its place in the queue, and when it may begin.
+export function awaited(row) {
+  if (row.place === null) return "";
+  const place = t("number {place} in the queue", { place: row.place });
+  if (row.starts === null) return place;
+  return `${place}, ${row.starts ? t("starts in about {time}", { time: duration(row.starts) }) : t("starts now")}`;
+}
+
+// How far it is.
+export function progressed(row) {
   const parts = [
     t("epoch {done} of {all}", {
       done: (row.epoch ?? 0).toFixed(1),

@@ -1,4 +1,5 @@
 // A step that was opened, on the page: its title, by which it is folded, what it holds, and the way on.
+import { meanwhile } from "./live.js";
 import { kinds } from "./steps.js";
 import { el, marked, t } from "./text.js";
 
@@ -51,6 +52,7 @@ export class Section {
     this.body.append(
       this.notes,
       kinds.get(step.kind)(step, lesson, n),
+      meanwhile(step, lesson, n),
       this.on,
     );
     this.note();

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
-from seglab import plans, runs
+from seglab import runs
 from seglab.comparison.pairs import defined
 from seglab.entry import Options
 from seglab.errors import SeglabError
-from seglab.events import Evaluated
-from seglab.lessons import files, live, telling
+from seglab.lessons import files, telling
 from seglab.lessons.bench import Bench
 from seglab.lessons.model import Ask, CompareWithSource, Inspect, Lesson, Show
 from seglab.lessons.text import Text
-from seglab.ui.parts import evidence, runlist
-from seglab.ui.text import language, told
-from seglab.ui.visitors import Visitor
-from seglab.ui.wires import fenced, sent
+from seglab.ui.parts import evidence
+from seglab.ui.text import told
 
 HIDDEN = ("measure", "tell", "notes")  # of a step, until it is asked for
 MOST_BENCHES = 64
@@ -99,69 +92,6 @@ def shown(value: Any, lang: str, hidden: tuple[str, ...] = ()) -> Any:
     if isinstance(value, list | tuple):
         return [shown(each, lang, hidden) for each in value]
     return value
-
-
-# --- runs while it is given
-
-
-@fenced
-def run(event: gr.EventData, request: gr.Request) -> str:
-    """Starts a group's quick settings with a new seed, or gives those that are under way."""
-    given, lang = sent(event), language(request)
-    found = lesson(str(given.get("lesson")))
-    visitor = Visitor.of(given.get("visitor"))
-    group, code = str(given.get("group")), str(given.get("class") or "")
-
-    def submitted() -> list[Path]:
-        return runlist.lend(live.start(found, group, code, visitor.owner), request)
-
-    return json.dumps({"kind": "started", "group": group} | runlist.begun(submitted, lang))
-
-
-def under_way(found: Lesson, group: str, code: str) -> dict[str, Any]:
-    """The runs of a group that were started here, how far each is, and what they do to the difference between the
-    group's quick settings."""
-    there = live.found(found, group)
-    code = live.checked(code)
-    keys = live.quick(found, group).quick
-    answer: dict[str, Any] = {"runs": [told_of(each) for each in there if not code or each.code == code], "keys": keys}
-    bench = live.with_live(found, there, code)
-    try:
-        if len(keys) == 2:
-            more = len(bench.more.get(keys[0], ()))
-            difference = bench.difference(keys[0], keys[1], "miou")
-            answer["difference"] = vars(difference) | {"more": more, "against": live.against(difference, more)}
-        answer["dots"] = {
-            key: [
-                {"seed": runs.config(each).seed, "score": value, "live": each in bench.more.get(key, ())}
-                for each, value in zip(bench.directories(key), bench.values(key, "miou"), strict=True)
-            ]
-            for key in keys
-        }
-    except SeglabError:  # the lesson's own runs are not all there
-        pass
-    return defined(answer)
-
-
-def told_of(each: live.Live) -> dict[str, Any]:
-    ended = runs.status(each.directory).finished
-    epochs = [event.epoch for event in runs.events(each.directory) if isinstance(event, Evaluated)]
-    return {
-        "run": each.directory.name,
-        "key": each.key,
-        "seed": each.seed,
-        "state": each.state,
-        "epoch": epochs[-1] if epochs else 0,
-        "epochs": runs.config(each.directory).epochs,
-        "miou": ended.val_miou if ended else None,
-    }
-
-
-def estimate(found: Lesson, group: str) -> float | None:
-    """How many seconds a group's quick settings take together, where runs that are here tell."""
-    keys = live.quick(found, group).quick
-    known = plans.estimate([found.config(key, 0) for key in keys])
-    return sum(known.seconds) if known else None
 
 
 # --- what came of it

@@ -9,7 +9,7 @@ from seglab.ui.wires import QUIET, ear, heard, later, latest, part
 def build() -> None:
     """Builds the tab in the Blocks at hand."""
     lessons, answer = part("learn"), ear("learn")
-    started = lessons.click(later("learn.run", "event", "request"), None, answer, trigger_mode="multiple", **QUIET)
+    started = lessons.click(later("live.run", "event", "request"), None, answer, trigger_mode="multiple", **QUIET)
     heard(started, "learn", answer)
     refined = ear("learn-refined")
     refine = later("refining.refine", "data", "request")

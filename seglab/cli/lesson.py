@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seglab import plans
-from seglab.cli.options import add_help, output_folder, threads
+from seglab.cli.options import add_help, output_folder, table, threads
 from seglab.cli.show import counting
 from seglab.comparison.tables import ENCODING
 from seglab.errors import SeglabError
 from seglab.lessons import files, making, packing, sheet, telling
 from seglab.lessons.bench import Bench
 from seglab.lessons.measures import NONE
-from seglab.lessons.model import Ask, CompareWithSource, Lesson
+from seglab.lessons.model import Ask, CompareWithSource, Lesson, Sheet
 from seglab.lessons.text import LANGUAGES
 
 CROWDED = 20  # lines of one kind that are printed
@@ -47,7 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     shipped = command("ship", ship, "write a lesson's runs as evidence packs, without weights")
     handed = command("sheet", sheets, "what a class answered, from the sheets that it handed in")
     handed.add_argument("files", nargs="+", type=Path, metavar="FILE", help="sheets, as students download them")
-    handed.add_argument("--csv", type=Path, metavar="FILE", help="a line for each sheet, for a spreadsheet")
+    handed.add_argument("--csv", type=table, metavar="FILE", help="a line for each sheet, for a spreadsheet")
     handed.add_argument("--lang", choices=LANGUAGES, default="en", help="its language (default: en)")
     shipped.add_argument("--to", type=output_folder, metavar="DIR", help="(default: where the lesson's file is)")
 
@@ -200,20 +200,24 @@ def ship(arguments: argparse.Namespace) -> None:
 
 
 def sheets(arguments: argparse.Namespace) -> None:
-    by_lesson: dict[str, list[tuple[str, sheet.Sheet]]] = {}
+    lessons: dict[str, Lesson] = {}
+    handed_in: dict[str, list[tuple[str, sheet.Sheet]]] = {}
     for path in arguments.files:
         try:
             found = sheet.read(path)
-            by_lesson.setdefault(found.lesson, []).append((path.name, found))
-        except SeglabError as error:
+            lessons[found.lesson] = files.find(found.lesson)
+        except SeglabError as error:  # the others may be sound
             print(translated(error, arguments.lang), file=sys.stderr)
-    if not by_lesson:
-        raise SeglabError("none of these files is a sheet of a lesson")
-    if arguments.csv and len(by_lesson) > 1:
-        raise SeglabError("these are sheets of several lessons: {lessons}; give those of one for a table",
-                          lessons=", ".join(by_lesson))  # fmt: skip
-    for name, handed_in in by_lesson.items():
-        summary = sheet.summed(Bench(files.find(name)), handed_in)
+            continue
+        handed_in.setdefault(found.lesson, []).append((path.name, found))
+    if not handed_in:
+        raise SeglabError("none of these files is a sheet of a lesson that is here")
+    if arguments.csv and len(handed_in) > 1:
+        raise SeglabError(
+            "these are sheets of several lessons: {lessons}; a table is of one", lessons=", ".join(handed_in)
+        )
+    for name, each in handed_in.items():
+        summary = sheet.summed(Bench(lessons[name]), each)
         show_class(summary, arguments.lang)
         if arguments.csv:
             arguments.csv.write_text(sheet.csv(summary), encoding=ENCODING)
@@ -233,6 +237,9 @@ def show_class(summary: sheet.Summary, lang: str) -> None:
         print(f"{name:<{wide}}", *marks, sep="  ")
     for question in summary.questions:
         show_votes(question, lang)
+    for step in summary.lesson.steps:
+        if isinstance(step, Sheet) and step.keep:
+            print(f"\n{step.keep.of(lang)}")
     for name, text in summary.kept:
         print(f"    {sheet.plain(name)}: {sheet.plain(text)}")
 
@@ -252,16 +259,18 @@ def show_votes(question: sheet.Question, lang: str) -> None:
         print(f"  {translated(question.missing, lang)}")
     right = question.outcome.right if question.outcome else ()
     for option in ask.options:
-        how = (question.sure[option.key, each] for each in sheet.SURENESS) if ask.sure else ()
-        columns = (question.first[option.key], question.again[option.key], *how)
-        print("  *" if option.key in right else "   ", *(f"{each:>3}" for each in columns), f"  {option.text.of(lang)}")
+        votes = f"{question.first[option.key]:>3} -> {question.again[option.key]:>2}"
+        counts = {each: question.sure[option.key, each] for each in sheet.SURENESS}
+        how = SeglabError("guess {guess}, fairly {fairly}, sure {sure}", **counts)
+        told = f"  ({translated(how, lang)})" if any(counts.values()) else ""
+        print(f"  {'*' if option.key in right else ' '} {votes}  {option.text.of(lang)}{told}")
     if question.numbers:
         print(f"    {', '.join(f'{each:g}' for each in sorted(question.numbers))}")
     if ask.measure:
-        told = SeglabError(
+        sum_of = SeglabError(
             "right at first: {first} of {answered}; after talking: {again} of {voted}", first=question.right_first,
             answered=question.answered, again=question.right_again, voted=question.voted_again,
         )  # fmt: skip
-        print(f"    {translated(told, lang)}")
+        print(f"    {translated(sum_of, lang)}")
     for name, text in question.texts:
         print(f"    {sheet.plain(name)}: {sheet.plain(text)}")

@@ -218,7 +218,7 @@ def test_the_command_counts_what_is_a_sheet_and_tells_what_is_not(capsys, handed
     assert "cat.png holds no sheet of a lesson" in err and "there is no lesson 'nothing'" in err.lower()
     assert "\nAda  [31m  -+     +" in out and "\n  *   0 ->  2  higher\n" in out
     assert "\n      2 ->  0  lower  (Guess 2, fairly 0, sure 0)\n" in out
-    assert "Right at first: 0 of 2; after talking: 2 of 2" in out and "edges" in out
+    assert "Right at first: 0 of 2\n" in out and "Right after talking: 2 of 2\n" in out and "edges" in out
     lines = list(csv.DictReader((handed_in / "class.csv").open(encoding="utf-8-sig")))
     assert [each["file"] for each in lines] == ["1.html", "2.html"]
 

@@ -262,15 +262,15 @@ def show_votes(question: sheet.Question, lang: str) -> None:
         votes = f"{question.first[option.key]:>3} -> {question.again[option.key]:>2}"
         counts = {each: question.sure[option.key, each] for each in sheet.SURENESS}
         how = SeglabError("guess {guess}, fairly {fairly}, sure {sure}", **counts)
-        told = f"  ({translated(how, lang)})" if any(counts.values()) else ""
-        print(f"  {'*' if option.key in right else ' '} {votes}  {option.text.of(lang)}{told}")
+        sure = f"  ({translated(how, lang)})" if any(counts.values()) else ""
+        print(f"  {'*' if option.key in right else ' '} {votes}  {option.text.of(lang)}{sure}")
     if question.numbers:
         print(f"    {', '.join(f'{each:g}' for each in sorted(question.numbers))}")
-    if ask.measure:
-        sum_of = SeglabError(
-            "right at first: {first} of {answered}; after talking: {again} of {voted}", first=question.right_first,
-            answered=question.answered, again=question.right_again, voted=question.voted_again,
-        )  # fmt: skip
-        print(f"    {translated(sum_of, lang)}")
+    if question.answered and question.outcome:
+        told = SeglabError("right at first: {right} of {all}", right=question.right_first, all=question.answered)
+        print(f"    {translated(told, lang)}")
+    if question.voted_again and question.outcome:
+        told = SeglabError("right after talking: {right} of {all}", right=question.right_again, all=question.voted_again)
+        print(f"    {translated(told, lang)}")
     for name, text in question.texts:
         print(f"    {sheet.plain(name)}: {sheet.plain(text)}")

@@ -274,7 +274,7 @@ function question(lesson, ask, n, result) {
     el(
       "dl",
       {},
-      rows.map(([what, value]) => [el("dt", {}, what), el("dd", {}, value)]),
+      rows.flatMap(([what, value]) => [el("dt", {}, what), el("dd", {}, value)]),
     ),
   );
 }

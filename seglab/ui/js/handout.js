@@ -274,7 +274,10 @@ function question(lesson, ask, n, result) {
     el(
       "dl",
       {},
-      rows.flatMap(([what, value]) => [el("dt", {}, what), el("dd", {}, value)]),
+      rows.flatMap(([what, value]) => [
+        el("dt", {}, what),
+        el("dd", {}, value),
+      ]),
     ),
   );
 }

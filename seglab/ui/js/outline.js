@@ -20,6 +20,7 @@ export class Outline {
       this.place,
       el("span", { attrs: { "aria-hidden": "true" } }, this.dots),
     );
+    this.reader = el("a", { href: "#learn?sheets=1" }, t("Read sheets"));
     this.sheet = el(
       "div.outline-sheet",
       { id: "outline-steps" },
@@ -34,6 +35,7 @@ export class Outline {
       ),
       this.time,
       this.buttons(),
+      this.reader,
     );
     this.root = el(
       "nav.outline",
@@ -126,5 +128,6 @@ export class Outline {
       all: lesson.known.minutes,
     });
     this.notes.setAttribute("aria-pressed", String(lesson.teach));
+    this.reader.hidden = !lesson.teach;
   }
 }

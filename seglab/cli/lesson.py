@@ -218,10 +218,9 @@ def sheets(arguments: argparse.Namespace) -> None:
         )
     for name, each in handed_in.items():
         summary = sheet.summed(Bench(lessons[name]), each)
-        show_class(summary, arguments.lang)
         if arguments.csv:
             arguments.csv.write_text(sheet.csv(summary), encoding=ENCODING)
-            print(f"\n{arguments.csv}")
+        show_class(summary, arguments.lang)
 
 
 def show_class(summary: sheet.Summary, lang: str) -> None:

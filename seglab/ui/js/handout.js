@@ -182,7 +182,11 @@ class Handout {
         this.asks.map((ask, n) => question(lesson, ask, n, results[n])),
       ),
       pictures(fixed.pictures),
-      ...documents.flatMap((each) => each?.claims ?? []).map(claim),
+      el(
+        "div.claims",
+        {},
+        documents.flatMap((each) => each?.claims ?? []).map(claim),
+      ),
       ...this.foot(fixed.commands),
       machine(this.data(fixed.evidence)),
     );

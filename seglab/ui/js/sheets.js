@@ -22,7 +22,7 @@ export class Sheets {
   }
 
   build() {
-    this.input = el("input", {
+    this.input = el("input.unseen", {
       type: "file",
       multiple: true,
       accept: ".html,.htm,text/html",
@@ -46,7 +46,8 @@ export class Sheets {
           },
         },
       },
-      el("b", {}, t("Drop the sheets of your class here, or pick them")),
+      el("b", {}, t("Drop the sheets of your class here")),
+      el("span.act", {}, t("Pick files")),
       this.input,
     );
     this.told = el("div", { attrs: { role: "status" } });
@@ -183,7 +184,6 @@ function shown(summary, missing) {
       ),
     ),
     students.flatMap(notes).map((text) => el("p.message.note", {}, text)),
-    marks(students, questions),
     el(
       "p.hint.levels",
       {},
@@ -192,17 +192,22 @@ function shown(summary, missing) {
         el("span.chip", {}, el(`i.level.${level}`), SURE()[level]),
       ),
       el("span.chip", {}, el("i.level.unsaid"), t("not said")),
-      el("span.chip", {}, el("i.level.again"), t("after talking")),
+      el("span.chip", {}, el("i.level.second"), t("after talking")),
     ),
     el(
-      "div.charts",
+      "div.class-body",
       {},
-      questions.map((each, n) =>
-        chart(each, n, counted.length, missing[each.ask.id]),
+      marks(students, questions),
+      el(
+        "div.charts",
+        {},
+        questions.map((each, n) =>
+          chart(each, n, counted.length, missing[each.ask.id]),
+        ),
+        step?.keep && kept.length
+          ? el("figure", {}, el("figcaption", {}, step.keep), texts(kept))
+          : null,
       ),
-      step?.keep && kept.length
-        ? el("figure", {}, el("figcaption", {}, step.keep), texts(kept))
-        : null,
     ),
   );
 }
@@ -325,7 +330,7 @@ function bars({ ask, result, first, again, sure, votedAgain }, count) {
         told = levels.reduce((sum, [, votes]) => sum + votes, 0);
       return row(inline(text), result?.right.includes(key), [
         bar(first[key], count, [...levels, ["unsaid", first[key] - told]]),
-        votedAgain ? bar(again[key], count, [["again", again[key]]]) : null,
+        votedAgain ? bar(again[key], count, [["second", again[key]]]) : null,
       ]);
     }),
   );

@@ -1586,7 +1586,7 @@ def test_a_sheet_is_taken_away_on_a_phone_and_read_by_the_core(visit, taught, tm
     with page.expect_download() as download:
         page.click(".handout button:text-is('학습지 내려받기')")
     assert not any("/watch" not in request.url for request in asked)
-    assert download.value.suggested_filename == "sheet-a-img-src-nothing-png-.html"
+    assert download.value.suggested_filename == "sheet-a-img-src-nothing-png.html"
     download.value.save_as(tmp_path / "x.html")
 
     text, found = (tmp_path / "x.html").read_text(), sheet.read(tmp_path / "x.html")

@@ -101,8 +101,8 @@ class Handout {
   }
 
   async download() {
-    const who = this.name.value.trim().replace(/[^\p{L}\p{N}]+/gu, "-"),
-      file = ["sheet", this.lesson.name, who].filter(Boolean).join("-");
+    const words = this.name.value.match(/[\p{L}\p{N}]+/gu) ?? [],
+      file = ["sheet", this.lesson.name, ...words].join("-");
     save(new Blob([await this.page()], { type: "text/html" }), `${file}.html`);
   }
 

@@ -26,6 +26,8 @@ READY = {  # what is there once a tab is whole
     "learn?lesson=a&step=4": ".outcome .whys li",
     "learn?lesson=a&step=9&teach=1": ".countdown",
     "learn?lesson=a&step=16": "table.beside",
+    "learn?lesson=a&step=17": ".handout iframe",
+    "learn?sheets=1": ".sheets .drop",
     "learn?lesson=a&step=9&present=1&class=K7QF": ".presenter .qr canvas",
     "train": ".charts canvas, .samples img",
     "predict": ".panels figcaption small",

@@ -17,10 +17,13 @@ from playwright.sync_api import expect, sync_playwright
 from seglab import draw, export, jobs, locks, places, runs
 from seglab.config import configured
 from seglab.events import Evaluated
-from seglab.lessons import files
+from seglab.lessons import files, sheet
+from seglab.lessons.bench import Bench
 from seglab.metrics import miou
 from tests.conftest import serving, tiny
 from tests.lessons import images, lesson, put, whole
+from tests.sheets import answered as handed_data
+from tests.sheets import page as handed_page
 
 CHROMIUM = "/usr/bin/chromium"
 KEY = "open sesame"  # the teacher's
@@ -1710,3 +1713,129 @@ def test_the_crf_is_turned_in_a_lesson(visit, taught):
     rows = opened(page, "Eight models").locator(".scatter tbody tr")
     expect(rows).to_have_count(8)
     expect(rows.first).to_contain_text("DeconvNet")
+
+
+# --- sheets
+
+
+def left(lesson, note="x" * 200):
+    """What a browser keeps of a student who has answered everything, with much to say."""
+    answers = {}
+    for ask in lesson.asks.values():
+        longest = sorted((option.key for option in ask.options), key=lambda key: -len(lesson_text(ask, key)))
+        first = {"number": 5, "text": note, "several": longest[:2]}.get(ask.answer, longest[0] if longest else None)
+        more = {"again": longest[-1], "note": note} if ask.answer == "choice" else {}
+        answers[ask.id] = {"first": first, "at": 1, **({"sure": "fairly"} if ask.sure else {}), **more}
+    times = {n: 1000 + 60_000 * n for n in range(len(lesson.steps))}
+    return {"answers": answers, "times": times, "keep": note}
+
+
+def lesson_text(ask, key):
+    return next(option.text.en for option in ask.options if option.key == key)
+
+
+def at_the_sheet(visit, name, lang, **options):
+    """The last step of a lesson, where everything is answered."""
+    lesson = files.find(name)
+    page = visit(f"?lang={lang}", **options)
+    page.evaluate("([name, state]) => localStorage.setItem(name, JSON.stringify(state))",
+                  [f"seglab-lesson-{name}", left(lesson)])  # fmt: skip
+    page.goto(page.url.partition("#")[0] + f"#learn?lesson={name}&step={len(lesson.steps)}")
+    expect(page.frame_locator(".paper").locator("article")).to_have_count(len(lesson.asks))
+    return page
+
+
+def test_a_sheet_is_taken_away_on_a_phone_and_read_by_the_core(visit, taught, tmp_path):
+    lesson = files.find("a")
+    page = at_the_sheet(visit, "a", "ko", viewport=PHONE, has_touch=True, is_mobile=True)
+    asked = []
+    page.locator(".handout label input").fill(MEAN)
+    page.locator(".handout label input").blur()
+    expect(page.frame_locator(".paper").locator(".who")).to_have_text(MEAN)
+    assert page.evaluate(OVERFLOWING) == []
+    page.on("request", lambda request: None if request.url.startswith("blob:") else asked.append(request))
+    with page.expect_download() as download:
+        page.click(".handout button:text-is('학습지 내려받기')")
+    assert not any("/watch" not in request.url for request in asked)
+    assert download.value.suggested_filename == "sheet-a-img-src-nothing-png.html"
+    download.value.save_as(tmp_path / "x.html")
+
+    text, found = (tmp_path / "x.html").read_text(), sheet.read(tmp_path / "x.html")
+    assert MEAN not in text and '<html lang="ko">' in text and "토론 뒤" in text
+    expected = left(lesson)
+    assert (found.name, found.keep, found.hash) == (MEAN, expected["keep"], files.content_hash(lesson))
+    assert {name: answer.first for name, answer in found.answers.items()} == {
+        name: tuple(each["first"]) if isinstance(each["first"], list) else each["first"]
+        for name, each in expected["answers"].items()
+    }
+    assert found.answers["best"].again == expected["answers"]["best"]["again"]
+    assert found.times == tuple(range(0, 60 * len(lesson.steps), 60))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGLAB_HOME", str(taught.home))
+        assert found.evidence == sheet.evidence(Bench(lesson))
+
+
+@pytest.mark.parametrize(("name", "lang"), [("a", "en"), ("b", "en"), ("d", "en"), ("e", "ko")])
+def test_a_sheet_is_printed_on_two_pages_and_asks_nobody_for_anything(visit, browser, taught, tmp_path, name, lang):
+    page = at_the_sheet(visit, name, lang)
+    with page.expect_download() as download:
+        page.click(".handout .act.main")
+    download.value.save_as(tmp_path / "x.html")
+    alone = browser.new_page()
+    asked = []
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.goto((tmp_path / "x.html").as_uri())
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    printed = alone.pdf(prefer_css_page_size=True)
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 2
+    alone.close()
+
+
+def test_a_teacher_reads_thirty_sheets_and_gets_the_numbers_of_the_command(visit, taught, tmp_path):
+    lesson = files.find("a")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGLAB_HOME", str(taught.home))
+        bench = Bench(lesson)
+        handed_in = [handed(bench, n) for n in range(30)]
+        summary = sheet.summed(bench, [(f"{n:02}.html", sheet.parsed(page, "x")) for n, page in enumerate(handed_in)])
+        table = sheet.csv(summary)
+    page = visit("#learn?sheets=1")
+    asked = []
+    page.on("request", lambda request: asked.append(f"{request.url} {request.post_data}"))
+    given = [{"name": f"{n:02}.html", "mimeType": "text/html", "buffer": each} for n, each in enumerate(handed_in)]
+    page.set_input_files(".sheets input", [*given, {"name": "cat.png", "mimeType": "image/png", "buffer": b"\x89PNG"}])
+    expect(page.locator(".class-head")).to_contain_text("sheets: 29")
+    assert asked and not any(part in each for each in asked for part in ("img", "answers", "case1", "0" * 20))
+    expect(page.locator(".sheets [role=status]")).to_have_text("cat.png: holds no sheet of a lesson")
+    expect(page.locator(".sheets .message.note")).to_have_text(
+        ["07.html was made with another version of this lesson", "29.html is the same sheet as 03.html: it counts once"]
+    )
+    expect(page.locator("table.marks tbody tr")).to_have_count(30)
+    expect(page.locator("table.marks tbody th").first).to_have_text(MEAN)
+    best = summary.questions[0]
+    counts = page.locator("figure[data-question=best] .bar .n").all_text_contents()
+    keys = [option.key for option in best.ask.options]
+    assert [int(each) for each in counts] == [votes[key] for key in keys for votes in (best.first, best.again)]
+    with page.expect_download() as download:
+        page.click(".sheets button:text-is('Download as CSV')")
+    download.value.save_as(tmp_path / "class.csv")
+    assert (tmp_path / "class.csv").read_text(encoding="utf-8-sig") == table
+
+
+def handed(bench, n):
+    """One of a class's sheets: one of another version, one twice, one with a name that is none."""
+    answers = {
+        ask.id: {
+            "first": (
+                n / 2 if ask.answer == "number"
+                else [ask.options[n % 3].key] if ask.answer == "several"
+                else ask.options[n % len(ask.options)].key
+            ),
+            "sure": sheet.SURENESS[n % 3] if ask.sure else None,
+            "again": ask.options[n % 2].key if ask.answer == "choice" and n % 4 else None,
+            "note": '=1+1, "so"' if n == 5 else "",
+        }
+        for ask in bench.lesson.asks.values()
+    }  # fmt: skip
+    more = {"hash": "0" * 16} if n == 7 else {"number": f"{3:032x}"} if n == 29 else {}
+    return handed_page(handed_data(bench, n, name=MEAN if n == 0 else f"-{n}", answers=answers) | more)

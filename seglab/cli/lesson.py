@@ -1,4 +1,4 @@
-"""List, check, show, make and ship lessons.
+"""List, check, show, make and ship lessons, and read the sheets that students hand in.
 
 A lesson is given by its name, or by its file. Its answers are computed from runs: those that come with seglab, or those
 that `make` trains here.
@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seglab import plans
-from seglab.cli.options import add_help, output_folder, threads
+from seglab.cli.options import add_help, output_folder, table, threads
 from seglab.cli.show import counting
+from seglab.comparison.tables import ENCODING
 from seglab.errors import SeglabError
-from seglab.lessons import files, making, packing, telling
+from seglab.lessons import files, making, packing, sheet, telling
 from seglab.lessons.bench import Bench
 from seglab.lessons.measures import NONE
-from seglab.lessons.model import Ask, CompareWithSource, Lesson
+from seglab.lessons.model import Ask, CompareWithSource, Lesson, Sheet
 from seglab.lessons.text import LANGUAGES
 
 CROWDED = 20  # lines of one kind that are printed
@@ -31,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         made = kinds.add_parser(name, help=help, description=help, allow_abbrev=False, add_help=False)
         add_help(made)
         made.set_defaults(of_lesson=action)
-        if name != "list":
+        if name not in ("list", "sheet"):
             made.add_argument("name", metavar="LESSON", help="its name, or its file")
         return made
 
@@ -44,6 +45,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--seeds", nargs="+", default=[], type=int, metavar="SEED", help="the runs of these seeds")
     made.add_argument("--threads", type=threads, default=1, help="processor cores for a run (default: 1)")
     shipped = command("ship", ship, "write a lesson's runs as evidence packs, without weights")
+    handed = command("sheet", sheets, "what a class answered, from the sheets that it handed in")
+    handed.add_argument("files", nargs="+", type=Path, metavar="FILE", help="sheets, as students download them")
+    handed.add_argument("--csv", type=table, metavar="FILE", help="a line for each sheet, for a spreadsheet")
+    handed.add_argument("--lang", choices=LANGUAGES, default="en", help="its language (default: en)")
     shipped.add_argument("--to", type=output_folder, metavar="DIR", help="(default: where the lesson's file is)")
 
 
@@ -189,3 +194,84 @@ def ship(arguments: argparse.Namespace) -> None:
     written = packing.ship(lesson, folder)
     size = sum(file.stat().st_size for file in set(written))
     print(f"{len(set(written))} files, {size / 1e6:.1f} MB, in {folder}")
+
+
+# --- sheets
+
+
+def sheets(arguments: argparse.Namespace) -> None:
+    lessons: dict[str, Lesson] = {}
+    handed_in: dict[str, list[tuple[str, sheet.Sheet]]] = {}
+    for path in arguments.files:
+        try:
+            found = sheet.read(path)
+            lessons[found.lesson] = files.find(found.lesson)
+        except SeglabError as error:  # the others may be sound
+            print(translated(error, arguments.lang), file=sys.stderr)
+            continue
+        handed_in.setdefault(found.lesson, []).append((path.name, found))
+    if not handed_in:
+        raise SeglabError("none of these files is a sheet of a lesson that is here")
+    if arguments.csv and len(handed_in) > 1:
+        raise SeglabError(
+            "these are sheets of several lessons: {lessons}; a table is of one", lessons=", ".join(handed_in)
+        )
+    for name, each in handed_in.items():
+        summary = sheet.summed(Bench(lessons[name]), each)
+        if arguments.csv:
+            arguments.csv.write_text(sheet.csv(summary), encoding=ENCODING)
+        show_class(summary, arguments.lang)
+
+
+def show_class(summary: sheet.Summary, lang: str) -> None:
+    print(f"{summary.lesson.title.of(lang)}: {len(summary.counted)}\n")
+    for student in summary.students:
+        for note in student.notes:
+            print(translated(note, lang))
+    named = [(sheet.plain(each.name)[:24], each) for each in summary.students]
+    wide = max((len(name) for name, _ in named), default=0)
+    print(" " * wide, *(question.ask.id for question in summary.questions), sep="  ")
+    for name, student in named:
+        marks = (f"{marked(question, student):<{len(question.ask.id)}}" for question in summary.questions)
+        print(f"{name:<{wide}}", *marks, sep="  ")
+    for question in summary.questions:
+        show_votes(question, lang)
+    for step in summary.lesson.steps:
+        if isinstance(step, Sheet) and step.keep:
+            print(f"\n{step.keep.of(lang)}")
+    for name, text in summary.kept:
+        print(f"    {sheet.plain(name)}: {sheet.plain(text)}")
+
+
+def marked(question: sheet.Question, student: sheet.Student) -> str:
+    """Whether the first answer and the second are right: + or -; · for one that has no right and wrong."""
+    answer = student.answers.get(question.ask.id)
+    given = [each for each in (answer.first, answer.again) if each is not None] if answer else []
+    signs = {True: "+", False: "-", None: "·"}
+    return "".join(signs[sheet.right(question.ask, each, question.outcome)] for each in given)
+
+
+def show_votes(question: sheet.Question, lang: str) -> None:
+    ask = question.ask
+    print(f"\n{ask.id}: {ask.text.of(lang)}")
+    if question.missing:
+        print(f"  {translated(question.missing, lang)}")
+    right = question.outcome.right if question.outcome else ()
+    for option in ask.options:
+        votes = f"{question.first[option.key]:>3} -> {question.again[option.key]:>2}"
+        counts = {each: question.sure[option.key, each] for each in sheet.SURENESS}
+        how = SeglabError("guess {guess}, fairly {fairly}, sure {sure}", **counts)
+        sure = f"  ({translated(how, lang)})" if any(counts.values()) else ""
+        print(f"  {'*' if option.key in right else ' '} {votes}  {option.text.of(lang)}{sure}")
+    if question.numbers:
+        print(f"    {', '.join(f'{each:g}' for each in sorted(question.numbers))}")
+    if question.answered and question.outcome:
+        told = SeglabError("right at first: {right} of {all}", right=question.right_first, all=question.answered)
+        print(f"    {translated(told, lang)}")
+    if question.voted_again and question.outcome:
+        told = SeglabError(
+            "right after talking: {right} of {all}", right=question.right_again, all=question.voted_again
+        )
+        print(f"    {translated(told, lang)}")
+    for name, text in question.texts:
+        print(f"    {sheet.plain(name)}: {sheet.plain(text)}")

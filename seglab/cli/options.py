@@ -134,8 +134,13 @@ def page(text: str) -> Path:
     return drawing(text, (".html",))
 
 
+def table(text: str) -> Path:
+    """A file for a table."""
+    return drawing(text, (".csv",))
+
+
 def drawing(text: str, endings: Sequence[str] = DRAWINGS) -> Path:
-    """A file to draw into."""
+    """A file to draw or to write into."""
     path = Path(text)
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{text}: there is no folder {path.parent}")

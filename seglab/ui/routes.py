@@ -25,7 +25,20 @@ from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
-from seglab.ui.parts import counting, evidence, findings, grid, lab, learn, live, masks, refining, scores, viewer
+from seglab.ui.parts import (
+    counting,
+    evidence,
+    findings,
+    grid,
+    handout,
+    lab,
+    learn,
+    live,
+    masks,
+    refining,
+    scores,
+    viewer,
+)  # fmt: skip
 from seglab.ui.parts.lab import Laboratory
 from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
@@ -160,6 +173,11 @@ def lesson_step(request: Request, lang: str) -> Response:
     return data(learn.step(found, number, lang, request.query_params))
 
 
+def lesson_sheet(request: Request, lang: str) -> Response:
+    """What a lesson's sheet is made of that is the same for everybody."""
+    return data(handout.handout(learn.lesson(request.path_params["name"]), lang))
+
+
 def lesson_live(request: Request, lang: str) -> Response:
     """The runs of a lesson's group that were started here, of a class where it has a code."""
     found, group = learn.lesson(request.path_params["name"]), request.path_params["group"]
@@ -266,6 +284,7 @@ ROUTER = Router(
         Route("/lesson/{name}", fenced(lesson)),
         Route("/lesson/{name}/answer/{question}", fenced(lesson_answer)),
         Route("/lesson/{name}/step/{number:int}", fenced(lesson_step)),
+        Route("/lesson/{name}/sheet", fenced(lesson_sheet)),
         Route("/lesson/{name}/live/{group}", fenced(lesson_live)),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),

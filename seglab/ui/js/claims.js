@@ -1,7 +1,7 @@
 // A document's figures beside those measured here, and what became of what it says.
 import { el, fixed, marked, t } from "./text.js";
 
-const STATES = () => ({
+export const STATES = () => ({
   found: t("found again"),
   turned: t("the other way round"),
   open: t("open: cannot be told apart"),

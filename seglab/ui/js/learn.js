@@ -5,6 +5,7 @@ import { known, Lesson, placeOf } from "./lesson.js";
 import { Outline } from "./outline.js";
 import { Presenter } from "./present.js";
 import { Section } from "./section.js";
+import { Sheets } from "./sheets.js";
 import { el, t } from "./text.js";
 
 export function learn(element, trigger) {
@@ -51,7 +52,8 @@ class Learn {
         present: "present" in address.own,
       },
       key = JSON.stringify([name, code, given.present]);
-    if (!name) this.list();
+    if ("sheets" in address.own) this.read();
+    else if (!name) this.list();
     else if (this.lesson && this.key === key)
       this.lesson.open(step ? step - 1 || 0 : this.lesson.at);
     else {
@@ -105,8 +107,23 @@ class Learn {
           ),
         ),
         el("div.lessons", {}, cards),
+        el(
+          "p.hint",
+          {},
+          el("a", { href: "#learn?sheets=1" }, t("Read sheets")),
+          " ",
+          t("For teachers: what a class answered, from the sheets it handed in."),
+        ),
       ].filter(Boolean),
     );
+  }
+
+  // The sheets of a class.
+  read() {
+    this.key = "sheets";
+    this.lesson = this.at = null;
+    this.sheets ??= new Sheets();
+    this.root.replaceChildren(this.sheets.root);
   }
 
   // --- a lesson

@@ -25,6 +25,7 @@ export class Outline {
       this.place,
       el("span", { attrs: { "aria-hidden": "true" } }, this.dots),
     );
+    this.reader = el("a", { href: "#learn?sheets=1" }, t("Read sheets"));
     this.sheet = el(
       "div.outline-sheet",
       { id: "outline-steps" },
@@ -40,6 +41,7 @@ export class Outline {
       this.time,
       this.buttons(),
       this.classroom,
+      this.reader,
     );
     this.root = el(
       "nav.outline",
@@ -148,5 +150,6 @@ export class Outline {
     });
     this.notes.setAttribute("aria-pressed", String(lesson.teach));
     this.classroom.hidden = !lesson.teach;
+    this.reader.hidden = !lesson.teach;
   }
 }

@@ -9,6 +9,12 @@ const LINES = window.seglab.lines; // the colors that the command line draws wit
 const DASHES = [[], [8, 4], [2, 3]];
 const FIRST = 4; // finished runs that a new page shows beside those under way
 
+// 32 random hexadecimal digits.
+export const token = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+
 class Store extends EventTarget {
   rows = new Map(); // by name, the newest first
   points = new Map(); // {at, steps, evals} by name
@@ -23,14 +29,7 @@ class Store extends EventTarget {
     super();
     this.visitor = kept.get("seglab-visitor", {});
     if (!/^[0-9a-f]{32}$/.test(this.visitor.token ?? "")) {
-      const bytes = crypto.getRandomValues(new Uint8Array(16));
-      this.visitor = {
-        token: [...bytes]
-          .map((byte) => byte.toString(16).padStart(2, "0"))
-          .join(""),
-        nickname: "",
-        key: "",
-      };
+      this.visitor = { token: token(), nickname: "", key: "" };
       kept.set("seglab-visitor", this.visitor);
     }
     document.addEventListener(

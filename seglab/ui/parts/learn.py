@@ -6,7 +6,6 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from seglab import runs
 from seglab.comparison.pairs import defined
 from seglab.entry import Options
 from seglab.errors import SeglabError

@@ -13,7 +13,7 @@ from seglab.lessons import sheet
 from seglab.lessons.bench import Bench
 from seglab.lessons.model import Lesson, Show, View
 from seglab.ui import assets
-from seglab.ui.parts import learn, masks
+from seglab.ui.parts import evidence, learn, masks
 from seglab.ui.text import say
 from seglab.ui.views import picture
 
@@ -47,7 +47,7 @@ def pictures(bench: Bench, view: View, lang: str) -> list[dict[str, str]]:
     here."""
     assert view.a and view.b
     try:
-        pair, n = bench.pair(view.a, view.b), learn.scene(bench)
+        pair, n = bench.pair(view.a, view.b), evidence.scene(bench)
         colors = runs.description(bench.directories(view.a)[0])["colors"]
         maps = [draw.painted(each, colors) for each in pair.image(n)]
     except SeglabError:

@@ -99,7 +99,7 @@ WRONG = [
     ("pairs: [[a, b]]", "pairs: [[a, z]]", 14, "there is no setting z"),
     ("a: {title: a, set: {epochs: 1}}", "a: {title: a, begins_with: z}", 11, "there is no setting z"),
     ("a: {title: a, set: {epochs: 1}}", "a: {title: a, begins_with: a}", 11, "a begins with itself"),
-    ("a: {title: a, set: {epochs: 1}}", "a: {title: a, of: b}", 11, "of and through go together"),
+    ("a: {title: a, set: {epochs: 1}}", "a: {title: a, of: b}", 11, "of goes with through, reported or seeds"),
     ("a: {title: a, set: {epochs: 1}}", "a: {title: a, of: a, through: [crf]}", 11, "no runs of its own"),
     ("set: {epochs: 1}", "set: {seed: 1}", 11, "seed cannot be set in a lesson; use seeds"),
     ("model: unet}", "init_from: unet}", 9, "init_from cannot be set in a lesson; use begins_with"),

@@ -112,7 +112,9 @@ class Learn {
           {},
           el("a", { href: "#learn?sheets=1" }, t("Read sheets")),
           " ",
-          t("For teachers: what a class answered, from the sheets it handed in."),
+          t(
+            "For teachers: what a class answered, from the sheets it handed in.",
+          ),
         ),
       ].filter(Boolean),
     );

@@ -37,10 +37,15 @@ def every() -> dict[str, Path]:
 
 def find(name: str) -> Lesson:
     """A lesson by its name; raises SeglabError where there is none, and where its file is refused."""
+    return load(path(name))
+
+
+def path(name: str) -> Path:
+    """Its file."""
     known = every()
     if name not in known:
         raise refusal_of("lesson", name, known, thing="lesson")
-    return load(known[name])
+    return known[name]
 
 
 def load(path: Path) -> Lesson:

@@ -15,12 +15,15 @@ from pathlib import Path
 
 from seglab import jobs, runs
 from seglab.errors import SeglabError
-from seglab.lessons.bench import Bench, matches, name_of
+from seglab.lessons import making
+from seglab.lessons.bench import Bench, Shelf, matches, name_of
+from seglab.lessons.making import Job
 from seglab.lessons.model import Group, Lesson
 from seglab.lessons.scoring import Difference
 from seglab.runs import Owner
 
 CODE = re.compile(r"[A-Z0-9]{4,8}")
+MOST_AT_ONCE = 12  # of the runs that a lesson lacks
 MOST_WAITING = 30  # presses of one class whose runs have not ended
 UNDER_WAY = ("queued", "running", "interrupted")
 starting = threading.Lock()  # two presses at once do not get the same seed
@@ -66,7 +69,9 @@ def found(lesson: Lesson, group: str) -> list[Live]:
         pattern = re.compile(rf"{re.escape(name_of(lesson.name, key, 0)[:-1])}(\d+)(?:-({CODE.pattern}))?")
         for path in runs.home().glob(f"{lesson.name}-{key}-*/config.json"):
             named = pattern.fullmatch(path.parent.name)
-            if named and matches(path.parent, lesson.config(key, int(named[1]))):
+            if not named or int(named[1]) in lesson.seeds(key):
+                continue  # one of the lesson's own runs, which was missing
+            if matches(path.parent, lesson.config(key, int(named[1]))):
                 state = runs.status(path.parent).state
                 live.append(Live(key, int(named[1]), named[2] or "", path.parent, state))
     return sorted(live, key=lambda each: (each.seed, each.key))
@@ -90,6 +95,25 @@ def start(lesson: Lesson, group: str, code: str = "", owner: Owner | None = None
         ending = f"-{code}" if code else ""
         names = [name_of(lesson.name, key, seed) + ending for key in of.quick]
         return jobs.submit([lesson.config(key, seed) for key in of.quick], owner, names)
+
+
+def lacking(lesson: Lesson) -> list[Job]:
+    """The runs that a lesson needs and that are neither here nor under way, as far as the queue can make them: those
+    that begin with another run's weights are made by the command line alone."""
+    shelf = Shelf()
+    return [
+        job
+        for job in making.jobs(lesson)
+        if job.config.init_from is None
+        and not any(runs.status(each).state in UNDER_WAY for each in shelf.of(job.config))
+    ]
+
+
+def make(lesson: Lesson, todo: Sequence[Job], owner: Owner | None = None) -> list[Path]:
+    """Puts runs that a lesson lacks into the queue, and gives them. Raises SeglabError where they do not fit."""
+    names = [name_of(lesson.name, job.key, job.seed) for job in todo]
+    free = [None if (runs.home() / name).exists() else name for name in names]  # one that ended before its end
+    return jobs.submit([job.config for job in todo], owner, free)
 
 
 def next_seed(lesson: Lesson, group: Group, live: Sequence[Live]) -> int:

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, model_validator
 
 from seglab import config as grammar
 from seglab.config import RunConfig
@@ -352,6 +352,7 @@ class Lesson(Options):
     groups: Annotated[dict[Key, Group], Field(min_length=1, max_length=8)]
     claims: Annotated[dict[Key, Claim], Field(max_length=12)] = {}
     steps: Annotated[tuple[AnyStep, ...], Field(min_length=1, max_length=40)]
+    _called: str = PrivateAttr("")
 
     @model_validator(mode="after")
     def _fits(self) -> Lesson:
@@ -451,6 +452,17 @@ class Lesson(Options):
                 yield f"steps.{n}", step.measure.settings
             if isinstance(step, Show):
                 yield f"steps.{n}", step.view.settings
+
+    @property
+    def called(self) -> str:
+        """What the command line calls it."""
+        return self._called or self.name
+
+    def renamed(self, name: str, called: str, **changed: Any) -> Lesson:
+        """The same under another name, which no file can have and by which its runs are called."""
+        found = BaseModel.model_copy(self, update={"name": name} | changed)  # without validating it anew
+        found._called = called
+        return found
 
     # --- its settings
 

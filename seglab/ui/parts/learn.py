@@ -20,7 +20,7 @@ from seglab.lessons.bench import Bench
 from seglab.lessons.measures import Trend
 from seglab.lessons.model import Ask, CompareWithSource, Lesson, Show, View
 from seglab.lessons.text import Text
-from seglab.ui.parts import lab, runlist
+from seglab.ui.parts import guests, lab, runlist
 from seglab.ui.parts.lab import Laboratory
 from seglab.ui.parts.scores import stamp
 from seglab.ui.text import language, told
@@ -32,11 +32,6 @@ MOST_BENCHES = 64
 SCORES = ("val_loss", "train_loss", "val_miou", "train_miou", "lr")  # that have curves
 making = threading.Lock()
 _benches: dict[str, Bench] = {}  # whose runs are all there, by what the lesson holds
-
-
-def lesson(name: str) -> Lesson:
-    """A lesson by its name."""
-    return files.find(name)
 
 
 def cards(lang: str) -> list[dict[str, Any]]:
@@ -112,7 +107,7 @@ def shown(value: Any, lang: str, hidden: tuple[str, ...] = ()) -> Any:
 def run(event: gr.EventData, request: gr.Request) -> str:
     """Starts a group's quick settings with a new seed, or gives those that are under way."""
     given, lang = sent(event), language(request)
-    found = lesson(str(given.get("lesson")))
+    found = guests.lesson(str(given.get("lesson")), str(given.get("own") or ""))
     visitor = Visitor.of(given.get("visitor"))
     group, code = str(given.get("group")), str(given.get("class") or "")
 

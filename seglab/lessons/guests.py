@@ -1,6 +1,7 @@
 """Lessons that a visitor brings, in a file or in a link: packed, opened with limits, and refused what is not theirs.
 
-A link carries base64url(deflate(JSON)). The server keeps none of it: whoever asks about such a lesson sends it along.
+A link carries base64url(deflate(JSON)). The server has those that were sent last in memory, by names that end in what
+they hold; a page that asks for one that is gone sends it again.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
+import threading
 import zlib
-from functools import lru_cache
+from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 from seglab import places, runs
 from seglab.errors import SeglabError
@@ -19,20 +23,27 @@ from seglab.lessons.model import Lesson
 
 DATA = ("streets",)  # that everybody may use, wherever the page is served
 MOST_NEEDED = 128  # runs of a lesson
+MOST_KEPT = 128
+NAMED = re.compile(r".+_[0-9a-f]{16}")
 MOST_PACKED = 32 * 1024  # characters in a link; a lesson of seglab's has about 9,000
+keeping = threading.Lock()
+_kept: OrderedDict[str, Lesson] = OrderedDict()
 
 
 def packed(lesson: Lesson) -> str:
     """A lesson as a link carries it."""
-    data = lesson.model_dump(mode="json", exclude_unset=True, context={"short": True})
-    content = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    content = json.dumps(short(lesson), ensure_ascii=False, separators=(",", ":")).encode()
     files.refuse_large(len(content))
     text = base64.urlsafe_b64encode(zlib.compress(content, 9)).decode().rstrip("=")
     refuse_long(text)
     return text
 
 
-@lru_cache(maxsize=64)
+def short(lesson: Lesson) -> dict[str, Any]:
+    """What a lesson's file holds, as short as it may be written."""
+    return lesson.model_dump(mode="json", exclude_unset=True, context={"short": True})
+
+
 def unpacked(text: str) -> Lesson:
     """The lesson that a link carries. Raises SeglabError for what is none, is too large once it is inflated, or asks
     for what it may not."""
@@ -66,9 +77,30 @@ def checked(lesson: Lesson) -> Lesson:
     return lesson
 
 
-def guest(lesson: Lesson) -> Lesson:
-    """The lesson under a name that no other one has, which ends in what it holds, so that its runs are its own."""
-    return lesson.renamed(f"{lesson.name[:23]}-{files.content_hash(lesson)[:8]}", f"{lesson.name}{files.ENDING}")
+class GoneError(SeglabError):
+    """A lesson from elsewhere that has to be sent again."""
+
+
+def keep(lesson: Lesson) -> Lesson:
+    """The lesson as a guest: under a name that ends in what it holds, by which it is found until others have taken its
+    place, and by which its runs are called."""
+    name = f"{lesson.name[:15]}_{files.content_hash(lesson)}"
+    with keeping:
+        if name not in _kept:
+            _kept[name] = lesson.renamed(name, f"{lesson.name}{files.ENDING}")
+        _kept.move_to_end(name)
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
+        return _kept[name]
+
+
+def find(name: str) -> Lesson:
+    """A guest by its name; raises GoneError where it is not here, or not any more."""
+    with keeping:
+        if name not in _kept:
+            raise GoneError("this lesson came from elsewhere and is not here any more: open its link or file again")
+        _kept.move_to_end(name)
+        return _kept[name]
 
 
 def refuse_setting(lesson: Lesson, key: str) -> None:

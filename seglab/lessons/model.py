@@ -515,19 +515,20 @@ class Lesson(Options):
     @property
     def runs(self) -> list[tuple[str, int]]:
         """Every run that it needs, by setting and seed: a run that others begin with comes before them."""
-        found: list[tuple[str, int]] = []
+        found: dict[tuple[str, int], None] = {}
 
         def add(key: str, seed: int) -> None:
+            if (key, seed) in found:
+                return
             begun = self.setting(key).begins_with
             if begun:
                 add(begun, seed)
-            if (key, seed) not in found:
-                found.append((key, seed))
+            found[key, seed] = None
 
         for key, setting in self.settings.items():
             for seed in self.seeds(key) if setting.trained else ():
                 add(key, seed)
-        return found
+        return list(found)
 
 
 def unknown(place: str, kind: str, key: str, known: Iterable[str]) -> Exception:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from seglab.entry import validated
 from seglab.families import Dataset
-from seglab.lessons import files
+from seglab.lessons import files, guests
 from seglab.lessons.model import Claim, Group, Lesson, Setting
 
 HERE = ("size", "steps")  # reasons whose words on what is here speak of the lesson's own data
 
 
 def find(name: str) -> Lesson:
-    """A lesson by its name: `a`, or `a.camvid` on other data."""
+    """A lesson by its name, one from elsewhere too: `a`, or `a.camvid` on other data."""
     of, _, data = name.partition(".")
-    return on(files.find(of), data) if data else files.find(of)
+    found = guests.find(of) if guests.NAMED.fullmatch(of) else files.find(of)
+    return on(found, data) if data else found
 
 
 def on(lesson: Lesson, data: str) -> Lesson:

@@ -21,7 +21,7 @@ from starlette.routing import Route, Router
 from seglab import runs
 from seglab.comparison.tables import ENCODING, curves_csv
 from seglab.errors import SeglabError
-from seglab.lessons.model import Lesson
+from seglab.lessons.guests import GoneError
 from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
@@ -88,7 +88,7 @@ def chosen(request: Request) -> tuple[str, str]:
 def two(request: Request, lang: str) -> Laboratory:
     """The two sides that an address names: of runs, or of a lesson."""
     if name := request.query_params.get("lesson"):
-        return learn.laboratory(guests.lesson(name, sent(request)), *chosen(request), lang)
+        return learn.laboratory(learn.lesson(name), *chosen(request), lang)
     return lab.asked(named(request), *chosen(request))
 
 
@@ -130,52 +130,43 @@ def lessons(request: Request, lang: str) -> Response:
     return data(learn.cards(lang))
 
 
-def of_lesson(request: Request) -> Lesson:
-    """The lesson that an address names, or that came with the request."""
-    return guests.lesson(request.path_params["name"], sent(request))
-
-
-def sent(request: Request) -> str:
-    """The lesson that came with a request, as a link carries it; empty where none did."""
-    return request.state.body.decode("ascii", "replace")
-
-
 def lesson(request: Request, lang: str) -> Response:
     """A lesson's steps; `teach` brings the notes for teachers."""
-    found = of_lesson(request)
+    found = learn.lesson(request.path_params["name"])
     return data(learn.outline(found, lang, "teach" in request.query_params))
 
 
 def lesson_answer(request: Request, lang: str) -> Response:
-    return data(learn.answer(of_lesson(request), request.path_params["question"], lang))
+    return data(learn.answer(learn.lesson(request.path_params["name"]), request.path_params["question"], lang))
 
 
 def lesson_step(request: Request, lang: str) -> Response:
-    return data(learn.step(of_lesson(request), request.path_params["number"], lang))
+    return data(learn.step(learn.lesson(request.path_params["name"]), request.path_params["number"], lang))
 
 
 def lesson_live(request: Request, lang: str) -> Response:
     """The runs of a lesson's group that were started here, of a class where it has a code."""
-    found, group = of_lesson(request), request.path_params["group"]
+    found, group = learn.lesson(request.path_params["name"]), request.path_params["group"]
     answer = learn.under_way(found, group, request.query_params.get("class", ""))
     return data(answer | {"seconds": learn.estimate(found, group)})
 
 
 def lesson_lacking(request: Request, lang: str) -> Response:
     """The runs that a lesson needs and that are not here."""
-    return data(guests.lacking(of_lesson(request)))
+    return data(guests.lacking(learn.lesson(request.path_params["name"])))
 
 
 def lesson_file(request: Request, lang: str) -> Response:
     """A lesson as a file, to keep and to change."""
-    name, content = guests.as_file(request.path_params["name"], sent(request))
+    name, content = guests.as_file(request.path_params["name"])
     disposition = f'attachment; filename="{name}"'
     return Response(content, media_type="application/yaml", headers={"Content-Disposition": disposition})
 
 
-def lesson_opened(request: Request, lang: str) -> Response:
-    """A lesson's file that was dropped on the page, as a link carries it."""
-    return data(guests.opened(request.state.body, request.query_params.get("file", "")))
+def lesson_brought(request: Request, lang: str) -> Response:
+    """A lesson that a visitor brings: as a `file` of that name, or as a link carries it."""
+    file, content = request.query_params.get("file"), request.state.body
+    return data(guests.of_link(content) if file is None else guests.of_file(content, file))
 
 
 def data(found: Any) -> Response:
@@ -235,7 +226,7 @@ def fenced(answer: Callable[[Request, str], Response]) -> Callable[[Request], Re
         try:
             response = answer(request, lang)
         except SeglabError as error:
-            return wrong(told(error, lang), 404)
+            return wrong(told(error, lang), 410 if isinstance(error, GoneError) else 404)
         except Exception as error:
             log.exception("%s could not be answered", request.url.path)
             return wrong(told(SeglabError.of(error), lang), 422)
@@ -250,8 +241,8 @@ def fenced(answer: Callable[[Request, str], Response]) -> Callable[[Request], Re
     return answered
 
 
-def carrying(answer: Callable[[Request, str], Response]) -> Callable[[Request], Any]:
-    """The same for what may be about a lesson that comes with the request, which is then a POST."""
+def posted(answer: Callable[[Request, str], Response]) -> Callable[[Request], Any]:
+    """The same for what comes with a body."""
     plain = fenced(answer)
 
     async def answered(request: Request) -> Response:
@@ -265,7 +256,6 @@ def wrong(sentence: str, status: int) -> Response:
     return Response(json.dumps({"error": sentence}, ensure_ascii=False), status, media_type="application/json")
 
 
-BOTH = ("GET", "POST")
 ROUTER = Router(
     [
         Route("/watch", fenced(watch)),
@@ -276,24 +266,24 @@ ROUTER = Router(
         Route("/scores", fenced(scoreboard)),
         Route("/masks", fenced(strip)),
         Route("/lab", fenced(laboratory)),
-        Route("/lab/maps/{page:int}", carrying(label_maps), methods=BOTH),
-        Route("/lab/replay", carrying(replay), methods=BOTH),
-        Route("/lab/cell/{truth:int}/{label:int}", carrying(partial(numbers, findings.in_cell)), methods=BOTH),
-        Route("/lab/bin/{number:int}", carrying(partial(numbers, findings.in_bin)), methods=BOTH),
-        Route("/lab/regions", carrying(partial(numbers, findings.regions)), methods=BOTH),
-        Route("/lab/recipes", carrying(partial(numbers, lab.recipes)), methods=BOTH),
+        Route("/lab/maps/{page:int}", fenced(label_maps)),
+        Route("/lab/replay", fenced(replay)),
+        Route("/lab/cell/{truth:int}/{label:int}", fenced(partial(numbers, findings.in_cell))),
+        Route("/lab/bin/{number:int}", fenced(partial(numbers, findings.in_bin))),
+        Route("/lab/regions", fenced(partial(numbers, findings.regions))),
+        Route("/lab/recipes", fenced(partial(numbers, lab.recipes))),
         Route("/lab/crf", fenced(refining_controls)),
         Route("/lab/crf/run", fenced(refining_run)),
-        *(Route(f"/lab/{view}", carrying(laboratory_view), methods=BOTH) for view in LABORATORY),
+        *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in LABORATORY),
         Route("/lab/grid", fenced(settings_grid)),
         Route("/lessons", fenced(lessons)),
-        Route("/lesson/{name}", carrying(lesson), methods=BOTH),
-        Route("/lesson/{name}/answer/{question}", carrying(lesson_answer), methods=BOTH),
-        Route("/lesson/{name}/step/{number:int}", carrying(lesson_step), methods=BOTH),
-        Route("/lesson/{name}/live/{group}", carrying(lesson_live), methods=BOTH),
-        Route("/lesson/{name}/lacking", carrying(lesson_lacking), methods=BOTH),
-        Route("/lesson/{name}/file", carrying(lesson_file), methods=BOTH),
-        Route("/lesson-file", carrying(lesson_opened), methods=["POST"]),
+        Route("/lesson/{name}", fenced(lesson)),
+        Route("/lesson/{name}/answer/{question}", fenced(lesson_answer)),
+        Route("/lesson/{name}/step/{number:int}", fenced(lesson_step)),
+        Route("/lesson/{name}/live/{group}", fenced(lesson_live)),
+        Route("/lesson/{name}/lacking", fenced(lesson_lacking)),
+        Route("/lesson/{name}/file", fenced(lesson_file)),
+        Route("/brought", posted(lesson_brought), methods=["POST"]),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),
     ]

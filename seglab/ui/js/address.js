@@ -7,7 +7,7 @@ const TABS = ["start", "learn", "train", "predict", "compare"];
 // What an address may have beside runs and the settings of the form, by whose it is.
 const PARTS = {
   worksheet: ["only", "hide", "title", "task"],
-  learn: ["lesson", "step", "present", "teach", "class"],
+  learn: ["lesson", "own", "step", "present", "teach", "class"],
   predict: ["picture", "layer"],
   compare: ["a", "b", "view", "image", "show", "at", "zoom", "without"],
   crf: ["of", "crf"],
@@ -135,13 +135,14 @@ class Address extends EventTarget {
     return this.tab + (text ? `?${text}` : "");
   }
 
-  // Copies the page's whole address, and says so on the button.
-  async copy(button) {
+  // Copies an address, the page's own where none is given, and says so on the button.
+  async copy(button, given = null) {
     this.write();
+    const link = given ?? location.href;
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(link);
     } catch {
-      prompt(t("Copy this address"), location.href);
+      prompt(t("Copy this address"), link);
       return;
     }
     const before = button.textContent;

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 import yaml
 
-from seglab import jobs, plans
+from seglab import jobs, places, plans
 from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
 from seglab.lessons import files, guests, live, making, other_data
@@ -20,20 +20,35 @@ from seglab.ui.text import language
 from seglab.ui.visitors import Visitor
 from seglab.ui.wires import fenced, sent
 
+DEFAULT = "streets"  # the data of a group that names none
 LONG = 15 * 60  # seconds of all runs together, from which on the page asks before it starts them
 
 
-def lesson(name: str, own: str = "") -> Lesson:
-    """A lesson by its name, which may say on which other data it is; `own`: as the visitor sent it along."""
-    of, _, data = name.partition(".")
-    found = guests.guest(guests.unpacked(own)) if own else files.find(of)
+def lesson(name: str) -> Lesson:
+    """A lesson by its name, which may say on which other data it is."""
+    data = name.partition(".")[2]
     if data and data not in offered():
         raise SeglabError(
             "the data {data} is not on this server; there is: {known}",
             data=repr(data[:40]),
             known=", ".join(offered()),
         )
-    return other_data.on(found, data) if data else found
+    return other_data.find(name)
+
+
+def origin(name: str) -> str:
+    """Who a lesson is from: seglab, a school, whose folder it is in, or a guest."""
+    of = name.partition(".")[0]
+    if guests.NAMED.fullmatch(of):
+        return "guest"
+    return "seglab" if files.path(of).parent == places.LESSONS else "school"
+
+
+def data(found: Lesson) -> dict[str, Any]:
+    """The data of a lesson: its `own`, the `other` that it is on, if any, and what is `offered` here."""
+    of, _, other = found.name.partition(".")
+    own = {str(group.base.get("data", DEFAULT)) for group in other_data.find(of).groups.values()}
+    return {"own": ", ".join(sorted(own)), "other": other, "offered": offered()}
 
 
 def offered() -> list[str]:
@@ -42,21 +57,30 @@ def offered() -> list[str]:
     return [name for name, entry in known.items() if name != "folder" and entry().here]  # type: ignore[attr-defined]
 
 
-def opened(content: bytes, file: str) -> dict[str, Any]:
-    """A file that was dropped on the page, as a link carries it. Raises SeglabError, with the line, for what is wrong
-    in it."""
-    return {"own": guests.packed(guests.checked(files.parsed(content, file[:80] or "lesson.yaml")))}
+def of_file(content: bytes, file: str) -> dict[str, str]:
+    """A file that was dropped on the page: its lesson's name here, and the lesson as a link carries it. Raises
+    SeglabError, with the line, for what is wrong in it."""
+    found = guests.checked(files.parsed(content, file[:80] or "lesson.yaml"))
+    return {"name": guests.keep(found).name, "own": guests.packed(found)}
 
 
-def as_file(name: str, own: str) -> tuple[str, bytes]:
-    """A lesson as a file, with the name of it: that of seglab or of the school as it is, any other one written anew."""
-    if not own:
-        path = files.path(name.partition(".")[0])
+def of_link(content: bytes) -> dict[str, str]:
+    """The same of what a link carries."""
+    own = content.decode("ascii", "replace")
+    return {"name": guests.keep(guests.unpacked(own)).name, "own": own}
+
+
+def as_file(name: str) -> tuple[str, bytes]:
+    """A lesson as a file, with the name of it: one of seglab's or of a school's as it is, one from elsewhere written
+    anew."""
+    of = name.partition(".")[0]
+    if not guests.NAMED.fullmatch(of):
+        path = files.path(of)
         return path.name, path.read_bytes()
-    found = guests.unpacked(own)
-    data = found.model_dump(mode="json", exclude_unset=True, context={"short": True})
+    found = guests.find(of)
+    data = guests.short(found) | {"name": found.called.removesuffix(files.ENDING)}
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
-    return f"{found.name}{files.ENDING}", text.encode()
+    return found.called, text.encode()
 
 
 def lacking(found: Lesson) -> dict[str, Any]:
@@ -78,7 +102,7 @@ def make(event: gr.EventData, request: gr.Request) -> str:
     """Puts runs that a lesson lacks into the queue, a dozen at a time. Where they take long together, or nobody knows
     how long, only once the visitor is `sure`."""
     given, lang = sent(event), language(request)
-    found = lesson(str(given.get("lesson")), str(given.get("own") or ""))
+    found = lesson(str(given.get("lesson")))
     visitor = Visitor.of(given.get("visitor"))
     with live.starting:
         todo = live.lacking(found)[: live.MOST_AT_ONCE]

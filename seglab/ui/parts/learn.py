@@ -34,6 +34,11 @@ making = threading.Lock()
 _benches: dict[str, Bench] = {}  # whose runs are all there, by what the lesson holds
 
 
+def lesson(name: str) -> Lesson:
+    """A lesson by its name."""
+    return guests.lesson(name)
+
+
 def cards(lang: str) -> list[dict[str, Any]]:
     """The lessons that there are, for a list; one whose file is refused says why."""
     found: list[dict[str, Any]] = []
@@ -71,6 +76,8 @@ def outline(lesson: Lesson, lang: str, teaching: bool) -> dict[str, Any]:
                 option.pop("why", None)
     return {
         "name": lesson.name,
+        "origin": guests.origin(lesson.name),
+        "data": guests.data(lesson),
         "hash": files.content_hash(lesson),
         "title": lesson.title.of(lang),
         "goal": lesson.goal.of(lang),
@@ -107,7 +114,7 @@ def shown(value: Any, lang: str, hidden: tuple[str, ...] = ()) -> Any:
 def run(event: gr.EventData, request: gr.Request) -> str:
     """Starts a group's quick settings with a new seed, or gives those that are under way."""
     given, lang = sent(event), language(request)
-    found = guests.lesson(str(given.get("lesson")), str(given.get("own") or ""))
+    found = lesson(str(given.get("lesson")))
     visitor = Visitor.of(given.get("visitor"))
     group, code = str(given.get("group")), str(given.get("class") or "")
 

@@ -10,3 +10,5 @@ def build() -> None:
     lessons, answer = part("learn"), ear("learn")
     started = lessons.click(later("learn.run", "event", "request"), None, answer, trigger_mode="multiple", **QUIET)
     heard(started, "learn", answer)
+    made = lessons.submit(later("guests.make", "event", "request"), None, answer, trigger_mode="multiple", **QUIET)
+    heard(made, "learn", answer)

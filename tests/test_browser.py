@@ -16,9 +16,9 @@ from playwright.sync_api import expect, sync_playwright
 
 from seglab import draw, export, jobs, places, runs
 from seglab.config import configured
-from seglab.lessons import files
+from seglab.lessons import files, guests
 from tests.conftest import serving, tiny
-from tests.lessons import images, put
+from tests.lessons import images, lesson, put
 
 CHROMIUM = "/usr/bin/chromium"
 KEY = "open sesame"  # the teacher's
@@ -1538,4 +1538,81 @@ def test_a_lesson_that_is_not_there_leaves_the_list(browser, taught):
     expect(page.locator("#tab-learn .message.wrong")).to_contain_text("'x' 수업이 없습니다")
     page.locator("#tab-learn .lessons a").first.click()
     expect(page.locator(OPEN)).to_be_visible()
+
+
+# --- lessons from elsewhere
+
+
+def own_lesson(*changed):
+    """Lesson A as somebody else might have changed it."""
+    text = files.path("a").read_text().replace("name: a\n", "name: mine\n")
+    for old, new in (("Four cases on a road scene", MEAN), ("도로 장면의 네 가지 경우", f"내 수업 {MEAN}"), *changed):
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+def drop(page, text):
+    given = page.evaluate_handle(
+        "text => { const data = new DataTransfer(); data.items.add(new File([text], 'mine.yaml')); return data; }", text
+    )
+    page.locator(".lesson-file").dispatch_event("drop", {"dataTransfer": given})
+
+
+def test_a_teacher_drops_a_lesson_sees_the_line_that_is_wrong_and_then_what_came_of_its_questions(visit):
+    page = visit("#learn")
+    wrong = own_lesson(("quick: [case1, case2]", "quick: [case1, case9]"))
+    number = 1 + next(n for n, each in enumerate(wrong.splitlines()) if "case9" in each)
+    drop(page, wrong)
+    expect(page.locator(".lesson-file .message.wrong")).to_contain_text("case9")
+    told = page.locator(".lesson-file .message.wrong").inner_text()
+    assert told.startswith(f"Mine.yaml, line {number}:") or told.startswith(f"mine.yaml, line {number}:")
+    drop(page, own_lesson())
+    banner = page.locator(".lesson-about > .message").first
+    expect(banner).to_contain_text("You opened this lesson from a file; it is not seglab's.")
+    expect(page.locator(".outline h2")).to_have_text(MEAN)
+    expect(page.locator(".lesson-lacking")).to_contain_text("runs of this lesson are not here yet")
+    page.reload()
+    expect(banner).to_contain_text("You opened this lesson from a file")  # as long as the browser's tab is open
+    page.locator(".lesson-tools summary").click()
+    with page.expect_download() as taken:
+        page.locator(".lesson-tools a[download]").click()
+    assert taken.value.suggested_filename == "mine.yaml"
+    again = files.parsed(taken.value.path().read_bytes(), "mine.yaml")
+    assert again == files.parsed(own_lesson().encode(), "mine.yaml")
+
+
+def test_a_lesson_s_link_opens_it_on_a_phone_in_korean_and_says_whose_it_is(visit, browser, served):
+    link = guests.packed(files.parsed(own_lesson().encode(), "mine.yaml"))
+    phone = visit(f"?lang=ko#learn?own={link}", viewport=PHONE, has_touch=True)
+    expect(phone.locator(".lesson-about > .message").first).to_have_text(
+        "이 수업은 링크에 담겨 왔습니다. seglab의 수업이 아닙니다."
+    )
+    phone.locator(".outline button.dots").click()
+    expect(phone.locator(".outline h2")).to_have_text(f"내 수업 {MEAN}")  # as text: nothing was asked for
+    phone.locator(".lesson-tools summary").click()
+    phone.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    phone.locator(".lesson-tools button").click()
+    phone.wait_for_function("window.copied")
+    assert phone.evaluate("window.copied").endswith(f"#learn?own={link}")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert f"own={link}" in phone.url and "lesson=" not in phone.url
+
+
+def test_a_lesson_that_the_server_has_forgotten_is_sent_again_as_it_is_asked_about(browser, served):
+    link = guests.packed(files.parsed(own_lesson().encode(), "mine.yaml"))
+    page = browser.new_page()
+    page.goto(f"{served.address}#learn?own={link}")
+    expect(page.locator(".outline h2")).to_have_text(MEAN)
+    for n in range(guests.MOST_KEPT):
+        other = guests.packed(lesson(goal=f"{n}"))
+        assert page.request.post(f"{served.address}/seglab/brought", data=other).ok
+    answers = []
+    page.on("response", lambda answer: answers.append(answer.status) if "/seglab/" in answer.url else None)
+    found = page.evaluate(
+        "async () => { const { asked } = await import(document.querySelector('script[src$=\"page.js\"]')"
+        ".src.replace('page.js', 'brought.js')); return [...(await (await asked("
+        "`seglab/lesson/${document.querySelector('.lesson-tools a').href.split('/').at(-2)}`)).json()).steps].length }"
+    )
+    assert found == len(files.find("a").steps) and 410 in answers
     page.close()

@@ -164,9 +164,13 @@ def lesson_file(request: Request, lang: str) -> Response:
 
 
 def lesson_brought(request: Request, lang: str) -> Response:
-    """A lesson that a visitor brings: as a `file` of that name, or as a link carries it."""
+    """A lesson that a visitor brings: as a `file` of that name, or as a link carries it. What is wrong with it is an
+    answer like any other."""
     file, content = request.query_params.get("file"), request.state.body
-    return data(guests.of_link(content) if file is None else guests.of_file(content, file))
+    try:
+        return data(guests.of_link(content) if file is None else guests.of_file(content, file))
+    except SeglabError as error:
+        return data({"error": told(error, lang)})
 
 
 def data(found: Any) -> Response:

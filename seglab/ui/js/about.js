@@ -26,22 +26,23 @@ export async function named({ lesson, own }) {
   return data ? `${name}.${data}` : name;
 }
 
-const link = (name) => {
+// The end of the address of a lesson.
+export const link = (name) => {
   const { lesson, own } = place(name);
   return `#learn?${new URLSearchParams(own ? { own } : { lesson })}`;
 };
 
+// What a visitor should know before they begin; nothing of a lesson of seglab's on its own data.
 export function about(lesson) {
-  const root = el("div.lesson-about"),
-    { origin, data } = lesson.known;
-  root.append(
-    ...[
-      from(origin, lesson.name),
-      data.other && on(data.other),
-      tools(lesson),
-    ].filter(Boolean),
+  const { origin, data } = lesson.known;
+  if (origin === "seglab" && !data.other) return "";
+  const root = el(
+    "div.lesson-about",
+    {},
+    from(origin, lesson.name),
+    data.other ? on(data.other) : null,
   );
-  if (origin !== "seglab" || data.other) new Lacking(lesson, root);
+  new Lacking(lesson, root);
   return root;
 }
 
@@ -72,7 +73,8 @@ const on = (data) =>
     ),
   );
 
-function tools(lesson) {
+// What can be taken of a lesson, and made of it.
+export function tools(lesson) {
   const { data } = lesson.known,
     whole = location.href.split("#")[0] + link(lesson.name);
   return el(
@@ -230,8 +232,8 @@ class Lacking {
 
 // --- a lesson's file
 
-// Where a file is picked or dropped; `open` gets what an address has of its lesson.
-export function opening(open) {
+// Where a file is picked or dropped, whose lesson is opened then.
+export function opening() {
   const told = el("div", { attrs: { role: "status" } }),
     root = el("div.lesson-file");
   const take = async (file) => {
@@ -247,7 +249,7 @@ export function opening(open) {
       const { name } = await bring(file, file.name);
       keptHere.set(DROPPED, name);
       told.replaceChildren();
-      open(place(name));
+      location.hash = link(name);
     } catch ({ message }) {
       told.replaceChildren(
         el("p.message.wrong", { attrs: { role: "alert" } }, message),
@@ -286,6 +288,7 @@ export function opening(open) {
         t("Drop its file here, or pick it. The server checks it and keeps no copy."),
       ),
       input,
+      el("span.act", { attrs: { "aria-hidden": "true" } }, t("Pick a file")),
     ),
     told,
   );

@@ -14,7 +14,7 @@ export async function bring(content, file = null) {
       body: content,
     }),
     found = await answer.json();
-  if (!answer.ok) throw new Error(found.error);
+  if (found.error) throw new Error(found.error);
   packed.set(found.name, found.own);
   return found;
 }

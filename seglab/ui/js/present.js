@@ -1,6 +1,9 @@
 // The presenter's view: one step at a time in large type, gone through by arrow keys, with the way to it for the class.
+import { link } from "./about.js";
+import { carried } from "./brought.js";
 import { el, lang, t } from "./text.js";
 
+const MOST_CODED = 1500; // characters in a QR code that a phone reads from a wall
 const BACK = ["ArrowLeft", "PageUp"],
   ON = ["ArrowRight", "PageDown"]; // the keys, also those of a presenter's remote control
 
@@ -38,7 +41,11 @@ export class Presenter {
       ),
       el("button.act", { type: "button", on: { click: leave } }, t("Leave")),
       this.code,
-      el("a.link", { href: this.link }, this.link),
+      el(
+        "a.link",
+        { href: this.link },
+        carried(lesson.name) ? t("The link to this lesson") : this.link,
+      ),
     );
     lesson.addEventListener("opened", () => this.draw());
     document.addEventListener("keydown", (event) => this.key(event));
@@ -47,13 +54,16 @@ export class Presenter {
 
   // Where the class finds the lesson.
   get link() {
-    const { name, code } = this.lesson,
-      query = new URLSearchParams({ lesson: name, lang });
+    const { name, code } = this.lesson;
+    if (carried(name)) return location.href.split("#")[0] + link(name); // not in a query, which the server would get
+    const query = new URLSearchParams({ lesson: name, lang });
     if (code) query.set("class", code);
     return `${location.origin}${location.pathname}?${query}`;
   }
 
   async paint() {
+    this.code.hidden = this.link.length > MOST_CODED;
+    if (this.code.hidden) return;
     const { qrcode } = await import("./vendor/qrcode-generator/qrcode.mjs"),
       code = qrcode(0, "M");
     code.addData(this.link);

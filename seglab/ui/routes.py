@@ -257,7 +257,9 @@ def posted(answer: Callable[[Request, str], Response]) -> Callable[[Request], An
 
 
 def wrong(sentence: str, status: int) -> Response:
-    return Response(json.dumps({"error": sentence}, ensure_ascii=False), status, media_type="application/json")
+    """Why there is no answer; not kept by the browser, for which what is gone would be so for good."""
+    content = json.dumps({"error": sentence}, ensure_ascii=False)
+    return Response(content, status, {"Cache-Control": "no-store"}, media_type="application/json")
 
 
 ROUTER = Router(

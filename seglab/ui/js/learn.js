@@ -106,7 +106,7 @@ class Learn {
           ),
         ),
         el("div.lessons", {}, cards),
-        opening(),
+        (this.opening ??= opening()), // once: it may have something to tell
       ].filter(Boolean),
     );
   }

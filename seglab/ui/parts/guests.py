@@ -1,5 +1,5 @@
-"""Lessons from elsewhere on the page, and what all lessons may lack: a file that was dropped, a link, a lesson as a file,
-and the runs that have not been made yet."""
+"""Lessons from elsewhere on the page, as a file that was dropped or as a link; a lesson as a file; and what any lesson
+may lack: runs that have not been made yet."""
 
 from __future__ import annotations
 

@@ -35,6 +35,19 @@ def every() -> dict[str, Path]:
     return found
 
 
+def clashing() -> list[Path]:
+    """The files of $SEGLAB_LESSONS that are called like a lesson of seglab's, which is found in their place."""
+    known = every()
+    return [path for folder in places.lessons()[1:-1] for path in sorted(folder.glob(f"*{ENDING}"))
+            if known[path.stem] != path]  # fmt: skip
+
+
+def clash(path: Path) -> SeglabError:
+    return SeglabError(
+        "{file} of $SEGLAB_LESSONS is not shown: seglab has a lesson of that name; give it another", file=path.name
+    )
+
+
 def find(name: str) -> Lesson:
     """A lesson by its name; raises SeglabError where there is none, and where its file is refused."""
     return load(path(name))

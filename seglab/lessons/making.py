@@ -111,7 +111,8 @@ def alike(folder: Path, wanted: RunConfig) -> Path | None:
 def readings(lesson: Lesson) -> list[Reading]:
     """The readings through predictors that a lesson needs and that have not been computed yet."""
     bench = Bench(lesson)
-    found = [reading for key, each in lesson.settings.items() if each.through for reading in bench.side(key).readings]
+    keys = [key for key, each in lesson.settings.items() if each.through and lesson.has_runs(key)]
+    found = [reading for key in keys for reading in bench.side(key).readings]
     return [each for each in found if not each.ready]
 
 

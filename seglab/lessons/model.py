@@ -491,6 +491,11 @@ class Lesson(Options):
             return setting.seeds
         return self.seeds(setting.of) if setting.of else self.group_of(key).seeds
 
+    def has_runs(self, key: str) -> bool:
+        """Whether there can be runs of a setting; on other data not of each."""
+        setting = self.setting(key)
+        return bool(setting.run or self.seeds(key)) or (setting.of is not None and self.has_runs(setting.of))
+
     def config(self, key: str, seed: int) -> RunConfig:
         """The configuration of a setting's run. An entry that it sets takes the place of the base's, with the base's
         options of it. Raises SeglabError for what is unknown or not allowed."""

@@ -40,8 +40,10 @@ def lesson(name: str) -> Lesson:
 
 
 def cards(lang: str) -> list[dict[str, Any]]:
-    """The lessons that there are, for a list; one whose file is refused says why."""
-    found: list[dict[str, Any]] = []
+    """The lessons that there are, for a list; one whose file is refused, or whose name is taken, says why."""
+    found: list[dict[str, Any]] = [
+        {"name": path.stem, "error": told(files.clash(path), lang)} for path in files.clashing()
+    ]
     for name, path in files.every().items():
         try:
             lesson = files.load(path)
@@ -181,7 +183,7 @@ def bench_of(lesson: Lesson) -> Bench:
             return _benches[key]
         bench = Bench(lesson)
         try:
-            for name in lesson.settings:
+            for name in filter(lesson.has_runs, lesson.settings):
                 bench.directories(name)
         except SeglabError:
             return bench

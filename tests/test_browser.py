@@ -887,6 +887,32 @@ def test_a_worksheet_s_link_leaves_what_it_is_about(visit):
     expect(page.locator(".sheet")).to_have_count(0)
 
 
+def test_a_teacher_makes_a_worksheet_and_what_it_names_in_vain_is_told(visit):
+    page = visit(at("train", model="segnet", epochs=3))
+    page.click(".maker summary")
+    maker = page.locator(".maker")
+    maker.get_by_label("Title").fill("Losses")
+    maker.get_by_label("Task").fill("Try 3 < 5 & 100%. " * 40)
+    for box in maker.locator("input[type=checkbox]").all():
+        box.set_checked(box.get_attribute("value") in ("loss", "epochs"))
+    expect(maker).to_contain_text("Hidden is not locked")
+    page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    maker.get_by_role("button", name="Copy link").click()
+    page.wait_for_function("window.copied")
+    link = page.evaluate("window.copied")
+    assert "only=loss,epochs" in link
+    maker.get_by_role("button", name="QR code").click()
+    expect(maker.locator("canvas")).to_be_visible()
+    student = visit("#" + link.partition("#")[2])
+    expect(student.locator(".worksheet h2")).to_have_text("Losses")
+    assert len(student.locator(".worksheet p").inner_text()) == 500
+    expect(picker(student, "loss")).to_be_visible()
+    expect(picker(student, "model")).to_be_hidden()
+    expect(option(student, "epochs")).to_have_value("3")
+    page = visit("#train?only=loss,flavor&hide=taste")
+    expect(page.locator(".notice")).to_contain_text("only=flavor, hide=taste")
+
+
 def test_a_run_is_renamed_begun_like_again_and_deleted(visit, served):
     options = {"loss": {"name": "focal", "gamma": 1.5}, "epochs": 1, "optimizer": {"name": "sgd", "lr": 0.25}}
     run = finished(served, "done for a moment", **options)
@@ -1546,7 +1572,12 @@ def test_a_lesson_that_is_not_there_leaves_the_list(browser, taught):
 def own_lesson(*changed):
     """Lesson A as somebody else might have changed it."""
     text = files.path("a").read_text().replace("name: a\n", "name: mine\n")
-    for old, new in (("Four cases on a road scene", MEAN), ("도로 장면의 네 가지 경우", f"내 수업 {MEAN}"), *changed):
+    for old, new in (
+        ("Four cases on a road scene", MEAN),
+        ("도로 장면의 네 가지 경우", f"내 수업 {MEAN}"),
+        ("epochs: 500", "epochs: 501"),
+        *changed,
+    ):
         assert old in text
         text = text.replace(old, new, 1)
     return text

@@ -114,7 +114,9 @@ function onOther(lesson, { own, other, offered }) {
     el("option", { value: "" }, t("{data} (the lesson's own)", { data: own })),
     ...offered
       .filter((name) => name !== own)
-      .map((name) => el("option", { value: name, selected: name === other }, name)),
+      .map((name) =>
+        el("option", { value: name, selected: name === other }, name),
+      ),
   );
   return label;
 }
@@ -213,7 +215,9 @@ class Lacking {
       const { count, seconds } = answer;
       const sure = confirm(
         seconds === null
-          ? t("{count} runs; how long they take is not known. Start them?", { count })
+          ? t("{count} runs; how long they take is not known. Start them?", {
+              count,
+            })
           : t("{count} runs, about {time} together. Start them?", {
               count,
               time: duration(seconds),
@@ -224,7 +228,9 @@ class Lacking {
     }
     if (answer.runs.length) store.ask();
     this.said.replaceChildren(
-      ...answer.messages.map(([kind, text]) => el(`p.message.${kind}`, {}, text)),
+      ...answer.messages.map(([kind, text]) =>
+        el(`p.message.${kind}`, {}, text),
+      ),
     );
     this.ask();
   }
@@ -285,7 +291,9 @@ export function opening() {
       el(
         "span.hint",
         {},
-        t("Drop its file here, or pick it. The server checks it and keeps no copy."),
+        t(
+          "Drop its file here, or pick it. The server checks it and keeps no copy.",
+        ),
       ),
       input,
       el("span.act", { attrs: { "aria-hidden": "true" } }, t("Pick a file")),

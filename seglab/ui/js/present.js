@@ -1,9 +1,9 @@
 // The presenter's view: one step at a time in large type, gone through by arrow keys, with the way to it for the class.
 import { link } from "./about.js";
 import { carried } from "./brought.js";
+import { coded } from "./qr.js";
 import { el, lang, t } from "./text.js";
 
-const MOST_CODED = 1500; // characters in a QR code that a phone reads from a wall
 const BACK = ["ArrowLeft", "PageUp"],
   ON = ["ArrowRight", "PageDown"]; // the keys, also those of a presenter's remote control
 
@@ -62,25 +62,9 @@ export class Presenter {
   }
 
   async paint() {
-    this.code.hidden = this.link.length > MOST_CODED;
-    if (this.code.hidden) return;
-    const { qrcode } = await import("./vendor/qrcode-generator/qrcode.mjs"),
-      code = qrcode(0, "M");
-    code.addData(this.link);
-    code.make();
-    const margin = 4,
-      count = code.getModuleCount(),
-      size = count + 2 * margin,
-      canvas = el("canvas", { width: size, height: size }),
-      context = canvas.getContext("2d");
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, size, size);
-    context.fillStyle = "#000";
-    for (let row = 0; row < count; row++)
-      for (let column = 0; column < count; column++)
-        if (code.isDark(row, column))
-          context.fillRect(column + margin, row + margin, 1, 1);
-    this.code.replaceChildren(canvas);
+    const canvas = await coded(this.link);
+    this.code.hidden = !canvas;
+    this.code.replaceChildren(...(canvas ? [canvas] : []));
   }
 
   by(steps) {

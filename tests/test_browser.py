@@ -17,7 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 from seglab import draw, export, jobs, locks, places, runs
 from seglab.config import configured
 from seglab.events import Evaluated
-from seglab.lessons import files, sheet
+from seglab.lessons import files, guests, sheet
 from seglab.lessons.bench import Bench
 from seglab.metrics import miou
 from tests.conftest import serving, tiny
@@ -892,6 +892,32 @@ def test_a_worksheet_s_link_leaves_what_it_is_about(visit):
     expect(page.locator(".sheet")).to_have_count(0)
 
 
+def test_a_teacher_makes_a_worksheet_and_what_it_names_in_vain_is_told(visit):
+    page = visit(at("train", model="segnet", epochs=3))
+    page.click(".maker summary")
+    maker = page.locator(".maker")
+    maker.get_by_label("Title").fill("Losses")
+    maker.get_by_label("Task").fill("Try 3 < 5 & 100%. " * 40)
+    for box in maker.locator("input[type=checkbox]").all():
+        box.set_checked(box.get_attribute("value") in ("loss", "epochs"))
+    expect(maker).to_contain_text("Hidden is not locked")
+    page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    maker.get_by_role("button", name="Copy link").click()
+    page.wait_for_function("window.copied")
+    link = page.evaluate("window.copied")
+    assert "only=loss,epochs" in link
+    maker.get_by_role("button", name="QR code").click()
+    expect(maker.locator("canvas")).to_be_visible()
+    student = visit("#" + link.partition("#")[2])
+    expect(student.locator(".worksheet h2")).to_have_text("Losses")
+    assert len(student.locator(".worksheet p").inner_text()) == 500
+    expect(picker(student, "loss")).to_be_visible()
+    expect(picker(student, "model")).to_be_hidden()
+    expect(option(student, "epochs")).to_have_value("3")
+    page = visit("#train?only=loss,flavor&hide=taste")
+    expect(page.locator(".notice")).to_contain_text("only=flavor, hide=taste")
+
+
 def test_a_run_is_renamed_begun_like_again_and_deleted(visit, served):
     options = {"loss": {"name": "focal", "gamma": 1.5}, "epochs": 1, "optimizer": {"name": "sgd", "lr": 0.25}}
     run = finished(served, "done for a moment", **options)
@@ -1600,6 +1626,85 @@ def test_a_lesson_that_is_not_there_leaves_the_list(browser, taught):
     expect(page.locator("#tab-learn .message.wrong")).to_contain_text("'x' 수업이 없습니다")
     page.locator("#tab-learn .lessons a").first.click()
     expect(page.locator(OPEN)).to_be_visible()
+
+
+# --- lessons from elsewhere
+
+
+def own_lesson(*changed):
+    """Lesson A as somebody else might have changed it."""
+    text = files.path("a").read_text().replace("name: a\n", "name: mine\n")
+    for old, new in (
+        ("Four cases on a road scene", MEAN),
+        ("도로 장면의 네 가지 경우", f"내 수업 {MEAN}"),
+        ("epochs: 500", "epochs: 501"),
+        *changed,
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+def drop(page, text):
+    given = page.evaluate_handle(
+        "text => { const data = new DataTransfer(); data.items.add(new File([text], 'mine.yaml')); return data; }", text
+    )
+    page.locator(".lesson-file").dispatch_event("drop", {"dataTransfer": given})
+
+
+def test_a_teacher_drops_a_lesson_sees_the_line_that_is_wrong_and_then_what_came_of_its_questions(visit):
+    page = visit("#learn")
+    wrong = own_lesson(("quick: [case1, case2]", "quick: [case1, case9]"))
+    number = 1 + next(n for n, each in enumerate(wrong.splitlines()) if "case9" in each)
+    drop(page, wrong)
+    expect(page.locator(".lesson-file .message.wrong")).to_contain_text("case9")
+    told = page.locator(".lesson-file .message.wrong").inner_text()
+    assert told.lower().startswith(f"mine.yaml, line {number}:")
+    drop(page, own_lesson())
+    banner = page.locator(".lesson-about > .message").first
+    expect(banner).to_contain_text("You opened this lesson from a file; it is not seglab's.")
+    expect(page.locator(".outline h2")).to_have_text(MEAN)
+    expect(page.locator(".lesson-lacking")).to_contain_text("runs of this lesson are not here yet")
+    page.reload()
+    expect(banner).to_contain_text("You opened this lesson from a file")  # as long as the browser's tab is open
+    page.locator(".lesson-tools summary").click()
+    with page.expect_download() as taken:
+        page.locator(".lesson-tools a[download]").click()
+    assert taken.value.suggested_filename == "mine.yaml"
+    again = files.parsed(taken.value.path().read_bytes(), "mine.yaml")
+    assert again == files.parsed(own_lesson().encode(), "mine.yaml")
+
+
+def test_a_lesson_s_link_opens_it_on_a_phone_in_korean_and_says_whose_it_is(visit, browser, served):
+    link = guests.packed(files.parsed(own_lesson().encode(), "mine.yaml"))
+    phone = visit(f"?lang=ko#learn?own={link}", viewport=PHONE, has_touch=True)
+    expect(phone.locator(".lesson-about > .message").first).to_have_text(
+        "이 수업은 링크에 담겨 왔습니다. seglab의 수업이 아닙니다."
+    )
+    phone.locator(".outline button.dots").click()
+    expect(phone.locator(".outline h2")).to_have_text(f"내 수업 {MEAN}")  # as text: nothing was asked for
+    phone.locator(".lesson-tools summary").click()
+    phone.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    phone.locator(".lesson-tools button").click()
+    phone.wait_for_function("window.copied")
+    assert phone.evaluate("window.copied").endswith(f"#learn?own={link}")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert f"own={link}" in phone.url and "lesson=" not in phone.url
+
+
+def test_a_lesson_that_the_server_has_forgotten_is_sent_again_as_it_is_asked_about(browser, served):
+    link = guests.packed(files.parsed(own_lesson().encode(), "mine.yaml"))
+    page = browser.new_page()
+    page.goto(f"{served.address}#learn?own={link}")
+    expect(page.locator(".outline h2")).to_have_text(MEAN)
+    for n in range(guests.MOST_KEPT):
+        other = guests.packed(lesson(goal=f"{n}"))
+        assert page.request.post(f"{served.address}seglab/brought", data=other).ok
+    answers = []
+    page.on("response", lambda answer: answers.append(answer.status) if "/seglab/" in answer.url else None)
+    page.get_by_role("button", name="Teacher's notes").click()
+    expect(page.locator("aside.notes").first).to_contain_text("Show one street")
+    assert 410 in answers
     page.close()
 
 

@@ -25,7 +25,7 @@ from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from tests import test_datasets as written
 from tests.conftest import tiny
-from tests.documents import PAGES, ROOT, arguments, commands, named, sections
+from tests.documents import PAGES, ROOT, arguments, blocks, commands, named, sections
 
 DATA = {
     "camvid": written.camvid,
@@ -203,6 +203,8 @@ def desk(tmp_path, monkeypatch):
         for word in command:
             if "/" in word and Path(word).suffix:
                 Path(word).parent.mkdir(parents=True, exist_ok=True)
+            if command[0] == "lesson" and word.endswith(".yaml"):
+                Path(word).write_text(blocks(PAGES["docs/own-lessons.md"], "yaml")[0])
         if asks(command):
             return
         found, _ = parsed(command)

@@ -347,18 +347,19 @@ def test_what_a_run_needs_to_go_on_stays_until_it_is_complete(runs_home):
 
 
 def test_a_run_that_another_lesson_has_made_is_copied(runs_home, monkeypatch):
-    first = trained(lesson({"a": {"title": "a"}}, seeds=[0, 1]))
     second = lesson({"z": {"title": "z"}}, seeds=[0, 1, 2], name="m")
+    jobs = making.jobs(second)
+    first = trained(lesson({"a": {"title": "a"}}, seeds=[0, 1]))
     hidden = making.made_at(first, "a", 1)
     hidden.rename(hidden.with_name(f".{hidden.name}"))  # a copy that was cut short is no run
     monkeypatch.setattr(runs, "work", lambda directory, threads: iter([directory.name]))
     told = []
-    jobs = making.jobs(second)
+    assert [(job.key, job.seed) for job in making.jobs(second)] == [("z", 1), ("z", 2)]  # what is there serves as well
     assert [list(making.make(second, job)) for job in jobs] == [[], ["m-z-1"], ["m-z-2"]]
     copy = making.made_at(second, "z", 0)
     assert contents(copy) == contents(making.made_at(first, "a", 0)) and runs.load(copy)
     shutil.rmtree(copy)
-    making.progress(second, making.jobs(second)[:1], told.append)
+    making.progress(second, jobs[:1], told.append)
     assert told == ["1/1 m-z-0: as another lesson has it"]
 
 

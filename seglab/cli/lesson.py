@@ -16,7 +16,7 @@ from seglab.cli.options import add_help, output_folder, table, threads
 from seglab.cli.show import counting
 from seglab.comparison.tables import ENCODING
 from seglab.errors import SeglabError
-from seglab.lessons import files, making, packing, sheet, telling
+from seglab.lessons import files, making, other_data, packing, sheet, telling
 from seglab.lessons.bench import Bench
 from seglab.lessons.measures import NONE
 from seglab.lessons.model import Ask, CompareWithSource, Lesson, Sheet
@@ -34,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         made.set_defaults(of_lesson=action)
         if name not in ("list", "sheet"):
             made.add_argument("name", metavar="LESSON", help="its name, or its file")
+            made.add_argument("--data", metavar="NAME", help="other data: the same questions, answered by runs on it")
         return made
 
     command("list", listed, "the lessons that there are")
@@ -57,9 +58,11 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     return 0
 
 
-def opened(name: str) -> Lesson:
-    """A lesson by its name, or in a file."""
-    return files.load(Path(name)) if name.endswith(files.ENDING) else files.find(name)
+def opened(arguments: argparse.Namespace) -> Lesson:
+    """A lesson by its name, or in a file, on the data that was asked for."""
+    name = arguments.name
+    found = files.load(Path(name)) if name.endswith(files.ENDING) else files.find(name)
+    return other_data.on(found, arguments.data) if arguments.data else found
 
 
 def translated(error: SeglabError, lang: str) -> str:
@@ -69,6 +72,8 @@ def translated(error: SeglabError, lang: str) -> str:
 
 
 def listed(arguments: argparse.Namespace) -> None:
+    for path in files.clashing():
+        print(f"{path.stem:<12} {files.clash(path)}", file=sys.stderr)
     for name, path in files.every().items():
         try:
             lesson = files.load(path)
@@ -82,7 +87,7 @@ def listed(arguments: argparse.Namespace) -> None:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    lesson = opened(arguments.name)
+    lesson = opened(arguments)
     todo = making.jobs(lesson)
     told_of("without a translation", files.untranslated(lesson))
     told_of("numbers typed into what is told", files.typed(lesson))
@@ -91,7 +96,7 @@ def check(arguments: argparse.Namespace) -> None:
     if minutes > lesson.minutes:
         print(f"the steps take {minutes} minutes together, and the lesson has {lesson.minutes}")
     if todo:
-        print(f"{len(todo)} runs are not made yet: seglab lesson make {lesson.name}")
+        print(f"{len(todo)} runs are not made yet: seglab lesson make {lesson.called}")
         known = plans.estimate([job.config for job in todo])
         if known:
             print(f"they take about {sum(known.seconds) / 60:.0f} minutes, judged by runs that are here")
@@ -122,7 +127,7 @@ def told_of(what: str, places: Sequence[str]) -> None:
 
 
 def show(arguments: argparse.Namespace) -> None:
-    lesson, lang = opened(arguments.name), arguments.lang
+    lesson, lang = opened(arguments), arguments.lang
     bench = Bench(lesson)
     print(f"{lesson.title.of(lang)}\n\n{lesson.goal.of(lang)}")
     for number, step in enumerate(lesson.steps, 1):
@@ -177,7 +182,7 @@ def show_claim(bench: Bench, name: str, lang: str) -> None:
 
 
 def make(arguments: argparse.Namespace) -> None:
-    lesson = opened(arguments.name)
+    lesson = opened(arguments)
     todo = making.jobs(lesson, arguments.only, arguments.seeds)
     print(f"{len(todo)} runs to make, of {len(lesson.runs)}")
     making.progress(lesson, todo, print, arguments.threads)
@@ -188,7 +193,7 @@ def make(arguments: argparse.Namespace) -> None:
 
 
 def ship(arguments: argparse.Namespace) -> None:
-    lesson = opened(arguments.name)
+    lesson = opened(arguments)
     given = arguments.name
     folder = arguments.to or (Path(given) if given.endswith(files.ENDING) else files.every()[given]).parent
     written = packing.ship(lesson, folder)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import statistics
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.lessons import scoring
 from seglab.lessons.faults import Suspect
-from seglab.lessons.model import Lesson
+from seglab.lessons.model import Lesson, Setting
 from seglab.lessons.scoring import Difference
 from seglab.predictors import Shift
 from seglab.runs.evidence import MAPS
@@ -65,14 +66,17 @@ class Bench:
                 scores = dict(zip(self.directories(setting.of), self.values(setting.of, "miou"), strict=True))
                 chosen = [max(chosen, key=lambda each: scores[each])]
             return chosen
-        found = [located(self.lesson, key, seed) for seed in self.lesson.seeds(key)]
+        if not self.lesson.seeds(key):
+            raise without_runs(key, setting)
+        shelf = Shelf()
+        found = [located(self.lesson, key, seed, shelf) for seed in self.lesson.seeds(key)]
         missing = [seed for seed, each in zip(self.lesson.seeds(key), found, strict=True) if each is None]
         if missing:
             raise SeglabError(
                 "the runs of {setting} with seed {seeds} have not been made yet; make them with: {command}",
                 setting=key,
                 seeds=", ".join(map(str, missing)),
-                command=f"seglab lesson make {self.lesson.name}",
+                command=f"seglab lesson make {self.lesson.called}",
             )
         return [each for each in found if each is not None]
 
@@ -275,14 +279,56 @@ def name_of(lesson: str, key: str, seed: int) -> str:
     return f"{lesson}-{key}-{seed}"
 
 
-def located(lesson: Lesson, key: str, seed: int) -> Path | None:
-    """The finished run of a setting and a seed; None where there is none, or one of another configuration."""
+def located(lesson: Lesson, key: str, seed: int, shelf: Shelf | None = None) -> Path | None:
+    """The finished run of a setting and a seed: the lesson's own, or any other of its configuration; None where there
+    is none. `shelf`: the runs that are here, where many are looked for."""
     wanted = lesson.config(key, seed)
     for folder in places.lessons():
         directory = folder / name_of(lesson.name, key, seed)
         if matches(directory, wanted) and runs.status(directory).state == "completed":
             return directory
-    return None
+    shelf = shelf or Shelf()
+    if begun := lesson.setting(key).begins_with:
+        first = located(lesson, begun, seed, shelf)
+        wanted = wanted.model_copy(update={"init_from": first and Path(first.name)})
+    return shelf.finished(wanted)
+
+
+class Shelf:
+    """The runs that are here by their configurations, those of lessons first; read when it is first asked for."""
+
+    @cached_property
+    def runs(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for folder in (*places.lessons(), runs.home()):
+            for path in sorted(folder.glob("[!.]*/config.json")):
+                with contextlib.suppress(OSError, SeglabError):
+                    found.setdefault(written(path.parent, path.stat().st_mtime_ns), []).append(path.parent)
+        return found
+
+    def of(self, config: RunConfig) -> list[Path]:
+        """The runs of a configuration, in whatever state."""
+        return self.runs.get(anywhere(config).model_dump_json(), [])
+
+    def finished(self, config: RunConfig) -> Path | None:
+        return next((each for each in self.of(config) if runs.status(each).state == "completed"), None)
+
+
+@lru_cache(maxsize=4096)
+def written(directory: Path, changed: int) -> str:
+    """A run's configuration as text, as it is since its file has changed."""
+    return configured(directory, changed).model_dump_json()
+
+
+def without_runs(key: str, setting: Setting) -> SeglabError:
+    """Why a setting has no runs on other data."""
+    if options := [option for option in setting.set if option.partition(".")[0] == "data"]:
+        return SeglabError(
+            "{setting} is about {options}, which the lesson's own data alone has: it has no runs on other data",
+            setting=key,
+            options=", ".join(options),
+        )
+    return SeglabError("{setting} has runs on the lesson's own data alone", setting=key)
 
 
 def matches(directory: Path, wanted: RunConfig) -> bool:

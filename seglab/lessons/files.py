@@ -35,12 +35,30 @@ def every() -> dict[str, Path]:
     return found
 
 
+def clashing() -> list[Path]:
+    """The files of $SEGLAB_LESSONS that are called like a lesson of seglab's, which is found in their place."""
+    known = every()
+    return [path for folder in places.lessons()[1:-1] for path in sorted(folder.glob(f"*{ENDING}"))
+            if known[path.stem] != path]  # fmt: skip
+
+
+def clash(path: Path) -> SeglabError:
+    return SeglabError(
+        "{file} of $SEGLAB_LESSONS is not shown: seglab has a lesson of that name; give it another", file=path.name
+    )
+
+
 def find(name: str) -> Lesson:
     """A lesson by its name; raises SeglabError where there is none, and where its file is refused."""
+    return load(path(name))
+
+
+def path(name: str) -> Path:
+    """Its file."""
     known = every()
     if name not in known:
         raise refusal_of("lesson", name, known, thing="lesson")
-    return load(known[name])
+    return known[name]
 
 
 def load(path: Path) -> Lesson:

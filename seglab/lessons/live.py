@@ -15,13 +15,16 @@ from pathlib import Path
 from seglab import jobs, runs
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
-from seglab.lessons.bench import Bench, matches, name_of
+from seglab.lessons import making
+from seglab.lessons.bench import Bench, Shelf, matches, name_of
+from seglab.lessons.making import Job
 from seglab.lessons.model import Group, Lesson
 from seglab.lessons.scoring import Difference
 from seglab.runs import Owner
 
 CODE = re.compile(r"[A-Z0-9]{4,8}")
 NAMED = re.compile(rf"([^-]+-[^-]+)-(\d{{1,10}})(?:-({CODE.pattern}))?")
+MOST_AT_ONCE = 12  # of the runs that a lesson lacks
 MOST_WAITING = 30  # presses of one class whose runs have not ended
 UNDER_WAY = ("queued", "running", "stopping", "interrupted")
 starting = threading.Lock()  # two presses at once do not get the same seed
@@ -101,6 +104,8 @@ def found(lesson: Lesson, group: str, states: Mapping[Path, str] | None = None) 
     had, are left out. `states`: those of this machine's runs, where they are known already."""
     keys, live = needed(lesson, group), []
     for key, seed, code, directory in named(lesson, keys, here(lesson) if states is None else states):
+        if seed in lesson.seeds(key):
+            continue  # one of the lesson's own runs, which was missing
         if matches(directory, configured(lesson, key, seed, code)):
             state = runs.status(directory).state if states is None else states[directory]
             live.append(Live(key, seed, code, directory, state))
@@ -139,6 +144,28 @@ def next_seed(lesson: Lesson, keys: Sequence[str]) -> int:
     """One that neither the lesson's own runs have nor those here that are called so, whatever they are."""
     own = {seed for key in keys for seed in lesson.seeds(key)}
     return max(own | {seed for _, seed, _, _ in named(lesson, keys, here(lesson))}, default=-1) + 1
+
+
+# --- the lesson's own runs
+
+
+def lacking(lesson: Lesson) -> list[Job]:
+    """The runs that a lesson needs and that are neither here nor under way, as far as the queue can make them: those
+    that begin with another run's weights are made by the command line alone."""
+    shelf = Shelf()
+    return [
+        job
+        for job in making.jobs(lesson)
+        if job.config.init_from is None
+        and not any(runs.status(each).state in UNDER_WAY for each in shelf.of(job.config))
+    ]
+
+
+def make(lesson: Lesson, todo: Sequence[Job], owner: Owner | None = None) -> list[Path]:
+    """Puts runs that a lesson lacks into the queue, and gives them. Raises SeglabError where they do not fit."""
+    names = [name_of(lesson.name, job.key, job.seed) for job in todo]
+    free = [None if (runs.home() / name).exists() else name for name in names]  # one that ended before its end
+    return jobs.submit([job.config for job in todo], owner, free)
 
 
 # --- what they do to the difference

@@ -12,7 +12,7 @@ from seglab.comparison.readings import Reading
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.events import Event
-from seglab.lessons.bench import Bench, located, matches, name_of
+from seglab.lessons.bench import Bench, Shelf, located, matches, name_of
 from seglab.lessons.model import Lesson
 
 
@@ -34,8 +34,9 @@ def jobs(lesson: Lesson, groups: Collection[str] = (), seeds: Collection[int] = 
             raise SeglabError("there is no group {group}; there are: {known}", group=repr(group), known=known)
     wanted = {key for name in groups or lesson.groups for key in lesson.groups[name].settings}
     needed: set[tuple[str, int]] = set()
+    shelf = Shelf()
     for key, seed in reversed(lesson.runs):  # what others begin with stands before them
-        missing = key in wanted and (not seeds or seed in seeds) and located(lesson, key, seed) is None
+        missing = key in wanted and (not seeds or seed in seeds) and located(lesson, key, seed, shelf) is None
         if missing or (key, seed) in needed:
             needed.add((key, seed))
             begun = lesson.setting(key).begins_with
@@ -110,7 +111,8 @@ def alike(folder: Path, wanted: RunConfig) -> Path | None:
 def readings(lesson: Lesson) -> list[Reading]:
     """The readings through predictors that a lesson needs and that have not been computed yet."""
     bench = Bench(lesson)
-    found = [reading for key, each in lesson.settings.items() if each.through for reading in bench.side(key).readings]
+    keys = [key for key, each in lesson.settings.items() if each.through and lesson.has_runs(key)]
+    found = [reading for key in keys for reading in bench.side(key).readings]
     return [each for each in found if not each.ready]
 
 

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, model_validator
 
 from seglab import config as grammar
 from seglab.config import RunConfig
@@ -392,6 +392,7 @@ class Lesson(Options):
     groups: Annotated[dict[Key, Group], Field(min_length=1, max_length=8)]
     claims: Annotated[dict[Key, Claim], Field(max_length=12)] = {}
     steps: Annotated[tuple[AnyStep, ...], Field(min_length=1, max_length=40)]
+    _called: str = PrivateAttr("")
 
     @model_validator(mode="after")
     def _fits(self) -> Lesson:
@@ -494,6 +495,17 @@ class Lesson(Options):
             if isinstance(step, Show | Inspect):
                 yield f"steps.{n}", step.view.settings if isinstance(step, Show) else step.of
 
+    @property
+    def called(self) -> str:
+        """What the command line calls it."""
+        return self._called or self.name
+
+    def renamed(self, name: str, called: str, **changed: Any) -> Lesson:
+        """The same under another name, which no file can have and by which its runs are called."""
+        found = BaseModel.model_copy(self, update={"name": name} | changed)  # without validating it anew
+        found._called = called
+        return found
+
     # --- its settings
 
     def group_of(self, key: str) -> Group:
@@ -521,6 +533,11 @@ class Lesson(Options):
             return setting.seeds
         return self.seeds(setting.of) if setting.of else self.group_of(key).seeds
 
+    def has_runs(self, key: str) -> bool:
+        """Whether there can be runs of a setting; on other data not of each."""
+        setting = self.setting(key)
+        return bool(setting.run or self.seeds(key)) or (setting.of is not None and self.has_runs(setting.of))
+
     def config(self, key: str, seed: int) -> RunConfig:
         """The configuration of a setting's run. An entry that it sets takes the place of the base's, with the base's
         options of it. Raises SeglabError for what is unknown or not allowed."""
@@ -545,19 +562,20 @@ class Lesson(Options):
     @property
     def runs(self) -> list[tuple[str, int]]:
         """Every run that it needs, by setting and seed: a run that others begin with comes before them."""
-        found: list[tuple[str, int]] = []
+        found: dict[tuple[str, int], None] = {}
 
         def add(key: str, seed: int) -> None:
+            if (key, seed) in found:
+                return
             begun = self.setting(key).begins_with
             if begun:
                 add(begun, seed)
-            if (key, seed) not in found:
-                found.append((key, seed))
+            found[key, seed] = None
 
         for key, setting in self.settings.items():
             for seed in self.seeds(key) if setting.trained else ():
                 add(key, seed)
-        return found
+        return list(found)
 
 
 def unknown(place: str, kind: str, key: str, known: Iterable[str]) -> Exception:

@@ -37,10 +37,9 @@ def ship(lesson: Lesson, target: Path) -> list[Path]:
     SeglabError where runs are missing, before anything is written."""
     bench = Bench(lesson)
     groups = {key: group for group in lesson.groups.values() for key in group.settings}
-    made = [(key, directory) for key, each in lesson.settings.items() if each.trained for directory in bench.found(key)]
-    readings = [
-        reading for key, each in lesson.settings.items() if each.through for reading in bench.side(key).readings
-    ]
+    settings = {key: each for key, each in lesson.settings.items() if lesson.has_runs(key)}
+    made = [(key, directory) for key, each in settings.items() if each.trained for directory in bench.found(key)]
+    readings = [reading for key, each in settings.items() if each.through for reading in bench.side(key).readings]
     if missing := [each.directory.name for each in readings if not each.ready]:
         raise SeglabError("{runs}: not read through the predictors yet; make the lesson first", runs=", ".join(missing))
     written = []

@@ -6,7 +6,7 @@ import re
 import string
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from seglab.entry import Options
@@ -49,6 +49,11 @@ class Text(Options):
                         "{given} in braces is not known; known: {allowed}", given=place, allowed=", ".join(PLACES)
                     )
         return self
+
+    @model_serializer(mode="wrap")
+    def _short(self, whole: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        """As data; where the context says `short`, the same in both languages is one string, as it may be written."""
+        return self.en if (info.context or {}).get("short") and self.en == self.ko else whole(self)
 
     def of(self, language: str) -> str:
         """The text in a language, or in the one that there is."""

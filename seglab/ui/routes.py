@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
@@ -21,6 +22,7 @@ from seglab import runs
 from seglab.comparison.tables import ENCODING, curves_csv
 from seglab.errors import SeglabError
 from seglab.lessons.bench import Bench
+from seglab.lessons.guests import GoneError
 from seglab.ui import form
 from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
@@ -30,6 +32,7 @@ from seglab.ui.parts import (
     evidence,
     findings,
     grid,
+    guests,
     handout,
     lab,
     learn,
@@ -184,6 +187,28 @@ def lesson_live(request: Request, lang: str) -> Response:
     return data(live.under_way(found, group, request.query_params.get("class", ""), lang))
 
 
+def lesson_lacking(request: Request, lang: str) -> Response:
+    """The runs that a lesson needs and that are not here."""
+    return data(guests.lacking(learn.lesson(request.path_params["name"])))
+
+
+def lesson_file(request: Request, lang: str) -> Response:
+    """A lesson as a file, to keep and to change."""
+    name, content = guests.as_file(request.path_params["name"])
+    disposition = f'attachment; filename="{name}"'
+    return Response(content, media_type="application/yaml", headers={"Content-Disposition": disposition})
+
+
+def lesson_brought(request: Request, lang: str) -> Response:
+    """A lesson that a visitor brings: as a `file` of that name, or as a link carries it. What is wrong with it is an
+    answer like any other."""
+    file, content = request.query_params.get("file"), request.state.body
+    try:
+        return data(guests.of_link(content) if file is None else guests.of_file(content, file))
+    except SeglabError as error:
+        return data({"error": told(error, lang)})
+
+
 def data(found: Any) -> Response:
     return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
 
@@ -241,7 +266,7 @@ def fenced(answer: Callable[[Request, str], Response]) -> Callable[[Request], Re
         try:
             response = answer(request, lang)
         except SeglabError as error:
-            return wrong(told(error, lang), 404)
+            return wrong(told(error, lang), 410 if isinstance(error, GoneError) else 404)
         except Exception as error:
             log.exception("%s could not be answered", request.url.path)
             return wrong(told(SeglabError.of(error), lang), 422)
@@ -256,8 +281,21 @@ def fenced(answer: Callable[[Request, str], Response]) -> Callable[[Request], Re
     return answered
 
 
+def posted(answer: Callable[[Request, str], Response]) -> Callable[[Request], Any]:
+    """The same for what comes with a body."""
+    plain = fenced(answer)
+
+    async def answered(request: Request) -> Response:
+        request.state.body = await request.body()  # of a megabyte at most: `guard` sees to that
+        return await run_in_threadpool(plain, request)
+
+    return answered
+
+
 def wrong(sentence: str, status: int) -> Response:
-    return Response(json.dumps({"error": sentence}, ensure_ascii=False), status, media_type="application/json")
+    """Why there is no answer; not kept by the browser, for which what is gone would be so for good."""
+    content = json.dumps({"error": sentence}, ensure_ascii=False)
+    return Response(content, status, {"Cache-Control": "no-store"}, media_type="application/json")
 
 
 ROUTER = Router(
@@ -286,6 +324,9 @@ ROUTER = Router(
         Route("/lesson/{name}/step/{number:int}", fenced(lesson_step)),
         Route("/lesson/{name}/sheet", fenced(lesson_sheet)),
         Route("/lesson/{name}/live/{group}", fenced(lesson_live)),
+        Route("/lesson/{name}/lacking", fenced(lesson_lacking)),
+        Route("/lesson/{name}/file", fenced(lesson_file)),
+        Route("/brought", posted(lesson_brought), methods=["POST"]),
         Route("/picture/{run}/{kind}/{index:int}.webp", fenced(picture)),
         *(Route(f"/curves.{kind}", fenced(curves)) for kind in FILES),
     ]

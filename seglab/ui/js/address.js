@@ -7,7 +7,7 @@ const TABS = ["start", "learn", "train", "predict", "compare"];
 // What an address may have beside runs and the settings of the form, by whose it is.
 const PARTS = {
   worksheet: ["only", "hide", "title", "task"],
-  learn: ["lesson", "step", "present", "teach", "class", "sheets"],
+  learn: ["lesson", "own", "step", "present", "teach", "class", "sheets"],
   predict: ["picture", "layer"],
   compare: ["a", "b", "view", "image", "show", "at", "zoom", "without"],
   crf: ["of", "crf"],

@@ -1,36 +1,19 @@
 // A lesson for a class: its code, the link with it, and the same as a picture for phones.
+import { link } from "./about.js";
 import { copied } from "./address.js";
+import { carried } from "./brought.js";
+import { coded } from "./qr.js";
 import { el, lang, t } from "./text.js";
 
 const LETTERS = "BCDFGHJKMNPQRTVWXY346789"; // none that looks like another, and no words
 const LENGTH = 4;
 
-// Where a class finds the lesson.
+// Where a class finds the lesson; one from elsewhere stands in the fragment, which the server does not get.
 export function wayTo({ name, code }) {
+  if (carried(name)) return location.href.split("#")[0] + link(name);
   const query = new URLSearchParams({ lesson: name, lang });
   if (code) query.set("class", code);
   return `${location.origin}${location.pathname}?${query}`;
-}
-
-// A text as a square that cameras read.
-export async function qr(text) {
-  const { qrcode } = await import("./vendor/qrcode-generator/qrcode.mjs"),
-    code = qrcode(0, "M");
-  code.addData(text);
-  code.make();
-  const margin = 4,
-    count = code.getModuleCount(),
-    size = count + 2 * margin,
-    canvas = el("canvas", { width: size, height: size }),
-    context = canvas.getContext("2d");
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, size, size);
-  context.fillStyle = "#000";
-  for (let row = 0; row < count; row++)
-    for (let column = 0; column < count; column++)
-      if (code.isDark(row, column))
-        context.fillRect(column + margin, row + margin, 1, 1);
-  return canvas;
 }
 
 function made() {
@@ -67,22 +50,22 @@ export function classroom(lesson, give) {
 }
 
 function way(lesson) {
-  const link = wayTo(lesson),
+  const to = wayTo(lesson),
     picture = el("span.qr", {
       attrs: { role: "img", "aria-label": t("The link as a QR code") },
     });
-  qr(link).then((canvas) => picture.replaceChildren(canvas));
+  coded(to).then((canvas) => picture.replaceChildren(canvas ?? ""));
   return el(
     "div.way",
     {},
     el("b.code", {}, lesson.code),
     picture,
-    el("a", { href: link }, link),
+    el("a", { href: to }, to),
     el(
       "button.act",
       {
         type: "button",
-        on: { click: (event) => copied(link, event.target) },
+        on: { click: (event) => copied(to, event.target) },
       },
       t("Copy link"),
     ),

@@ -1,5 +1,6 @@
 // A step that shows evidence: a view of the laboratory, of a lesson's settings in the place of runs. A view is drawn when
 // its step is opened, and lets go of its pixels when the lesson is closed.
+import { asked } from "./brought.js";
 import { Crf } from "./crf.js";
 import { Curves } from "./curves.js";
 import { folded, plane, strip } from "./dots.js";
@@ -35,14 +36,14 @@ export function show(step, lesson, n) {
   );
 }
 
-// Draws a step's view into a place, or the one that is `asked` for; gives what closes it.
-export function view(place, step, lesson, n, asked = {}) {
+// Draws a step's view into a place, or the one that is `wanted`; gives what closes it.
+export function view(place, step, lesson, n, wanted = {}) {
   let close, gone;
   const draw = async () => {
     place.replaceChildren();
     place.classList.add("working");
     try {
-      const found = await lesson.step(n, asked);
+      const found = await lesson.step(n, wanted);
       if (!gone)
         close = VIEWS[step.view.view](place, found, { step, lesson, n });
     } catch ({ message }) {
@@ -198,7 +199,7 @@ function pixels(place, found, lesson, n) {
 async function written(place, path) {
   place.classList.add("working");
   try {
-    const answer = await fetch(`seglab/lab/${path}`);
+    const answer = await asked(`seglab/lab/${path}`);
     if (!answer.ok) throw new Error((await answer.json()).error);
     place.innerHTML = await answer.text(); // the server's own, in which names are escaped
     return true;

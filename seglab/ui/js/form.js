@@ -5,6 +5,7 @@ import { kept, keptHere } from "./kept.js";
 import { adopt, appears } from "./slots.js";
 import { store } from "./store.js";
 import { duration, el, lang, t } from "./text.js";
+import { LONGEST, Maker } from "./worksheet.js";
 
 const WAIT = 500; // milliseconds after the last change, before the runs are foreseen
 const SIDES = { inside: "surveyed", preview: "previewed" }; // where what is looked at stands, where that has another name
@@ -36,6 +37,7 @@ class Form {
     this.all = (query) => [...this.root.querySelectorAll(query)];
     adopt("#zip", this.find(".upload-slot"));
     this.listen();
+    this.find(".launch").before(new Maker(this).root);
     address.addEventListener("read", () => this.follow());
     address.addEventListener("tab", () => this.changed());
     store.addEventListener("me", () => this.allowed());
@@ -66,8 +68,7 @@ class Form {
     const given = { ...address.own },
       settings = Object.keys(given).filter(isSetting);
     const unknown = this.fill(settings.length ? given : keptHere.get(KEPT, {}));
-    this.tell(settings.length ? unknown : []);
-    this.worksheet(given);
+    this.tell([...(settings.length ? unknown : []), ...this.worksheet(given)]);
     this.changed();
   }
 
@@ -82,11 +83,16 @@ class Form {
       : "";
   }
 
-  // `only` and `hide` leave a part of the form; `title` and `task` say what it is for.
+  // `only` and `hide` leave a part of the form; `title` and `task` say what it is for. Gives what they name that is not
+  // in the form.
   worksheet({ only, hide, title, task }) {
     const wanted = only?.split(","),
       unwanted = hide?.split(",") ?? [];
-    const parts = this.parts();
+    const parts = this.parts(),
+      unknown = (key, names = []) =>
+        names
+          .filter((name) => name && !(name in parts))
+          .map((name) => `${key}=${name}`);
     for (const [name, elements] of Object.entries(parts)) {
       const away = wanted ? !wanted.includes(name) : unwanted.includes(name);
       for (const each of elements) each.classList.toggle("left-out", away);
@@ -104,9 +110,10 @@ class Form {
     const sheet = this.find(".worksheet");
     sheet.hidden = !(title || task);
     sheet.replaceChildren(
-      ...(title ? [el("h2", {}, title)] : []),
-      ...(task ? [el("p", {}, task)] : []),
+      ...(title ? [el("h2", {}, title.slice(0, LONGEST))] : []),
+      ...(task ? [el("p", {}, task.slice(0, LONGEST))] : []),
     );
+    return [...unknown("only", wanted), ...unknown("hide", unwanted)];
   }
 
   // What can be left out by name: a field of the form, the learning rate, an option of the run.

@@ -1,4 +1,5 @@
 // Two sides of the shown runs: what can be said of their difference, and the views that show where it is.
+import { asked } from "./brought.js";
 import { address } from "./address.js";
 import { Crf } from "./crf.js";
 import { Grid } from "./grid.js";
@@ -256,7 +257,7 @@ class Lab {
     place.dataset.state = state;
     place.classList.add("working");
     try {
-      const answer = await fetch(`seglab/lab/${view}?${query}`),
+      const answer = await asked(`seglab/lab/${view}?${query}`),
         text = answer.ok ? await answer.text() : "";
       if (place.dataset.state !== state) return;
       if (answer.ok)
@@ -297,7 +298,7 @@ class Lab {
     let wrong = error;
     try {
       if (!wrong) {
-        const answer = await fetch(`seglab/lab/borders?${query}`);
+        const answer = await asked(`seglab/lab/borders?${query}`);
         if (answer.ok) place.outerHTML = await answer.text();
         else wrong = (await answer.json()).error;
       }

@@ -1,4 +1,5 @@
 // The Learn tab: the list of lessons, and the one that is open.
+import { about, named, opening, place, tools } from "./about.js";
 import { address } from "./address.js";
 import { kept } from "./kept.js";
 import { known, Lesson, placeOf } from "./lesson.js";
@@ -28,8 +29,8 @@ class Learn {
     // What the address names is asked for, and shown, before Gradio has made the page.
     const [, query] = location.hash.match(/^#learn\?(.*)$/s) ?? [],
       own = new URLSearchParams(query);
-    if (!own.has("lesson")) return;
-    this.early = asked(own.get("lesson"), own.has("teach"));
+    if (!own.has("lesson") && !own.has("own")) return;
+    this.early = this.ask(Object.fromEntries(own), own.has("teach"));
     this.early.catch(() => {}); // told where it is shown
     this.screen = el("div", { id: "first-lesson" }, this.root);
     document.body.prepend(this.screen);
@@ -45,7 +46,8 @@ class Learn {
   // Takes over what the address says.
   follow() {
     if (address.tab !== "learn") return;
-    const { lesson: name, step, class: code = "" } = address.own,
+    const { lesson, own, step, class: code = "" } = address.own,
+      name = own ?? lesson,
       given = {
         code,
         teach: "teach" in address.own,
@@ -58,7 +60,7 @@ class Learn {
       this.lesson.open(step ? step - 1 || 0 : this.lesson.at);
     else {
       this.key = key;
-      this.show(name, given, step);
+      this.show({ lesson, own }, given, step);
     }
   }
 
@@ -73,7 +75,7 @@ class Learn {
   own() {
     const { name, code, teach, present, at } = this.lesson;
     return {
-      lesson: name,
+      ...place(name),
       class: code,
       teach: teach ? "1" : "",
       present: present ? "1" : "",
@@ -107,6 +109,7 @@ class Learn {
           ),
         ),
         el("div.lessons", {}, cards),
+        (this.opening ??= opening()), // once: it may have something to tell
         el(
           "p.hint",
           {},
@@ -130,11 +133,16 @@ class Learn {
 
   // --- a lesson
 
-  async show(name, given, step) {
+  // What the server knows of the lesson that an address has.
+  async ask(own, teach) {
+    return asked(await named(own), teach);
+  }
+
+  async show(own, given, step) {
     const { key } = this;
     let found;
     try {
-      found = await (this.early ?? asked(name, given.teach));
+      found = await (this.early ?? this.ask(own, given.teach));
     } catch ({ message }) {
       if (key === this.key) this.list(message);
       return;
@@ -155,6 +163,8 @@ class Learn {
     this.at = null;
     this.outline = new Outline(lesson, this);
     this.steps = el("div.lesson-steps");
+    this.outline.sheet.append(tools(lesson));
+    if (!lesson.present) this.steps.append(about(lesson));
     if (!lesson.present && !kept.lasts) this.steps.append(forgetful());
     lesson.root = el(
       "div.lesson",

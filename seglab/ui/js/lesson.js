@@ -1,4 +1,5 @@
 // A lesson that is open: what it holds, what the visitor answered, and what came of its questions.
+import { asked } from "./brought.js";
 import { kept } from "./kept.js";
 import { store } from "./store.js";
 import { lang, t } from "./text.js";
@@ -23,7 +24,7 @@ export const SURE = () => ({
 // What the server knows below `seglab/`, in the page's language.
 export async function known(path) {
   const query = `${path.includes("?") ? "&" : "?"}lang=${lang}`,
-    answer = await fetch(`seglab/${path}${query}`),
+    answer = await asked(`seglab/${path}${query}`),
     found = await answer.json();
   if (!answer.ok) throw new Error(found.error);
   return found;

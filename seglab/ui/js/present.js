@@ -1,5 +1,7 @@
 // The presenter's view: one step at a time in large type, gone through by arrow keys, with the way to it for the class.
-import { qr, wayTo } from "./classroom.js";
+import { carried } from "./brought.js";
+import { wayTo } from "./classroom.js";
+import { coded } from "./qr.js";
 import { el, t } from "./text.js";
 
 const BACK = ["ArrowLeft", "PageUp"],
@@ -40,11 +42,18 @@ export class Presenter {
       ),
       el("button.act", { type: "button", on: { click: leave } }, t("Leave")),
       this.code,
-      el("a.link", { href: link }, link),
+      el(
+        "a.link",
+        { href: link },
+        carried(lesson.name) ? t("The link to this lesson") : link,
+      ),
     );
     lesson.addEventListener("opened", () => this.draw());
     document.addEventListener("keydown", (event) => this.key(event));
-    qr(link).then((canvas) => this.code.replaceChildren(canvas));
+    coded(link).then((canvas) => {
+      this.code.hidden = !canvas; // too long for a code
+      this.code.replaceChildren(canvas ?? "");
+    });
   }
 
   by(steps) {

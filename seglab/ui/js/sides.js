@@ -1,5 +1,6 @@
 // What is known of two sides' pixels: each image's label maps and photograph, and the few images' epochs. `Served` asks
 // the server for what is looked at; a report has all of it in itself (report.js).
+import { asked } from "./brought.js";
 import { pixels, scaled } from "./pixels.js";
 
 const MOST_PHOTOS = 60,
@@ -31,7 +32,7 @@ export class Served {
 
   async load(page) {
     const { pages, images, query } = this.known,
-      answer = await fetch(`seglab/lab/maps/${page}?${query}`);
+      answer = await asked(`seglab/lab/maps/${page}?${query}`);
     if (!answer.ok) throw new Error(answer.statusText);
     const bytes = new Uint8Array(await answer.arrayBuffer());
     return cut(bytes, images.slice(pages[page], pages[page + 1]));
@@ -63,7 +64,7 @@ export class Served {
   }
 
   async json(path) {
-    const answer = await fetch(`seglab/lab/${path}?${this.known.query}`),
+    const answer = await asked(`seglab/lab/${path}?${this.known.query}`),
       found = await answer.json();
     if (!answer.ok) throw new Error(found.error);
     return found;
@@ -73,7 +74,7 @@ export class Served {
   async replay() {
     const [a, b] = this.known.epochs.map((epochs) => epochs.length),
       query = `${this.known.query}&epochs_a=${a}&epochs_b=${b}`,
-      answer = await fetch(`seglab/lab/replay?${query}`);
+      answer = await asked(`seglab/lab/replay?${query}`);
     if (!answer.ok) throw new Error(answer.statusText);
     return new Uint8Array(await answer.arrayBuffer());
   }

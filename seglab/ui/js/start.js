@@ -2,6 +2,7 @@
 import { address } from "./address.js";
 import { kept, keptHere } from "./kept.js";
 import { el, lang, t } from "./text.js";
+import { LONGEST } from "./worksheet.js";
 
 const SHEET = "seglab-worksheet";
 
@@ -103,7 +104,9 @@ async function errors(figure, truth) {
 // What a teacher's link brought: its title and task, and the way to the form, which it has filled. The form writes what
 // is changed into the address; while the tab is open, the link stays as it came.
 function sheet(root) {
-  const { title, task } = address.own,
+  const [title, task] = [address.own.title, address.own.task].map((text) =>
+      text?.slice(0, LONGEST),
+    ),
     key = JSON.stringify([title, task]);
   if ((title || task) && keptHere.get(SHEET) !== key) {
     kept.set(SHEET, {

@@ -13,7 +13,7 @@ from seglab.lessons import files, telling
 from seglab.lessons.bench import Bench
 from seglab.lessons.model import Ask, CompareWithSource, Inspect, Lesson, Show
 from seglab.lessons.text import Text
-from seglab.ui.parts import evidence
+from seglab.ui.parts import evidence, guests
 from seglab.ui.text import told
 
 HIDDEN = ("measure", "tell", "notes")  # of a step, until it is asked for
@@ -24,12 +24,14 @@ _benches: dict[str, Bench] = {}  # whose runs are all there, by what the lesson 
 
 def lesson(name: str) -> Lesson:
     """A lesson by its name."""
-    return files.find(name)
+    return guests.lesson(name)
 
 
 def cards(lang: str) -> list[dict[str, Any]]:
-    """The lessons that there are, for a list; one whose file is refused says why."""
-    found: list[dict[str, Any]] = []
+    """The lessons that there are, for a list; one whose file is refused, or whose name is taken, says why."""
+    found: list[dict[str, Any]] = [
+        {"name": path.stem, "error": told(files.clash(path), lang)} for path in files.clashing()
+    ]
     for name, path in files.every().items():
         try:
             lesson = files.load(path)
@@ -64,6 +66,8 @@ def outline(lesson: Lesson, lang: str, teaching: bool) -> dict[str, Any]:
                 option.pop("why", None)
     return {
         "name": lesson.name,
+        "origin": guests.origin(lesson.name),
+        "data": guests.data(lesson),
         "hash": files.content_hash(lesson),
         "title": lesson.title.of(lang),
         "goal": lesson.goal.of(lang),
@@ -104,7 +108,7 @@ def bench_of(lesson: Lesson) -> Bench:
             return _benches[key]
         bench = Bench(lesson)
         try:
-            for name in lesson.settings:
+            for name in filter(lesson.has_runs, lesson.settings):
                 bench.directories(name)
         except SeglabError:
             return bench

@@ -14,3 +14,5 @@ def build() -> None:
     refined = ear("learn-refined")
     refine = later("refining.refine", "data", "request")
     heard(latest(lessons, "change", refine, refined, **APART | PREDICTING), "learn", refined)
+    made = lessons.submit(later("guests.make", "event", "request"), None, answer, trigger_mode="multiple", **QUIET)
+    heard(made, "learn", answer)

@@ -29,4 +29,5 @@ FIGURES = {
         "DeepLabV1 at 256 px: 0.4566.",
         "DeepLabV2, stopped early: 0.5527.",
     ),
+    "spoiled": (),  # which has no document
 }

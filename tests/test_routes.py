@@ -214,12 +214,14 @@ def test_where_the_page_asks_for_a_password_nothing_is_told_without_it():
     blocks.auth, blocks.auth_message, blocks.max_file_size = [("ada", "secret")], None, None
     app = gr.routes.App.create_app(blocks, app_kwargs={"routes": whole_page.ROUTES})
     client = TestClient(app)
-    paths = ["/seglab/start", *(f"/seglab{route.path}" for route in routes.ROUTER.routes)]
-    assert len(paths) > 8
+    paths = {"/seglab/start": "GET"} | {
+        f"/seglab{each.path}": "POST" if "POST" in each.methods else "GET" for each in routes.ROUTER.routes
+    }
+    assert len(paths) > 8 and set(paths.values()) == {"GET", "POST"}
     named = {"run": "one", "kind": "image", "name": "a", "question": "best", "group": "cases"}
-    for path in paths:
+    for path, method in paths.items():
         address = re.sub("{(index|page|truth|label|number)(:int)?}", "0", path).format(**named)
-        assert client.get(address, params={"run": "one"}).status_code == 401, address
+        assert client.request(method, address, params={"run": "one"}).status_code == 401, address
     assert client.get(f"/seglab/assets/{assets.version()}/page.js").status_code == 200  # the page to log in has it
     assert client.post("/login", data={"username": "ada", "password": "wrong"}).status_code == 400
     assert client.get("/seglab/watch").status_code == 401

@@ -441,6 +441,7 @@ class Lesson(Options):
 
     def _steps_fit(self) -> None:
         asked: list[str] = []
+        told: set[str] = set()
         for n, step in enumerate(self.steps):
             place = f"steps.{n}"
             if isinstance(step, Ask):
@@ -454,6 +455,14 @@ class Lesson(Options):
             named = [step.of] if isinstance(step, Tell) else list(step.after) if isinstance(step, Show) else []
             if isinstance(step, Discuss) and step.again:
                 named.append(step.again)
+                if step.again in told:
+                    raise wrong(
+                        "{place}: what came of {key} is told before the second vote", place=place, key=step.again
+                    )
+            elif isinstance(step, Ask) and step.when == "after":
+                told.add(step.id)  # at once
+            else:
+                told.update(named)
             for each in named:
                 if each not in asked:
                     raise wrong("{place}: there is no question {key} before it", place=place, key=each)

@@ -238,8 +238,8 @@ class Side:
 
     @property
     def folded(self) -> bool:
-        """Whether its readings are of the folds of a cross-validation."""
-        return any(each.config.fold for each in self.readings)
+        """Whether its readings are of several folds of a cross-validation; those of one fold are runs like others."""
+        return len({each.config.fold.index for each in self.readings if each.config.fold}) > 1
 
     def through(self, predictors: Sequence[Predictor]) -> Side:
         """The same through a chain of predictors."""

@@ -203,8 +203,7 @@ class Bench:
 
     def difference(self, a: str, b: str, by: str) -> Difference:
         """How much higher B scores than A. In mIoU it is the very verdict of the laboratory, except of one seed against
-        several, of which there is no interval, and of the folds of a cross-validation: those of two settings with one
-        and the same fold are compared seed by seed."""
+        several, of which there is no interval."""
         return self.kept(("difference", a, b, by), lambda: self.compared(a, b, by))
 
     def compared(self, a: str, b: str, by: str) -> Difference:
@@ -213,7 +212,7 @@ class Bench:
             return scoring.over_runs(first, second, paired, by)
         self.refuse_other_images(a, b)
         alike = min(len(first), len(second)) > 1 or len(first) == len(second)
-        if by == "miou" and alike and not self.side(a).folded:
+        if by == "miou" and alike:
             found = self.pair(a, b).verdict
             assert found.difference is not None  # since both have a score
             return Difference(

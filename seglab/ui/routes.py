@@ -53,6 +53,7 @@ LABORATORY = {
     "borders": findings.at_borders,
     "report": report,
 }  # its views that come as HTML
+IN_LESSON = {"real": findings.real_in_lesson, "borders": findings.some_borders}  # those that are others in a lesson
 log = logging.getLogger(__name__)
 
 
@@ -134,7 +135,7 @@ def laboratory_view(request: Request, lang: str) -> Response:
     lesson = "lesson" in request.query_params
     if name == "why" and not lesson:
         found.borders.begin(counting.STRIDE)
-    write = findings.some_borders if name == "borders" and lesson else LABORATORY[name]
+    write = (IN_LESSON if lesson else LABORATORY).get(name, LABORATORY[name])
     content = write(found, lang)
     kept = {"Content-Disposition": 'attachment; filename="seglab-report.html"'} if name == "report" else {}
     return Response(content, media_type="text/html", headers=kept)

@@ -28,7 +28,7 @@ export function retraced(lesson, id) {
     );
   if (n < 0 || !lesson.looks(n).length) return null;
   const step = lesson.steps[n],
-    place = el("div.looked");
+    place = el("div.view");
   let close;
   const open = (look) => {
     close?.();
@@ -47,7 +47,7 @@ class Inspection {
   constructor(step, lesson, n) {
     Object.assign(this, { step, lesson, n });
     this.table = el("div.reported");
-    this.place = el("div.looked");
+    this.place = el("div.view");
     this.asking = el("form.asking", {
       on: {
         submit: (event) => {
@@ -145,7 +145,7 @@ class Inspection {
 
 const reported = (settings) =>
   el(
-    "table.figures",
+    "table.scores",
     {},
     el("caption", {}, t("As reported")),
     el(
@@ -154,7 +154,9 @@ const reported = (settings) =>
       el(
         "tr",
         {},
-        [t("Run"), t("Seed"), "mIoU"].map((text) => el("th", {}, text)),
+        el("th", {}, t("Run")),
+        el("th.n", {}, t("Seed")),
+        el("th.n", {}, "mIoU"),
       ),
     ),
     el(
@@ -165,8 +167,8 @@ const reported = (settings) =>
           "tr",
           {},
           el("th", { attrs: { scope: "row" } }, title),
-          el("td", {}, `${seed}`),
-          el("td", {}, score.toFixed(3)),
+          el("td.n", {}, `${seed}`),
+          el("td.n", {}, score.toFixed(3)),
         ),
       ),
     ),

@@ -28,8 +28,9 @@ MORE = 2  # seeds that a press trains
 BATCH = 8  # images, of which the mean is taken by one of the other definitions
 
 
-def real(lab: Laboratory, lang: str) -> str:
-    """Whether the difference could be luck, and what it is by other definitions, as HTML."""
+def real(lab: Laboratory, lang: str, more: bool = True) -> str:
+    """Whether the difference could be luck, and what it is by other definitions, as HTML; with `more`, how seeds are
+    added."""
     pair = lab.pair
     with lab.lock:
         whole, networks = pair.verdict, lab.networks.verdict
@@ -50,7 +51,7 @@ def real(lab: Laboratory, lang: str) -> str:
         settings=settings and spoken(settings, lang),
         seeds=pair.a.seeds,
         power=settings and power(settings, lang),
-        more=more_seeds(pair),
+        more=more_seeds(pair) if more else [],
         definitions=[(name, first[way], second[way], who) for way, (name, who) in ways.items()],
     )
 
@@ -233,3 +234,8 @@ def confused(first: np.ndarray, second: np.ndarray) -> list[list[dict[str, Any]]
         ]
         for row, row_good in zip(apart, good, strict=True)
     ]
+
+
+def real_in_lesson(lab: Laboratory, lang: str) -> str:
+    """The same in a lesson, which has a button of its own for more seeds, and may hide what its runs are."""
+    return real(lab, lang, more=False)

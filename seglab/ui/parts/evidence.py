@@ -182,15 +182,16 @@ def table(bench: Bench, name: str, down: str, right: str, lang: str) -> str:
     if group is None:
         raise SeglabError("there is no group {name} in {lesson}", name=repr(name), lesson=bench.lesson.name)
     keys = list(group.settings)
+    found = bench.grid(keys)
+    down, right = (option if option in found.options else "" for option in (down, right))  # so what is kept has an end
 
     def made() -> str:
-        found = bench.grid(keys)
-        titled = [
+        titled = tuple(
             replace(each, side=replace(each.side, name=title(bench, key, lang)))
             for key, each in zip(keys, found.settings, strict=True)
-        ]
-        found = replace(found, settings=tuple(titled))
-        return grid.written(found, laid_out(group) if group.table else found.layout(down, right), lang, keys)
+        )
+        layout = laid_out(group) if group.table else found.layout(down, right)
+        return grid.written(replace(found, settings=titled), layout, lang, keys)
 
     return bench.kept(("table", name, down, right, lang), made)
 

@@ -67,8 +67,8 @@ def test_a_huge_file_is_refused_before_it_is_read_whole(tmp_path):
 @pytest.mark.parametrize(
     "more",
     [
-        {"sheet": 2}, {"lesson": "../a"}, {"lesson": "a.b.c"}, {"lesson": 3}, {"hash": "x"}, {"number": 7}, {"name": "x" * 81},
-        {"name": None},
+        {"sheet": 2}, {"lesson": "../a"}, {"lesson": "a.b.c"}, {"lesson": 3}, {"hash": "x"}, {"number": 7},
+        {"name": "x" * 81}, {"name": None},
         {"name": ["a"]}, {"keep": "x" * 2001}, {"times": ["now"]}, {"times": [-1]}, {"times": [1] * 41},
         {"right": ["which"]},
         {"answers": []}, {"answers": {f"q{n}": {} for n in range(13)}}, {"answers": {"which": 3}},

@@ -109,6 +109,7 @@ export function right(ask, value, result) {
     );
   if (ask.answer === "several")
     return (
+      Array.isArray(value) &&
       value.length === result.right.length &&
       value.every((key) => result.right.includes(key))
     );

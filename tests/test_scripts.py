@@ -246,6 +246,16 @@ def test_a_lesson_opens_whole_steps_that_it_has_also_where_it_once_had_more(know
     assert run(known, "lesson", f"{LESSON} return lesson().reached;") == 2
 
 
+def test_a_server_that_does_not_answer_is_told_in_the_page_s_words(known):
+    body = """const told = [];
+        for (const answer of [async () => { throw new TypeError('Failed'); }, async () => new Response('<b>')]) {
+            window.fetch = answer;
+            told.push(await m.known('lesson/l').catch(({message}) => message));
+        }
+        return told;"""
+    assert run(known, "lesson", body) == ["The server does not answer. Try again in a while."] * 2
+
+
 def test_a_lesson_that_is_closed_hears_nothing_of_the_page_any_more(known):
     body = """const one = lesson(), heard = [];
         one.hear(document, 'said', () => heard.push(1));

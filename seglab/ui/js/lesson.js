@@ -1,5 +1,5 @@
 // A lesson that is open: what it holds, what the visitor answered, and what came of its questions.
-import { asked } from "./brought.js";
+import { asked, held } from "./brought.js";
 import { kept } from "./kept.js";
 import { store } from "./store.js";
 import { lang, t } from "./text.js";
@@ -25,7 +25,7 @@ export const SURE = () => ({
 export async function known(path) {
   const query = `${path.includes("?") ? "&" : "?"}lang=${lang}`,
     answer = await asked(`seglab/${path}${query}`),
-    found = await answer.json();
+    found = await held(answer);
   if (!answer.ok) throw new Error(found.error);
   return found;
 }

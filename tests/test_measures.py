@@ -554,6 +554,7 @@ def spoiled(odd, **trained):
             "rate",
             {"here": "0.001", "there": "0.03", "ratio": "30"},
         ),
+        ({"of": "alone", "reported": "best"}, {"alone": {}}, NONE, {}),
         ({"of": "near", "seeds": [0]}, {"near": {"set": {"optimizer.lr": 3e-3}}}, NONE, {}),
         (
             {"of": "carried", "seeds": [0]},
@@ -568,7 +569,7 @@ def spoiled(odd, **trained):
             {},
         ),
     ],
-    ids=["sound", "best seed", "rate", "near rate", "leak", "same fold"],
+    ids=["sound", "best seed", "rate", "best of one", "near rate", "leak", "same fold"],
 )
 def test_what_is_wrong_is_read_off_the_runs(odd, trained, fault, values):
     of = spoiled(odd, **trained)

@@ -52,7 +52,7 @@ def found(suspects: Sequence[Suspect]) -> list[Fault]:
         }  # fmt: skip
         if each.batches:
             faults.append(Fault(each.key, "batches", values | {"difference": f"{each.reported - each.score:+.3f}"}))
-        elif each.seeds:
+        elif len(each.seeds) > 1:  # of one there was nothing to pick
             faults.append(Fault(each.key, "picked", values | over_seeds(each.seeds)))
         elif each.pixels:
             faults.append(

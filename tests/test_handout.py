@@ -8,10 +8,10 @@ from PIL import Image
 
 from seglab import runs
 from seglab.config import configured
-from seglab.lessons import files, sheet
+from seglab.lessons import files, other_data, sheet
 from seglab.lessons.bench import Bench
 from seglab.ui import assets
-from seglab.ui.parts import handout, learn
+from seglab.ui.parts import evidence, handout, learn
 from tests.sheets import taught
 
 
@@ -24,7 +24,7 @@ def forgotten(monkeypatch):
 def test_a_sheet_has_the_scene_of_its_lesson_in_four_pictures(name):
     lesson = files.find(name)
     found = handout.handout(lesson, "ko")
-    view = handout.pixels(lesson)
+    view = evidence.pixels(lesson)
     titles = [lesson.setting(key).title.ko for key in (view.a, view.b)]
     assert [each["title"] for each in found["pictures"]] == ["이미지", "정답", *titles]
     shown = []
@@ -38,7 +38,7 @@ def test_a_sheet_has_the_scene_of_its_lesson_in_four_pictures(name):
 @pytest.mark.parametrize("name", ["a", "e"])
 def test_the_commands_of_a_sheet_make_the_runs_that_it_shows(name):
     bench = Bench(files.find(name))
-    view = handout.pixels(bench.lesson)
+    view = evidence.pixels(bench.lesson)
     made, *trained = handout.commands(bench, view)
     assert made == f"seglab lesson make {name}"
     wanted = [runs.config(bench.directories(key)[0]) for key in (view.a, view.b)]
@@ -51,11 +51,22 @@ def test_the_commands_of_a_sheet_make_the_runs_that_it_shows(name):
     assert found == wanted[: len(found)] and all(each in found for each in wanted)
 
 
+def test_a_scene_beyond_the_last_image_is_the_last(monkeypatch):
+    lesson = files.find("a")
+    shown = []
+    monkeypatch.setattr(handout, "photograph", lambda pair, n: shown.append(n))
+    for picture in (9999, len(Bench(lesson).matrices("case1")[0]) - 1):
+        handout.handout(lesson.model_copy(update={"picture": picture}), "en")
+    assert len(shown) == 2 and shown[0] == shown[1]
+
+
 def test_evidence_is_told_and_no_outcome(runs_home):
     bench = taught()
     found = handout.handout(bench.lesson, "en")
     assert found.keys() == {"style", "evidence", "pictures", "commands"}
     assert found["evidence"] == sheet.evidence(bench) and found["pictures"] == []
+    on = other_data.on(bench.lesson, "camvid")
+    assert handout.handout(on, "en")["commands"] == ["seglab lesson make l --data camvid"]
     assert found["style"] == handout.STYLE.read_text() and "url(" not in found["style"]
 
 

@@ -101,6 +101,7 @@ WRONG = [
     ("a: {title: a, set: {epochs: 1}}", "a: {title: a, begins_with: a}", 11, "a begins with itself"),
     ("a: {title: a, set: {epochs: 1}}", "a: {title: a, of: b}", 11, "of goes with through, reported or seeds"),
     ("a: {title: a, set: {epochs: 1}}", "a: {title: a, of: a, through: [crf]}", 11, "no runs of its own"),
+    ("a: {title: a, set: {epochs: 1}}", "a: {title: a, of: b, seeds: [0, 7]}", 11, "no run of its own with the seed 7"),
     ("set: {epochs: 1}", "set: {seed: 1}", 11, "seed cannot be set in a lesson; use seeds"),
     ("model: unet}", "init_from: unet}", 9, "init_from cannot be set in a lesson; use begins_with"),
     ("claims: [c]", "claims: [d]", 30, "there is no claim d; there are: c"),

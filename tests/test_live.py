@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from seglab import jobs, runs
 from seglab.errors import SeglabError
-from seglab.lessons import live
+from seglab.lessons import live, other_data
 from seglab.ui import page as whole_page
 from seglab.ui.board import BOARD
-from seglab.ui.parts import learn
+from seglab.ui.parts import guests, learn
 from seglab.ui.parts.live import run
 from seglab.ui.visitors import Visitor
 from tests.conftest import finish
@@ -235,6 +235,18 @@ def test_thirty_who_ask_have_the_numbers_computed_once(of, client, monkeypatch):
     put(of, "a", 3, images(50), name="l-a-3")
     seen(client, "K7QF")
     assert len(looked) == 2
+
+
+def test_the_numbers_of_a_lesson_on_other_data_are_computed_once_too(of, client, monkeypatch):
+    on = other_data.on(of, "camvid")
+    made(on)
+    monkeypatch.setattr(guests, "offered", lambda: ["camvid"])
+    looked = []
+    found = live.found
+    monkeypatch.setattr(live, "found", lambda *given: looked.append(given) or found(*given))
+    for _ in range(30):
+        assert client.get("/seglab/lesson/l.camvid/live/g").json()["count"] == 2
+    assert len(looked) == 1
 
 
 # --- the button

@@ -221,3 +221,74 @@ def test_a_line_of_dots_says_each_seed_s_score_their_mean_and_what_was_said(page
     assert run(page, "dots", "return [m.shown('parameters', 3093035.2), m.shown('miou', 0.12345)];") == [
         "3,093,035", "0.123",
     ]  # fmt: skip
+
+
+# --- lessons
+
+LESSON = """const lesson = (more = {}) => new m.Lesson(
+    {name: 'l', hash: 'h', settings: {}, steps: [{kind: 'read'}, {kind: 'read'}, {kind: 'read'}]},
+    {code: '', present: false, ...more});"""
+
+
+@pytest.fixture
+def known(page):
+    """The page with what its scripts find in its head, and nothing kept."""
+    page.evaluate("window.seglab = {lines: []}; localStorage.clear();")
+    return page
+
+
+def test_a_lesson_opens_whole_steps_that_it_has_also_where_it_once_had_more(known):
+    body = "const one = lesson(); one.open(g[0]); return [one.at, one.reached];"
+    for wanted, there in ((1.5, 1), (-3, 0), (9, 2)):
+        known.evaluate("localStorage.clear()")
+        assert run(known, "lesson", f"{LESSON} {body}", wanted) == [there, there]
+    known.evaluate("localStorage.setItem('seglab-lesson-l', JSON.stringify({times: {0: 1, 7: 2}}))")
+    assert run(known, "lesson", f"{LESSON} return lesson().reached;") == 2
+
+
+def test_a_server_that_does_not_answer_is_told_in_the_page_s_words(known):
+    body = """const told = [];
+        for (const answer of [async () => { throw new TypeError('Failed'); }, async () => new Response('<b>')]) {
+            window.fetch = answer;
+            told.push(await m.known('lesson/l').catch(({message}) => message));
+        }
+        return told;"""
+    assert run(known, "lesson", body) == ["The server does not answer. Try again in a while."] * 2
+
+
+def test_a_lesson_that_is_closed_hears_nothing_of_the_page_any_more(known):
+    body = """const one = lesson(), heard = [];
+        one.hear(document, 'said', () => heard.push(1));
+        document.dispatchEvent(new Event('said'));
+        one.close();
+        document.dispatchEvent(new Event('said'));
+        return heard.length;"""
+    assert run(known, "lesson", f"{LESSON} {body}") == 1
+
+
+def test_the_way_to_a_lesson_from_elsewhere_has_the_class_s_code(known):
+    body = """window.fetch = async () => new Response(JSON.stringify({name: 'l_0', own: 'xyz'}));
+        const {bring} = await import('./brought.js');
+        await bring('xyz');
+        return ['K7QF', ''].map(code => m.wayTo({name: 'l_0', code}));"""
+    assert run(known, "classroom", body) == [f"{PAGE}#learn?own=xyz&class=K7QF", f"{PAGE}#learn?own=xyz"]
+
+
+def test_what_could_not_be_asked_about_a_class_s_lesson_is_asked_again(known):
+    body = """const sheets = new m.Sheets(), told = [];
+        for (const answer of [{error: 'down'}, {steps: [], evidence: {}}]) {
+            window.fetch = async () => new Response(JSON.stringify(answer), {status: answer.error ? 500 : 200});
+            told.push(await sheets.lesson('l').then(() => 'here', ({message}) => message));
+        }
+        return told;"""
+    assert run(known, "sheets", body) == ["down", "here"]
+
+
+def test_a_sheet_of_a_lesson_on_other_data_is_one_and_an_answer_of_another_kind_is_wrong(page):
+    sheet = {"sheet": 1, "hash": "0" * 16, "number": "0" * 32}
+    body = """const start = '<script type="application/json" id="seglab-sheet">';
+        return g.map((each) => m.parsed(`${start}${JSON.stringify(each)}</script>`)?.lesson ?? null);"""
+    names = ["a", "a.camvid", "a.b.c", "../a", "A"]
+    assert run(page, "handed", body, *({**sheet, "lesson": name} for name in names)) == ["a", "a.camvid", *[None] * 3]
+    body = "return g.map((value) => m.right({answer: 'several'}, value, {right: ['a', 'b']}));"
+    assert run(page, "handed", body, ["b", "a"], ["a"], "ab", 2, None) == [True, False, False, False, None]

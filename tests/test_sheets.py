@@ -67,8 +67,8 @@ def test_a_huge_file_is_refused_before_it_is_read_whole(tmp_path):
 @pytest.mark.parametrize(
     "more",
     [
-        {"sheet": 2}, {"lesson": "../a"}, {"lesson": 3}, {"hash": "x"}, {"number": 7}, {"name": "x" * 81},
-        {"name": None},
+        {"sheet": 2}, {"lesson": "../a"}, {"lesson": "a.b.c"}, {"lesson": 3}, {"hash": "x"}, {"number": 7},
+        {"name": "x" * 81}, {"name": None},
         {"name": ["a"]}, {"keep": "x" * 2001}, {"times": ["now"]}, {"times": [-1]}, {"times": [1] * 41},
         {"right": ["which"]},
         {"answers": []}, {"answers": {f"q{n}": {} for n in range(13)}}, {"answers": {"which": 3}},
@@ -201,6 +201,8 @@ def handed_in(bench, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "1.html").write_bytes(page(answered(bench, name="Ada \x1b[31m", keep="edges\x07")))
     (tmp_path / "2.html").write_bytes(page(answered(bench, 2, name="Bob")))
+    (tmp_path / "there.html").write_bytes(page(answered(bench, 4, lesson="l.camvid", name="Eve")))
+    (tmp_path / "x\x1b[31m.html").write_bytes(b"nothing")
     (tmp_path / "other.html").write_bytes(page(answered(bench, 3, lesson="nothing")))
     (tmp_path / "cat.png").write_bytes(b"\x89PNG")
     return tmp_path
@@ -226,6 +228,14 @@ def test_the_command_counts_what_is_a_sheet_and_tells_what_is_not(capsys, handed
 def test_the_command_speaks_the_language_that_is_asked_for(capsys, handed_in):
     _, out, err = command(capsys, "1.html", "cat.png", "--lang", "ko")
     assert "어느 것?" in out and "cat.png" in err and "holds no sheet" not in err and "at first" not in out
+
+
+def test_a_sheet_of_a_lesson_on_other_data_is_read_as_such(capsys, handed_in):
+    status, out, err = command(capsys, "there.html", "x\x1b[31m.html", "--csv", "class.csv")
+    assert status == 0 and "make them with: seglab lesson make l --data camvid" in out.lower()
+    assert "X [31m.html holds no sheet" in err and "\x1b" not in err
+    (line,) = csv.DictReader((handed_in / "class.csv").open(encoding="utf-8-sig"))
+    assert (line["name"], line["which"], line["which/right"]) == ("Eve", "lower", "")
 
 
 def test_the_command_refuses_where_nothing_is_a_sheet_and_a_table_of_two_lessons(capsys, handed_in):

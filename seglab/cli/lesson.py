@@ -210,11 +210,11 @@ def sheets(arguments: argparse.Namespace) -> None:
     for path in arguments.files:
         try:
             found = sheet.read(path)
-            lessons[found.lesson] = files.find(found.lesson)
+            lessons[found.lesson] = other_data.find(found.lesson)
         except SeglabError as error:  # the others may be sound
             print(translated(error, arguments.lang), file=sys.stderr)
             continue
-        handed_in.setdefault(found.lesson, []).append((path.name, found))
+        handed_in.setdefault(found.lesson, []).append((sheet.plain(path.name), found))
     if not handed_in:
         raise SeglabError("none of these files is a sheet of a lesson that is here")
     if arguments.csv and len(handed_in) > 1:

@@ -431,6 +431,15 @@ class Lesson(Options):
                     raise wrong(
                         "{place}: {key} has no runs of its own, so it cannot be seen through", place=place, key=of
                     )
+                known_seeds = self.seeds(of) if of else ()
+                if of and (left := [seed for seed in setting.seeds or () if seed not in known_seeds]):
+                    raise wrong(
+                        "{place}: {key} has no run of its own with the seed {seed}; its seeds: {known}",
+                        place=place,
+                        key=of,
+                        seed=left[0],
+                        known=", ".join(map(str, known_seeds)) or "-",
+                    )
                 chain = [key]
                 while begun := known[chain[-1]].begins_with:
                     if begun in chain:

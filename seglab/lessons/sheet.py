@@ -34,6 +34,7 @@ LONGEST = 2000  # characters of a text
 SURENESS = ("guess", "fairly", "sure")
 
 Written = Annotated[str, Field(max_length=LONGEST, strict=True)]
+Called = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}(\.[a-z][a-z0-9_]{0,31})?$")]  # `a`, or `a.camvid`
 Several = Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(max_length=12)]
 Given = Written | Annotated[float, Field(strict=True)] | Several | None  # an option, a text, a number, or options
 
@@ -52,7 +53,7 @@ class Sheet(Options):
     `number`: random, so that the same sheet in two names is noticed; `times`: seconds from the first step to each."""
 
     sheet: Literal[1]
-    lesson: Key
+    lesson: Called
     hash: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
     number: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
     evidence: Annotated[dict[Key, Annotated[str, Field(pattern="^[0-9a-f]{16}$")]], Field(max_length=200)] = {}
@@ -70,12 +71,13 @@ class Sheet(Options):
 
 def read(path: Path) -> Sheet:
     """The sheet in a file. Raises SeglabError for what is none."""
+    name = plain(path.name)
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise SeglabError("{file} cannot be read: {reason}", file=path.name, reason=error.strerror) from None
-    return parsed(content, path.name)
+        raise SeglabError("{file} cannot be read: {reason}", file=name, reason=error.strerror) from None
+    return parsed(content, name)
 
 
 def parsed(content: bytes, file: str) -> Sheet:

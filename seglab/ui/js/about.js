@@ -26,10 +26,11 @@ export async function named({ lesson, own }) {
   return data ? `${name}.${data}` : name;
 }
 
-// The end of the address of a lesson.
-export const link = (name) => {
-  const { lesson, own } = place(name);
-  return `#learn?${new URLSearchParams(own ? { own } : { lesson })}`;
+// The end of the address of a lesson, and of a class's.
+export const link = (name, code = "") => {
+  const { lesson, own } = place(name),
+    given = { ...(own ? { own } : { lesson }), ...(code && { class: code }) };
+  return `#learn?${new URLSearchParams(given)}`;
 };
 
 // What a visitor should know before they begin; nothing of a lesson of seglab's on its own data.
@@ -128,18 +129,16 @@ class Lacking {
     this.root = el("div.lesson-lacking");
     root.append(this.root);
     lesson.addEventListener("live", ({ detail }) => this.hear(detail));
-    store.addEventListener("rows", () => this.look());
+    lesson.hear(store, "rows", () => this.look());
     this.look();
   }
 
   // Asks again as runs end.
   look() {
-    const { root } = this,
-      ended = [...store.rows.values()].filter((row) => row.trained).length;
-    if (root.isConnected || this.ended === undefined) {
-      if (ended !== this.ended) this.ask();
-      this.ended = ended;
-    }
+    const rows = [...store.rows.values()],
+      ended = rows.filter((row) => row.trained).length;
+    if (ended !== this.ended) this.ask();
+    this.ended = ended;
   }
 
   async ask() {
@@ -208,9 +207,11 @@ class Lacking {
     );
   }
 
-  hear({ kind, ...answer }) {
-    if (!this.button || !["asked", "made"].includes(kind)) return;
+  hear({ kind, failed, ...answer }) {
+    const mine = ["asked", "made"].includes(kind);
+    if (!this.button || !(mine || failed)) return;
     this.button.disabled = false;
+    if (failed) return; // which the page has told
     if (kind === "asked") {
       const { count, seconds } = answer;
       const sure = confirm(

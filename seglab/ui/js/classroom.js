@@ -10,7 +10,7 @@ const LENGTH = 4;
 
 // Where a class finds the lesson; one from elsewhere stands in the fragment, which the server does not get.
 export function wayTo({ name, code }) {
-  if (carried(name)) return location.href.split("#")[0] + link(name);
+  if (carried(name)) return location.href.split("#")[0] + link(name, code);
   const query = new URLSearchParams({ lesson: name, lang });
   if (code) query.set("class", code);
   return `${location.origin}${location.pathname}?${query}`;

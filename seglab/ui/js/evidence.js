@@ -1,6 +1,6 @@
 // A step that shows evidence: a view of the laboratory, of a lesson's settings in the place of runs. A view is drawn when
 // its step is opened, and lets go of its pixels when the lesson is closed.
-import { asked } from "./brought.js";
+import { asked, held } from "./brought.js";
 import { Crf } from "./crf.js";
 import { Curves } from "./curves.js";
 import { folded, plane, strip } from "./dots.js";
@@ -200,7 +200,7 @@ async function written(place, path) {
   place.classList.add("working");
   try {
     const answer = await asked(`seglab/lab/${path}`);
-    if (!answer.ok) throw new Error((await answer.json()).error);
+    if (!answer.ok) throw new Error((await held(answer)).error);
     place.innerHTML = await answer.text(); // the server's own, in which names are escaped
     return true;
   } catch ({ message }) {

@@ -33,7 +33,8 @@ const text = (most) => (value) =>
   isObject = (value) =>
     typeof value === "object" && value !== null && !Array.isArray(value),
   isNull = (value) => value === null,
-  KEY = /^[a-z][a-z0-9_]{0,31}$/;
+  KEY = /^[a-z][a-z0-9_]{0,31}$/,
+  CALLED = /^[a-z][a-z0-9_]{0,31}(\.[a-z][a-z0-9_]{0,31})?$/; // `a`, or `a.camvid`
 const given = or(text(2000), Number.isFinite, list(text(40), 12), isNull);
 const answer = fields({
   first: given,
@@ -43,7 +44,7 @@ const answer = fields({
 });
 const whole = fields({
   sheet: (value) => value === 1,
-  lesson: form(KEY),
+  lesson: form(CALLED),
   hash: form(/^[0-9a-f]{16}$/),
   number: form(/^[0-9a-f]{32}$/),
   evidence: named(form(/^[0-9a-f]{16}$/), 200),
@@ -108,6 +109,7 @@ export function right(ask, value, result) {
     );
   if (ask.answer === "several")
     return (
+      Array.isArray(value) &&
       value.length === result.right.length &&
       value.every((key) => result.right.includes(key))
     );

@@ -125,6 +125,7 @@ class Learn {
 
   // The sheets of a class.
   read() {
+    this.lesson?.close();
     this.key = "sheets";
     this.lesson = this.at = null;
     this.sheets ??= new Sheets();
@@ -166,7 +167,7 @@ class Learn {
     this.outline.sheet.append(tools(lesson));
     if (!lesson.present) this.steps.append(about(lesson));
     if (!lesson.present && !kept.lasts) this.steps.append(forgetful());
-    lesson.root = el(
+    const root = el(
       "div.lesson",
       { data: { present: lesson.present } },
       lesson.present
@@ -175,7 +176,7 @@ class Learn {
       this.steps,
     );
     lesson.addEventListener("opened", () => this.opened());
-    this.root.replaceChildren(lesson.root);
+    this.root.replaceChildren(root);
   }
 
   // A step is open: those up to the last that ever was are there, the others of them folded as they were.

@@ -1,5 +1,5 @@
 // A lesson that is open: what it holds, what the visitor answered, and what came of its questions.
-import { asked } from "./brought.js";
+import { asked, held } from "./brought.js";
 import { kept } from "./kept.js";
 import { store } from "./store.js";
 import { lang, t } from "./text.js";
@@ -25,7 +25,7 @@ export const SURE = () => ({
 export async function known(path) {
   const query = `${path.includes("?") ? "&" : "?"}lang=${lang}`,
     answer = await asked(`seglab/${path}${query}`),
-    found = await answer.json();
+    found = await held(answer);
   if (!answer.ok) throw new Error(found.error);
   return found;
 }
@@ -35,6 +35,7 @@ export const placeOf = (name) => `seglab-lesson-${name}`;
 // Says "answered" (of a question), "opened" (a step), "live" (what the server answered to what was sent) and "closed".
 export class Lesson extends EventTarget {
   at = 0; // the step that is open, counted from 0
+  closing = new AbortController();
 
   // `code`: the class's; `teach` shows the notes for teachers; `present` shows one step at a time in large type, and
   // keeps nothing, since it is the class that answers; `trigger` sends to the server what is done here.
@@ -61,7 +62,8 @@ export class Lesson extends EventTarget {
 
   // The last step that was ever opened.
   get reached() {
-    return Math.max(0, ...Object.keys(this.times).map(Number));
+    const most = Math.max(0, ...Object.keys(this.times).map(Number));
+    return Math.min(most, this.steps.length - 1); // the lesson may have had more
   }
 
   title(n) {
@@ -125,7 +127,7 @@ export class Lesson extends EventTarget {
   }
 
   open(n) {
-    this.at = Math.min(Math.max(n, 0), this.steps.length - 1);
+    this.at = Math.min(Math.max(Math.trunc(n), 0), this.steps.length - 1);
     this.times[this.at] ??= Date.now();
     this.save();
     this.dispatchEvent(new CustomEvent("opened", { detail: this.at }));
@@ -134,6 +136,12 @@ export class Lesson extends EventTarget {
   // What is drawn of it lets go of all that it holds.
   close() {
     this.dispatchEvent(new Event("closed"));
+    this.closing.abort();
+  }
+
+  // Hears what else is on the page, until the lesson is closed.
+  hear(target, type, act) {
+    target.addEventListener(type, act, { signal: this.closing.signal });
   }
 
   save() {

@@ -1,7 +1,9 @@
 // A step that trains while the lesson is given: its button, how far its runs are, and what they do to a difference.
-import { dotted } from "./seeds.js";
+import { mean } from "./dots.js";
 import { known } from "./lesson.js";
 import { awaited, BUSY, progressed, stated } from "./runs.js";
+import { dotted } from "./seeds.js";
+import { signed } from "./spread.js";
 import { store } from "./store.js";
 import { duration, el, fixed, t } from "./text.js";
 
@@ -26,8 +28,8 @@ class Trained extends EventTarget {
   constructor(lesson, name) {
     super();
     Object.assign(this, { lesson, name });
-    store.addEventListener("rows", () => this.follow());
-    store.addEventListener("lost", () => this.heard({ messages: [] }));
+    lesson.hear(store, "rows", () => this.follow());
+    lesson.hear(store, "lost", () => this.heard({ messages: [] }));
     lesson.addEventListener("live", ({ detail }) => {
       const { kind, group, failed } = detail;
       if (failed) this.heard({ messages: [] }); // which the page has told
@@ -57,7 +59,6 @@ class Trained extends EventTarget {
 
   // The page's list says that a run has another state: what that changes is asked for once, and else drawn as it goes.
   follow() {
-    if (!this.lesson.root?.isConnected) return; // another lesson is open
     const rows = [...store.rows.values()].filter(
         ({ run, kind }) =>
           kind === "own" && run.startsWith(`${this.lesson.name}-`),
@@ -254,17 +255,13 @@ function underWay({ rows, busy, lesson }) {
 
 // --- what they do to the difference
 
-const signed = (value) =>
-  `${value > 0 ? "+" : value < 0 ? "−" : ""}${fixed(Math.abs(value))}`;
-
-const mean = (values) =>
-  values.length ? values.reduce((a, b) => a + b, 0) / values.length : null;
-
 // Every run's score, with what the shapes of the dots mean.
 function bySeed({ settings, dots }) {
   const rows = Object.entries(settings).map(([key, title]) => ({
     title,
-    value: fixed(mean(dots[key].map(({ score }) => score))),
+    value: dots[key].length
+      ? fixed(mean(dots[key].map(({ score }) => score)))
+      : "–",
     dots: dots[key].map(({ seed, score, live }) => ({
       at: score,
       live,

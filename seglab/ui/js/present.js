@@ -49,7 +49,7 @@ export class Presenter {
       ),
     );
     lesson.addEventListener("opened", () => this.draw());
-    document.addEventListener("keydown", (event) => this.key(event));
+    lesson.hear(document, "keydown", (event) => this.key(event));
     coded(link).then((canvas) => {
       this.code.hidden = !canvas; // too long for a code
       this.code.replaceChildren(canvas ?? "");

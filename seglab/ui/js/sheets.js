@@ -104,7 +104,11 @@ export class Sheets {
 
   // A lesson's steps and evidence, and what came of each question; of one whose runs are missing, why.
   lesson(name) {
-    if (!this.lessons.has(name)) this.lessons.set(name, asked(name));
+    if (!this.lessons.has(name)) {
+      const asking = asked(name);
+      this.lessons.set(name, asking);
+      asking.catch(() => this.lessons.delete(name)); // to be asked again
+    }
     return this.lessons.get(name);
   }
 

@@ -9,12 +9,12 @@ export const discuss = (step, lesson) =>
     "div.discuss",
     {},
     marked(step.text),
-    countdown(60 * (step.minutes || MINUTES)),
+    countdown(60 * (step.minutes || MINUTES), lesson),
     step.again && again(lesson.question(step.again), lesson),
   );
 
 // The seconds that are left, from when it is started.
-function countdown(seconds) {
+function countdown(seconds, lesson) {
   let end = 0,
     timer = null;
   const left = el("output", { attrs: { role: "timer" } }),
@@ -24,7 +24,10 @@ function countdown(seconds) {
       ? Math.max(0, Math.ceil((end - Date.now()) / 1000))
       : seconds;
     left.textContent = `${Math.floor(now / 60)}:${`${now % 60}`.padStart(2, "0")}`;
-    if (now === 0) left.textContent = t("Time is up.");
+    if (now === 0) {
+      left.textContent = t("Time is up.");
+      clearInterval(timer);
+    }
     button.textContent = timer ? t("Start again") : t("Start the time");
   };
   button.addEventListener("click", () => {
@@ -33,6 +36,7 @@ function countdown(seconds) {
     timer = setInterval(draw, 250);
     draw();
   });
+  lesson.addEventListener("closed", () => clearInterval(timer));
   draw();
   return el("p.countdown", {}, left, button);
 }

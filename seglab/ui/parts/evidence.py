@@ -12,7 +12,7 @@ from seglab.comparison.pairs import defined
 from seglab.errors import SeglabError
 from seglab.lessons.bench import Bench
 from seglab.lessons.measures import Trend
-from seglab.lessons.model import Group, Show, View
+from seglab.lessons.model import Group, Lesson, Show, View
 from seglab.ui.parts import grid, lab
 from seglab.ui.parts.lab import Laboratory
 from seglab.ui.parts.scores import stamp
@@ -103,16 +103,19 @@ def pictured(bench: Bench, view: View, images: int) -> int:
 def scene(bench: Bench) -> int:
     """The image that goes through the lesson: the one that its file names, or in which the sides of its first view of
     pixels differ most."""
-    lesson = bench.lesson
-    if lesson.picture != "differs_most":
-        return lesson.picture
-    views = [step.view for step in lesson.steps if isinstance(step, Show) and step.view.a and step.view.b]
-    views.sort(key=lambda view: view.view != "where")
-    if not views:
+    view = pixels(bench.lesson)
+    if bench.lesson.picture != "differs_most":
+        return bench.lesson.picture
+    if view is None:
         return 0
-    first, second = views[0].a, views[0].b
-    assert first and second
-    return bench.pair(first, second).agreement.order("difference")[0]
+    assert view.a and view.b
+    return bench.pair(view.a, view.b).agreement.order("difference")[0]
+
+
+def pixels(lesson: Lesson) -> View | None:
+    """The first view of where two sides differ, or else the first of two sides."""
+    views = [step.view for step in lesson.steps if isinstance(step, Show) and step.view.a and step.view.b]
+    return min(views, key=lambda view: view.view != "where", default=None)
 
 
 def folds(bench: Bench, view: View, lang: str) -> dict[str, Any]:
@@ -179,15 +182,16 @@ def table(bench: Bench, name: str, down: str, right: str, lang: str) -> str:
     if group is None:
         raise SeglabError("there is no group {name} in {lesson}", name=repr(name), lesson=bench.lesson.name)
     keys = list(group.settings)
+    found = bench.grid(keys)
+    down, right = (option if option in found.options else "" for option in (down, right))  # so what is kept has an end
 
     def made() -> str:
-        found = bench.grid(keys)
-        titled = [
+        titled = tuple(
             replace(each, side=replace(each.side, name=title(bench, key, lang)))
             for key, each in zip(keys, found.settings, strict=True)
-        ]
-        found = replace(found, settings=tuple(titled))
-        return grid.written(found, laid_out(group) if group.table else found.layout(down, right), lang, keys)
+        )
+        layout = laid_out(group) if group.table else found.layout(down, right)
+        return grid.written(replace(found, settings=titled), layout, lang, keys)
 
     return bench.kept(("table", name, down, right, lang), made)
 

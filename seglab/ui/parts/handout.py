@@ -11,7 +11,7 @@ from seglab.comparison.pairs import Pair
 from seglab.errors import SeglabError
 from seglab.lessons import sheet
 from seglab.lessons.bench import Bench
-from seglab.lessons.model import Lesson, Show, View
+from seglab.lessons.model import Lesson, View
 from seglab.ui import assets
 from seglab.ui.parts import evidence, learn, masks
 from seglab.ui.text import say
@@ -27,7 +27,7 @@ def handout(lesson: Lesson, lang: str) -> dict[str, Any]:
 
 
 def made(bench: Bench, lang: str) -> dict[str, Any]:
-    view = pixels(bench.lesson)
+    view = evidence.pixels(bench.lesson)
     return {
         "style": STYLE.read_text(encoding="utf-8"),
         "evidence": sheet.evidence(bench),
@@ -36,18 +36,13 @@ def made(bench: Bench, lang: str) -> dict[str, Any]:
     }
 
 
-def pixels(lesson: Lesson) -> View | None:
-    """The first view of pixels of two sides, whose scene goes through the lesson."""
-    views = [step.view for step in lesson.steps if isinstance(step, Show)]
-    return next((each for each in views if each.view in ("where", "crf") and each.a and each.b), None)
-
-
 def pictures(bench: Bench, view: View, lang: str) -> list[dict[str, str]]:
     """The lesson's scene: its photograph, the truth, and both sides; none where the runs, or their label maps, are not
     here."""
     assert view.a and view.b
     try:
-        pair, n = bench.pair(view.a, view.b), evidence.scene(bench)
+        pair = bench.pair(view.a, view.b)
+        n = min(evidence.scene(bench), len(pair.names) - 1)
         colors = runs.description(bench.directories(view.a)[0])["colors"]
         maps = [draw.painted(each, colors) for each in pair.image(n)]
     except SeglabError:
@@ -72,4 +67,4 @@ def commands(bench: Bench, view: View | None) -> list[str]:
     except SeglabError:
         configs = []
     trained = [travel.command(runs.emptied(config)) for config in configs]
-    return list(dict.fromkeys([f"seglab lesson make {bench.lesson.name}", *trained]))
+    return list(dict.fromkeys([f"seglab lesson make {bench.lesson.called}", *trained]))

@@ -59,7 +59,7 @@ def under_way(lesson: Lesson, group: str, code: str, lang: str) -> dict[str, Any
     states = states_of(lesson)
     key, stamp = (lesson.name, group, code, lang), tuple(states.items())
     with looking:
-        if (known := _answers.get(key)) and known[0] is lesson and known[1] == stamp:
+        if (known := _answers.get(key)) and known[0] == lesson and known[1] == stamp:
             return known[2]
         answer = defined(found(lesson, group, code, states, lang))
         if "problem" in answer:  # which may be mended without any run that is known here

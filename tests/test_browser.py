@@ -1693,6 +1693,7 @@ def test_a_lesson_that_the_server_has_forgotten_is_sent_again_as_it_is_asked_abo
     page = browser.new_page()
     page.goto(f"{served.address}#learn?own={link}")
     expect(page.locator(".outline h2")).to_have_text(MEAN)
+    page.wait_for_load_state("networkidle")  # what it asks for on its own keeps the lesson there
     for n in range(guests.MOST_KEPT):
         other = guests.packed(lesson(goal=f"{n}"))
         assert page.request.post(f"{served.address}seglab/brought", data=other).ok

@@ -1456,6 +1456,7 @@ def answered(step):
         else:
             form.locator(".options input").first.check()
         form.locator("button[type=submit]").click()
+        expect(step.locator(".outcome .came")).to_be_visible()  # it moves what stands below
     step.locator(".go-on").click()
 
 

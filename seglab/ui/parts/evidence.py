@@ -72,7 +72,7 @@ def both(bench: Bench, view: View, lang: str) -> dict[str, Any]:
     """Two sides in the laboratory, with the scene that goes through the whole lesson."""
     assert view.a and view.b
     known = sides(bench, view.a, view.b, lang)
-    return known if "missing" in known else known | {"scene": pictured(bench, view, len(known["images"]))}
+    return known if "missing" in known else known | {"scene": pictured(bench, view, len(known["images"]), lang)}
 
 
 def sides(bench: Bench, a: str, b: str, lang: str) -> dict[str, Any]:
@@ -92,15 +92,15 @@ def crf(bench: Bench, view: View, lang: str) -> dict[str, Any]:
     assert view.a
     directory = bench.directories(view.a)[0]
     images = len(runs.description(directory)["images"]["val"])
-    return {"run": directory.name, "title": title(bench, view.a, lang), "scene": pictured(bench, view, images)}
+    return {"run": directory.name, "title": title(bench, view.a, lang), "scene": pictured(bench, view, images, lang)}
 
 
-def pictured(bench: Bench, view: View, images: int) -> int:
+def pictured(bench: Bench, view: View, images: int, lang: str) -> int:
     """The image that a view is opened at, of so many."""
-    return min(scene(bench) if view.image == "lesson" else view.image, images - 1)
+    return min(scene(bench, lang) if view.image == "lesson" else view.image, images - 1)
 
 
-def scene(bench: Bench) -> int:
+def scene(bench: Bench, lang: str) -> int:
     """The image that goes through the lesson: the one that its file names, or in which the sides of its first view of
     pixels differ most."""
     lesson = bench.lesson
@@ -112,7 +112,7 @@ def scene(bench: Bench) -> int:
         return 0
     first, second = views[0].a, views[0].b
     assert first and second
-    return bench.pair(first, second).agreement.order("difference")[0]
+    return laboratory(bench, first, second, lang).pair.agreement.order("difference")[0]
 
 
 def folds(bench: Bench, view: View, lang: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def pictures(bench: Bench, view: View, lang: str) -> list[dict[str, str]]:
     here."""
     assert view.a and view.b
     try:
-        pair, n = bench.pair(view.a, view.b), evidence.scene(bench)
+        pair, n = bench.pair(view.a, view.b), evidence.scene(bench, lang)
         colors = runs.description(bench.directories(view.a)[0])["colors"]
         maps = [draw.painted(each, colors) for each in pair.image(n)]
     except SeglabError:

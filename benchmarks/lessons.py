@@ -158,9 +158,9 @@ class Visitor:
         """What a view asks for once it knows what it is of."""
         name, sides = view["view"], {"lesson": self.lesson, "a": view.get("a") or "", "b": view.get("b") or ""}
         if name in ("real", "why"):
-            self.get(f"lab/{name}", **sides)
-        if name == "why":
-            self.get("lab/borders", **sides)
+            written = self.get(f"lab/{name}", **sides)
+            if b"data-borders" in written:  # they come later
+                self.get("lab/borders", **sides)
         if name == "grid":
             self.get("lab/grid", lesson=self.lesson, group=view["group"])
         if name == "where" and "missing" not in found:

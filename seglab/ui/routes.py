@@ -54,7 +54,7 @@ LABORATORY = {
     "report": report,
 }  # its views that come as HTML
 IN_LESSON = {"real": findings.real_in_lesson, "borders": findings.some_borders}  # those that are others in a lesson
-KEPT = ("real", "why")  # those that are the same from then on; a report sees to that itself
+KEPT = ("real", "why")  # those that are written once; a report sees to that itself
 log = logging.getLogger(__name__)
 
 
@@ -142,7 +142,8 @@ def laboratory_view(request: Request, lang: str) -> Response:
         found.borders.begin(counting.STRIDE)
     write = (IN_LESSON if lesson else LABORATORY).get(name, LABORATORY[name])
     key = name, lesson, lang, found.borders.found is not None  # with what happens at borders, or not yet
-    content = found.written.get(key, lambda: write(found, lang)) if name in KEPT else write(found, lang)
+    lasts = name in KEPT or (name == "borders" and found.borders.found)
+    content = found.written.get(key, lambda: write(found, lang)) if lasts else write(found, lang)
     kept = {"Content-Disposition": 'attachment; filename="seglab-report.html"'} if name == "report" else {}
     return Response(content, media_type="text/html", headers=kept)
 

@@ -38,11 +38,8 @@ IMPORTED = re.compile(r'(from |import\()"\./([\w./]+)\.js"')
 
 def report(lab: Laboratory, lang: str) -> str:
     """The file, made once for all. Raises SeglabError where the runs came without their label maps."""
-    with lab.sending:
-        key = lang, lab.borders.found is not None  # with what happens at borders, or not yet
-        if key not in lab.reports:
-            lab.reports[key] = made(lab, lang)
-        return lab.reports[key]
+    key = "report", lang, lab.borders.found is not None  # with what happens at borders, or not yet
+    return lab.written.get(key, lambda: made(lab, lang))
 
 
 def made(lab: Laboratory, lang: str) -> str:

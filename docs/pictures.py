@@ -1,9 +1,9 @@
 """The pictures of the documentation, made again: `python docs/pictures.py [NAME ...]`.
 
 comparison: a street, its truth and what the shipped runs make of it, above their curves and their IoU by class.
-learn: a lesson, after a prediction. start, train, predict, compare: the tabs of the page, 1280 pixels wide, in Chromium. where, real, why, crf: views of
-the Compare tab; grid: another one, of eighteen short runs that are trained for it in some minutes. streets: scenes with
-their masks.
+learn: a lesson, after a prediction. start, train, predict, compare: the tabs of the page, 1280 pixels wide, in
+Chromium. where, real, why, crf: views of the Compare tab; grid: another one, of eighteen short runs that are trained
+for it in some minutes. streets: scenes with their masks.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The pictures of the documentation, made again: `python docs/pictures.py [NAME ...]`.
 
 comparison: a street, its truth and what the shipped runs make of it, above their curves and their IoU by class.
-start, train, predict, compare: the tabs of the page, 1280 pixels wide, in Chromium. where, real, why, crf: views of
-the Compare tab; grid: another one, of eighteen short runs that are trained for it in some minutes. streets: scenes with
-their masks.
+learn: a lesson, after a prediction. start, train, predict, compare: the tabs of the page, 1280 pixels wide, in
+Chromium. where, real, why, crf: views of the Compare tab; grid: another one, of eighteen short runs that are trained
+for it in some minutes. streets: scenes with their masks.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ GREY, INK = "#6B7280", "#111827"
 def main(names: list[str]) -> None:
     makers = {
         "comparison": street,
+        "learn": learn,
         "start": start,
         "train": train,
         "predict": predict,
@@ -131,6 +132,27 @@ def tidy(axes, title: str) -> None:
 # --- the page
 
 
+def learn(path: Path) -> None:
+    """Lesson A where its first question is told, after the first answer was given to each question before."""
+    with page("learn?lesson=a&step=2") as tab:
+        while True:
+            step = tab.locator(".lesson-step[data-open=true]").last
+            step.wait_for(timeout=60_000)
+            if step.locator("table.strip").count():
+                break
+            if step.locator("form.ask, .ask form").count() and step.get_attribute("data-kind") == "ask":
+                field = step.locator(".options input, .written input").first
+                field.fill("5") if field.get_attribute("type") == "number" else field.check()
+                step.locator("button[type=submit]").click()
+            tab.wait_for_timeout(1500)
+            if step.locator(".go-on").is_visible():
+                step.locator(".go-on").click()
+            tab.wait_for_timeout(1000)
+        step.locator(".outcome .whys").wait_for(timeout=60_000)
+        step.evaluate("element => element.scrollIntoView()")
+        shoot(tab, path, whole=False)
+
+
 def start(path: Path) -> None:
     with page("start") as tab:
         tab.wait_for_selector(".street img", timeout=60_000)
@@ -158,13 +180,14 @@ def compare(path: Path) -> None:
         shoot(tab, path)
 
 
-def shoot(tab, path: Path, part: str = "") -> None:
-    """A picture of the whole page, which is made as high as it is, so that what sticks to its edge stays there; or of a
-    part of it."""
+def shoot(tab, path: Path, part: str = "", whole: bool = True) -> None:
+    """A picture of the whole page, which is made as high as it is, so that what sticks to its edge stays there; of a
+    part of it; or of what is seen of it."""
     tab.wait_for_timeout(2000)
-    height = tab.evaluate("document.querySelector('#tabs').getBoundingClientRect().bottom + scrollY")
-    tab.set_viewport_size({"width": 1280, "height": int(height) + 24})
-    tab.wait_for_timeout(1000)
+    if whole:
+        height = tab.evaluate("document.querySelector('#tabs').getBoundingClientRect().bottom + scrollY")
+        tab.set_viewport_size({"width": 1280, "height": int(height) + 24})
+        tab.wait_for_timeout(1000)
     with tempfile.TemporaryDirectory() as folder:
         (tab.locator(part) if part else tab).screenshot(path=f"{folder}/page.png")
         save(Image.open(f"{folder}/page.png"), path)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 Value = TypeVar("Value")
+SETTLED = 2.0  # seconds after a change from which on the next one is sure to give a file another date
 
 
 class Cache(Generic[Value]):
@@ -34,6 +37,45 @@ class Cache(Generic[Value]):
             while len(self.values) > 1 and sum(map(self.size, self.values.values())) > self.most:
                 self.values.popitem(last=False)
         return value
+
+
+class Kept:
+    """Values by key, each made once and kept for good: of many threads that ask for one at once, one makes it. Those
+    that ask for others do not wait. What is made may ask for others, as long as none asks for itself in the end."""
+
+    def __init__(self) -> None:
+        self.values: dict[Hashable, Any] = {}
+        self.locks: dict[Hashable, threading.RLock] = {}
+        self.lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        with self.lock:
+            if key in self.values:
+                return self.values[key]
+            own = self.locks.setdefault(key, threading.RLock())
+        with own:
+            if key not in self.values:
+                self.values[key] = make()
+            return self.values[key]
+
+
+class Files(Generic[Value]):
+    """What files hold, each read once for as long as it stays as it is: of at most `most` bytes of files together.
+
+    One that was changed just now is read each time: the next change might give it the same date.
+    """
+
+    def __init__(self, read: Callable[[Path], Value], most: int):
+        self.read = read
+        self.known: Cache[tuple[int, Value]] = Cache(most, lambda each: each[0])
+
+    def get(self, path: Path) -> Value:
+        """What is in a file; raises OSError where there is none, and whatever reading it raises."""
+        found = path.stat()
+        if time.time() - found.st_mtime < SETTLED:
+            return self.read(path)
+        key = path, found.st_ino, found.st_mtime_ns, found.st_size
+        return self.known.get(key, lambda: (found.st_size, self.read(path)))[1]
 
 
 class once(Generic[Value]):

@@ -41,6 +41,12 @@ def lesson(settings: Mapping[str, Any] | Sequence[str] = "ab", **more: Any) -> L
     return files.packed(json.dumps(whole(settings, **more)).encode())
 
 
+def at_step(name: str, title: str) -> str:
+    """The first step of such a title, as an address has it."""
+    titles = [step.title and step.title.en for step in files.find(name).steps]
+    return f"lesson={name}&step={titles.index(title) + 1}"
+
+
 def measure(**given: Any) -> Any:
     return TypeAdapter(AnyMeasure).validate_python(given)
 

@@ -11,6 +11,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from seglab import runs
 from tests.conftest import serving, tiny
+from tests.lessons import at_step
 
 CHROMIUM = "/usr/bin/chromium"
 AXE = Path(os.environ.get("AXE") or "nowhere")
@@ -22,13 +23,14 @@ pytestmark = [
 READY = {  # what is there once a tab is whole
     "start": "#start .ways a",
     "learn": "#learn .lessons a",
-    "learn?lesson=a&step=2": ".lesson-step[data-open=true] form",
-    "learn?lesson=a&step=4": ".outcome .whys li",
-    "learn?lesson=a&step=9&teach=1": ".countdown",
-    "learn?lesson=a&step=16": "table.beside",
-    "learn?lesson=a&step=17": ".handout iframe",
+    f"learn?{at_step('a', 'Predict')}": ".lesson-step[data-open=true] form",
+    f"learn?{at_step('a', 'Scores')}": ".outcome .whys li",
+    f"learn?{at_step('a', 'Talk')}&teach=1": ".countdown",
+    f"learn?{at_step('a', 'The document')}": "table.beside",
+    f"learn?{at_step('a', 'Your sheet')}": ".handout iframe",
+    f"learn?{at_step('spoiled', 'Case 1')}": ".inspect table.scores",
     "learn?sheets=1": ".sheets .drop",
-    "learn?lesson=a&step=9&present=1&class=K7QF": ".presenter .qr canvas",
+    f"learn?{at_step('a', 'Talk')}&present=1&class=K7QF": ".presenter .qr canvas",
     "train": ".charts canvas, .samples img",
     "predict": ".panels figcaption small",
     "compare": "#scores table",

@@ -15,8 +15,9 @@ from PIL import Image
 from seglab import cli, runs
 from seglab.comparison import compare
 from seglab.comparison.pairs import pair_of
+from seglab.ui import assets
 from seglab.ui.parts.lab import Laboratory, recipe
-from seglab.ui.parts.report import report
+from seglab.ui.parts.report import ELSEWHERE, report
 from tests.page import done
 
 NAMES = ("unet", "unet_vgg16")
@@ -42,6 +43,12 @@ def held(html, name):
 def test_two_sides_fit_into_600_kilobytes_with_all_their_images(written):
     assert len(written.encode()) < 600_000
     assert len(held(written, "report")["images"]) == 50
+
+
+def test_the_style_of_the_form_is_not_in_it(written):
+    page = assets.assets()["style.css"].decode()
+    assert all(f"\n/* {heading} */\n" in page for heading in ELSEWHERE)
+    assert ".launch" in page and ".launch" not in written and ".panes" in written
 
 
 def test_nothing_in_it_is_elsewhere(written):

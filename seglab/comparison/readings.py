@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from seglab import prediction, runs
+from seglab.cache import once
 from seglab.comparison.scores import Comparison
 from seglab.config import RunConfig
 from seglab.entry import shown, validated
@@ -44,7 +45,7 @@ class Reading:
     directory: Path
     predictors: tuple[Predictor, ...] = ()
 
-    @property
+    @once
     def config(self) -> RunConfig:
         return runs.config(self.directory)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import statistics
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from seglab import places, runs
+from seglab.cache import Kept
 from seglab.comparison import intervals, verdicts
 from seglab.comparison.definitions import definitions
 from seglab.comparison.grids import Grid, grid
@@ -40,8 +40,7 @@ class Bench:
 
     lesson: Lesson
     more: dict[str, tuple[Path, ...]] = field(default_factory=dict)
-    _known: dict[object, Any] = field(default_factory=dict, repr=False)
-    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _kept: Kept = field(default_factory=Kept, repr=False)
 
     @property
     def figures(self) -> dict[str, dict[str, float]]:
@@ -82,9 +81,11 @@ class Bench:
 
     def side(self, key: str, title: str = "") -> Side:
         """A setting as one side of a comparison."""
+        return Side(title or key, self.kept(("readings", key), lambda: self.readings(key)))
+
+    def readings(self, key: str) -> tuple[Reading, ...]:
         chain = self.lesson.setting(key).through
-        readings = tuple(Reading(each, chain) for each in self.directories(key))
-        return Side(title or key, readings)
+        return tuple(Reading(each, chain) for each in self.directories(key))
 
     def pair(self, a: str, b: str) -> Pair:
         """Two settings with all that is known of their difference."""
@@ -262,12 +263,9 @@ class Bench:
         mean = replace(draws[0], miou=np.mean([each.miou for each in draws], 0))
         return mean.error**2, mean.units - 1
 
-    def kept(self, key: object, make: Callable[[], Any]) -> Any:
+    def kept(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What was made under a key before, or is made now; of many who ask at once, one makes it."""
-        with self._lock:
-            if key not in self._known:
-                self._known[key] = make()
-            return self._known[key]
+        return self._kept.get(key, make)
 
 
 # --- where a run is

@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic_core import from_json
 
 from seglab import locks
+from seglab.cache import Files
 from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
@@ -218,17 +219,24 @@ def events(directory: Path) -> list[Event]:
 def all_events(directory: Path) -> list[Event]:
     """Every whole line of events.jsonl; a torn last line is ignored."""
     try:
-        *lines, _torn = (directory / "events.jsonl").read_bytes().split(b"\n")
+        return list(READ.get(directory / "events.jsonl"))
     except FileNotFoundError:
         return []
+
+
+def events_in(path: Path) -> tuple[Event, ...]:
+    *lines, _torn = path.read_bytes().split(b"\n")
     found: list[Event] = []
     for number, line in enumerate(lines, 1):
         try:
             found.append(from_line(line))
         except ValueError:
-            file = f"{directory.name}/events.jsonl"
+            file = f"{path.parent.name}/{path.name}"
             raise SeglabError("{file} is damaged: line {line} cannot be read", file=file, line=number) from None
-    return found
+    return tuple(found)
+
+
+READ = Files(events_in, 4 * 2**20)
 
 
 def append(directory: Path, event: Event) -> None:

@@ -54,6 +54,7 @@ LABORATORY = {
     "report": report,
 }  # its views that come as HTML
 IN_LESSON = {"real": findings.real_in_lesson, "borders": findings.some_borders}  # those that are others in a lesson
+KEPT = ("real", "why")  # those that are written once; a report sees to that itself
 log = logging.getLogger(__name__)
 
 
@@ -118,8 +119,12 @@ def two(request: Request, lang: str) -> Laboratory:
 
 def label_maps(request: Request, lang: str) -> Response:
     """Truth and both sides' label maps of a page of images."""
-    content = two(request, lang).maps(request.path_params["page"])
-    return Response(content, media_type="application/octet-stream")
+    found, page = two(request, lang), request.path_params["page"]
+    kind = "application/octet-stream"
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(found.maps(page), media_type=kind)
+    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(found.zipped_maps(page), media_type=kind, headers=headers)
 
 
 def replay(request: Request, lang: str) -> Response:
@@ -136,7 +141,9 @@ def laboratory_view(request: Request, lang: str) -> Response:
     if name == "why" and not lesson:
         found.borders.begin(counting.STRIDE)
     write = (IN_LESSON if lesson else LABORATORY).get(name, LABORATORY[name])
-    content = write(found, lang)
+    key = name, lesson, lang, found.borders.found is not None  # with what happens at borders, or not yet
+    lasts = name in KEPT or (name == "borders" and found.borders.found)
+    content = found.written.get(key, lambda: write(found, lang)) if lasts else write(found, lang)
     kept = {"Content-Disposition": 'attachment; filename="seglab-report.html"'} if name == "report" else {}
     return Response(content, media_type="text/html", headers=kept)
 

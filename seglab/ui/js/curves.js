@@ -22,6 +22,10 @@ const axes = () => ({
   seconds: t("seconds"),
 });
 
+const MOST_DOTS = 60; // of a line; more would hide it
+const sparse = (plot, n) =>
+  plot.data[n].filter((value) => value != null).length <= MOST_DOTS;
+
 // Those of the runs that are shown on the page.
 export function curves(element) {
   const shown = {
@@ -502,7 +506,12 @@ export class Curves {
       stroke: thin ? color + "66" : color,
       width: thin ? 1 : 2,
       dash: thin ? [] : dash,
-      points: { show: !thin && !stepped, size: 5, fill: color, stroke: color },
+      points: {
+        show: !thin && !stepped && sparse,
+        size: 5,
+        fill: color,
+        stroke: color,
+      },
       paths: stepped ? this.uPlot.paths.stepped({ align: -1 }) : undefined,
     };
   }

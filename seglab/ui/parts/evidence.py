@@ -72,7 +72,7 @@ def both(bench: Bench, view: View, lang: str) -> dict[str, Any]:
     """Two sides in the laboratory, with the scene that goes through the whole lesson."""
     assert view.a and view.b
     known = sides(bench, view.a, view.b, lang)
-    return known if "missing" in known else known | {"scene": pictured(bench, view, len(known["images"]))}
+    return known if "missing" in known else known | {"scene": pictured(bench, view, len(known["images"]), lang)}
 
 
 def sides(bench: Bench, a: str, b: str, lang: str) -> dict[str, Any]:
@@ -92,24 +92,24 @@ def crf(bench: Bench, view: View, lang: str) -> dict[str, Any]:
     assert view.a
     directory = bench.directories(view.a)[0]
     images = len(runs.description(directory)["images"]["val"])
-    return {"run": directory.name, "title": title(bench, view.a, lang), "scene": pictured(bench, view, images)}
+    return {"run": directory.name, "title": title(bench, view.a, lang), "scene": pictured(bench, view, images, lang)}
 
 
-def pictured(bench: Bench, view: View, images: int) -> int:
+def pictured(bench: Bench, view: View, images: int, lang: str) -> int:
     """The image that a view is opened at, of so many."""
-    return min(scene(bench) if view.image == "lesson" else view.image, images - 1)
+    return min(scene(bench, lang, view) if view.image == "lesson" else view.image, images - 1)
 
 
-def scene(bench: Bench) -> int:
+def scene(bench: Bench, lang: str, looked: View | None = None) -> int:
     """The image that goes through the lesson: the one that its file names, or in which the sides of its first view of
-    pixels differ most."""
-    view = pixels(bench.lesson)
+    pixels differ most; of a lesson without one, those of the view that is looked at."""
+    view = pixels(bench.lesson) or looked
     if bench.lesson.picture != "differs_most":
         return bench.lesson.picture
-    if view is None:
+    if view is None or view.b is None:
         return 0
-    assert view.a and view.b
-    return bench.pair(view.a, view.b).agreement.order("difference")[0]
+    assert view.a
+    return laboratory(bench, view.a, view.b, lang).pair.agreement.order("difference")[0]
 
 
 def pixels(lesson: Lesson) -> View | None:

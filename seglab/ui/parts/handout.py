@@ -42,7 +42,7 @@ def pictures(bench: Bench, view: View, lang: str) -> list[dict[str, str]]:
     assert view.a and view.b
     try:
         pair = bench.pair(view.a, view.b)
-        n = min(evidence.scene(bench), len(pair.names) - 1)
+        n = min(evidence.scene(bench, lang), len(pair.names) - 1)
         colors = runs.description(bench.directories(view.a)[0])["colors"]
         maps = [draw.painted(each, colors) for each in pair.image(n)]
     except SeglabError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import logging
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from seglab import runs, travel
-from seglab.cache import once
+from seglab.cache import Cache, Kept, once
 from seglab.comparison import grids
 from seglab.comparison.agreement import ORDERS
 from seglab.comparison.pairs import Pair, defined, pair
@@ -31,6 +32,7 @@ from seglab.ui.text import told
 from seglab.ui.wires import streamed
 
 MOST_PIXELS = 4 * 2**20  # of label maps in one answer
+MOST_ZIPPED, LEVEL = 2 * 2**20, 5  # bytes of such answers that are kept of two sides, and how hard they are zipped
 log = logging.getLogger(__name__)
 making = threading.Lock()  # one begins what many visitors ask for at once
 
@@ -42,8 +44,9 @@ class Laboratory:
 
     pair: Pair
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
-    sending: threading.Lock = field(default_factory=threading.Lock, compare=False)  # while a report is made
-    reports: dict[tuple[str, bool], str] = field(default_factory=dict, compare=False)
+    written: Kept = field(default_factory=Kept, compare=False)  # as text, for all visitors
+    zipped: Cache[bytes] = field(default_factory=lambda: Cache(MOST_ZIPPED, len), compare=False)
+    zipping: threading.Lock = field(default_factory=threading.Lock, compare=False)
     borders: counting.Counting = field(init=False, compare=False)
 
     @property
@@ -100,6 +103,11 @@ class Laboratory:
             raise SeglabError("there is no page {page} of label maps", page=page)
         places = range(self.pages[page], ends[page])
         return b"".join(each.tobytes() for place in places for each in self.pair.image(place))
+
+    def zipped_maps(self, page: int) -> bytes:
+        """The same as gzip, made once for all visitors."""
+        with self.zipping:
+            return self.zipped.get(page, lambda: gzip.compress(self.maps(page), LEVEL, mtime=0))
 
     @property
     def epochs(self) -> list[list[float]]:

@@ -102,8 +102,11 @@ def shown(value: Any, lang: str, hidden: tuple[str, ...] = ()) -> Any:
 
 def bench_of(lesson: Lesson) -> Bench:
     """The lesson with its runs, shared by every visitor; made anew each time while some of them are missing."""
-    key = files.content_hash(lesson)
     with making:
+        for bench in _benches.values():
+            if bench.lesson is lesson:  # which takes less than to look at what it holds
+                return bench
+        key = files.content_hash(lesson)
         if key in _benches:
             return _benches[key]
         bench = Bench(lesson)

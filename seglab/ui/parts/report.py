@@ -31,17 +31,15 @@ MOST = 590_000  # bytes of a file: as many images as fit in are looked at, those
 LEAST = 100_000  # bytes that there are for images, whatever else there is
 SHOWN = 3  # images for readers without scripts
 QUALITY = 50  # of photographs
+ELSEWHERE = ("Start", "The list of runs", "The form", "What stands beside it")  # of the page alone, by their headings
 SPARED = re.compile(r"(?m)^ *(?://.*\n)?")
 IMPORTED = re.compile(r'(from |import\()"\./([\w./]+)\.js"')
 
 
 def report(lab: Laboratory, lang: str) -> str:
     """The file, made once for all. Raises SeglabError where the runs came without their label maps."""
-    with lab.sending:
-        key = lang, lab.borders.found is not None  # with what happens at borders, or not yet
-        if key not in lab.reports:
-            lab.reports[key] = made(lab, lang)
-        return lab.reports[key]
+    key = "report", lang, lab.borders.found is not None  # with what happens at borders, or not yet
+    return lab.written.get(key, lambda: made(lab, lang))
 
 
 def made(lab: Laboratory, lang: str) -> str:
@@ -71,7 +69,7 @@ def made(lab: Laboratory, lang: str) -> str:
         versions=versions(lab),
         digest=str(runs.description(directories[0])["digests"]["val"]),
         predictors=[[repr(each) for each in side.readings[0].predictors] for side in (lab.pair.a, lab.pair.b)],
-        style=Markup(assets.assets()["style.css"].decode()),
+        style=Markup(style()),
         modules=Markup(embedded({"imports": {f"seglab/{name}": module(text) for name, text in scripts().items()}})),
         data=Markup(place),
         texts=Markup(embedded(texts(lang))),
@@ -90,6 +88,14 @@ def versions(lab: Laboratory) -> str:
 def embedded(value: Any) -> str:
     """JSON for a script element, which no text in it can end."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def style() -> str:
+    """The page's style, without that of parts that a report has not."""
+    found = assets.assets()["style.css"].decode()
+    for heading in ELSEWHERE:
+        found = re.sub(rf"(?ms)^/\* {heading} \*/$.*?(?=^/\* )", "", found)
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -1625,6 +1625,44 @@ def test_a_lesson_that_is_not_there_leaves_the_list(browser, taught):
     expect(page.locator(OPEN)).to_be_visible()
 
 
+def test_a_spoiled_run_is_looked_for_with_five_looks(visit):
+    page = visit(f"?lang=ko&{at_step('spoiled', 'Case 1')}", viewport=PHONE, has_touch=True, is_mobile=True)
+    step = opened(page, "사건 1")
+    asking, looks, place = step.locator("form.asking"), step.locator(".looks li"), step.locator(".view")
+    expect(step.locator(".reported tbody tr")).to_have_count(4)  # which costs no look
+    seen = {"curves": ".charts", "where": ".where figure:visible", "real": ".lab-columns"}
+    taken = [("curves", ""), ("where", "2"), ("where", "3"), ("real", "2"), ("real", "3")]
+    for n, (view, other) in enumerate(taken, 1):
+        asking.locator("select").first.select_option(view)
+        if other:
+            asking.locator("select").last.select_option(f"case1_run{other}")
+        asking.locator("button").click()
+        expect(looks).to_have_count(n)
+        expect(place.locator(seen[view])).to_have_count(1)
+        assert page.evaluate(OVERFLOWING) == [], view
+    expect(asking.locator("[role=status]")).to_have_text("5번 중 0번 남음")
+    expect(asking.locator("button")).to_be_disabled()
+    looks.locator(".link").first.click()
+    expect(place.locator(".charts")).to_be_visible()
+    looks.locator("input").nth(2).fill(MEAN)
+    looks.locator("input").nth(2).blur()
+
+    page.reload()
+    expect(opened(page, "사건 1").locator(".looks input").nth(2)).to_have_value(MEAN)
+    expect(asking.locator("[role=status]")).to_have_text("5번 중 0번 남음")
+    expect(asking.locator("button")).to_be_disabled()
+
+    page.goto(page.url.partition("#")[0] + f"#learn?{at_step('spoiled', 'Your way there')}")
+    way = opened(page, "찾아간 길").locator(".retraced")
+    sides = ["실행 1 | 실행 2", "실행 1 | 실행 3"]
+    said = ["곡선", *(f"{name} {each}" for name in ("어디가 다를까요?", "진짜 차이일까요?") for each in sides)]
+    expect(way.locator(".looks .link")).to_have_text(said)
+    expect(way.locator(".looks input").nth(2)).to_have_value(MEAN)
+    way.locator(".link").nth(2).click()
+    expect(way.locator(seen["where"])).to_have_count(1)
+    assert page.evaluate(OVERFLOWING) == []
+
+
 # --- lessons from elsewhere
 
 

@@ -188,7 +188,7 @@ def test_every_address_of_a_lesson_answers_for_one_that_was_brought(client):
     assert outline["origin"] == "guest" and outline["name"] == name and len(outline["steps"]) == len(mine.steps)
     own = client.get("/seglab/lesson/a").json()
     assert own["origin"] == "seglab" and own["goal"] != outline["goal"]
-    for address in ("answer/best", "answer/gained", "step/3", "live/cases"):
+    for address in ("answer/best", "answer/gained", "step/4", "live/cases"):
         theirs = client.get(f"/seglab/lesson/a/{address}")
         assert client.get(f"/seglab/lesson/{name}/{address}").json() == theirs.json() and theirs.status_code == 200
     two = {"a": "case1", "b": "case2"}

@@ -11,7 +11,7 @@ from functools import partial
 from seglab.errors import SeglabError
 from seglab.lessons.bench import Bench
 from seglab.lessons.model import Ask, CompareWithSource, Inspect, Lesson, Run, Sheet, Show, View
-from seglab.ui.parts import evidence, findings, guests, handout, learn, live
+from seglab.ui.parts import evidence, findings, guests, handout, learn, live, masks, refining
 
 log = logging.getLogger(__name__)
 starting, computing = threading.Lock(), threading.Lock()
@@ -61,12 +61,17 @@ def looked(bench: Bench, view: View, lang: str) -> None:
     """What a view asks for besides what the step has."""
     if view.view == "grid" and view.group:
         evidence.table(bench, view.group, "", "", lang)
+    if view.view == "crf" and view.a:
+        refining.overview(bench.directories(view.a)[0], "", lang)
     if view.view not in ("where", "real", "why"):
         return
     assert view.a and view.b
     lab = evidence.laboratory(bench, view.a, view.b, lang)
     if view.view == "where":
-        lab.zipped_maps(lab.page_of(evidence.pictured(bench, view, len(lab.pair.names), lang)))
+        scene = evidence.pictured(bench, view, len(lab.pair.names), lang)
+        lab.zipped_maps(lab.page_of(scene))
+        if masks.sees(lab.both[0].directory):
+            masks.picture(lab.both[0].directory, "photo", scene)
     elif view.view == "why":
         findings.some_borders(lab, lang)
         findings.written(lab, "why", lang, lesson=True)

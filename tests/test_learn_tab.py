@@ -1,13 +1,14 @@
 """The Learn tab: what the page gets of lessons, and what it does not get before a question is answered."""
 
 import json
+import threading
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from seglab import places
-from seglab.lessons import files
+from seglab.lessons import files, telling
 from seglab.ui import page
 from seglab.ui.parts import learn
 from seglab.ui.tabs import start
@@ -123,3 +124,22 @@ def test_the_start_tab_leads_to_every_shipped_lesson(lang):
 def test_the_list_of_lessons_reads_no_run(monkeypatch):
     monkeypatch.setattr(learn, "Bench", lambda *_: pytest.fail("a list has no business with runs"))
     assert len(learn.cards("en")) == len(files.every())
+
+
+def test_what_a_lesson_shows_is_computed_as_soon_as_it_is_opened(client, trained, monkeypatch):
+    monkeypatch.setattr(learn, "_benches", {})
+    get(client, "lesson/l")
+    for thread in threading.enumerate():
+        if thread.name.startswith("ahead l "):
+            thread.join()
+    monkeypatch.setattr(telling, "result", None)
+    monkeypatch.setattr(telling, "tested", None)
+    assert get(client, "lesson/l/answer/best").json()["outcome"] == "a"
+    assert len(get(client, "lesson/l/step/1").json()["claims"]) == 1
+
+
+def test_a_lesson_whose_runs_are_missing_is_not_computed_before_it_is_asked_for(client, school, monkeypatch):
+    monkeypatch.setattr(learn, "_benches", {})
+    get(client, "lesson/l")
+    assert not [each for each in threading.enumerate() if each.name.startswith("ahead l ")]
+    assert get(client, "lesson/l/answer/best").status_code == 404

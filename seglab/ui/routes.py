@@ -28,6 +28,7 @@ from seglab.ui.assets import FOREVER
 from seglab.ui.board import BOARD, MOST_RUNS
 from seglab.ui.guard import unknown
 from seglab.ui.parts import (
+    ahead,
     counting,
     evidence,
     findings,
@@ -47,14 +48,6 @@ from seglab.ui.parts.report import report
 from seglab.ui.text import language, told
 
 FILES = {"csv": "text/csv", "png": "image/png"}  # of curves
-LABORATORY = {
-    "real": findings.real,
-    "why": findings.why,
-    "borders": findings.at_borders,
-    "report": report,
-}  # its views that come as HTML
-IN_LESSON = {"real": findings.real_in_lesson, "borders": findings.some_borders}  # those that are others in a lesson
-KEPT = ("real", "why")  # those that are written once; a report sees to that itself
 log = logging.getLogger(__name__)
 
 
@@ -140,10 +133,7 @@ def laboratory_view(request: Request, lang: str) -> Response:
     lesson = "lesson" in request.query_params
     if name == "why" and not lesson:
         found.borders.begin(counting.STRIDE)
-    write = (IN_LESSON if lesson else LABORATORY).get(name, LABORATORY[name])
-    key = name, lesson, lang, found.borders.found is not None  # with what happens at borders, or not yet
-    lasts = name in KEPT or (name == "borders" and found.borders.found)
-    content = found.written.get(key, lambda: write(found, lang)) if lasts else write(found, lang)
+    content = report(found, lang) if name == "report" else findings.written(found, name, lang, lesson)
     kept = {"Content-Disposition": 'attachment; filename="seglab-report.html"'} if name == "report" else {}
     return Response(content, media_type="text/html", headers=kept)
 
@@ -172,6 +162,7 @@ def lessons(request: Request, lang: str) -> Response:
 def lesson(request: Request, lang: str) -> Response:
     """A lesson's steps; `teach` brings the notes for teachers."""
     found = learn.lesson(request.path_params["name"])
+    ahead.begin(found, lang)
     return data(learn.outline(found, lang, "teach" in request.query_params))
 
 
@@ -324,7 +315,7 @@ ROUTER = Router(
         Route("/lab/recipes", fenced(partial(numbers, lab.recipes))),
         Route("/lab/crf", fenced(refining_controls)),
         Route("/lab/crf/run", fenced(refining_run)),
-        *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in LABORATORY),
+        *(Route(f"/lab/{view}", fenced(laboratory_view)) for view in (*findings.VIEWS, "report")),
         Route("/lab/grid", fenced(settings_grid)),
         Route("/lessons", fenced(lessons)),
         Route("/lesson/{name}", fenced(lesson)),

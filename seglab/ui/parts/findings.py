@@ -236,6 +236,20 @@ def confused(first: np.ndarray, second: np.ndarray) -> list[list[dict[str, Any]]
     ]
 
 
+def written(lab: Laboratory, name: str, lang: str, lesson: bool = False) -> str:
+    """One of the views that come as HTML, made once for all visitors; with what happens at borders once that has been
+    counted."""
+    write = (IN_LESSON if lesson else VIEWS).get(name, VIEWS[name])
+    counted = lab.borders.found is not None
+    if name == "borders" and not counted:
+        return write(lab, lang)
+    return lab.written.get((name, lesson, lang, counted), lambda: write(lab, lang))
+
+
 def real_in_lesson(lab: Laboratory, lang: str) -> str:
     """The same in a lesson, which has a button of its own for more seeds, and may hide what its runs are."""
     return real(lab, lang, more=False)
+
+
+VIEWS = {"real": real, "why": why, "borders": at_borders}
+IN_LESSON = {"real": real_in_lesson, "borders": some_borders}  # those that are others in a lesson

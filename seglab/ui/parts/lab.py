@@ -96,6 +96,9 @@ class Laboratory:
                 pixels = 3 * height * width
         return starts
 
+    def page_of(self, image: int) -> int:
+        return sum(first <= image for first in self.pages) - 1
+
     def maps(self, page: int) -> bytes:
         """Truth, A and B of each image of a page, one byte a pixel."""
         ends = [*self.pages[1:], len(self.pair.names)]

@@ -100,6 +100,12 @@ def shown(value: Any, lang: str, hidden: tuple[str, ...] = ()) -> Any:
 # --- what came of it
 
 
+def whole(lesson: Lesson) -> Bench | None:
+    """The lesson with its runs where none of them is missing."""
+    bench = bench_of(lesson)
+    return bench if any(each is bench for each in _benches.values()) else None
+
+
 def bench_of(lesson: Lesson) -> Bench:
     """The lesson with its runs, shared by every visitor; made anew each time while some of them are missing."""
     with making:

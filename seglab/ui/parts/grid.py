@@ -61,6 +61,7 @@ def written(grid: Grid, layout: Layout, lang: str, keys: Sequence[str] | None = 
         grid=grid,
         layout=layout,
         items=items(grid, layout, ranked, keys),
+        keys=keys,
         ranked=ranked,
         against=against,
         notes=[told(each, lang) for each in grid.notes],

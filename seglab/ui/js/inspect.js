@@ -1,6 +1,6 @@
 // A step in which something is looked for: what several runs report, and so many looks at them with the laboratory.
 import { view } from "./evidence.js";
-import { el, t } from "./text.js";
+import { el, fixed, inline, t } from "./text.js";
 
 const NAMES = () => ({
   curves: t("Curves"),
@@ -60,7 +60,7 @@ class Inspection {
     this.root = el(
       "div.inspect",
       {},
-      el("p", {}, step.text),
+      el("p", {}, inline(step.text)),
       this.table,
       this.asking,
       this.path,
@@ -168,7 +168,7 @@ const reported = (settings) =>
           {},
           el("th", { attrs: { scope: "row" } }, title),
           el("td.n", {}, `${seed}`),
-          el("td.n", {}, score.toFixed(3)),
+          el("td.n", {}, fixed(score)),
         ),
       ),
     ),

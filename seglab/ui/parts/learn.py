@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from seglab.comparison.pairs import defined
@@ -158,14 +159,10 @@ def step(lesson: Lesson, number: int, lang: str, asked: Mapping[str, str]) -> di
 
 def claims(bench: Bench, found: CompareWithSource, lang: str) -> dict[str, Any]:
     """What a document reports, and how that came out here."""
-    lesson = bench.lesson
-
-    def title(key: str) -> str:
-        return lesson.setting(key).title.of(lang)
-
+    title = partial(evidence.title, bench, lang=lang)
     claims = []
     for name in found.claims:
-        claim = lesson.claims[name]
+        claim = bench.lesson.claims[name]
         tested = telling.tested(bench, claim)
         figures = telling.figures(bench, claim)
         claims.append(

@@ -25,6 +25,7 @@ from seglab.places import LESSONS
 from seglab.runs.directory import (
     CHECKPOINTS,
     TAKEN,
+    announce,
     append,
     config,
     events,
@@ -87,6 +88,7 @@ def work(
             )
         stopping = directory / "stop"
         with writing(directory):
+            announce(directory)
             if unstop:
                 stopping.unlink(missing_ok=True)
             if stopping.exists():

@@ -7,7 +7,6 @@ they had been killed: the run is interrupted, not failed.
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, TypeVar
@@ -111,8 +110,7 @@ def exchange() -> Iterator[None]:
     """Ends this process where another one does not answer any more."""
     try:
         yield
-    except RuntimeError as error:  # gloo's own, and torch's, whose errors are such
-        print(f"seglab: another process of the run ended: {error}", file=sys.stderr)
+    except RuntimeError:  # gloo's own, and torch's, whose errors are such; the launcher tells of the other one
         raise SystemExit(LOST) from None
 
 

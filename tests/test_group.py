@@ -212,7 +212,9 @@ def test_the_command_trains_in_two_processes_and_goes_on_in_one(one_process, cap
 
 def test_a_lost_process_leaves_a_run_that_two_go_on_with(one_process):
     directory = runs.create(tiny(**WHOLE))
-    with pytest.raises(SeglabError, match=r"was interrupted: one of its processes ended .*seglab resume"):
+    with pytest.raises(
+        SeglabError, match=r"interrupted: one of its processes ended \(process 2 ended with status -9\); .*resume"
+    ):
         for event in jobs.several.work(directory, 2):
             if isinstance(event, Evaluated):
                 os.kill(max(ranks(directory)), signal.SIGKILL)

@@ -17,6 +17,7 @@ from pathlib import Path
 from seglab import plugins, runs
 from seglab.errors import SeglabError
 from seglab.events import Event
+from seglab.group import LOST
 from seglab.jobs.process import ends_with
 
 LOOK = 0.1  # seconds between two looks at what a run has reported
@@ -102,7 +103,7 @@ def problem(directory: Path, log: bytes) -> SeglabError:
     return SeglabError(
         "{run} was interrupted: one of its processes ended ({reason}); to go on: seglab resume {run}",
         run=directory.name,
-        reason=words[-1].removeprefix("seglab: ") if words else "without a word",
+        reason=words[0].removeprefix("seglab: ") if words else "without a word",
     )
 
 
@@ -125,8 +126,9 @@ def launch(arguments: list[str]) -> None:
     try:
         elastic_launch(settings, sys.executable)("-m", __spec__.name, str(os.getpid()), *rest)
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        raise SystemExit(f"seglab: process {rank + 1} ended with status {failure.exitcode}") from None
+        codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
+        rank = next((rank for rank, code in codes.items() if code != LOST), min(codes))
+        raise SystemExit(f"seglab: process {rank + 1} ended with status {codes[rank]}") from None
 
 
 def take_part(arguments: list[str]) -> None:

@@ -68,7 +68,8 @@ class Index:
         self.values: dict[str, Any] = {}
         self.stamps: dict[str, Stamp] = {}  # of the values, as of the last look
         self.resting: dict[str, Stamp] = {}  # of those that are made again only if it changes
-        self.saved: dict[str, str] = {}  # the stamps in the file
+        self.awake: set[str] = set()  # and of the others
+        self.unsaved: set[str] = set()  # of these the file has what they were, or nothing
         self.names: list[str] = []  # in the order of the home
         self.load()
 
@@ -100,6 +101,7 @@ class Index:
             self.values[name], stays = self.make(Path(directory))
             self.stamps[name] = found
             self.resting.pop(name, None)
+            self.awake.add(name)
             changed.add(name)
             if stays:
                 fresh[name] = at
@@ -108,11 +110,15 @@ class Index:
             for name, at in fresh.items():
                 if is_settled(self.stamps[name], at + ahead):
                     self.resting[name] = self.stamps[name]
+                    self.unsaved.add(name)
+                    self.awake.discard(name)
         return changed
 
     def forget(self, name: str) -> None:
         for known in (self.values, self.stamps, self.resting):
             known.pop(name, None)
+        self.awake.discard(name)
+        self.unsaved.add(name)
 
     def load(self) -> None:
         """Takes in what the file has, as far as it is whole; the next look tells what of it still holds."""
@@ -125,29 +131,26 @@ class Index:
                     continue
                 name = os.fsdecode(row[0])
                 self.values[name] = json.loads(row[2])
-                self.saved[name] = row[1]
                 self.stamps[name] = self.resting[name] = tuple(map(int, row[1].split()))
 
     def save(self) -> None:
         """Writes what is new to the file, where that can be written."""
-        known = {name: " ".join(map(str, found)) for name, found in self.resting.items()}
-        new = [name for name, text in known.items() if self.saved.get(name) != text]
-        gone = [name for name in self.saved if name not in self.values]
-        if not (new or gone):
+        if not self.unsaved:
             return
-        rows = []
-        for name in new:
-            key, value = os.fsencode(name), json.dumps(self.values[name], separators=(",", ":")).encode()
-            rows.append((self.kind, key, self.form, known[name], value, checksum(key, known[name], value)))
+        gone = [(os.fsencode(name),) for name in self.unsaved - self.values.keys()]
+        rows = [self.row(name) for name in self.unsaved & self.resting.keys()]
         with excused(self.path), database(self.path) as file:
             file.execute("BEGIN IMMEDIATE")
             file.execute("DELETE FROM made WHERE kind = ? AND form <> ?", (self.kind, self.form))
-            file.executemany("DELETE FROM made WHERE name = ?", [(os.fsencode(name),) for name in gone])
+            file.executemany("DELETE FROM made WHERE name = ?", gone)
             file.executemany("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?, ?)", rows)
             file.execute("COMMIT")
-            for name in gone:
-                del self.saved[name]
-            self.saved |= {name: known[name] for name in new}
+            self.unsaved.clear()
+
+    def row(self, name: str) -> tuple[Any, ...]:
+        text = " ".join(map(str, self.resting[name]))
+        known = os.fsencode(name), text, json.dumps(self.values[name], separators=(",", ":")).encode()
+        return self.kind, known[0], self.form, *known[1:], checksum(*known)
 
 
 def checksum(*row: Any) -> int:
@@ -162,6 +165,29 @@ def listed(home: Path) -> list[str]:
             return [entry.name for entry in found if entry.is_dir()]
     except OSError:
         return []
+
+
+class Watch:
+    """Tells whether a folder has other things in it than when it was last asked, or may have: of two changes at once
+    it sees but one, so that it tells each of them twice, the second time once the next change has another date."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seen, self.until = (0, 0), float("inf")
+
+    def changed(self) -> bool:
+        try:
+            found = os.stat(self.folder)
+            now, at = (found.st_mtime_ns, found.st_ctime_ns), time.monotonic()
+        except OSError:
+            now, at = (-1, -1), time.monotonic()
+        if now != self.seen:
+            self.seen, self.until = now, at + SETTLED
+            return True
+        if at > self.until:
+            self.until = float("inf")
+            return True
+        return False
 
 
 def clock(home: Path) -> float:

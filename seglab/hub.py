@@ -24,21 +24,28 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from seglab.errors import SeglabError
-from seglab.places import home
+from seglab.places import home, shared
 
 MOST_BYTES = 300 * 2**20  # of all files that are fetched at once
 MOST_FILES = 100_000  # of one repository
 ANSWER_SECONDS = 10  # for each answer
+SEND_SECONDS = 60  # for each answer to what is sent
 STALL_SECONDS = 20  # in which a download must give something
 SLOWEST = 50 * 2**10  # bytes a second
 CHUNK = 1 << 18
 ID = re.compile(r"(?!.*(--|\.\.))([a-zA-Z0-9_][\w.-]{0,95}/)?[a-zA-Z0-9_][\w.-]{0,95}(?<![-.])(?<!\.git)", re.ASCII)
 REVISION = re.compile(r"(?!.*\.\.)[\w][\w./+-]{0,99}", re.ASCII)
 COMMIT, DIGEST = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+PREFIX = "hf:"  # of what is on the hub, wherever a run is named
+ATTRIBUTES = ".gitattributes"  # the hub's own file in each repository
 MEMORY = ".hub"  # in the home
 
 Kind = Literal["model", "dataset"]
 Token = str | Literal[False] | None  # None: that of whoever runs this program, where there is one; False: none
+
+
+class MissingError(SeglabError):
+    """There is no such repository, or it is not to be seen."""
 
 
 class UnreachableError(SeglabError):
@@ -76,6 +83,8 @@ def look_up(name: str, revision: str | None = None, kind: Kind = "model", token:
     """
     revision = revision or "main"
     refuse_odd(name, revision)
+    if os.environ.get("SEGLAB_HUB") == "0":
+        raise SeglabError("this server asks nothing of the hub; whoever runs it may allow that with SEGLAB_HUB=1")
     if COMMIT.fullmatch(revision) and (known := remembered(name, revision, kind)):
         return known
     try:
@@ -121,11 +130,23 @@ def fetch(
     return folder
 
 
+def parsed(named: str) -> tuple[str, str | None]:
+    """The repository and the revision, if one is given, in hf:OWNER/NAME or hf:OWNER/NAME@REVISION."""
+    name, at, revision = named.removeprefix(PREFIX).partition("@")
+    refuse_odd(name, revision if at else "main")
+    return name, revision if at else None
+
+
 def own_token() -> str | None:
     """The token of whoever runs this program: HF_TOKEN, or that of `hf auth login`."""
     from huggingface_hub import get_token
 
     return get_token()
+
+
+def login() -> Token:
+    """The login of whoever runs this program; none on a server that several people use."""
+    return False if shared() else None
 
 
 def on_page() -> bool:
@@ -148,6 +169,39 @@ def refuse_odd(name: str, revision: str = "main") -> None:
         raise SeglabError(
             "{id}: {revision} is not a revision; allowed: a branch, a tag or a commit", id=name, revision=repr(revision)
         )
+
+
+def send(
+    name: str, folder: Path, message: str, token: str, known: Repository | None = None, private: bool = False
+) -> str:
+    """Makes a folder's files those of a model repository, in one commit, and gives its hash. `known` is the repository
+    as it was looked at; None makes a new one, which only its owner sees if it is `private`.
+
+    Raises SeglabError where that may not be, or the repository has changed since then.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session
+
+    api = HfApi(endpoint(), token=token, library_name="seglab")
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    old = [path for path in known.files if path not in paths and path != ATTRIBUTES] if known else []
+    session = get_session()
+    patience, session.timeout = session.timeout, SEND_SECONDS  # it would wait forever for an answer
+    try:
+        with telling(name):
+            if known is None:
+                api.create_repo(name, private=private)
+            found = api.create_commit(
+                name,
+                [
+                    *(CommitOperationAdd(path, str(file)) for path, file in paths.items()),
+                    *(CommitOperationDelete(path) for path in old),
+                ],
+                commit_message=message,
+                parent_commit=known.commit if known else None,
+            )
+    finally:
+        session.timeout = patience
+    return str(found.oid)
 
 
 # --- asked for
@@ -251,7 +305,7 @@ def telling(name: str, revision: str = "main") -> Iterator[None]:
     except errors.RevisionNotFoundError:
         raise SeglabError("{id} has no revision {revision}", revision=revision, **told) from None
     except (errors.RepositoryNotFoundError, errors.DisabledRepoError):
-        raise SeglabError(
+        raise MissingError(
             "{id} is not on {hub}, or it is private and this login does not see it; allowed: OWNER/NAME", **told
         ) from None
     except errors.HfHubHTTPError as error:

@@ -89,7 +89,7 @@ def open_hub(
         except OSError:
             if not is_opened(directory, repository):  # another process may have opened it meanwhile
                 raise refused(directory.name) from None
-    return directory, [identified(directory, repository), *notes]
+    return directory, [identified(directory), *notes]
 
 
 def called(repository: hub.Repository) -> str:
@@ -110,14 +110,15 @@ def is_opened(directory: Path, repository: hub.Repository) -> bool:
     return known is not None and known.hub == is_at(repository) and (directory / "config.json").is_file()
 
 
-def identified(directory: Path, repository: hub.Repository) -> SeglabError:
-    """What tells which run it is, whatever its repository becomes."""
-    best = best_of(events(directory))
+def identified(directory: Path) -> SeglabError:
+    """What tells which run of the hub this is, whatever its repository becomes."""
+    known, best = shipped(directory), best_of(events(directory))
+    name, _, commit = ((known and known.hub) or "").partition("@")
     return SeglabError(
         "{run} is {id} at commit {commit}; the SHA-256 of its weights is {sha}",
         run=directory.name,
-        id=repository.id,
-        commit=repository.commit,
+        id=name,
+        commit=commit,
         sha=best and best.weights_sha256,
     )
 

@@ -30,7 +30,7 @@ def opened(named: str, request: gr.Request) -> list[str]:
     except SeglabError as error:
         return [views.refusal(error, lang), ""]
     text = say("{run} is here now, also in Predict and Compare.", lang, run=runs.label(directory).name)
-    return [messages(text, notes, lang), json.dumps({"runs": [directory.name]})]
+    return [messages(text, notes or [runs.identified(directory)], lang), json.dumps({"runs": [directory.name]})]
 
 
 def whole(named: str) -> str:
@@ -58,6 +58,5 @@ def put(
         travel.push(directory, aim, bool(names), bool(pictures))
     except SeglabError as error:
         return views.refusal(error, lang)
-    opens = f"{hub.PREFIX}{aim.id}"
-    text = say("The run is at {address} now; any seglab opens it as {name}.", lang, address=aim.address, name=opens)
+    text = say("The run is on the hub now; any seglab opens it as {name}.", lang, name=f"{hub.PREFIX}{aim.id}")
     return messages(text, travel.outlook(aim), lang)

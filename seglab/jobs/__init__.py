@@ -2,11 +2,12 @@
 
 from seglab.jobs import several
 from seglab.jobs.keeper import Keeper
-from seglab.jobs.limits import Limits, bind, limited, limits, shared
+from seglab.jobs.limits import Limits, bind, limited, limits
 from seglab.jobs.process import ROOT, Process, device, environment, subordinate, threads
 from seglab.jobs.queue import admitting, awaited, begin, enqueue, fail, next_run, resubmit, stop, submit, waiting
 from seglab.jobs.worker import Adapter, Worker
 from seglab.jobs.zerogpu import ZeroGPU
+from seglab.places import shared
 
 __all__ = [
     "ROOT", "Adapter", "Keeper", "Limits", "Process", "Worker", "ZeroGPU", "admitting", "awaited", "begin", "bind",

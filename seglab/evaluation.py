@@ -78,7 +78,7 @@ def evaluate(
     result = Evaluation(np.zeros((len(samples), model.num_classes, model.num_classes), np.int64))
 
     def made(places: list[int]) -> Batch:
-        return collated([bounded(samples[n], model.num_classes) for n in places], places, targets)
+        return collated([bounded(sample, model.num_classes) for sample in samples.several(places)], places, targets)
 
     for batch in ahead(made, same_size(samples)):
         batch = batch.to(device)
@@ -103,7 +103,7 @@ def evaluate(
             if index in (keep or ()):
                 result.probabilities[index] = outputs.logits[n].softmax(0).cpu().numpy()
         if keep is not None:
-            result.labels += map(Packed, labels)
+            result.labels += map(Packed.of, labels)
     return result
 
 
@@ -136,6 +136,7 @@ def labels_of(logits: Tensor, size: Sequence[int]) -> np.ndarray:
 def same_size(samples: Cached) -> list[list[int]]:
     """Places in order, cut into batches of neighbours whose stored sizes are the same: at most BATCH, and at most
     MOST_PIXELS together, or one."""
+    samples.decode()
     places: list[list[int]] = []
     for n in range(len(samples)):
         shape = samples.shape(n)

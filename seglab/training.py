@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from seglab import __version__, machine
 from seglab.config import RunConfig
 from seglab.data.base import Batch, Data, Statistics, spread
+from seglab.data.store import Store
 from seglab.errors import SeglabError
 from seglab.evaluation import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started, Stepped
@@ -57,16 +58,18 @@ class Images:
 
     def __init__(self, config: RunConfig):
         self.data = folded(config.data.open(), config)
-        self.train = learned_from(config, self.data)
+        self.store = Store()
+        self.train = learned_from(config, self.data, store=self.store)
         few = random(config.seed, "scored").permutation(len(self.train))[: len(self.data.val)]
         sets = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
-        self.scored = {name: Cached(split, config.image_size, keep_truth=True) for name, split in sets.items()}
+        self.scored = {
+            name: Cached(split, config.image_size, keep_truth=True, store=self.store) for name, split in sets.items()
+        }
 
     def decode(self) -> None:
         """Decodes all of them now, for the processes that are forked from this one."""
         for images in (self.train, *self.scored.values()):
-            for n in range(len(images)):
-                _ = images[n]
+            images.decode()
 
 
 class Run(Feed):
@@ -93,7 +96,7 @@ class Run(Feed):
         super().__init__(config, images.data, load=load, train=images.train)
         self.should_stop, self.threads, self.fresh = should_stop, threads, fresh
         self.device = torch.device(device)
-        self.scored = images.scored
+        self.scored, self.store = images.scored, images.store
         self.samples = spread(len(self.data.val), SAMPLES)
 
         self.seed_torch("weights")
@@ -316,6 +319,7 @@ class Run(Feed):
             images_per_second=self.images_per_second,
             scores=scores,
             best=best,
+            notes=[Sentence.of(problem) for problem in self.store.problems()],
         )
 
     def notes(self) -> list[SeglabError]:
@@ -327,7 +331,8 @@ class Run(Feed):
         network = self.config.model.suited(self.config.image_size).notes()
         advice = self.config.model.advice(self.config)
         lost = self.train.lost(self.data.classes)
-        return [*advice, *self.data.warnings, *lost, *network, *self.loss.notes(self.data.classes), *told]
+        kept = self.store.notes(sum(map(len, (self.train, *self.scored.values()))))
+        return [*advice, *self.data.warnings, *lost, *kept, *network, *self.loss.notes(self.data.classes), *told]
 
     def started(self) -> Started:
         packages = ("torch", "numpy", "pydantic", "albumentations")

@@ -104,7 +104,7 @@ def reported(config: RunConfig) -> Data | None:
     print(f"{len(found.classes)} classes: {', '.join(found.classes)}")
     if isinstance(config.data, folder.Folder):
         with waiting("shrinking the masks"):
-            lost = Cached(found.train, config.image_size, forget=True).lost(found.classes)
+            lost = Cached(found.train, config.image_size, forget=True, looked=len(found.train)).lost(found.classes)
         print("".join(f"warning: {warning}\n" for warning in lost), end="")
         return found
     print("".join(f"{how}\n" for how in found.found), end="")

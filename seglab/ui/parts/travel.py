@@ -103,8 +103,8 @@ def arrived(file: str, request: gr.Request) -> list[Any]:
     """Takes in the run of a zip; gives what is told of it, and its name for the list of runs."""
     lang = language(request)
     try:
-        travel.refuse_no_room(2 * Path(file).stat().st_size)
-        directory, notes = travel.bring(Path(file), most_bytes=zips.MOST_BYTES)
+        runs.refuse_no_room(2 * Path(file).stat().st_size)
+        directory, notes = runs.bring(Path(file), most_bytes=zips.MOST_BYTES)
     except SeglabError as error:
         return [views.refusal(error, lang), ""]
     text = say("{run} is here now, also in Predict and Compare.", lang, run=directory.name)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
-LOOKED = 256  # training masks that a run looks at before it begins: they are decoded then
+LOOKED = 128  # training masks that a run looks at before it begins: they are decoded then
 
 T = TypeVar("T")
 

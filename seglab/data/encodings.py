@@ -46,7 +46,7 @@ class Reading:
     def text(self) -> SeglabError:
         """What the masks have, and what it is read as."""
         values = few(self.stored)
-        if self.tables[0][1] == 0 and self.tables[0][0] == VOID:
+        if self.tables and (self.tables[0][:2] == (VOID, 0)).all():
             return SeglabError(
                 "the masks contain the values {values}: 0 is void, and class ids are one less than the others",
                 values=values,

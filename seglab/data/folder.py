@@ -414,11 +414,11 @@ def _palette_problems(root: Path, looks: Sequence[Look]) -> list[Row]:
 
 def _copies(root: Path, looks: Sequence[Look]) -> tuple[tuple[tuple[str, ...], ...], list[SeglabError]]:
     """Groups of image files that show the same picture, and a warning of them."""
-    groups: dict[bytes, list[str]] = {}
+    groups: dict[bytes, list[Path]] = {}
     for look in looks:
         if look.pixels:
-            groups.setdefault(look.pixels, []).append(relative(look.pair.image, root))
-    several = tuple(tuple(group) for group in groups.values() if len(group) > 1)
+            groups.setdefault(look.pixels, []).append(look.pair.image)
+    several = tuple(tuple(relative(each, root) for each in group) for group in groups.values() if len(group) > 1)
     if not several:
         return (), []
     warning = SeglabError(

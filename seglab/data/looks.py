@@ -70,20 +70,17 @@ def _looks(root: Path, stamped: tuple[tuple[Pair, Stamp, Stamp], ...], style: St
     keys = [before.key((pair.image, pair.mask), stamps) for pair, *stamps in stamped]
     before.load(keys)
 
-    def look(place: int) -> Look:
-        pair, key = stamped[place][0], keys[place]
-        if found := before.get(key):
-            return _recalled(pair, found)
-        look = _look(root, pair, style)
+    def look(place: int) -> None:
+        found[place] = look = _look(root, stamped[place][0], style)
         if not look.rows:
-            before.put(key, _told(look))
-        return look
+            before.put(keys[place], _told(look))
 
+    found = {n: _recalled(stamped[n][0], told) for n, key in enumerate(keys) if (told := before.get(key))}
     # Decoding and hashing release the interpreter's lock.
     with machine.pool(min(4, machine.cores()), "decoder") as pool:
-        looks = tuple(pool.map(look, range(len(stamped))))
+        list(pool.map(look, [n for n in range(len(stamped)) if n not in found]))
     before.save()
-    return looks
+    return tuple(found[n] for n in range(len(stamped)))
 
 
 def _told(look: Look) -> list:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from seglab import machine
 from seglab.data.base import VOID, Data, Sample, Split, leaked, reused, shared
 from seglab.data.classes import LISTS, List, read_classes
 from seglab.data.colors import TABLES, Table, read_table
@@ -177,6 +178,7 @@ class Report:
         return "\n".join(lines)
 
 
+@machine.unswept()
 def report(
     root: Path,
     classes: Sequence[str] = (),

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from seglab import machine
 from seglab.data.base import UNLABELED, VOID, Batch, Data, Packed, Sample, Split, spread
 from seglab.data.images import resize_image, resize_labels
-from seglab.data.store import Held, Store
+from seglab.data.store import Held, Store, room
 from seglab.data.survey import labels_in, lost
 from seglab.errors import SeglabError
 from seglab.families import DataHooks, RunConfig, Technique
@@ -66,7 +67,7 @@ class Cached:
         looked: int | None = None,
     ):
         self.split, self.side, self.keep_truth, self.hidden = split, side, keep_truth, hidden
-        self.store = store or Store(most=0 if forget else None)
+        self.store = store or Store(0 if forget else room())
         self.forget = forget
         self.kept: dict[int, Kept] = {}
         self.shapes: dict[int, tuple[int, ...]] = {}  # of the masks of those that were decoded
@@ -302,6 +303,19 @@ def collated(
         targets={
             name: torch.from_numpy(stacked([each[name] for each in made], 0)).permute(0, 3, 1, 2) for name in made[0]
         },
+    )
+
+
+def padded(batch: Batch, height: int, width: int) -> Batch:
+    """The batch at a size that is at least its own: padded as smaller samples are."""
+    below, right = height - batch.masks.shape[1], width - batch.masks.shape[2]
+    if not (below or right):
+        return batch
+    return Batch(
+        images=F.pad(batch.images, (0, right, 0, below)),
+        masks=F.pad(batch.masks, (0, right, 0, below), value=VOID),
+        index=batch.index,
+        targets={name: F.pad(target, (0, right, 0, below)) for name, target in batch.targets.items()},
     )
 
 

@@ -68,8 +68,8 @@ class Store:
     of it in memory, it can take back. Where the disk has no more room, nothing more is kept.
     """
 
-    def __init__(self, most: int | None = None):
-        self.most = room() if most is None else most
+    def __init__(self, most: int):
+        self.most = most
         self.count, self.size, self.in_memory, self.refused = 0, 0, 0, 0  # of what was to be kept; bytes; bytes; times
         self.file: IO[bytes] | None = None
         self.end, self.checked = 0, 0  # of the file, and up to where the disk had room for it

@@ -79,7 +79,7 @@ def test_a_data_set_is_fetched_and_read(hub, place, capsys):
     hub.add("mina/scenes", shards(), kind="dataset")
     found = fetched()
     told = capsys.readouterr().err
-    assert "mina/scenes: 0.0 GB from http://127.0.0.1" in told and "licence: cc-by-4.0" in told
+    assert "mina/scenes: 0.0 GB from http://127.0.0.1" in told and "license: cc-by-4.0" in told
     opened = found.open()
     assert opened.classes == ("road", "tree", "sky") and (len(opened.train), len(opened.search), len(opened.val)) == (
         7,

@@ -131,10 +131,10 @@ class Hub(Folder):
                 folder=printable(str(folder)),
             )
         told = SeglabError(
-            "{id} of the hub, commit {commit}; licence: {licence}",
+            "{id} of the hub, commit {commit}; license: {license}",
             id=self.id,
             commit=origin.commit[:12],
-            licence=origin.licence or "?",
+            license=origin.license or "?",
         )
         reading = self.classes, self.val_fraction, self.values, self.drawn_on
         return report(folder, *reading, reduced=self.reduce_labels, told=[told])
@@ -159,11 +159,11 @@ class Hub(Folder):
         refuse_full(folder, sum(sizes.values()) + max(sizes.values()))
         size = f"{sum(sizes.values()) / 1e9:.1f} GB"
         print(f"seglab: {self.id}: {size} from {hub.endpoint()} to {printable(str(folder))}", file=sys.stderr)
-        licence = of_card(found)
-        print(f"seglab: licence: {licence or 'not told'}", file=sys.stderr, flush=True)
+        license = of_card(found)
+        print(f"seglab: license: {license or 'not told'}", file=sys.stderr, flush=True)
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            rows = Rows(folder, Origin(self.choices, found.commit, found.private, licence))
+            rows = Rows(folder, Origin(self.choices, found.commit, found.private, license))
             for part, shards in parts.items():
                 for name in shards:
                     rows.take(found, name, part, self.image, self.mask)
@@ -180,7 +180,7 @@ class Origin:
     choices: dict[str, str]
     commit: str
     private: bool
-    licence: str
+    license: str
 
 
 # --- which files

@@ -17,6 +17,7 @@ from seglab.data.hub import Hub
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset
+from seglab.ui.options import of_entry
 from tests.conftest import tiny
 from tests.fake_hub import TOKEN
 
@@ -268,3 +269,17 @@ def test_without_pyarrow_it_is_told_what_to_install(hub, monkeypatch):
     with pytest.raises(SeglabError, match=r'pip install "seglab\[hub\]"'):
         data().download()
     assert hub.asked == []
+
+
+def test_the_page_offers_what_is_here_and_what_it_was_chosen_by(hub, monkeypatch):
+    offered = lambda: {each["name"]: each.get("choices") for each in of_entry("data", Hub).offered}  # noqa: E731
+    assert "id" not in offered() and {"val_fraction", "values", "reduce_labels"} <= offered().keys()
+    hub.add("mina/scenes", shards(), kind="dataset")
+    hub.add("mina/secrets", shards(), kind="dataset", private=True)
+    fetched(mask="annotation")
+    assert offered()["id"] == ["mina/scenes"] and offered()["mask"] == ["annotation"] and "image" not in offered()
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    fetched(id="mina/secrets")
+    assert offered()["id"] == ["mina/scenes", "mina/secrets"]
+    monkeypatch.setenv("SEGLAB_SHARED", "1")
+    assert offered()["id"] == ["mina/scenes"]

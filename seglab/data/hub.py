@@ -45,7 +45,30 @@ def _plain(name: str) -> str:
     return name
 
 
-Word = Annotated[str, Field(max_length=100, pattern=r"^([\w][\w ./+-]*)?$")]
+def _offered(name: str) -> Any:
+    """The page offers a choice where data sets are here that were downloaded with one."""
+
+    def add(schema: dict[str, Any]) -> None:
+        if found := sorted({each.choices[name] for each in all_here()} - {schema.get("default", "")}):
+            schema["examples"] = found
+
+    return Field(max_length=100, pattern=r"^([\w][\w ./+-]*)?$", json_schema_extra=add)
+
+
+def all_here() -> list[Origin]:
+    """The data sets that are below $SEGLAB_DATA, as far as all who use this server may see them."""
+    home = os.environ.get("SEGLAB_DATA")
+    found = [origin_of(path.parent) for path in sorted(Path(home).glob(f"hub/*/{ORIGIN}"))] if home else []
+    return [each for each in found if each]
+
+
+def origin_of(folder: Path) -> Origin | None:
+    """Where a folder's files come from; None for another folder, and for what not all who use this server may see."""
+    try:
+        known = Origin(**json.loads((folder / ORIGIN).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return None if known.private and shared() else known
 
 
 class Hub(Folder):
@@ -65,14 +88,20 @@ class Hub(Folder):
     root: Annotated[
         Root | None, Field(description="folder that it is written to; default: one below $SEGLAB_DATA/hub")
     ] = None
-    id: Annotated[Word, AfterValidator(_plain), Field(description="the data set on the hub: OWNER/NAME")] = ""
-    revision: Annotated[Word, Field(description="branch, tag or commit; default: main")] = ""
-    subset: Annotated[Word, Field(description="which of its configurations, where it has several")] = ""
-    image: Annotated[Word, Field(description="column of the images; default: found by its name")] = ""
-    mask: Annotated[Word, Field(description="column of the masks; default: found by its name")] = ""
-    train: Annotated[Word, Field(description="split to learn from")] = "train"
+    id: Annotated[
+        str, _offered("id"), AfterValidator(_plain), Field(description="the data set on the hub: OWNER/NAME")
+    ] = ""
+    revision: Annotated[str, _offered("revision"), Field(description="branch, tag or commit; default: main")] = ""
+    subset: Annotated[
+        str, _offered("subset"), Field(description="which of its configurations, where it has several")
+    ] = ""
+    image: Annotated[str, _offered("image"), Field(description="column of the images; default: found by its name")] = ""
+    mask: Annotated[str, _offered("mask"), Field(description="column of the masks; default: found by its name")] = ""
+    train: Annotated[str, _offered("train"), Field(description="split to learn from")] = "train"
     validation: Annotated[
-        Word, Field(description="split for validation; default: the one that is called so, or a part of train")
+        str,
+        _offered("validation"),
+        Field(description="split for validation; default: the one that is called so, or a part of train"),
     ] = ""
     reduce_labels: Annotated[bool, Field(description="0 in masks is void and 1 the first class, as in ADE20K")] = False
 
@@ -102,10 +131,10 @@ class Hub(Folder):
         """Where the files that are here come from; None where they are not, or are not to be seen by all who use this
         server."""
         try:
-            known = Origin(**json.loads((self.folder / ORIGIN).read_text(encoding="utf-8")))
-        except (SeglabError, OSError, ValueError, TypeError):
+            known = origin_of(self.folder)
+        except SeglabError:
             return None
-        return known if known.choices == self.choices and not (known.private and shared()) else None
+        return known if known and known.choices == self.choices else None
 
     @property
     def here(self) -> bool:
@@ -113,8 +142,7 @@ class Hub(Folder):
 
     @classmethod
     def any_here(cls) -> bool:
-        home = os.environ.get("SEGLAB_DATA")
-        return home is not None and any((Path(home) / cls.name).glob(f"*/{ORIGIN}"))
+        return bool(all_here())
 
     @property
     def private(self) -> bool:  # type: ignore[override]

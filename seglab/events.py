@@ -114,7 +114,8 @@ class Evaluated(Event):
     """The model was scored after `epoch` epochs on `train` (as many images as `val` has), `search` and `val`.
 
     `best` says that its mIoU on `search` is the highest so far; its weights then have this sha256. An evaluation within
-    an epoch, which only stopping brought about, is the best for want of another, until the next one is.
+    an epoch, which only stopping brought about, is the best for want of another, until the next one is. `notes` are
+    what went wrong on the way, as far as the run could go on.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -124,6 +125,7 @@ class Evaluated(Event):
     scores: dict[str, Score]
     best: bool
     weights_sha256: str | None = None
+    notes: list[Sentence] = []
 
 
 def best_of(events: Sequence[Event]) -> Evaluated | None:

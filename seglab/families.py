@@ -77,6 +77,8 @@ class Samples(Protocol):
 
     def __getitem__(self, index: int) -> Sample: ...
 
+    def domain(self, index: int) -> str | None: ...
+
     def relabel(self, index: int, labels: np.ndarray) -> None: ...
 
 
@@ -450,6 +452,15 @@ class Dataset(Entry, family="datasets"):
     def here(self) -> bool:
         """Whether its files are on this machine, as far as their folder tells; True for what needs none."""
         return True
+
+    @classmethod
+    def any_here(cls) -> bool:
+        """Whether the page may offer it: its files are on this machine, or those of some choices of its options."""
+        return cls().here
+
+    def download(self) -> Path:
+        """Fetches it, where it has a public address, and gives its folder; an interrupted download continues."""
+        raise SeglabError("{name} cannot be downloaded from a public address", name=self.name)
 
     def open(self) -> Data:
         """Finds the images; raises SeglabError when they are not there or not as they should be."""

@@ -31,6 +31,7 @@ DATA = {
     "camvid": written.camvid,
     "coco": written.coco,
     "folder": written.folder,
+    "hub": written.hub,
     "kitti_road": written.kitti,
     "oxford_pet": written.pets,
     "voc2012": written.voc,

@@ -149,7 +149,7 @@ def test_of_public_data_masks_and_names_go_along(tmp_path):
 @pytest.mark.parametrize("name", FAMILIES["datasets"].entries)
 def test_only_public_sets_and_seglab_s_own_scenes_are_not_private(name):
     public = {"streets", "camvid", "voc2012", "oxford_pet", "kitti_road"}
-    assert FAMILIES["datasets"].entries[name].private == (name not in public)
+    assert FAMILIES["datasets"].entries[name]().private == (name not in public)
 
 
 def test_the_folders_of_other_runs_are_emptied(tmp_path):

@@ -50,6 +50,8 @@ def show(shown: Any, event: Event) -> None:
     if isinstance(event, Evaluated):
         val = event.scores["val"]
         shown.set_postfix(loss=f"{val.loss:.3f}", mIoU="-" if val.miou is None else f"{val.miou:.3f}")
+        for note in event.notes:
+            shown.write(f"seglab: note: {note.error()}", file=sys.stderr)
     elif isinstance(event, Stepped) and event.epoch < 1:
         shown.set_postfix(loss=f"{event.loss:.3f}")
 

@@ -228,6 +228,7 @@ class Board:
             "images": seen(started, step),
         }
         row.texts = [track.problem] if track.problem else []
+        row.texts += [note.error() for note in track.notes]
         row.texts += reasons(track.finished, started)  # an end says why it waits again, as for a GPU
         if started is None and state == "running" and (fetched := last_shown(directory / "log.txt")):
             row.texts.append(

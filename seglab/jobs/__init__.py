@@ -1,5 +1,6 @@
 """Runs that go on when every page is closed: a queue, a worker, and an adapter, which says where a run is worked on."""
 
+from seglab.jobs import several
 from seglab.jobs.keeper import Keeper
 from seglab.jobs.limits import Limits, bind, limited, limits
 from seglab.jobs.process import ROOT, Process, device, environment, subordinate, threads
@@ -10,6 +11,6 @@ from seglab.places import shared
 
 __all__ = [
     "ROOT", "Adapter", "Keeper", "Limits", "Process", "Worker", "ZeroGPU", "admitting", "awaited", "begin", "bind",
-    "device", "enqueue", "environment", "fail", "limited", "limits", "next_run", "resubmit", "shared", "stop",
-    "submit", "subordinate", "threads", "waiting",
+    "device", "enqueue", "environment", "fail", "limited", "limits", "next_run", "resubmit", "several", "shared",
+    "stop", "submit", "subordinate", "threads", "waiting",
 ]  # fmt: skip

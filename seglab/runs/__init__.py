@@ -37,7 +37,17 @@ from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
 from seglab.runs.labels import Counts, Label, Owner, counted_under, counting, counts, label, owner_of, readable, rename
 from seglab.runs.leftovers import Leftovers
-from seglab.runs.recording import ending, record, refuse_removal, refuse_resuming, remove, stop, work
+from seglab.runs.recording import (
+    ending,
+    join,
+    record,
+    refuse_going_on,
+    refuse_removal,
+    refuse_resuming,
+    remove,
+    stop,
+    work,
+)
 from seglab.runs.shipped import Shipped, shipped
 from seglab.runs.shipping import emptied, files, folder_options, manifest, ship, without_folders
 from seglab.runs.trained import (
@@ -57,10 +67,10 @@ __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MAPS", "MOST_KEPT", "OWN_ON_HUB", "PLAN", "REQUIRED", "WEIGHTS", "Counts",
     "Evidence", "Label", "Leftovers", "Owner", "Shipped", "Status", "all_events", "append", "bring", "checked",
     "config", "counted_under", "counting", "counts", "create", "description", "emptied", "ending", "epoch_text",
-    "events", "every", "files", "find", "folder_options", "home", "identified", "is_kept", "keep_finished", "label",
-    "last_word", "learned", "listed", "load", "loaded", "locked", "made_now", "manifest", "of_lesson", "open_hub",
-    "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_no_room", "refuse_removal",
-    "refuse_resuming", "refuse_unwritable", "refused", "remove", "rename", "replace", "settled", "ship", "shipped",
-    "short_name", "size_of", "status", "stop", "taken", "taught", "uses", "weights", "weights_version",
-    "without_folders", "work", "write", "writing",
+    "events", "every", "files", "find", "folder_options", "home", "identified", "is_kept", "join", "keep_finished",
+    "label", "last_word", "learned", "listed", "load", "loaded", "locked", "made_now", "manifest", "of_lesson",
+    "open_hub", "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_going_on",
+    "refuse_no_room", "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused", "remove", "rename",
+    "replace", "settled", "ship", "shipped", "short_name", "size_of", "status", "stop", "taken", "taught", "uses",
+    "weights", "weights_version", "without_folders", "work", "write", "writing",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from seglab.data.base import PARTS
 from seglab.data.masks import write_mask
 from seglab.errors import SeglabError
 from seglab.events import FOR_GOOD, Evaluated, Event, Finished, Reason, Sentence, Started, best_of
+from seglab.group import ALONE, Group
 from seglab.places import LESSONS
 from seglab.runs.directory import (
     CHECKPOINTS,
@@ -72,19 +73,16 @@ def work(
     interrupted: Callable[[], bool] = lambda: False,
     unstop: bool = False,
     images: training.Images | None = None,
+    group: Group = ALONE,
 ) -> Iterator[Event]:
     """Trains the run in this process, from where it stands to its end; yields each event once it is recorded.
 
-    With `unstop`, a run that was stopped goes on. `images` are the run's, where they are open. Raises SeglabError when
-    the run is over, busy, or asked to stop; a mistake on the way is recorded, then raised.
+    With `unstop`, a run that was stopped goes on. `images` are the run's, where they are open. This process is the
+    first of `group`; the others `join` it. Raises SeglabError when the run is over, busy, or asked to stop; a mistake
+    on the way is recorded, then raised.
     """
-    refuse_resuming(directory)
     with locked(directory):
-        ended = last_word(directory)
-        if ended and ended.reason in FOR_GOOD:
-            raise SeglabError(
-                "{run} has ended ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
-            )
+        refuse_going_on(directory)
         stopping = directory / "stop"
         with writing(directory):
             if unstop:
@@ -111,8 +109,10 @@ def work(
                 should_stop=lambda: interrupted() or stopping.exists(),
                 load=partial(load, device=device),
                 images=images,
+                group=group,
             )
             notes = restore(run, directory)
+            run.agree()
             yield from record(training.train(run), directory, run, notes)
         except Exception as error:
             why = reason_of(error, directory)
@@ -123,6 +123,14 @@ def work(
                 raise why from None
             raise
     keep_finished(interrupted)
+
+
+def join(directory: Path, device: str, threads: int, group: Group) -> None:
+    """Trains the run that the first process of the group works on and records, until it ends."""
+    run = training.Run(config(directory), device, threads, fresh=False, load=partial(load, device=device), group=group)
+    run.agree()
+    for _ in training.train(run):
+        pass
 
 
 def reason_of(error: Exception, directory: Path) -> SeglabError:
@@ -150,6 +158,16 @@ def refuse_resuming(directory: Path) -> None:
         raise SeglabError(
             "{run} is a copy that cannot be trained further; begin a new run with its weights: init_from",
             run=directory.name,
+        )
+
+
+def refuse_going_on(directory: Path) -> None:
+    """Raises SeglabError for a run that has come to its end, or cannot be resumed."""
+    refuse_resuming(directory)
+    ended = last_word(directory)
+    if ended and ended.reason in FOR_GOOD:
+        raise SeglabError(
+            "{run} has ended ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
         )
 
 

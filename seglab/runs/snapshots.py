@@ -22,9 +22,7 @@ STATE, DIGEST = "state.pt", "state.sha256"  # in the folder of a snapshot
 
 def snapshot(run: training.Run, directory: Path) -> None:
     """Keeps what resuming needs; `last` points to it once it is whole. Of the others the one before it stays."""
-    buffer = io.BytesIO()
-    torch.save(run.state_dict(), buffer)
-    content, folder = buffer.getvalue(), directory / f"last-{run.step:06}"
+    content, folder = training.pickled(run.state_dict()), directory / f"last-{run.step:06}"
     folder.mkdir(exist_ok=True)
     write(folder / STATE, content)
     write(folder / DIGEST, f"{sha256(content)}  {STATE}\n".encode())  # as sha256sum writes and checks it

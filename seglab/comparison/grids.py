@@ -20,7 +20,7 @@ from seglab.comparison import intervals
 from seglab.comparison.pairs import pair, scored_on, unfinished
 from seglab.comparison.readings import Side, sides
 from seglab.comparison.scores import Comparison, Row, ordered
-from seglab.comparison.settings import differing
+from seglab.comparison.settings import chosen, differing
 from seglab.errors import SeglabError
 
 FEWEST = 3  # settings: two are sides
@@ -110,18 +110,20 @@ class Grid:
         assert self.best is not None
         best, other = self.settings[self.best], self.settings[place]
         try:
-            verdict = pair(best.side, other.side).verdict
+            verdict = pair(best.side, other.side, others=[self.settings[n].side for n in self.compared]).verdict
         except SeglabError as error:  # what it stored cannot be read
             return Against("networks", reason=error), None
         reason = verdict.sentences[0] if verdict.apart is None else None
-        if len({len(each.scores) > 1 for each in (best, other)}) > 1:  # two of their networks say little of the means
+        trained = [each for each in (best, other) if not each.side.fixed]
+        if len({len(each.scores) > 1 for each in trained}) > 1:  # two of their networks say little of the means
             return Against(verdict.about, other.mean - best.mean, reason=reason or self.of_one_seed), None
         return Against(verdict.about, verdict.difference, verdict.low, verdict.high, None, reason), verdict.tail
 
     @property
     def of_one_seed(self) -> SeglabError:
         """Why settings of one seed cannot be told apart from those of several."""
-        alone = ", ".join(self.settings[n].side.name for n in self.compared if len(self.settings[n].scores) == 1)
+        of_one = (each for n in self.compared if len((each := self.settings[n]).scores) == 1 and not each.side.fixed)
+        alone = ", ".join(each.side.name for each in of_one)
         return SeglabError(
             "there is only one seed of {names}, and of others several: what is between them cannot be told from luck",
             names=alone,
@@ -155,8 +157,9 @@ class Grid:
     def luck(self) -> float | None:
         """With one seed of each: by how many standard deviations between seeds the best of so many equal settings would
         lie above their mean; None where there are several."""
-        alone = all(len(self.settings[place].scores) == 1 for place in self.compared)
-        return intervals.expected_largest(len(self.compared)) if alone and len(self.compared) > 1 else None
+        trained = [each for n in self.compared if not (each := self.settings[n]).side.fixed]
+        alone = all(len(each.scores) == 1 for each in trained)
+        return intervals.expected_largest(len(trained)) if alone and len(trained) > 1 else None
 
     def frontier(self, cost: str) -> list[int]:
         """The places of the settings that no other one beats in both, from the cheapest to the dearest: none costs as
@@ -246,7 +249,7 @@ def grid(comparison: Comparison, directories: Sequence[Path]) -> Grid | None:
     for side in found:
         config = side.readings[0].config
         begun = None if side.folded else config.init_from  # from fold to fold
-        configs.append(config.model_copy(update={"seed": 0, "fold": None, "init_from": begun}).model_dump())
+        configs.append(chosen(config.model_copy(update={"seed": 0, "fold": None, "init_from": begun})))
     options = {
         option: [value.name if isinstance(value, Path) else value for value in values]
         for option, values in differing(configs).items()

@@ -18,6 +18,7 @@ from seglab.errors import SeglabError
 from seglab.events import Evaluated
 from seglab.model import SMALLEST, Segmenter, Trained, bytes_of, placed
 from seglab.runs.directory import all_events, config, description, find
+from seglab.runs.evidence import unknown_of
 from seglab.runs.hashes import located
 from seglab.runs.shipped import shipped
 from seglab.training import folded
@@ -57,7 +58,9 @@ def load(run: str | Path, device: str = "cpu") -> Trained:
     placed(model, device).eval()
     colors = tuple(tuple(color) for color in dataset["colors"])
     span = dataset.get("span")  # older runs have none
-    return Trained(directory, settings, tuple(dataset["classes"]), colors, model, span and (span[0], span[1]))
+    return Trained(
+        directory, settings, tuple(dataset["classes"]), colors, model, span and (span[0], span[1]), unknown_of(dataset)
+    )
 
 
 def opened(directory: Path) -> Data:

@@ -23,6 +23,7 @@ from benchmarks._outcome import small
 from seglab import machine, runs
 from seglab.config import RunConfig
 from seglab.events import Started, from_line, to_line
+from tests.fake_hub import FakeHub
 
 LACKING = """
 import os, sys
@@ -53,6 +54,27 @@ def restless_board(monkeypatch):
 def native_bfloat16(monkeypatch):
     """Every test sees the same processor: one that is no faster with 16 bits."""
     monkeypatch.setattr(machine, "native_bfloat16", lambda: False)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Iterator[FakeHub]:
+    """A hub of this test, which this process and those that it begins ask; nobody is logged in."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "hf" / "token"))
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "SEGLAB_HUB"):
+        monkeypatch.delenv(name, raising=False)
+    own = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "hf")}
+    with FakeHub() as hub:
+        for name, value in {**own, "HF_ENDPOINT": hub.address}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(constants, "ENDPOINT", hub.address)  # both are read from the environment at import
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.address + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        yield hub
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,6 +19,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
         "loader",
         "crf",
         "download",
+        "hub",
         "zips",
         "torchvision_guard",
         "architectures",

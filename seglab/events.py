@@ -96,11 +96,12 @@ class Stepped(Event):
 
 
 class Score(BaseModel):
-    """The model on one set of images: `iou` has null for classes in neither truth nor prediction; `terms` are raw."""
+    """The model on one set of images: `iou` has null for classes in neither truth nor prediction; `terms` are raw. A
+    network that was not trained here has no loss."""
 
     model_config = ConfigDict(frozen=True)
 
-    loss: float
+    loss: float | None
     terms: Terms
     term_weights: Terms = {}
     miou: float | None
@@ -110,7 +111,8 @@ class Score(BaseModel):
 
 
 class Evaluated(Event):
-    """The model was scored after `epoch` epochs on `train` (as many images as `val` has), `search` and `val`.
+    """The model was scored after `epoch` epochs on `train` (as many images as `val` has), `search` and `val`; one that
+    was not trained here, on `val` alone.
 
     `best` says that its mIoU on `search` is the highest so far; its weights then have this sha256. An evaluation within
     an epoch, which only stopping brought about, is the best for want of another, until the next one is.

@@ -15,7 +15,6 @@ from seglab.data.base import VOID
 from seglab.entry import refusal_of, shown
 from seglab.errors import SeglabError
 
-UNNAMED = re.compile(r"(label|class)?[ _-]?\d+", re.IGNORECASE)  # LABEL_0 is no name
 MOST_TABLE = 2**20  # bytes of a file
 REST = "rest"  # what a table calls all of their classes that it does not name
 BY_NAME, BY_SYNONYM, BY_TABLE, AS_REST, NOT_AT_ALL = "name", "synonym", "table", REST, ""
@@ -31,7 +30,7 @@ SYNONYMS = (
     ("rider", "bicyclist", "cyclist"),
     ("vegetation", "tree"),
     ("terrain", "grass"),
-    ("traffic sign", "sign symbol", "street sign", "stop sign"),
+    ("traffic sign", "sign symbol", "street sign", "sign"),
     ("pole", "column pole"),
     ("car", "auto", "automobile"),
     ("motorcycle", "motorbike", "minibike"),
@@ -99,19 +98,6 @@ def brought(theirs: Sequence[str], ours: Sequence[str], table: Any = None) -> Br
             example=f"{ours[0]}={theirs[0]}",
         )
     return found
-
-
-def refuse_unnamed(theirs: Sequence[str], source: str) -> None:
-    """Raises SeglabError where a network's classes have numbers for names."""
-    if all(UNNAMED.fullmatch(name.strip()) for name in theirs):
-        raise SeglabError(
-            "{source} has {count} classes without names ({first}); say what they are, in order: --names FILE, with a "
-            "name on each line, or one of {known}",
-            source=source,
-            count=len(theirs),
-            first=theirs[0],
-            known=", ".join(KNOWN),
-        )
 
 
 def some(names: Sequence[str], most: int = 12) -> str:

@@ -224,7 +224,8 @@ class Run:
         parts = [html.title(self.name, ", ".join(summary(self.directory)))]
         if row.iou:
             words = f"mIoU {html.text(row.miou)}, pixel accuracy {html.text(row.pixel_accuracy)} on val"
-            parts.append(html.title(words, f"after epoch {row.best_epoch:g}, the best on search; IoU by class:"))
+            best = "" if row.best_epoch is None else f"after epoch {row.best_epoch:g}, the best on search; "
+            parts.append(html.title(words, f"{best}IoU by class:"))
             colors = runs.description(self.directory)["colors"]
             parts.append(html.legend([f"{name} {html.text(value)}" for name, value in row.iou.items()], colors))
         return "".join([*parts, html.curves(found), html.notes(self.notes)])

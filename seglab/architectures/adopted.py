@@ -35,6 +35,7 @@ class Adopted(Architecture, offered=False):
     ]
     pixel_mean: Annotated[Three, Field(description="what it subtracts from colors in [0, 1]")]
     pixel_std: Annotated[Three, Field(description="what it divides colors by then")]
+    by_table: Annotated[str, Field(max_length=20_000, description="the table by which its classes were brought")] = ""
     flipped: Annotated[bool, Field(description="it expects blue, green, red")] = False
     size: Annotated[
         tuple[int, int] | None, Field(description="height and width of the only images that it takes; empty: any")

@@ -31,14 +31,14 @@ from seglab.runs.directory import (
     write,
     writing,
 )
-from seglab.runs.evidence import Evidence, epoch_text
+from seglab.runs.evidence import Evidence, epoch_text, unknown_of
 from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
 from seglab.runs.labels import Counts, Label, Owner, counted_under, counting, counts, label, owner_of, readable, rename
 from seglab.runs.leftovers import Leftovers
 from seglab.runs.recording import ending, record, refuse_removal, refuse_resuming, remove, stop, work
 from seglab.runs.shipped import Shipped, shipped
-from seglab.runs.shipping import emptied, files, folder_options, manifest, ship, without_folders
+from seglab.runs.shipping import emptied, files, folder_options, manifest, refuse_others, ship, without_folders
 from seglab.runs.trained import (
     MOST_KEPT,
     learned,
@@ -58,8 +58,8 @@ __all__ = [
     "Status", "all_events", "append", "checked", "config", "counted_under", "counting", "counts", "create",
     "description", "emptied", "ending", "epoch_text", "events", "every", "files", "find", "folder_options", "home",
     "is_kept", "keep_finished", "label", "last_word", "learned", "listed", "load", "loaded", "locked", "made_now",
-    "manifest", "of_lesson", "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_removal",
+    "manifest", "of_lesson", "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_others", "refuse_removal",
     "refuse_resuming", "refuse_unwritable", "refused", "remove", "rename", "replace", "settled", "ship", "shipped",
-    "short_name", "size_of", "status", "stop", "taken", "taught", "uses", "weights", "weights_version",
+    "short_name", "size_of", "status", "stop", "taken", "taught", "unknown_of", "uses", "weights", "weights_version",
     "without_folders", "work", "write", "writing",
 ]  # fmt: skip

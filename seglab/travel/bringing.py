@@ -151,6 +151,7 @@ def settled(beside: Path, wanted: str | None, title: str) -> Path:
 def written(arrival: Arrival, target: Path) -> list[SeglabError]:
     """Checks every file and writes it below `target`; gives what a person should know."""
     settings, emptied = configuration(arrival.content("config.json"))
+    runs.refuse_others(settings, "the zip")
     known = described(arrival.content("dataset.json"), "dataset.json")
     events = told(arrival.content("events.jsonl"), known, "events.jsonl")
     refuse_unannounced(arrival, events)

@@ -59,8 +59,7 @@ class Adoption:
 
     @cached_property
     def trained(self) -> Trained:
-        """The network, ready to predict; it has predicted once, so that its maps are known to be those of its classes.
-        """
+        """The network, ready to predict; it has predicted once, so that its maps are known to be those of its classes."""
         model = Segmenter(self.config.model, len(self.data.classes), self.config.image_size)
         model.net.net.load_state_dict(self.network.weights)  # type: ignore[union-attr, operator]  # that of a Foreign
         placed(model, "cpu").eval()
@@ -96,12 +95,14 @@ class Adoption:
                     unknown=", ".join(self.classes.unknown),
                 )
             )
-        found.append(
-            SeglabError(
-                "it took {share} of the pixels for something that is none of the data's classes: they count as missed",
-                share=f"{100 * self.void:.1f} %",
+        if self.void:
+            found.append(
+                SeglabError(
+                    "it took {share} of the pixels for something that is none of the data's classes: they count as "
+                    "missed",
+                    share=f"{100 * self.void:.1f} %",
+                )
             )
-        )
         return found
 
     def write(self) -> Iterator[tuple[int, int]]:

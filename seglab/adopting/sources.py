@@ -81,7 +81,7 @@ def network(source: str, names: Any = None, mean: Any = None, std: Any = None) -
     if source.startswith(TORCHVISION):
         return of_torchvision(source, given)
     if path.is_dir():
-        return of_folder(path, source, "", given)
+        return of_folder(path, path.resolve().name, "", given)
     name, _, revision = source.removeprefix(HUB).partition("@")
     if "/" not in name.strip("/") or name.startswith((".", "/", "~")):
         raise SeglabError(
@@ -122,7 +122,10 @@ class Given:
             )
         if len(names) != count:
             raise SeglabError(
-                "{source} has {count} classes, and {given} names were given", source=source, count=count, given=len(names)
+                "{source} has {count} classes, and {given} names were given",
+                source=source,
+                count=count,
+                given=len(names),
             )
         return tuple(name.strip()[:200] or str(place) for place, name in enumerate(names))
 
@@ -250,9 +253,13 @@ def processing(folder: Path) -> tuple[Three, Three, bool, int | None]:
     known = json_of(folder / "preprocessor_config.json") or json_of(folder / "processor_config.json")
     known = known.get("image_processor") if isinstance(known.get("image_processor"), dict) else known
     plain = known.get("do_normalize") is False or ("do_flip_channel_order" in known and "image_mean" not in known)
-    mean, std = AS_IT_IS if plain else (
-        three("image_mean", known.get("image_mean")) or IMAGENET[0],
-        three("image_std", known.get("image_std")) or IMAGENET[1],
+    mean, std = (
+        AS_IT_IS
+        if plain
+        else (
+            three("image_mean", known.get("image_mean")) or IMAGENET[0],
+            three("image_std", known.get("image_std")) or IMAGENET[1],
+        )
     )
     scale = 255 * float(known.get("rescale_factor", 1 / 255)) if known.get("do_rescale", True) else 255.0
     mean, std = ([each / scale for each in values] for values in (mean, std))  # of colors in [0, 1]

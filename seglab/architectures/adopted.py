@@ -26,7 +26,9 @@ class Adopted(Architecture, offered=False):
     trains: ClassVar[bool] = False
     kind: Annotated[Literal["transformers", "smp", "torchvision", "onnx"], Field(description="what runs the network")]
     origin: Annotated[str, Field(max_length=300, description="where it comes from")]
-    revision: Annotated[str, Field(max_length=100, description="the commit of its repository, or a file's SHA-256")] = ""
+    revision: Annotated[str, Field(max_length=100, description="the commit of its repository, or a file's SHA-256")] = (
+        ""
+    )
     license: Annotated[str, Field(max_length=100, description="what its source says of its license")] = ""
     settings: Annotated[str, Field(max_length=MOST_SETTINGS, description="its own configuration, as JSON")]
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=1000, description="what its classes are called")]

@@ -71,7 +71,9 @@ def table(adoption: adopting.Adoption) -> list[str]:
     for place, name in enumerate(classes.ours):
         by = {each for each, other in zip(classes.by, classes.table, strict=True) if other == place}
         found = some(classes.sources(place)) or "- (not known: left out of the score)"
-        lines.append(f"{name:<{wide}}  {found}{' (another name)' * (BY_SYNONYM in by)}{' (all that is left)' * (AS_REST in by)}")
+        lines.append(
+            f"{name:<{wide}}  {found}{' (another name)' * (BY_SYNONYM in by)}{' (all that is left)' * (AS_REST in by)}"
+        )
     if classes.unmatched:
         lines.append(f"void ({len(classes.unmatched)} of its {len(classes.theirs)} classes): {some(classes.unmatched)}")
     return [*lines, f'as a table: --classes "{classes.as_table()}"']

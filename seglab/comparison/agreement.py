@@ -38,7 +38,9 @@ def counted(found: np.ndarray) -> np.ndarray:
 def suspicious(truth: np.ndarray, readings: Sequence[np.ndarray]) -> np.ndarray:
     """bool (H, W): where all readings say the same and the truth something else: perhaps a mistake in the truth."""
     first, *others = readings
-    return (first != truth) & (truth != VOID) & (first != VOID) & np.logical_and.reduce([first == each for each in others])
+    return (
+        (first != truth) & (truth != VOID) & (first != VOID) & np.logical_and.reduce([first == each for each in others])
+    )
 
 
 @dataclass(frozen=True)

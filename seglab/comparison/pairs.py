@@ -121,7 +121,15 @@ class Pair:
         """Whether the difference can be told from luck, and whose training has not reached its end."""
         found = self.judged()
         directories = dict.fromkeys(each.directory for side in (self.a, self.b) for each in side.readings)
-        return replace(found, sentences=(*found.sentences, *itertools.chain(*map(unfinished, directories))))
+        more = [*self.leaving_out(), *itertools.chain(*map(unfinished, directories))]
+        return replace(found, sentences=(*found.sentences, *more))
+
+    def leaving_out(self) -> list[SeglabError]:
+        """What is told of classes that one side does not know."""
+        if not self.left_out:
+            return []
+        unknown = ", ".join(self.classes[n] for n in self.left_out)
+        return [SeglabError("both are counted without {classes}, which not both know", classes=unknown)]
 
     def judged(self) -> Verdict:
         count = len(self.names)
@@ -202,7 +210,7 @@ class Pair:
     def definitions(self, batch: int = 8) -> tuple[dict[str, float], dict[str, float]]:
         """The mIoU of each side's first reading by other definitions."""
         gone = list(self.left_out or ())
-        known = ([np.delete(np.delete(each[0], gone, 1), gone, 2) for each in self.matrices])
+        known = [np.delete(np.delete(each[0], gone, 1), gone, 2) for each in self.matrices]
         first, second = (definitions(each, batch) for each in known)
         return first, second
 

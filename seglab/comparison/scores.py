@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seglab import metrics, runs
 from seglab.comparison.labels import labeled, roles, told_apart
 from seglab.comparison.settings import chosen, differing
@@ -171,8 +173,8 @@ def cautions(comparison: Comparison) -> list[SeglabError]:
     if comparison.left_out:
         found.append(
             SeglabError(
-                "left out of all scores, since not every network knows them: {classes}; pixels of these classes count "
-                "no more, and being taken for one of them is a miss",
+                "scored without classes that not every network knows: {classes}; their pixels count no more, and "
+                "being taken for one of them is a miss",
                 classes=", ".join(comparison.left_out),
             )
         )
@@ -265,7 +267,8 @@ def alike_scored(rows: Sequence[Row], directories: Sequence[Path]) -> tuple[tupl
 def scored_without(row: Row, directory: Path, classes: Sequence[str], gone: Sequence[int], void: bool) -> Row:
     """The row with the scores of its stored confusion matrices, some classes left out; with none where it has none."""
     try:
-        matrix = metrics.without(runs.Evidence(directory).confusions().sum(0), gone)
+        whole = runs.Evidence(directory).confusions().sum(0)
+        matrix = metrics.without(whole, gone)
     except SeglabError:
         return replace(row, miou=None, pixel_accuracy=None, iou=dict.fromkeys(row.iou))
     return replace(
@@ -273,7 +276,7 @@ def scored_without(row: Row, directory: Path, classes: Sequence[str], gone: Sequ
         miou=number(metrics.miou(matrix)),
         pixel_accuracy=number(metrics.pixel_accuracy(matrix)),
         iou=dict(zip(classes, map(number, metrics.iou(matrix)), strict=True)),
-        void=number(metrics.void_share(matrix)) if void else None,
+        void=number(metrics.void_share(np.delete(whole, gone, 0))) if void else None,
     )
 
 

@@ -27,12 +27,11 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
 
 
 def chosen(config: RunConfig) -> dict[str, Any]:
-    """What a person chose of a run, as data: all of it, or, of a network that was not trained here, where it comes from,
-    and the data and the size of the images that it is shown."""
+    """What a person chose of a run, as data: all of it, or, of a network that was not trained here, where it comes from
+    and the size of the images that it is shown."""
     if config.model.trains:
         return config.model_dump()
-    known = config.model_dump(include={"data", "image_size", "fold"})
-    return known | {"model": {"name": config.model.title}}
+    return {"model": {"name": config.model.title}, "image_size": config.image_size}
 
 
 def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -49,7 +48,9 @@ def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
         return [each for each, config in zip(these, configs, strict=True) if option.partition(".")[0] in config]
 
     apart = {
-        option: values for option, values in table.items() if any(each != first for first, each in pairwise(among(option, values)))
+        option: values
+        for option, values in table.items()
+        if any(each != first for first, each in pairwise(among(option, values)))
     }
 
     def own(option: str) -> bool:

@@ -183,7 +183,10 @@ class Board:
                 "place": place,
                 "starts": None,
                 "plan": plan,
-                **{name: config[name] for name in ("model", "origin", "data", "what", "epochs", "budget", "loss", "set")},
+                **{
+                    name: config[name]
+                    for name in ("model", "origin", "data", "what", "epochs", "budget", "loss", "set")
+                },
                 "trained": made_of[-1] or runs.is_kept(directory),
             }
         )

@@ -459,23 +459,23 @@ class Viewer {
   read(n, x, y) {
     const result = this.results[n],
       truth = this.truthOf(result);
-    const name = (map) => {
+    const name = (map, nothing) => {
       const value =
         map.data[
           Math.min(map.height - 1, Math.floor(y * map.height)) * map.width +
             Math.min(map.width - 1, Math.floor(x * map.width))
         ];
       return value === VOID
-        ? t("not labeled")
+        ? nothing
         : (result.classes[value]?.[1] ?? value);
     };
-    const [before, after] = result.maps.map(name);
+    const [before, after] = result.maps.map((map) => name(map, t("no class")));
     const parts = [
       before === after
         ? t("prediction: {name}", { name: after })
         : t("prediction: {before}, after the CRF {after}", { before, after }),
     ];
-    if (truth) parts.push(t("truth: {name}", { name: name(truth) }));
+    if (truth) parts.push(t("truth: {name}", { name: name(truth, t("not labeled")) }));
     this.told.textContent = `${result.name}: ${parts.join(" · ")}`;
     for (const panel of this.panels) panel.canvas.title = parts.join("\n");
   }
@@ -532,7 +532,7 @@ class Viewer {
         .slice(0, MOST_SETS)
         .map(
           ([labels, share]) =>
-            `${labels.map((k) => names[0][k]).join(" | ")} ${percent(share)}`,
+            `${labels.map((k) => names[0][k] ?? t("no class")).join(" | ")} ${percent(share)}`,
         );
     this.agreed.textContent = t(
       "The models agree in {share} of the pixels. They differ most in: {sets}",
@@ -608,6 +608,17 @@ class Viewer {
         }),
       );
     else lines.push(t("No ground truth"));
+    if (result.scores && result.without.length)
+      lines.push(
+        t("Counted without {classes}", { classes: result.without.join(", ") }),
+      );
+    if (result.void)
+      lines.push(
+        t("No class in {before} of the pixels, after the CRF {after}", {
+          before: percent(result.void[0]),
+          after: percent(result.void[1]),
+        }),
+      );
     if (known)
       lines.push(
         t("The CRF mended {mended} pixels and harmed {harmed}.", count),

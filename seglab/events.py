@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -97,11 +98,11 @@ class Stepped(Event):
 
 class Score(BaseModel):
     """The model on one set of images: `iou` has null for classes in neither truth nor prediction; `terms` are raw. A
-    network that was not trained here has no loss."""
+    network that was not trained here has no loss: NaN, null in JSON."""
 
     model_config = ConfigDict(frozen=True)
 
-    loss: float | None
+    loss: Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
     terms: Terms
     term_weights: Terms = {}
     miou: float | None

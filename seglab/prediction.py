@@ -28,8 +28,8 @@ MOST_PROBABILITIES = 2**27  # 512 MB
 
 @dataclass(frozen=True)
 class Prediction:
-    """probabilities float32 (K, H, W) at the image's size; instances int32 (H, W), where the model finds any. Of a model
-    that may label pixels void the probabilities are (K + 1, H, W): the last one is void's."""
+    """probabilities float32 (K, H, W) at the image's size; instances int32 (H, W), where the model finds any. Of a
+    model that may label pixels void the probabilities are (K + 1, H, W): the last one is void's."""
 
     probabilities: np.ndarray
     num_classes: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import re
 import time
@@ -20,6 +21,7 @@ import torch
 from seglab import __version__, locks, metrics, prediction, runs
 from seglab.adopting.mapping import Brought, brought
 from seglab.adopting.sources import Network, network
+from seglab.architectures._foreign import Foreign
 from seglab.architectures.adopted import Adopted
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, Data, spread
@@ -59,9 +61,10 @@ class Adoption:
 
     @cached_property
     def trained(self) -> Trained:
-        """The network, ready to predict; it has predicted once, so that its maps are known to be those of its classes."""
+        """The network, ready to predict; it has done so once, so that its maps are known to be those of its classes."""
         model = Segmenter(self.config.model, len(self.data.classes), self.config.image_size)
-        model.net.net.load_state_dict(self.network.weights)  # type: ignore[union-attr, operator]  # that of a Foreign
+        assert isinstance(model.net, Foreign)
+        model.net.net.load_state_dict(self.network.weights)
         placed(model, "cpu").eval()
         unknown = self.entry.unknown(len(self.data.classes))
         found = Trained(Path(self.network.origin), self.config, self.data.classes, self.data.colors, model,
@@ -169,7 +172,7 @@ class Adoption:
         self, matrices: np.ndarray, weights: str, described: str, seconds: float, beside: Path
     ) -> Iterator[Event]:
         """What a run says that has ended as soon as it began."""
-        score = Evaluation(matrices).score().model_copy(update={"loss": None})
+        score = Evaluation(matrices).score().model_copy(update={"loss": math.nan})
         yield Started(
             step=0,
             seconds=0.0,

@@ -48,8 +48,8 @@ PLACES = {name: number for number, names in enumerate(SYNONYMS) for name in name
 
 @dataclass(frozen=True)
 class Brought:
-    """What becomes of `theirs`, the classes of a network, among `ours`, those of the data: for each its place there, 255
-    for void, and by what."""
+    """What becomes of `theirs`, the classes of a network, among `ours`, those of the data: for each its place there,
+    255 for void, and by what."""
 
     theirs: tuple[str, ...]
     ours: tuple[str, ...]

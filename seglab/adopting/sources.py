@@ -68,8 +68,8 @@ class Network:
 
 
 def network(source: str, names: Any = None, mean: Any = None, std: Any = None) -> Network:
-    """The network behind an ID: `OWNER/NAME[@REVISION]` of the hub, with or without `hf:`, `torchvision:NAME[@WEIGHTS]`,
-    an ONNX file, or a folder with config.json and model.safetensors.
+    """The network behind an ID: `OWNER/NAME[@REVISION]` of the hub, with or without `hf:`,
+    `torchvision:NAME[@WEIGHTS]`, an ONNX file, or a folder with config.json and model.safetensors.
 
     `names` are those of its classes, where it brings none: a list, a file with one on each line, or one of KNOWN;
     `mean` and `std` of its colors in [0, 1], where it says nothing of them. Raises SeglabError.
@@ -147,21 +147,21 @@ def names_given(names: Any) -> tuple[str, ...] | None:
     raise SeglabError("names: {given} is no list of names", given=shown(names))
 
 
-def three(thing: str, given: Any) -> Three | None:
-    """Three numbers, as a list or as text with commas."""
+def three(thing: str, given: Any, scale: float = 1.0) -> Three | None:
+    """Three numbers, as a list or as text with commas, each times the scale."""
     if given is None:
         return None
     try:
-        found = tuple(float(each) for each in (given.split(",") if isinstance(given, str) else given))
+        found = [scale * float(each) for each in (given.split(",") if isinstance(given, str) else given)]
     except (TypeError, ValueError):
-        found = ()
+        found = []
     if len(found) != 3 or not np.isfinite(found).all() or (thing == "std" and min(found) <= 0):
         raise SeglabError(
             "{thing}: {given} is not allowed; allowed: three numbers such as 0.485,0.456,0.406",
             thing=thing,
             given=shown(given),
         )
-    return found  # type: ignore[return-value]  # three
+    return found[0], found[1], found[2]
 
 
 # --- files
@@ -239,31 +239,40 @@ def of_transformers(folder: Path, source: str, settings: dict[str, Any], given: 
             first=lacking[0],
         )
     names = given.named(own, source, config.num_labels)
-    mean, std, flipped, side = processing(folder)
-    whole = _foreign.Transformers(model.eval())
+    mean, std, flipped, side = processing(folder, source, given)
+    whole = _foreign.Transformers(model.eval(), config.model_type)
     return Network(
         "transformers", source, kept, names, whole.state_dict(), parameters(model), mean, std, flipped,
         _foreign.size_of(settings), side,
     )  # fmt: skip
 
 
-def processing(folder: Path) -> tuple[Three, Three, bool, int | None]:
+def processing(folder: Path, source: str, given: Given) -> tuple[Three, Three, bool, int | None]:
     """What is done to colors in [0, 1] before a model of transformers sees them, whether their order is turned round,
     and the longer side of the images that it was made for; as its own files have it."""
     known = json_of(folder / "preprocessor_config.json") or json_of(folder / "processor_config.json")
-    known = known.get("image_processor") if isinstance(known.get("image_processor"), dict) else known
-    plain = known.get("do_normalize") is False or ("do_flip_channel_order" in known and "image_mean" not in known)
-    mean, std = (
-        AS_IT_IS
-        if plain
-        else (
-            three("image_mean", known.get("image_mean")) or IMAGENET[0],
-            three("image_std", known.get("image_std")) or IMAGENET[1],
-        )
-    )
+    inner = known.get("image_processor")
+    known = inner if isinstance(inner, dict) else known
+    if not known:
+        refuse_unnormalized(source, given)
+    flipped = bool(known.get("do_flip_channel_order"))
     scale = 255 * float(known.get("rescale_factor", 1 / 255)) if known.get("do_rescale", True) else 255.0
-    mean, std = ([each / scale for each in values] for values in (mean, std))  # of colors in [0, 1]
-    return tuple(mean), tuple(std), bool(known.get("do_flip_channel_order")), longest(known.get("size"))
+    mean, std = AS_IT_IS if known.get("do_normalize") is False or (flipped and "image_mean" not in known) else IMAGENET
+    if mean != AS_IT_IS[0]:
+        mean, std = known.get("image_mean", mean), known.get("image_std", std)
+    mean_of, std_of = three("image_mean", mean, 1 / scale), three("image_std", std, 1 / scale)
+    assert mean_of and std_of
+    return mean_of, std_of, flipped, longest(known.get("size"))
+
+
+def refuse_unnormalized(source: str, given: Given) -> None:
+    """Raises SeglabError unless a person said how images are normalized, since the network does not."""
+    if given.mean is None or given.std is None:
+        raise SeglabError(
+            "{source} does not say how its images are normalized; give --mean and --std of colors from 0 to 1, such as "
+            "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, or 0,0,0 and 1,1,1",
+            source=source,
+        )
 
 
 def longest(size: Any) -> int | None:
@@ -289,10 +298,9 @@ def of_smp(folder: Path, source: str, settings: dict[str, Any], given: Given) ->
     normalize, resize = steps.get("Normalize", {}), steps.get("Resize", {})
     scale = float(normalize.get("max_pixel_value", 255.0)) / 255
     own = normalize or preprocessing(settings)
-    mean, std = (
-        tuple(scale * each for each in three(name, own.get(name)) or usual)
-        for name, usual in zip(("mean", "std"), IMAGENET, strict=True)
-    )
+    mean = three("mean", own.get("mean", IMAGENET[0]), scale)
+    std = three("std", own.get("std", IMAGENET[1]), scale)
+    assert mean and std
     side = longest([resize.get("height"), resize.get("width")])
     return Network("smp", source, settings, names, net.state_dict(), parameters(net), mean, std, side=side)
 
@@ -384,12 +392,7 @@ def of_onnx(path: Path, given: Given) -> Network:
     normalized = bool((maps >= 0).all() and np.allclose(maps.sum(1), 1, atol=1e-3))
     if said.get("input") == INPUT:
         given = replace(given, mean=given.mean or AS_IT_IS[0], std=given.std or AS_IT_IS[1])
-    if given.mean is None or given.std is None:
-        raise SeglabError(
-            "{file} does not say how its images are normalized; give --mean and --std of colors from 0 to 1, such as "
-            "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, or 0,0,0 and 1,1,1",
-            file=path.name,
-        )
+    refuse_unnormalized(path.name, given)
     settings = {"bytes": len(content), "input": entry, "output": output, "normalized": normalized}
     weights = {"file": torch.frombuffer(bytearray(content), dtype=torch.uint8)}
     found = Network(

@@ -41,6 +41,7 @@ class Foreign(nn.Module):
 
     def __init__(self, net: nn.Module, table: Sequence[int], num_classes: int, size: Size | None, flipped: bool):
         super().__init__()
+        self.places: Tensor
         self.net, self.size, self.flipped, self.channels = net, size, flipped, num_classes + 1
         places = [num_classes if place == VOID else place for place in table]
         self.register_buffer("places", torch.tensor(places), persistent=False)
@@ -81,19 +82,18 @@ def built(kind: str, settings: str, num_classes: int) -> nn.Module:
 
 
 class Transformers(nn.Module):
-    """A model of transformers for semantic segmentation."""
+    """A model of transformers for semantic segmentation, of this kind."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, kind: str):
         super().__init__()
-        self.model = model
+        self.model, self.kind = model, kind
 
     def forward(self, images: Tensor) -> tuple[Tensor, bool]:
         outputs = self.model(pixel_values=images)
-        kind = self.model.config.model_type
-        if kind not in QUERIES:
+        if self.kind not in QUERIES:
             return outputs.logits, False
         masks = outputs.masks_queries_logits
-        if kind == "mask2former":
+        if self.kind == "mask2former":
             masks = resized(masks, MASKS_OF_MASK2FORMER)
         classes = outputs.class_queries_logits.softmax(-1)[..., :-1]  # the last is no class
         return torch.einsum("bqc,bqhw->bchw", classes, masks.sigmoid()), True
@@ -140,7 +140,7 @@ def of_transformers(settings: dict[str, Any], num_classes: int) -> nn.Module:
     kind = model_class(config)
     with quiet():
         model = kind.from_config(config) if hasattr(kind, "from_config") else kind(config)
-    return Transformers(model.float().eval())
+    return Transformers(model.float().eval(), config.model_type)
 
 
 def size_of(settings: dict[str, Any]) -> Size | None:
@@ -238,6 +238,7 @@ class Onnx(nn.Module):
 
     def __init__(self, length: int, given: str, output: str, normalized: bool):
         super().__init__()
+        self.file: Tensor
         self.register_buffer("file", torch.zeros(length, dtype=torch.uint8))
         self.given, self.output, self.normalized = given, output, normalized
         self.session: Any = None

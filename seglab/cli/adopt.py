@@ -8,7 +8,6 @@ classes is void: missed. Classes that it does not know are left out of its score
 from __future__ import annotations
 
 import argparse
-import sys
 
 from seglab import adopting
 from seglab.adopting.mapping import AS_REST, BY_SYNONYM, some

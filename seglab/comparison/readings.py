@@ -76,7 +76,7 @@ class Reading:
         return not self.predictors or self.file.is_file()
 
     def confusions(self) -> np.ndarray:
-        """int64 (N, K, K): the confusion matrix of each validation image; (N, K, K + 1) of a model that may label pixels
+        """int64 (N, K, K): the confusion matrix of each validation image; (N, K, K + 1) where pixels may be labeled
         void."""
         return self.kept("val") if self.predictors else self.evidence.confusions()
 

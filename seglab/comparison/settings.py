@@ -47,11 +47,10 @@ def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     def among(option: str, these: Sequence[Any]) -> list[Any]:
         return [each for each, config in zip(these, configs, strict=True) if option.partition(".")[0] in config]
 
-    apart = {
-        option: values
-        for option, values in table.items()
-        if any(each != first for first, each in pairwise(among(option, values)))
-    }
+    def differs(option: str) -> bool:
+        return any(one != other for one, other in pairwise(among(option, table[option])))
+
+    apart = {option: values for option, values in table.items() if differs(option)}
 
     def own(option: str) -> bool:
         return option.rpartition(".")[0] not in apart or all(option in config for config in among(option, flats))

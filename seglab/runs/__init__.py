@@ -58,8 +58,8 @@ __all__ = [
     "Status", "all_events", "append", "checked", "config", "counted_under", "counting", "counts", "create",
     "description", "emptied", "ending", "epoch_text", "events", "every", "files", "find", "folder_options", "home",
     "is_kept", "keep_finished", "label", "last_word", "learned", "listed", "load", "loaded", "locked", "made_now",
-    "manifest", "of_lesson", "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_others", "refuse_removal",
-    "refuse_resuming", "refuse_unwritable", "refused", "remove", "rename", "replace", "settled", "ship", "shipped",
-    "short_name", "size_of", "status", "stop", "taken", "taught", "unknown_of", "uses", "weights", "weights_version",
-    "without_folders", "work", "write", "writing",
+    "manifest", "of_lesson", "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_others",
+    "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused", "remove", "rename", "replace", "settled",
+    "ship", "shipped", "short_name", "size_of", "status", "stop", "taken", "taught", "unknown_of", "uses", "weights",
+    "weights_version", "without_folders", "work", "write", "writing",
 ]  # fmt: skip

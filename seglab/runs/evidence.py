@@ -68,8 +68,8 @@ class Evidence:
         return self.map("truth", index)
 
     def confusions(self, split: str = "val") -> np.ndarray:
-        """int64 (N, K, K): the confusion matrix of each image of `train`, `search` or `val`, by the best weights; (N, K,
-        K + 1) of a model that may label pixels void.
+        """int64 (N, K, K): the confusion matrix of each image of `train`, `search` or `val`, by the best weights;
+        (N, K, K + 1) of a model that may label pixels void.
 
         Those of `train` are of as many training images as `val` has.
         """

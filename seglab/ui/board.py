@@ -335,7 +335,8 @@ def broken(directory: Path, error: Exception) -> Row:
     return Row(
         {
             **called(directory, runs.label(directory)), "kind": kind, "foreign": True,
-            "state": "damaged", "over": True, "model": "-", "origin": None, "data": "", "what": "", "loss": "", "set": "", "epochs": 0,
+            "state": "damaged", "over": True, "model": "-", "origin": None, "data": "",
+            "what": "", "loss": "", "set": "", "epochs": 0,
             "trained": False, "step": 0, "done": 0.0, "epoch": 0.0, "seconds": 0.0, **nothing,
         },
         [why],

@@ -237,8 +237,6 @@ REASONS = {
     "unknown_lesson_near": "there is no lesson {given}; did you mean {near}? There are: {allowed}",
     "unknown_encoder": "{thing}: there is no encoder {given}; examples: {examples}",
     "unknown_encoder_near": "{thing}: there is no encoder {given}; did you mean {near}?",
-    "unknown_class": "{thing}: there is no class {given}; allowed: {allowed}",
-    "unknown_class_near": "{thing}: there is no class {given}; did you mean {near}? Allowed: {allowed}",
     "unpretrained": "{thing}: the encoder {encoder} has no ImageNet weights; pick another one, or pretrained none",
     "no_name": "{thing}: {value} names none of the {family}; give a name, or an object with a name; allowed: {allowed}",
     "other_entry": "{thing}: {given} was given, but only {allowed} is allowed here",

@@ -204,13 +204,13 @@ def by_table(theirs: Sequence[str], ours: Sequence[str], given: Mapping[str, Seq
     rest = None
     for name, values in given.items():
         if plain(name) not in own:
-            raise refusal_of("class", name, ours, thing="classes")
+            raise refusal_of("entry", name, ours, thing="classes", family="classes of the data")
         for value in values:
             if value == REST and REST not in other:
                 rest = own[plain(name)]
                 continue
             if plain(value) not in other:
-                raise refusal_of("class", value, theirs, thing="classes")
+                raise refusal_of("entry", value, theirs, thing="classes", family="classes of the network")
             for place in other[plain(value)]:
                 table[place], by[place] = own[plain(name)], BY_TABLE
     if rest is not None:

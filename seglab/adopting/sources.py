@@ -140,7 +140,7 @@ def names_given(names: Any) -> tuple[str, ...] | None:
         return KNOWN[names.lower()]
     if isinstance(names, str | Path):
         if not Path(names).is_file():
-            raise refusal_of("names", str(names), KNOWN, thing="names")
+            raise refusal_of("entry", str(names), KNOWN, thing="names", family="files and known lists")
         names = text_of(Path(names)).splitlines()
     if isinstance(names, Sequence) and all(isinstance(name, str) for name in names):
         return tuple(name for each in names if (name := each.strip()))
@@ -335,10 +335,10 @@ def of_torchvision(source: str, given: Given) -> Network:
 
     name, _, chosen = source.removeprefix(TORCHVISION).partition("@")
     if name not in (known := list_models(segmentation)):
-        raise refusal_of("network", name, known, thing="torchvision")
+        raise refusal_of("entry", name, known, thing="torchvision", family="networks that segment")
     offered = get_model_weights(name)
     if chosen and chosen not in offered.__members__:
-        raise refusal_of("weights", chosen, offered.__members__, thing=name)
+        raise refusal_of("entry", chosen, offered.__members__, thing=name, family="weights")
     weights = offered[chosen] if chosen else offered.DEFAULT
     names = given.named(weights.meta["categories"], source, len(weights.meta["categories"]))
     state = read(arrived(weights.url))

@@ -75,9 +75,9 @@ class Borders:
     """Where one reading is wrong, over all images.
 
     `bands` int64 (len(BINS), K, K or K + 1): confusion matrices by distance. `boundary` int64 (2, K): intersection and
-    union of the bands of Boundary IoU. `contours` float64 (2, K): Boundary F1 summed over images, and how many of them have the
-    class. `errors` int64 (3,): wrong pixels of each kind in `ERRORS`; a pixel is one of what its class
-    lacks and one of what another has too much. `by_image`: for each image, int64 (len(BINS),) wrong pixels by distance.
+    union of the bands of Boundary IoU. `contours` float64 (2, K): Boundary F1 summed over images, and how many of them
+    have the class. `errors` int64 (3,): wrong pixels of each kind in `ERRORS`; a pixel is one of what its class lacks
+    and one of what another has too much. `by_image`: for each image, int64 (len(BINS),) wrong pixels by distance.
     """
 
     bands: np.ndarray

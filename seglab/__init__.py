@@ -80,8 +80,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture", "Collection", "Comparison", "Dataset", "Entries", "Loss", "Network", "Optimizer", "Plan",
     "Prediction", "Predictions", "Predictor", "Preview", "Run", "RunConfig", "Runs", "Samples", "Scheduler", "Scores",
-    "SeglabError", "Technique", "adopt", "bring", "compare", "configure", "dataset", "describe", "entries", "learning_rates",
-    "list_plans", "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
+    "SeglabError", "Technique", "adopt", "bring", "compare", "configure", "dataset", "describe", "entries",
+    "learning_rates", "list_plans", "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
 ]  # fmt: skip
 
 

@@ -84,27 +84,28 @@ class Adoption:
 
     def notes(self) -> list[SeglabError]:
         """What a person should know of the run that was written."""
-        found = [SeglabError("the network comes from {source} and was not trained here", source=self.network.origin)]
+        found = []
         if self.network.license:
-            found.append(SeglabError("license of its weights: {license}", license=self.network.license))
-        known = len(self.data.classes) - len(self.classes.unknown)
+            found.append(
+                SeglabError(
+                    "license of the weights of {source}: {license}",
+                    source=self.network.origin,
+                    license=self.network.license,
+                )
+            )
         if self.classes.unknown:
             found.append(
                 SeglabError(
-                    "it knows {count} of {all} classes and is scored without {unknown}: their pixels count no more, "
-                    "nor do its mistakes there",
-                    count=known,
+                    "scored on {count} of {all} classes; it does not know {unknown}",
+                    count=len(self.data.classes) - len(self.classes.unknown),
                     all=len(self.data.classes),
                     unknown=", ".join(self.classes.unknown),
                 )
             )
         if self.void:
+            share = f"{100 * self.void:.1f} %"
             found.append(
-                SeglabError(
-                    "it took {share} of the pixels for something that is none of the data's classes: they count as "
-                    "missed",
-                    share=f"{100 * self.void:.1f} %",
-                )
+                SeglabError("no class of the data in {share} of the pixels: they count as missed", share=share)
             )
         return found
 

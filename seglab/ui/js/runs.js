@@ -419,7 +419,7 @@ class List {
             ? t("brought from elsewhere")
             : "",
       );
-      state.className = `state ${row.state}`;
+      state.className = `state ${row.origin && row.over ? "adopted" : row.state}`;
       set(state, stated(row));
       set(when, awaited(row));
       bar.value = row.done ?? 0;
@@ -502,8 +502,8 @@ export const stated = (row) =>
   row.origin && row.state === "completed"
     ? t("adopted")
     : row.phase && row.phase !== "trains"
-    ? PHASES()[row.phase]
-    : (STATES()[row.state] ?? row.state);
+      ? PHASES()[row.phase]
+      : (STATES()[row.state] ?? row.state);
 
 // Its place in the queue, and when it may begin.
 export function awaited(row) {

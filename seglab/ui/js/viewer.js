@@ -465,9 +465,7 @@ class Viewer {
           Math.min(map.height - 1, Math.floor(y * map.height)) * map.width +
             Math.min(map.width - 1, Math.floor(x * map.width))
         ];
-      return value === VOID
-        ? nothing
-        : (result.classes[value]?.[1] ?? value);
+      return value === VOID ? nothing : (result.classes[value]?.[1] ?? value);
     };
     const [before, after] = result.maps.map((map) => name(map, t("no class")));
     const parts = [
@@ -475,7 +473,8 @@ class Viewer {
         ? t("prediction: {name}", { name: after })
         : t("prediction: {before}, after the CRF {after}", { before, after }),
     ];
-    if (truth) parts.push(t("truth: {name}", { name: name(truth, t("not labeled")) }));
+    if (truth)
+      parts.push(t("truth: {name}", { name: name(truth, t("not labeled")) }));
     this.told.textContent = `${result.name}: ${parts.join(" · ")}`;
     for (const panel of this.panels) panel.canvas.title = parts.join("\n");
   }

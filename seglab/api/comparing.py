@@ -259,7 +259,7 @@ def notes_of(grid: Grid) -> list[str]:
     lines += ["? not known whether it can be told apart"] * any(each and each.tied is None for each in grid.against)
     if grid.luck:
         lines.append(
-            f"one seed each: by luck alone the best of {len(grid.compared)} equal settings is expected "
+            f"one seed each: by luck alone the best of {len(grid.trained)} equal settings is expected "
             f"{grid.luck:.2f} standard deviations between seeds above their mean"
         )
     lines += ["x left out"] * any(each.left_out for each in grid.settings)

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seglab import runs
 from seglab.cache import once
 from seglab.comparison import intervals
 from seglab.comparison.pairs import pair, scored_on, unfinished
-from seglab.comparison.readings import Side, sides
-from seglab.comparison.scores import Comparison, Row, ordered
+from seglab.comparison.readings import Side, sides, unknown_of
+from seglab.comparison.scores import Comparison, Row, ordered, without
 from seglab.comparison.settings import chosen, differing
 from seglab.errors import SeglabError
 
@@ -86,6 +87,11 @@ class Grid:
         """The places of the settings that can be compared."""
         return [place for place, each in enumerate(self.settings) if each.left_out is None]
 
+    @property
+    def trained(self) -> list[int]:
+        """The places of those of them that were trained here, so that their seeds are draws."""
+        return [place for place in self.compared if not self.settings[place].side.fixed]
+
     @once
     def best(self) -> int | None:
         """The place of the one with the highest mean."""
@@ -142,6 +148,9 @@ class Grid:
             told.append(SeglabError("left out, scored on other images than most: {names}", names=names))
         if names := out["leak"]:
             told.append(SeglabError("left out, trained on images that they are scored on: {names}", names=names))
+        if unknown := unknown_of([self.settings[place].side for place in self.compared]):
+            classes = runs.description(self.settings[self.compared[0]].side.readings[0].directory)["classes"]
+            told.append(without([classes[place] for place in unknown]))
         told += [each.reason for each in self.against if each and each.reason]
         for each in self.settings:
             for reading in each.side.readings:
@@ -157,9 +166,8 @@ class Grid:
     def luck(self) -> float | None:
         """With one seed of each: by how many standard deviations between seeds the best of so many equal settings would
         lie above their mean; None where there are several."""
-        trained = [each for n in self.compared if not (each := self.settings[n]).side.fixed]
-        alone = all(len(each.scores) == 1 for each in trained)
-        return intervals.expected_largest(len(trained)) if alone and len(trained) > 1 else None
+        alone = all(len(self.settings[place].scores) == 1 for place in self.trained)
+        return intervals.expected_largest(len(self.trained)) if alone and len(self.trained) > 1 else None
 
     def frontier(self, cost: str) -> list[int]:
         """The places of the settings that no other one beats in both, from the cheapest to the dearest: none costs as

@@ -171,13 +171,7 @@ def cautions(comparison: Comparison) -> list[SeglabError]:
             )
         )
     if comparison.left_out:
-        found.append(
-            SeglabError(
-                "scored without classes that not every network knows: {classes}; their pixels count no more, and "
-                "being taken for one of them is a miss",
-                classes=", ".join(comparison.left_out),
-            )
-        )
+        found.append(without(comparison.left_out))
     for label, row in labeled:
         if row.void:
             found.append(
@@ -196,6 +190,15 @@ def cautions(comparison: Comparison) -> list[SeglabError]:
             )
         )
     return found
+
+
+def without(classes: Sequence[str]) -> SeglabError:
+    """What is told of classes that are left out."""
+    return SeglabError(
+        "scored without classes that not every network knows: {classes}; their pixels count no more, and being taken "
+        "for one of them is a miss",
+        classes=", ".join(classes),
+    )
 
 
 def terms_of(evaluations: Sequence[Sequence[Evaluated]]) -> tuple[str, ...]:

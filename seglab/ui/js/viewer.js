@@ -551,18 +551,23 @@ class Viewer {
       edge = Math.round(this.divide * width);
     const guess = (i) => (i % width < edge ? before[i] : after[i]),
       real = (i) => (known ? known[i] : VOID);
+    // The truth without classes that not every model knows, which count for nothing.
+    const names = result.classes.map(([, name]) => name),
+      gone = new Set(result.without.map((name) => names.indexOf(name))),
+      counted = (i) => (gone.has(real(i)) ? VOID : real(i));
     // What the CRF did to a pixel that it changed.
     const change = (i) => {
       if (before[i] === after[i]) return null;
-      if (real(i) === VOID) return "changed";
-      if (after[i] === real(i)) return "mended";
-      return before[i] === real(i) ? "harmed" : "changed";
+      if (counted(i) === VOID) return "changed";
+      if (after[i] === counted(i)) return "mended";
+      return before[i] === counted(i) ? "harmed" : "changed";
     };
     const changes = { mended: GREEN, harmed: RED, changed: BLUE };
     const color = {
       prediction: (i) => colors[guess(i)],
       truth: (i) => (real(i) === VOID ? null : colors[real(i)]),
-      errors: (i) => (real(i) !== VOID && guess(i) !== real(i) ? RED : null),
+      errors: (i) =>
+        counted(i) !== VOID && guess(i) !== counted(i) ? RED : null,
       differ: (i) => (this.apart?.[i] ? colors[after[i]] : null),
       changed: (i) => changes[change(i)],
       photo: () => null,

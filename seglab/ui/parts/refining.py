@@ -160,7 +160,9 @@ def refined(asked: dict[str, Any]) -> dict[str, Any]:
     void = steps.labels == len(result.classes)  # of a model that may label pixels so
     labels = np.where(void, np.uint8(VOID), steps.labels)
     height, width = seen.image.shape[:2]
-    stacked = np.concatenate([labels_at(seen.truth, height, width)[None], labels]).reshape(-1, width)
+    truth = labels_at(seen.truth, height, width)
+    counted = np.where(np.isin(truth, result.unknown or ()), np.uint8(VOID), truth)
+    stacked = np.concatenate([counted[None], labels]).reshape(-1, width)
     return {
         "run": directory.name,
         "image": index,

@@ -93,8 +93,30 @@ def queries(kind):
     return made, transformers.MaskFormerImageProcessor(size={"height": 64, "width": 64}, size_divisor=32)
 
 
+def mobilevit():
+    from transformers import MobileViTConfig, MobileViTForSemanticSegmentation, MobileViTImageProcessor
+
+    config = MobileViTConfig(
+        image_size=64, hidden_sizes=[16] * 3, neck_hidden_sizes=[8, 8, 16, 16, 16, 16, 32], num_attention_heads=2,
+        aspp_out_channels=16, **named(),
+    )  # fmt: skip
+    return MobileViTForSemanticSegmentation(config), MobileViTImageProcessor(do_center_crop=False)
+
+
+def dpt():
+    from transformers import DPTConfig, DPTForSemanticSegmentation, DPTImageProcessor
+
+    config = DPTConfig(
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=16, image_size=64, patch_size=16,
+        backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[8] * 4, fusion_hidden_size=8, **named(),
+    )  # fmt: skip
+    return DPTForSemanticSegmentation(config), DPTImageProcessor(size={"height": 64, "width": 64})
+
+
 KINDS = {
     "segformer": segformer,
+    "mobilevit": mobilevit,
+    "dpt": dpt,
     "beit": beit,
     "upernet": upernet,
     "mask2former": lambda: queries("mask2former"),
@@ -113,7 +135,7 @@ def saved(tmp_path_factory):
             model, processor = KINDS[kind]()
             for parameter in model.parameters():
                 if parameter.dim() > 1:
-                    nn.init.normal_(parameter, std=0.15)
+                    nn.init.normal_(parameter, std=0.4 if kind == "mobilevit" else 0.15)
             made[kind] = tmp_path_factory.mktemp("models") / kind
             model.save_pretrained(made[kind])
             processor.save_pretrained(made[kind])
@@ -156,9 +178,12 @@ def test_a_model_of_transformers_labels_as_its_own_code_does(saved, kind):
     scores = expected.segmentation_scores
     assert scores.flatten(1).std(1).max() > 1e-2  # it says different things of different pixels
     found = seen(adopted(adopting.network(str(folder)), THEIRS))
-    assert torch.equal(found.argmax(0), expected.segmentation.long())
     shares = scores / scores.sum(0) if hasattr(outputs, "class_queries_logits") else scores.softmax(0)
-    assert torch.allclose(found[:-1], shares, atol=1e-5), (found[:-1] - shares).abs().max()
+    assert torch.allclose(found[:-1], shares, atol=1e-5)
+    first, second = shares.topk(2, 0).values
+    clear = first - second > 1e-4  # others are as good as ties
+    assert clear.float().mean() > 0.9
+    assert torch.equal(found.argmax(0)[clear], expected.segmentation.long()[clear])
     assert torch.all(found[-1] < 1e-6)  # no class of it is void here
 
 

@@ -257,7 +257,8 @@ def processing(folder: Path, source: str, given: Given) -> tuple[Three, Three, b
         refuse_unnormalized(source, given)
     flipped = bool(known.get("do_flip_channel_order"))
     scale = 255 * float(known.get("rescale_factor", 1 / 255)) if known.get("do_rescale", True) else 255.0
-    mean, std = AS_IT_IS if known.get("do_normalize") is False or (flipped and "image_mean" not in known) else IMAGENET
+    normalized = known.get("do_normalize", not flipped)  # MobileViT, whose colors are turned round, does not
+    mean, std = IMAGENET if normalized else AS_IT_IS
     if mean != AS_IT_IS[0]:
         mean, std = known.get("image_mean", mean), known.get("image_std", std)
     mean_of, std_of = three("image_mean", mean, 1 / scale), three("image_std", std, 1 / scale)

@@ -1,7 +1,6 @@
 """Networks of others: that they give here what their own code gives, and what becomes of their classes."""
 
 import json
-import re
 import shutil
 
 import numpy as np
@@ -9,139 +8,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
-from torch import nn
 
-from seglab import adopting, export, prediction, runs
+from seglab import adopting, export, runs
 from seglab.adopting.names import KNOWN
 from seglab.architectures.adopted import Adopted
-from seglab.comparison import cautions, compare
-from seglab.comparison.pairs import pair_of
-from seglab.config import RunConfig, configured
+from seglab.config import configured
 from seglab.data.base import VOID
 from seglab.errors import SeglabError
 from seglab.model import Segmenter
 from seglab.torchvision_guard import torchvision
-from seglab.travel import bring, take
-from seglab.travel.commands import command
-from seglab.travel.taking import pack
-from tests.conftest import finish
+from tests.networks import KINDS, THEIRS
 
 torchvision()
-THEIRS = ("road", "sidewalk", "building", "sky", "tree", "car", "cabinet")
 IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-
-
-def named():
-    return {"id2label": dict(enumerate(THEIRS)), "label2id": {name: n for n, name in enumerate(THEIRS)}}
-
-
-def segformer():
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation, SegformerImageProcessor
-
-    config = SegformerConfig(
-        hidden_sizes=[8, 8, 16, 16], depths=[1] * 4, num_attention_heads=[1] * 4, decoder_hidden_size=16, **named()
-    )
-    return SegformerForSemanticSegmentation(config), SegformerImageProcessor(size={"height": 64, "width": 64})
-
-
-def beit():
-    from transformers import BeitConfig, BeitForSemanticSegmentation, BeitImageProcessor
-
-    config = BeitConfig(
-        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=16, image_size=64, patch_size=16,
-        out_indices=[1, 2, 3, 4], use_relative_position_bias=True, pool_scales=[1, 2], **named(),
-    )  # fmt: skip
-    half = [0.5, 0.5, 0.5]
-    return BeitForSemanticSegmentation(config), BeitImageProcessor(
-        size={"height": 64, "width": 64}, do_center_crop=False, do_reduce_labels=True, image_mean=half, image_std=half
-    )
-
-
-def upernet():
-    from transformers import ConvNextConfig, SegformerImageProcessor, UperNetConfig, UperNetForSemanticSegmentation
-
-    backbone = ConvNextConfig(
-        hidden_sizes=[8, 8, 16, 16], depths=[1] * 4, out_features=["stage1", "stage2", "stage3", "stage4"]
-    )
-    config = UperNetConfig(backbone_config=backbone, hidden_size=16, auxiliary_channels=8, **named())
-    return UperNetForSemanticSegmentation(config), SegformerImageProcessor(size={"height": 64, "width": 64})
-
-
-def queries(kind):
-    import transformers
-
-    swin = transformers.SwinConfig(
-        embed_dim=8, depths=[1] * 4, num_heads=[1] * 4, window_size=2, image_size=64,
-        out_features=["stage1", "stage2", "stage3", "stage4"],
-    )  # fmt: skip
-    if kind == "mask2former":
-        config = transformers.Mask2FormerConfig(
-            backbone_config=swin, hidden_dim=32, feature_size=32, mask_feature_size=32, encoder_layers=1,
-            decoder_layers=2, num_attention_heads=2, num_queries=9, dim_feedforward=16, encoder_feedforward_dim=16,
-            **named(),
-        )  # fmt: skip
-        made = transformers.Mask2FormerForUniversalSegmentation(config)
-        return made, transformers.Mask2FormerImageProcessor(size={"height": 64, "width": 64}, size_divisor=32)
-    decoder = transformers.DetrConfig(
-        d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
-        encoder_ffn_dim=16, decoder_ffn_dim=16, num_queries=9,
-    )  # fmt: skip
-    config = transformers.MaskFormerConfig(
-        backbone_config=swin, decoder_config=decoder, fpn_feature_size=32, mask_feature_size=32, **named()
-    )
-    made = transformers.MaskFormerForInstanceSegmentation(config)
-    return made, transformers.MaskFormerImageProcessor(size={"height": 64, "width": 64}, size_divisor=32)
-
-
-def mobilevit():
-    from transformers import MobileViTConfig, MobileViTForSemanticSegmentation, MobileViTImageProcessor
-
-    config = MobileViTConfig(
-        image_size=64, hidden_sizes=[16] * 3, neck_hidden_sizes=[8, 8, 16, 16, 16, 16, 32], num_attention_heads=2,
-        aspp_out_channels=16, **named(),
-    )  # fmt: skip
-    return MobileViTForSemanticSegmentation(config), MobileViTImageProcessor(do_center_crop=False)
-
-
-def dpt():
-    from transformers import DPTConfig, DPTForSemanticSegmentation, DPTImageProcessor
-
-    config = DPTConfig(
-        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=16, image_size=64, patch_size=16,
-        backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[8] * 4, fusion_hidden_size=8, **named(),
-    )  # fmt: skip
-    return DPTForSemanticSegmentation(config), DPTImageProcessor(size={"height": 64, "width": 64})
-
-
-KINDS = {
-    "segformer": segformer,
-    "mobilevit": mobilevit,
-    "dpt": dpt,
-    "beit": beit,
-    "upernet": upernet,
-    "mask2former": lambda: queries("mask2former"),
-    "maskformer": lambda: queries("maskformer"),
-}
-
-
-@pytest.fixture(scope="session")
-def saved(tmp_path_factory):
-    """The folder of a small model of transformers of a kind, with random weights that give several classes."""
-    made = {}
-
-    def of(kind):
-        if kind not in made:
-            torch.manual_seed(1)
-            model, processor = KINDS[kind]()
-            for parameter in model.parameters():
-                if parameter.dim() > 1:
-                    nn.init.normal_(parameter, std=0.4 if kind == "mobilevit" else 0.15)
-            made[kind] = tmp_path_factory.mktemp("models") / kind
-            model.save_pretrained(made[kind])
-            processor.save_pretrained(made[kind])
-        return made[kind]
-
-    return of
 
 
 def adopted(network, ours, **options):
@@ -382,104 +261,3 @@ def test_a_table_is_text_or_a_file_and_is_given_back(tmp_path):
         adopting.brought(theirs, ours, "green=gras")
     with pytest.raises(SeglabError, match="is no table"):
         adopting.brought(theirs, ours, "green")
-
-
-# --- the run
-
-
-def own(**options):
-    """A finished run that was trained here."""
-    return finish(runs.create(RunConfig(**options)))
-
-
-STREETS = {"name": "streets", "train_images": 4, "val_images": 24, "size": 64}
-
-
-@pytest.fixture
-def network_run(saved):
-    adoption = adopting.prepared(str(saved("segformer")), STREETS, name="other")
-    list(adoption.write())
-    return adoption
-
-
-def test_a_run_of_a_network_is_finished_and_loads_offline(network_run, saved):
-    directory = network_run.directory
-    assert runs.status(directory).state == "completed" and runs.find("other") == directory
-    assert json.loads((directory / "config.json").read_text()) == network_run.config.model_dump(mode="json")
-    trained = runs.load("other")
-    sample = runs.opened(directory).val[3]
-    (labels,) = prediction.labeled(trained, sample, [()])
-    assert np.array_equal(labels, runs.Evidence(directory).labels(3))
-    assert trained.unknown == (3, 6, 8, 9, 10)  # marking, fence, person, pole, sign
-    said = "\n".join(str(note.error()) for note in runs.events(directory)[0].notes)
-    assert "scored on 6 of 11 classes; it does not know marking, fence, person, pole, sign" in said
-    assert re.search(r"no class of the data in \d+\.\d % of the pixels", said)
-    assert command(runs.config(directory)).startswith("seglab adopt segformer --data streets")
-    (directory / "weights.safetensors").write_bytes(b"\0" + (directory / "weights.safetensors").read_bytes()[1:])
-    with pytest.raises(SeglabError, match="are damaged"):
-        runs.load("other")
-
-
-def test_its_score_counts_what_is_void_as_missed(network_run):
-    evidence = runs.Evidence(network_run.directory)
-    hits, union = np.zeros(11), np.zeros(11)
-    for n in range(len(evidence.names)):
-        truth, labels = evidence.truth(n), evidence.labels(n)
-        counted = (truth != VOID) & ~np.isin(truth, evidence.unknown)
-        for k in range(11):
-            hits[k] += (counted & (truth == k) & (labels == k)).sum()
-            union[k] += (counted & ((truth == k) | (labels == k))).sum()
-    known = [k for k in range(11) if union[k]]
-    assert (np.isin(evidence.labels(0), [*range(11), VOID])).all() and set(known).isdisjoint(evidence.unknown)
-    assert runs.last_word(network_run.directory).val_miou == pytest.approx(np.mean(hits[known] / union[known]))
-
-
-def test_both_sides_are_counted_over_the_same_pixels_and_classes(network_run):
-    mine = own(data=STREETS, model={"name": "unet", "width": 4, "depth": 2}, image_size=64, epochs=1)
-    directories = [network_run.directory, mine]
-    comparison = compare(directories)
-    assert comparison.left_out == ("marking", "fence", "person", "pole", "sign")
-    assert any("marking, fence, person, pole, sign" in str(each) for each in cautions(comparison))
-    pair = pair_of(comparison, directories)
-    first, second = pair.matrices
-    assert np.array_equal(first[0].sum(2), second[0].sum(2))  # the same pixels of each class
-    assert pair.verdict.difference == pytest.approx(comparison.rows[1].miou - comparison.rows[0].miou)
-    unknown = runs.Evidence(network_run.directory).unknown
-    for truth, a, b in pair.images():
-        assert not np.isin([truth, a, b], unknown).any()
-    counts = pair.agreement.counts.sum(0)
-    assert counts.sum() == first[0].sum()
-    assert counts[0] + counts[1] == np.trace(first[0].sum(0))
-    assert counts[0] + counts[2] == np.trace(second[0].sum(0))
-    assert [sum(each.pixels) for each in pair.borders] == [first[0].sum()] * 2
-    for each, matrix in zip(pair.borders, (first, second), strict=True):
-        assert np.array_equal(each.bands.sum(0), matrix[0].sum(0))
-    assert pair.definitions()[0]["absent_as_zero"] <= pair.definitions()[0]["absent_as_one"]
-    assert "seed" not in str(pair.verdict.sentences[0]) and "was not trained here" in str(pair.verdict.sentences[1])
-
-
-def test_a_network_is_compared_with_each_seed_of_the_other_side(network_run):
-    options = {"data": STREETS, "model": {"name": "unet", "width": 4, "depth": 2}, "image_size": 64, "epochs": 1}
-    directories = [network_run.directory, *(own(**options, seed=seed) for seed in range(3))]
-    comparison = compare(directories)
-    found = pair_of(comparison, directories).verdict
-    assert found.about == "settings" and len(found.by_seed) == 3
-    scores = [row.miou for row in comparison.rows]
-    assert found.by_seed == pytest.approx([score - scores[0] for score in scores[1:]])
-    assert found.variances.of(10_000)[0] < found.variances.of(3)[0]
-
-
-def test_it_does_not_leave_this_machine_nor_come_from_another(network_run, tmp_path, monkeypatch):
-    with pytest.raises(SeglabError, match="the weights of other are those of segformer"):
-        take(network_run.directory, tmp_path / "other.zip")
-    monkeypatch.setattr("seglab.runs.shipping.refuse_others", lambda *_: None)  # of another program, say
-    runs.ship(network_run.directory, tmp_path / "other")
-    pack(tmp_path / "other", tmp_path / "other.zip")
-    with pytest.raises(SeglabError, match="do not leave this machine"):
-        bring(tmp_path / "other.zip")
-
-
-def test_a_run_may_learn_from_its_labels(network_run):
-    technique = {"name": "pseudo_labels", "teacher": str(network_run.directory), "labeled": 0.5, "confidence": 0.0}
-    config = {"data": STREETS, "model": {"name": "unet", "width": 4, "depth": 2}, "image_size": 64, "epochs": 1}
-    assert runs.status(own(**config, techniques=[technique])).state == "completed"

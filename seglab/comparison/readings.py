@@ -246,7 +246,7 @@ class Side:
     @property
     def fixed(self) -> bool:
         """Whether it is a network that was not trained here."""
-        return self.readings[0].fixed
+        return any(each.fixed for each in self.readings)
 
     @property
     def folded(self) -> bool:

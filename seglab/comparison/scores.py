@@ -116,7 +116,9 @@ def compare(directories: Sequence[Path]) -> Comparison:
     starts = [next((event for event in found if isinstance(event, Started)), None) for found in events]
     rows = tuple(row(*each) for each in zip(directories, configs, events, evaluations, starts, strict=True))
     rows, left_out = alike_scored(rows, directories)
-    evaluations = [each if config.model.trains else [] for each, config in zip(evaluations, configs, strict=True)]
+    trained = [config.model.trains for config in configs]  # others have no curves
+    evaluations = [each if here else [] for each, here in zip(evaluations, trained, strict=True)]
+    events = [each if here else [] for each, here in zip(events, trained, strict=True)]
     alike = repeated(configs, directories)
     terms = terms_of(evaluations)
     scored = [{start.dataset["val"] for n in places if (start := starts[n])} for places in alike]

@@ -24,21 +24,28 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from seglab.errors import SeglabError
-from seglab.places import home
+from seglab.places import home, shared
 
 MOST_BYTES = 300 * 2**20  # of all files that are fetched at once
 MOST_FILES = 100_000  # of one repository
 ANSWER_SECONDS = 10  # for each answer
+SEND_SECONDS = 60  # for each answer to what is sent
 STALL_SECONDS = 20  # in which a download must give something
 SLOWEST = 50 * 2**10  # bytes a second
 CHUNK = 1 << 18
 ID = re.compile(r"(?!.*(--|\.\.))([a-zA-Z0-9_][\w.-]{0,95}/)?[a-zA-Z0-9_][\w.-]{0,95}(?<![-.])(?<!\.git)", re.ASCII)
 REVISION = re.compile(r"(?!.*\.\.)[\w][\w./+-]{0,99}", re.ASCII)
 COMMIT, DIGEST = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+PREFIX = "hf:"  # of what is on the hub, wherever a run is named
+ATTRIBUTES = ".gitattributes"  # the hub's own file in each repository
 MEMORY = ".hub"  # in the home
 
 Kind = Literal["model", "dataset"]
 Token = str | Literal[False] | None  # None: that of whoever runs this program, where there is one; False: none
+
+
+class MissingError(SeglabError):
+    """There is no such repository, or it is not to be seen."""
 
 
 class UnreachableError(SeglabError):
@@ -76,6 +83,8 @@ def look_up(name: str, revision: str | None = None, kind: Kind = "model", token:
     """
     revision = revision or "main"
     refuse_odd(name, revision)
+    if os.environ.get("SEGLAB_HUB") == "0":
+        raise SeglabError("this server asks nothing of the hub; whoever runs it may allow that with SEGLAB_HUB=1")
     if COMMIT.fullmatch(revision) and (known := remembered(name, revision, kind)):
         return known
     try:
@@ -94,12 +103,14 @@ def fetch(
     folder: Path | None = None,
     most_bytes: int = MOST_BYTES,
     token: Token = False,
+    most_seconds: float | None = None,
 ) -> Path:
     """Writes files of a repository to a folder, by their paths, and gives the folder; without one, to that of this
     commit in the home. Files that are there are not fetched again.
 
     Raises SeglabError, before anything is fetched, for a file that is not in the repository and for more bytes than
-    are allowed; and for one that is not what the hub announced.
+    are allowed; and for one that is not what the hub announced, or that comes too slowly: slower than SLOWEST, or when
+    `most_seconds` are over.
     """
     folder = place(repository.id, repository.kind) / repository.commit if folder is None else folder
     if missing := [name for name in names if name not in repository.files]:
@@ -115,10 +126,18 @@ def fetch(
         )
     from tqdm import tqdm
 
+    end = time.monotonic() + (STALL_SECONDS + size / SLOWEST if most_seconds is None else most_seconds)
     with tqdm(desc=repository.id, total=size, unit="B", unit_scale=True, unit_divisor=1024, disable=None) as bar:
         for name in left:
-            keep(folder / name, arriving(repository, name, token), bar)
+            keep(folder / name, arriving(repository, name, token, end), bar)
     return folder
+
+
+def parsed(named: str) -> tuple[str, str | None]:
+    """The repository and the revision, if one is given, in hf:OWNER/NAME or hf:OWNER/NAME@REVISION."""
+    name, at, revision = named.removeprefix(PREFIX).partition("@")
+    refuse_odd(name, revision if at else "main")
+    return name, revision if at else None
 
 
 def own_token() -> str | None:
@@ -126,6 +145,11 @@ def own_token() -> str | None:
     from huggingface_hub import get_token
 
     return get_token()
+
+
+def login() -> Token:
+    """The login of whoever runs this program; none on a server that several people use."""
+    return False if shared() else None
 
 
 def on_page() -> bool:
@@ -148,6 +172,39 @@ def refuse_odd(name: str, revision: str = "main") -> None:
         raise SeglabError(
             "{id}: {revision} is not a revision; allowed: a branch, a tag or a commit", id=name, revision=repr(revision)
         )
+
+
+def send(
+    name: str, folder: Path, message: str, token: str, known: Repository | None = None, private: bool = False
+) -> str:
+    """Makes a folder's files those of a model repository, in one commit, and gives its hash. `known` is the repository
+    as it was looked at; None makes a new one, which only its owner sees if it is `private`.
+
+    Raises SeglabError where that may not be, or the repository has changed since then.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session
+
+    api = HfApi(endpoint(), token=token, library_name="seglab")
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    old = [path for path in known.files if path not in paths and path != ATTRIBUTES] if known else []
+    session = get_session()
+    patience, session.timeout = session.timeout, SEND_SECONDS  # it would wait forever for an answer
+    try:
+        with telling(name):
+            if known is None:
+                api.create_repo(name, private=private)
+            found = api.create_commit(
+                name,
+                [
+                    *(CommitOperationAdd(path, str(file)) for path, file in paths.items()),
+                    *(CommitOperationDelete(path) for path in old),
+                ],
+                commit_message=message,
+                parent_commit=known.commit if known else None,
+            )
+    finally:
+        session.timeout = patience
+    return str(found.oid)
 
 
 # --- asked for
@@ -187,16 +244,16 @@ def is_plain(name: str) -> bool:
     return not odd and all(part.strip(". ") and not part.endswith((".", " ")) for part in parts)
 
 
-def arriving(repository: Repository, name: str, token: Token) -> Iterator[bytes]:
-    """The content of a file as it comes; raises SeglabError for one that stalls or is not what was announced, at the
-    latest after its last byte."""
+def arriving(repository: Repository, name: str, token: Token, end: float) -> Iterator[bytes]:
+    """The content of a file as it comes; raises SeglabError for one that stalls, is not whole at the `end`, or is not
+    what was announced, at the latest after its last byte."""
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
     file = repository.files[name]
     url = hf_hub_url(repository.id, name, repo_type=repository.kind, revision=repository.commit, endpoint=endpoint())
     headers = build_hf_headers(token=token, library_name="seglab") | {"Accept-Encoding": "identity"}
-    latest, read = time.monotonic() + STALL_SECONDS + file.size / SLOWEST, 0
+    read = 0
     digest = hashlib.sha256() if len(file.digest) == 64 else hashlib.sha1(b"blob %d\0" % file.size)
     changed = SeglabError(
         "{id}: {file} is not what the hub announced; nothing of it is kept", id=repository.id, file=name
@@ -210,7 +267,7 @@ def arriving(repository: Repository, name: str, token: Token) -> Iterator[bytes]
             read += len(chunk)
             if read > file.size:
                 raise changed
-            if time.monotonic() > latest:
+            if time.monotonic() > end:
                 raise UnreachableError("{id}: {file} comes too slowly; try again later", id=repository.id, file=name)
             digest.update(chunk)
             yield chunk
@@ -251,7 +308,7 @@ def telling(name: str, revision: str = "main") -> Iterator[None]:
     except errors.RevisionNotFoundError:
         raise SeglabError("{id} has no revision {revision}", revision=revision, **told) from None
     except (errors.RepositoryNotFoundError, errors.DisabledRepoError):
-        raise SeglabError(
+        raise MissingError(
             "{id} is not on {hub}, or it is private and this login does not see it; allowed: OWNER/NAME", **told
         ) from None
     except errors.HfHubHTTPError as error:

@@ -56,24 +56,33 @@ def native_bfloat16(monkeypatch):
     monkeypatch.setattr(machine, "native_bfloat16", lambda: False)
 
 
-@pytest.fixture
-def hub(tmp_path, monkeypatch) -> Iterator[FakeHub]:
-    """A hub of this test, which this process and those that it begins ask; nobody is logged in."""
+@contextmanager
+def asked(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[FakeHub]:
+    """A hub that this process and those that it begins ask; nobody is logged in, logins would be in the folder."""
     from huggingface_hub import constants
 
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "hf" / "token"))
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "SEGLAB_HUB"):
-        monkeypatch.delenv(name, raising=False)
-    own = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "hf")}
+        patch.delenv(name, raising=False)
     with FakeHub() as hub:
-        for name, value in {**own, "HF_ENDPOINT": hub.address}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(constants, "ENDPOINT", hub.address)  # both are read from the environment at import
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.address + "/{repo_id}/resolve/{revision}/{filename}"
-        )
+        environment = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_HOME": folder, "HF_ENDPOINT": hub.address}
+        for name, value in environment.items():
+            patch.setenv(name, str(value))
+        address = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
+        for name, value in {  # these are read from the environment at import
+            "HF_HUB_OFFLINE": False,
+            "HF_HUB_DISABLE_XET": True,
+            "HF_TOKEN_PATH": str(folder / "token"),
+            "ENDPOINT": hub.address,
+            "HUGGINGFACE_CO_URL_TEMPLATE": address,
+        }.items():
+            patch.setattr(constants, name, value)
+        yield hub
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Iterator[FakeHub]:
+    """A hub of this test."""
+    with asked(monkeypatch, tmp_path / "hf") as hub:
         yield hub
 
 

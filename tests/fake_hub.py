@@ -31,7 +31,7 @@ class Repository:
 
     def commit(self, files: dict[str, bytes], branch: str = "main") -> str:
         """Puts files into a branch; gives the commit's hash."""
-        sha = hashlib.sha1(repr((len(self.commits), sorted(files))).encode()).hexdigest()
+        sha = hashlib.sha1(repr((len(self.commits), sorted(files.items()))).encode()).hexdigest()
         self.commits[sha], self.branches[branch] = dict(files), sha
         return sha
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -16,9 +17,8 @@ from seglab.data.base import VOID
 from seglab.errors import SeglabError
 from seglab.metrics import miou
 from seglab.predictors import Flips
-from seglab.travel import bring, take
+from seglab.travel import take
 from seglab.travel.commands import command
-from seglab.travel.taking import pack
 from seglab.ui.board import BOARD
 from seglab.ui.parts import findings, lab, scores, viewer
 from tests.conftest import finish
@@ -110,11 +110,11 @@ def test_a_network_is_compared_with_each_seed_of_the_other_side(network_run):
 def test_it_does_not_leave_this_machine_nor_come_from_another(network_run, tmp_path, monkeypatch):
     with pytest.raises(SeglabError, match="the weights of other are those of segformer"):
         take(network_run.directory, tmp_path / "other.zip")
-    monkeypatch.setattr("seglab.runs.shipping.refuse_others", lambda *_: None)  # of another program, say
+    monkeypatch.setattr("seglab.runs.shipping.refuse_adopted", lambda *_: None)  # of another program, say
     runs.ship(network_run.directory, tmp_path / "other")
-    pack(tmp_path / "other", tmp_path / "other.zip")
+    shutil.make_archive(str(tmp_path / "other"), "zip", tmp_path, "other")
     with pytest.raises(SeglabError, match="do not leave this machine"):
-        bring(tmp_path / "other.zip")
+        runs.bring(tmp_path / "other.zip")
 
 
 def test_a_run_may_learn_from_its_labels(network_run):

@@ -32,10 +32,10 @@ from seglab.evaluation import Evaluation
 from seglab.events import Evaluated, Event, Finished, Sentence, Started
 from seglab.families import Dataset
 from seglab.model import Segmenter, Trained, placed
+from seglab.runs.bringing import settled
 from seglab.runs.evidence import packed
 from seglab.runs.hashes import sha256
 from seglab.training import SAMPLES
-from seglab.travel.bringing import settled
 
 PACKAGES = {
     "transformers": ("torch", "transformers"),

@@ -90,6 +90,8 @@ def network(source: str, names: Any = None, mean: Any = None, std: Any = None) -
             source=shown(source),
         )
     repository = hub.look_up(name, revision or None)
+    if "events.jsonl" in repository.files:
+        raise SeglabError("{id} is a run of seglab: it is a run here by the name hf:{id}", id=name)
     weights = repository.named(WEIGHTS, "model-*-of-*.safetensors")
     if not weights:
         raise SeglabError(

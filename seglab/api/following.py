@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,6 @@ def follow(directory: Path, device: str, threads: int, unstop: bool = False, pro
         for event in runs.work(directory, device, threads, interrupted, unstop):
             show(shown, event)
     return event
-
-
-def tell(notes: Iterable[SeglabError]) -> None:
-    """Prints what a person should know beside a command's output."""
-    for note in notes:
-        print(f"seglab: note: {note}", file=sys.stderr)
 
 
 def show(shown: Any, event: Event) -> None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from seglab import adopting, comparison, jobs, runs, travel
 from seglab.api import html
-from seglab.api.following import bar, device_for, follow, show, tell, threads_for
+from seglab.api.following import bar, device_for, follow, show, threads_for
 from seglab.api.predicting import Prediction, chain, predicted
 from seglab.api.samples import Samples
 from seglab.api.scoring import Scores, opened, score
 from seglab.api.settings import Settings, configure
 from seglab.config import RunConfig
 from seglab.entry import shown
-from seglab.errors import SeglabError
+from seglab.errors import SeglabError, tell
 from seglab.events import Evaluated, Started, best_of
 from seglab.model import Logits
 
@@ -172,6 +172,24 @@ class Run:
         target = Path(target)
         tell(travel.take(self.directory, target, names, pictures))
         return target
+
+    def push(
+        self,
+        repository: str,
+        *,
+        private: bool = False,
+        license: str | None = None,
+        names: bool = False,
+        pictures: bool = False,
+    ) -> str:
+        """Puts a finished run on the Hugging Face Hub, at "owner/name", and gives what it is called there.
+
+        `private` makes a repository that only its owner sees. `names` and `pictures` are as in `ship`.
+        `seglab.load("hf:owner/name")` opens it on any machine. Needs a login: `hf auth login`, or HF_TOKEN.
+        """
+        aim = travel.aimed(repository, private)
+        tell([*travel.leaving(self.directory, names, pictures), *travel.outlook(aim, license)])
+        return travel.push(self.directory, aim, names, pictures, license)
 
     def export(self, file: str | Path, *, size: tuple[int, int] | None = None) -> OnnxFile:
         """Writes the best model as an ONNX file for images of one (height, width), and how far onnxruntime agrees.
@@ -353,7 +371,7 @@ def bring(file: str | Path, *, name: str | None = None) -> Run:
     Its name is the one given, or the one that it had, numbered where that is taken. Raises SeglabError for a zip that
     is not as it should be.
     """
-    directory, notes = travel.bring(Path(file), name)
+    directory, notes = runs.bring(Path(file), name)
     tell(notes)
     return Run(directory)
 
@@ -388,7 +406,8 @@ def adopt(
 
 
 def load(run: str | Path | Run) -> Run:
-    """A run by its name, among the new ones and those that come with seglab, or by its path."""
+    """A run by its name, among the new ones and those that come with seglab, by its path, or from the Hugging Face Hub
+    as "hf:owner/name" or "hf:owner/name@revision"."""
     return run if isinstance(run, Run) else Run(runs.find(run))
 
 

@@ -12,10 +12,10 @@ import argparse
 from seglab import adopting
 from seglab.adopting.mapping import AS_REST, BY_SYNONYM, some
 from seglab.adopting.sources import KNOWN_LISTS
-from seglab.api.following import tell
 from seglab.cli.options import refuse_others
 from seglab.cli.show import counting, waiting
 from seglab.config import configured
+from seglab.errors import tell
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

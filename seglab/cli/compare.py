@@ -8,13 +8,12 @@ import sys
 
 from seglab import draw, plans
 from seglab.api.comparing import board, difference, times_of
-from seglab.api.following import tell
 from seglab.cli.options import add_chain, figure, page, pipeline
 from seglab.cli.show import counting
 from seglab.comparison.grids import grid
 from seglab.comparison.pairs import Pair, pair_of
 from seglab.comparison.scores import cautions, compare
-from seglab.errors import SeglabError
+from seglab.errors import SeglabError, tell
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -76,7 +76,7 @@ def more_seeds(pair: Pair) -> list[tuple[str, str, int]]:
     return list(found.values())
 
 
-def power(verdict: Verdict, lang: str, fixed: bool) -> str:
+def power(verdict: Verdict, lang: str, fixed: bool = False) -> str:
     """What it would take to see a difference that just matters; nothing where so many seeds are there, or there is no
     verdict. `fixed`: one side has no seeds."""
     if verdict.variances is None:

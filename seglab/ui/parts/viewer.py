@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import secrets
@@ -178,7 +179,10 @@ def directories_of(data: dict[str, Any]) -> list[Path]:
 def unknown_to_any(directories: Sequence[Path]) -> tuple[int, ...] | None:
     """The classes without which models are scored on one picture: those that one of them does not know; None where none
     may label pixels void. Models of other classes than the first's have no part in it."""
-    known = [runs.description(each) for each in directories]
+    known = []
+    for directory in directories:
+        with contextlib.suppress(SeglabError):  # of a run that has not begun, which is told when it is asked
+            known.append(runs.description(directory))
     found = [runs.unknown_of(each) for each in known if each["classes"] == known[0]["classes"]]
     if all(each is None for each in found):
         return None

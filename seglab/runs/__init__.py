@@ -31,7 +31,7 @@ from seglab.runs.directory import (
     write,
     writing,
 )
-from seglab.runs.evidence import Evidence, epoch_text
+from seglab.runs.evidence import Evidence, epoch_text, unknown_of
 from seglab.runs.finding import find
 from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
@@ -49,7 +49,7 @@ from seglab.runs.recording import (
     work,
 )
 from seglab.runs.shipped import Shipped, shipped
-from seglab.runs.shipping import emptied, files, folder_options, manifest, ship, without_folders
+from seglab.runs.shipping import emptied, files, folder_options, manifest, refuse_adopted, ship, without_folders
 from seglab.runs.trained import (
     MOST_KEPT,
     learned,
@@ -69,8 +69,8 @@ __all__ = [
     "config", "counted_under", "counting", "counts", "create", "description", "emptied", "ending", "epoch_text",
     "events", "every", "files", "find", "folder_options", "home", "identified", "is_kept", "join", "keep_finished",
     "label", "last_word", "learned", "listed", "load", "loaded", "locked", "made_now", "manifest", "of_lesson",
-    "open_hub", "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_going_on",
-    "refuse_no_room", "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused", "remove", "rename",
-    "replace", "settled", "ship", "shipped", "short_name", "size_of", "status", "stop", "taken", "taught", "uses",
-    "weights", "weights_version", "without_folders", "work", "write", "writing",
+    "open_hub", "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_adopted",
+    "refuse_going_on", "refuse_no_room", "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused",
+    "remove", "rename", "replace", "settled", "ship", "shipped", "short_name", "size_of", "status", "stop", "taken",
+    "taught", "unknown_of", "uses", "weights", "weights_version", "without_folders", "work", "write", "writing",
 ]  # fmt: skip

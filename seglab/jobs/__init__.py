@@ -1,14 +1,15 @@
 """Runs that go on when every page is closed: a queue, a worker, and an adapter, which says where a run is worked on."""
 
+from seglab.jobs.elsewhere import Elsewhere, On, chosen, on, worker
 from seglab.jobs.keeper import Keeper
 from seglab.jobs.limits import Limits, bind, limited, limits, shared
 from seglab.jobs.process import ROOT, Process, device, environment, subordinate, threads
 from seglab.jobs.queue import admitting, awaited, begin, enqueue, fail, next_run, resubmit, stop, submit, waiting
-from seglab.jobs.worker import Adapter, Worker
+from seglab.jobs.worker import Adapter, Unready, Worker
 from seglab.jobs.zerogpu import ZeroGPU
 
 __all__ = [
-    "ROOT", "Adapter", "Keeper", "Limits", "Process", "Worker", "ZeroGPU", "admitting", "awaited", "begin", "bind",
-    "device", "enqueue", "environment", "fail", "limited", "limits", "next_run", "resubmit", "shared", "stop",
-    "submit", "subordinate", "threads", "waiting",
+    "ROOT", "Adapter", "Elsewhere", "Keeper", "Limits", "On", "Process", "Unready", "Worker", "ZeroGPU", "admitting",
+    "awaited", "begin", "bind", "chosen", "device", "enqueue", "environment", "fail", "limited", "limits", "next_run",
+    "on", "resubmit", "shared", "stop", "submit", "subordinate", "threads", "waiting", "worker",
 ]  # fmt: skip

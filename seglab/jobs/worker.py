@@ -19,13 +19,17 @@ RETRY = 10.0  # seconds before a run that could not be started is tried again
 log = logging.getLogger(__name__)
 
 
+class Unready(SeglabError):
+    """Why no run can begin for now; those that wait go on waiting."""
+
+
 class Adapter(Protocol):
     """Where runs are worked on. Every adapter runs exactly `runs.work(directory)`, somewhere."""
 
     def work(self, directory: Path) -> SeglabError | None:
         """Works on the run to its end, or waits until that is reached. Gives why, where the run could not end itself.
 
-        Raises OSError where it cannot begin for now, as for lack of memory.
+        Raises OSError or Unready where it cannot begin for now, as for lack of memory.
         """
         ...
 
@@ -73,6 +77,8 @@ class Worker(threading.Thread):
         begin(directory)
         try:
             why = self.adapter.work(directory)
+        except Unready:
+            raise
         except SeglabError as error:  # as of damaged events: the runs behind it do not wait for that
             fail(directory, error)
             if not runs.status(directory).over:  # it cannot even be recorded, as on a full disk: all wait

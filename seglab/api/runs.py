@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -367,12 +368,12 @@ def list_runs() -> Runs:
     return Runs(map(Run, runs.every()))
 
 
-WORKERS: dict[Path, jobs.Worker] = {}
+WORKERS: dict[Path, threading.Thread] = {}
 
 
 def look_after_queue() -> None:
     """Has the queue worked on by this program, for as long as no other one does."""
     home = runs.home()
     if home not in WORKERS or not WORKERS[home].is_alive():
-        WORKERS[home] = jobs.Worker()
+        WORKERS[home] = jobs.worker()
         WORKERS[home].start()

@@ -152,7 +152,7 @@ def main(parent: str, text: str, *names: str) -> int:
         chosen.run()
     except SeglabError as error:
         print(f"seglab: {error}", file=sys.stderr)
-        return 2
+        return elsewhere.TOLD
     return 0
 
 

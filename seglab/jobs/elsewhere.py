@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,7 +29,8 @@ from seglab.jobs.worker import RETRY, Worker
 
 VARIABLE = "SEGLAB_ON"
 PACKAGES = {"ray": "ray", "slurm": "submitit"}  # what each engine needs, an extra of the same name as the engine
-PASSWORD = re.compile(r"//[^/@\s]*@")
+LOOK = 0.2  # seconds between two looks at whether somebody interrupts
+TOLD = 2  # the status of the process that deals out where it has said what is wrong
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,28 @@ def command(text: str, directories: Sequence[Path] = ()) -> list[str]:
 def surroundings() -> dict[str, str]:
     """What that process is to know: all that this one does, secrets of the cluster's among it."""
     return os.environ | environment() | {"RAY_USAGE_STATS_ENABLED": "0"}
+
+
+def deal(text: str, directories: Sequence[Path], interrupted: Callable[[], bool] = lambda: False) -> bool:
+    """Has these runs worked on elsewhere, several at once, and tells on the terminal how it goes; an interrupt ends
+    them in good order. Gives whether that went on to the end, and was not lost with the cluster."""
+    child = subprocess.Popen(
+        command(text, directories), stdin=subprocess.DEVNULL, env=surroundings(), cwd=ROOT, start_new_session=True
+    )
+    told = False
+    try:
+        while child.poll() is None:
+            if interrupted() and not told:
+                child.terminate()
+                told = True
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(LOOK)
+    finally:
+        child.kill()
+        child.wait()
+    if child.returncode not in (0, TOLD):
+        print("seglab: the cluster was lost, and its runs are interrupted", file=sys.stderr)
+    return child.returncode == 0
 
 
 class Elsewhere(threading.Thread):

@@ -59,7 +59,9 @@ class Ray:
                 socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
             ray.init(self.on.address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **own)
         except Exception as error:  # of many kinds
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = brief(error)
+            if not self.on.address:
+                raise Unready("no Ray cluster could be started on this machine: {reason}", reason=reason) from None
             raise Unready(
                 "the Ray cluster at {address} cannot be joined: {reason}", address=self.on.address, reason=reason
             ) from None
@@ -192,8 +194,8 @@ def note(directory: Path, what: str) -> None:
 
 
 def brief(error: Exception) -> str:
-    """The first sentences of what Ray says of an error, in one line."""
-    return " ".join(str(error).split())[:400]
+    """The beginning of what Ray says of an error, in one line."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def settings(threads: int) -> dict[str, str]:

@@ -13,11 +13,12 @@ from seglab import jobs, runs
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Started
 from seglab.jobs import elsewhere, node
-from tests.conftest import finish
+from tests.conftest import finish, free_port
 from tests.conftest import tiny as tiny_run
 from tests.test_jobs import state, wait_until
 
 pytest.importorskip("ray")
+CHECKS = {"initial_delay_ms": 500, "period_ms": 300, "timeout_ms": 300, "failure_threshold": 3}
 SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY_gcs_rpc_server_reconnect_timeout_s": "3"}
 
 
@@ -27,18 +28,26 @@ def tiny(**options):
 
 
 class Cluster:
-    """A head without processors, and nodes of one core."""
+    """A head without processors, and nodes of one core; a node that is gone is missed after a second."""
 
     def __init__(self):
+        self.port = free_port()
+        self.address = self.begin()
+
+    def begin(self):
+        """Starts the head, at the same address as any before, and two nodes."""
         from ray.cluster_utils import Cluster
 
-        self.port = None
-        self.begin = lambda **how: Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **how}
-        )
-        self.known = self.begin()
-        self.address = self.known.address
+        checks = {f"health_check_{name}": value for name, value in CHECKS.items()}
+        how = {"num_cpus": 0, "include_dashboard": False, "gcs_server_port": self.port, "_system_config": checks}
+        self.known = Cluster(initialize_head=True, head_node_args=how)
         self.add(2)
+        return self.known.address
+
+    def lose_head(self):
+        """Kills the head, as where its machine is switched off; gives back what is left of the others."""
+        self.known.head_node.kill_gcs_server(check_alive=False)
+        self.known.head_node.kill_raylet(check_alive=False)
 
     def add(self, count):
         for _ in range(count):
@@ -82,21 +91,12 @@ def cluster():
 @pytest.fixture
 def dispatcher(cluster, runs_home):
     """The process that deals out this test's queue."""
-    with begun(f"ray:{cluster.address}") as child:
-        yield child
-
-
-class begun:
-    def __init__(self, text):
-        self.text = text
-
-    def __enter__(self):
-        self.child = subprocess.Popen(elsewhere.command(self.text), env=elsewhere.surroundings(), cwd=jobs.ROOT)
-        return self.child
-
-    def __exit__(self, *_):
-        self.child.kill()
-        self.child.wait()
+    child = subprocess.Popen(
+        elsewhere.command(f"ray:{cluster.address}"), env=elsewhere.surroundings(), cwd=jobs.ROOT
+    )
+    yield child
+    child.kill()
+    child.wait()
 
 
 def events(directory, kind):
@@ -139,3 +139,42 @@ def test_a_run_whose_process_or_node_is_lost_goes_on_from_its_last_snapshot(clus
     assert all(each.resumed_at for each in events(directory, Started)[1:])
     assert weights(directory) == weights(whole) and not leftovers(directory)
     assert (directory / "log.txt").read_text().count("was lost, and it goes on from step") == 2
+
+
+@pytest.mark.slow
+def test_runs_are_interrupted_when_the_process_that_deals_them_out_is_killed_and_nothing_goes_on(cluster, dispatcher):
+    first, second = jobs.submit([tiny(epochs=400), tiny(epochs=400, seed=1)])
+    wait_until(lambda: events(first, Evaluated) and events(second, Evaluated))
+    at_work = cluster.at_work()
+    dispatcher.kill()
+    dispatcher.wait()
+    assert state(first) == state(second) == "interrupted" and len(at_work) == 2
+    wait_until(lambda: not any(process.is_running() for process in at_work))
+    jobs.resubmit(first)
+    assert jobs.waiting() == [first]
+
+
+@pytest.mark.slow
+def test_a_lost_head_interrupts_runs_and_the_queue_waits_until_it_is_back(cluster, runs_home, monkeypatch):
+    monkeypatch.setattr(elsewhere, "RETRY", 0.1)
+    page = jobs.Elsewhere(f"ray:{cluster.address}")
+    page.start()
+    try:
+        (directory,) = jobs.submit([tiny(epochs=400)])
+        wait_until(lambda: events(directory, Evaluated))
+        (waiting,) = jobs.submit([tiny(epochs=1, init_from=str(finish(runs.create(tiny(epochs=1)))))])
+        cluster.lose_head()
+        wait_until(lambda: state(directory) == "interrupted")
+        wait_until(jobs.trouble)
+        assert "cannot be joined" in str(jobs.trouble())
+        step = events(directory, Evaluated)[-1].step
+        jobs.resubmit(directory)
+        assert set(jobs.waiting()) == {directory, waiting}
+        cluster.known.shutdown()
+        cluster.begin()
+        wait_until(lambda: state(waiting) == "completed" and runs.events(directory)[-1].step > step)
+        assert events(directory, Started)[-1].resumed_at == step
+        jobs.stop(directory)
+        wait_until(lambda: state(directory) == "stopped")
+    finally:
+        page.end()

@@ -5,11 +5,11 @@ from seglab.jobs.keeper import Keeper
 from seglab.jobs.limits import Limits, bind, limited, limits, shared
 from seglab.jobs.process import ROOT, Process, device, environment, subordinate, threads
 from seglab.jobs.queue import admitting, awaited, begin, enqueue, fail, next_run, resubmit, stop, submit, waiting
-from seglab.jobs.worker import Adapter, Unready, Worker
+from seglab.jobs.worker import Adapter, Unready, Worker, trouble
 from seglab.jobs.zerogpu import ZeroGPU
 
 __all__ = [
     "ROOT", "Adapter", "Elsewhere", "Keeper", "Limits", "On", "Process", "Unready", "Worker", "ZeroGPU", "admitting",
     "awaited", "begin", "bind", "chosen", "deal", "device", "enqueue", "environment", "fail", "limited", "limits", "next_run",
-    "on", "resubmit", "shared", "stop", "submit", "subordinate", "threads", "waiting", "worker",
+    "on", "resubmit", "shared", "stop", "submit", "subordinate", "threads", "trouble", "waiting", "worker",
 ]  # fmt: skip

@@ -125,13 +125,21 @@ class Elsewhere(threading.Thread):
     def __init__(self, text: str) -> None:
         super().__init__(name="elsewhere", daemon=True)
         self.text, self.ended = text, threading.Event()
+        self.child: subprocess.Popen | None = None
+
+    def end(self) -> None:
+        """Ends the process and this thread."""
+        self.ended.set()
+        if self.child:
+            self.child.kill()
+        self.join()
 
     def run(self) -> None:
         while not self.ended.is_set():
-            child = subprocess.Popen(command(self.text), stdin=subprocess.DEVNULL, env=surroundings(), cwd=ROOT)
-            code = child.wait()
-            log.warning("the process that deals out the queue ended with status %s; it is begun again", code)
-            self.ended.wait(RETRY)
+            self.child = subprocess.Popen(command(self.text), stdin=subprocess.DEVNULL, env=surroundings(), cwd=ROOT)
+            code = self.child.wait()
+            if not self.ended.wait(RETRY):
+                log.warning("the process that deals out the queue ended with status %s; it is begun again", code)
 
 
 def worker() -> threading.Thread:

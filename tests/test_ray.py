@@ -1,18 +1,14 @@
 """Runs on a Ray cluster: two nodes of one core on this machine, and kill -9 of each of its parts."""
 
-import os
 import subprocess
-import sys
-import time
 
 import psutil
 import pytest
 
 from benchmarks._outcome import leftovers, weights
-from seglab import jobs, runs
-from seglab.errors import SeglabError
+from seglab import cli, jobs, runs
 from seglab.events import Evaluated, Started
-from seglab.jobs import elsewhere, node
+from seglab.jobs import elsewhere
 from tests.conftest import finish, free_port
 from tests.conftest import tiny as tiny_run
 from tests.test_jobs import state, wait_until
@@ -91,9 +87,7 @@ def cluster():
 @pytest.fixture
 def dispatcher(cluster, runs_home):
     """The process that deals out this test's queue."""
-    child = subprocess.Popen(
-        elsewhere.command(f"ray:{cluster.address}"), env=elsewhere.surroundings(), cwd=jobs.ROOT
-    )
+    child = subprocess.Popen(elsewhere.command(f"ray:{cluster.address}"), env=elsewhere.surroundings(), cwd=jobs.ROOT)
     yield child
     child.kill()
     child.wait()
@@ -101,6 +95,12 @@ def dispatcher(cluster, runs_home):
 
 def events(directory, kind):
     return [event for event in runs.all_events(directory) if isinstance(event, kind)]
+
+
+def goes_on(directory):
+    """Whether the run has been evaluated since it last began."""
+    kinds = [type(event) for event in runs.all_events(directory)]
+    return Evaluated in kinds[len(kinds) - kinds[::-1].index(Started) :]
 
 
 @pytest.mark.slow
@@ -130,7 +130,9 @@ def test_a_run_whose_process_or_node_is_lost_goes_on_from_its_last_snapshot(clus
     whole = finish(runs.create(tiny(epochs=60)))
     (directory,) = jobs.submit([tiny(epochs=60)])
     for n, lose in enumerate((lambda process: process, lambda process: process.parent()), 1):
-        wait_until(lambda n=n: len(events(directory, Started)) == n and isinstance(runs.events(directory)[-1], Evaluated))
+        wait_until(
+            lambda n=n: len(events(directory, Started)) == n and isinstance(runs.events(directory)[-1], Evaluated)
+        )
         (process,) = cluster.at_work()
         lose(process).kill()
         wait_until(lambda n=n: len(events(directory, Started)) > n)
@@ -178,3 +180,14 @@ def test_a_lost_head_interrupts_runs_and_the_queue_waits_until_it_is_back(cluste
         wait_until(lambda: state(directory) == "stopped")
     finally:
         page.end()
+
+
+@pytest.mark.slow
+def test_a_plan_is_worked_on_by_the_cluster(cluster, capfd):
+    options = "--epochs 1 --data.train_images 8 --data.val_images 4 --data.size 64 --image_size 64 --model.width 4"
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["plan", "seeds", "--count", "2", "--name", "two", *options.split(), "--on", f"ray:{cluster.address}"])
+    told = capfd.readouterr().err
+    assert ended.value.code == 0 and told.count(": completed") == 2 and "compare two" in told, told
+    first, second = (runs.find(f"two {n}") for n in (1, 2))
+    assert state(first) == state(second) == "completed" and weights(first) != weights(second)

@@ -375,5 +375,5 @@ def look_after_queue() -> None:
     """Has the queue worked on by this program, for as long as no other one does."""
     home = runs.home()
     if home not in WORKERS or not WORKERS[home].is_alive():
-        WORKERS[home] = jobs.worker()
+        WORKERS[home] = jobs.queue_worker()
         WORKERS[home].start()

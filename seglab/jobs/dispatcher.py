@@ -22,7 +22,10 @@ from seglab.jobs.worker import TAKE_A_LOOK, Unready, Worker
 
 
 class Several(Protocol):
-    """An adapter that works on several runs at once."""
+    """An adapter that works on several runs at once; `waiting` are those that it was given and that have no place on a
+    machine yet."""
+
+    waiting: set[Path]
 
     def connect(self) -> None:
         """Has it ready to take runs; raises Unready where it cannot be."""
@@ -55,6 +58,7 @@ class Dispatcher(Worker):
                 raise self.trouble.pop(0)
             directory = self.next() if self.several.room() > 0 else None
             if directory:
+                self.several.waiting.add(directory)
                 self.dealt[directory] = threading.Thread(target=self.deal, args=(directory,), daemon=True)
                 self.dealt[directory].start()
             else:
@@ -74,6 +78,8 @@ class Dispatcher(Worker):
             self.work(directory)
         except Exception as error:
             self.trouble.append(error)
+        finally:
+            self.several.waiting.discard(directory)
 
 
 class Chosen(Dispatcher):
@@ -119,7 +125,9 @@ class Chosen(Dispatcher):
         if why and not runs.status(directory).over:
             fail(directory, why)
         ended = runs.status(directory)
-        self.tell(directory, ": ".join(filter(None, (ended.state, ended.finished and ended.finished.text))))
+        self.tell(
+            directory, ended.state + (f": {ended.finished.text}" if ended.finished and ended.finished.text else "")
+        )
 
     def tell(self, directory: Path, what: str) -> None:
         print(f"seglab: {self.numbers[directory]}: {what}", file=sys.stderr, flush=True)

@@ -21,7 +21,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from seglab import runs
 from seglab.entry import Options, validated
 from seglab.errors import SeglabError
 from seglab.jobs.process import ROOT, environment
@@ -29,6 +28,7 @@ from seglab.jobs.worker import RETRY, Worker
 
 VARIABLE = "SEGLAB_ON"
 PACKAGES = {"ray": "ray", "slurm": "submitit"}  # what each engine needs, an extra of the same name as the engine
+ADDRESS = re.compile(r"(|auto|[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+)")  # of a Ray cluster
 LOOK = 0.2  # seconds between two looks at whether somebody interrupts
 TOLD = 2  # the status of the process that deals out where it has said what is wrong
 
@@ -64,7 +64,12 @@ def on(text: str) -> On:
         raise SeglabError(
             "on: {engine} is not known; allowed: ray, ray:ADDRESS, slurm, slurm:PARTITION", engine=repr(engine)
         )
-    if engine == "ray" and address and address != "auto" and not re.fullmatch(r"[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+", address):
+    if (
+        engine == "ray"
+        and address
+        and address != "auto"
+        and not re.fullmatch(r"[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+", address)
+    ):
         raise SeglabError(
             "on: {address} is no address of a Ray cluster; allowed: HOST:PORT of its head, or auto for the one that "
             "this machine belongs to",
@@ -142,6 +147,6 @@ class Elsewhere(threading.Thread):
                 log.warning("the process that deals out the queue ended with status %s; it is begun again", code)
 
 
-def worker() -> threading.Thread:
+def queue_worker() -> threading.Thread:
     """What works through the queue, where SEGLAB_ON says or on this machine; it is yet to be started."""
     return Elsewhere(os.environ[VARIABLE]) if chosen() else Worker()

@@ -1,5 +1,5 @@
-"""What works on a run on a node of a Ray cluster. It travels there by value: what it needs of seglab is imported once it
-is known that the node has the same."""
+"""What works on a run on a node of a Ray cluster. It travels there by value: what it needs of seglab is imported once
+it is known that the node has the same."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ class Node:
             refuse_missing(directory, here)
             jobs.bind()
             device = jobs.device() if gpu else "cpu"
-            yield from runs.relayed(
-                runs.work(directory, device, threads, self.stopped.is_set, here=here), directory
-            )
+            yield from runs.relayed(runs.work(directory, device, threads, self.stopped.is_set, here=here), directory)
 
 
 def refuse_missing(directory: Path, here: Callable[[Path], Path]) -> None:
@@ -77,7 +75,7 @@ def refuse_missing(directory: Path, here: Callable[[Path], Path]) -> None:
         for problem in plugins.PROBLEMS:
             raise SeglabError("on {node}: {problem}", node=socket.gethostname(), problem=problem) from None
         raise
-    data = runs.placed(settings, here).data
+    data = runs.relocated(settings, here).data
     if not data.here:
         raise SeglabError(
             "the images of {data} are not on {node}: {folder} is missing there; share that folder, or put a copy in "

@@ -42,7 +42,7 @@ class Ray:
 
     def __init__(self, on: On):
         self.on = on
-        self.waiting: set[Path] = set()  # runs that have no place on a node yet
+        self.waiting: set[Path] = set()
         self.edition = node.edition()
 
     def connect(self) -> None:

@@ -17,6 +17,7 @@ import torch
 from pydantic_core import from_json
 
 from seglab import training
+from seglab.config import RunConfig
 from seglab.data.base import PARTS
 from seglab.data.masks import write_mask
 from seglab.errors import SeglabError
@@ -81,7 +82,7 @@ def work(
     mistake on the way is recorded, then raised.
     """
     with begun(directory, unstop):
-        settings = placed(config(directory), here)
+        settings = relocated(config(directory), here)
         fresh = not (directory / "last").exists()
         weights = load(settings.init_from).model.state_dict() if settings.init_from and fresh else None
         stopping = directory / "stop"
@@ -136,7 +137,7 @@ def begun(directory: Path, unstop: bool = False) -> Iterator[None]:
             raise
 
 
-def placed(config: RunConfig, here: Callable[[Path], Path]) -> RunConfig:
+def relocated(config: RunConfig, here: Callable[[Path], Path]) -> RunConfig:
     """The configuration with its folders where they are on this machine."""
     config = config.needing(here)
     root = getattr(config.data, "root", None)

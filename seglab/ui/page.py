@@ -167,5 +167,5 @@ def begin(folder: Path) -> None:
         print(f"seglab: warning: {problem}", file=sys.stderr)
     jobs.limits(), jobs.chosen()
     broom.Broom(folder).start()
-    (jobs.Worker(jobs.ZeroGPU()) if zerogpu.LENDS else jobs.worker()).start()
+    (jobs.Worker(jobs.ZeroGPU()) if zerogpu.LENDS else jobs.queue_worker()).start()
     jobs.Keeper().start()

@@ -17,6 +17,7 @@ from seglab.data.base import Data
 from seglab.errors import SeglabError
 from seglab.events import Evaluated
 from seglab.model import SMALLEST, Segmenter, Trained, bytes_of, placed
+from seglab.runs import kept
 from seglab.runs.directory import all_events, config, description, find
 from seglab.runs.hashes import located
 from seglab.runs.shipped import shipped
@@ -128,6 +129,7 @@ def loaded(run: str | Path) -> Trained:
         return trained
 
     directory = find(run).resolve()
+    kept.fetch(directory)
     return KEPT_MODELS.get((directory, weights_version(directory)), ready)
 
 
@@ -142,6 +144,7 @@ def weights_version(directory: Path) -> tuple[int, ...]:
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
     """The best weights, checked against the sha256 that an event announced."""
+    kept.fetch(directory)
     try:
         content = (directory / "weights.safetensors").read_bytes()
     except FileNotFoundError:

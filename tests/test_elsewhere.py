@@ -8,10 +8,11 @@ import threading
 
 import pytest
 
+from benchmarks._outcome import weights
 from seglab import cli, jobs, plugins, runs
 from seglab.errors import SeglabError
-from seglab.jobs import dispatcher, elsewhere, node, ray, worker
-from tests.conftest import tiny
+from seglab.jobs import dispatcher, elsewhere, node, ray, slurm, worker
+from tests.conftest import finish, tiny
 from tests.test_jobs import state, wait_until
 
 
@@ -201,3 +202,31 @@ def test_a_run_gets_its_share_and_the_limits_of_this_server_everywhere(monkeypat
     assert ray.settings(1)["SEGLAB_LIMITS"] == "memory=none disk=none"
     monkeypatch.setenv("SEGLAB_DATA", "data")
     assert ray.otherwise() == {"SEGLAB_DATA": os.path.abspath("data")}
+
+
+# --- Slurm, by submitit's executor for this machine
+
+
+@pytest.mark.slow
+def test_jobs_work_on_runs_in_the_home_and_waiting_ones_are_withdrawn(monkeypatch):
+    pytest.importorskip("submitit")
+    monkeypatch.setattr(slurm, "KIND", "local")
+    monkeypatch.setattr(slurm, "LOOK", 0.02)
+    adapter = slurm.Slurm(jobs.on("slurm"))
+    exact = {"name": "adamw", "precision": "full"}  # whatever the processor is fast at
+    whole, directory = (runs.create(tiny(epochs=2, optimizer=exact)) for _ in range(2))
+    finish(whole)
+    adapter.waiting.add(directory)
+    assert adapter.room() == slurm.MOST_WAITING - 1 and adapter.work(directory) is None
+    assert state(directory) == "completed" and weights(directory) == weights(whole) and not adapter.waiting
+    gone = runs.create(tiny(data={"name": "camvid", "root": "/gone"}))
+    assert "its log is" in str(adapter.work(gone)) and "/gone" in runs.status(gone).finished.text
+    stopped = runs.create(tiny())
+    (stopped / "stop").touch()
+    assert adapter.work(stopped) is None and state(stopped) == "queued"
+
+
+def test_a_machine_that_submits_no_jobs_says_so(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(jobs.Unready, match="no sbatch"):
+        slurm.Slurm(jobs.on("slurm")).connect()

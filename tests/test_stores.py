@@ -4,9 +4,9 @@ for."""
 import shutil
 import threading
 
-import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import known_implementations
 
 from benchmarks._outcome import weights
 from seglab import jobs, runs
@@ -154,7 +154,7 @@ def test_no_password_is_told(name, monkeypatch, caplog):
 
 def test_a_url_whose_package_is_missing_says_what_to_install(monkeypatch, caplog):
     known = {"class": "storefs.Store", "err": "Install storefs"}
-    monkeypatch.setitem(fsspec.registry.known_implementations, "store", known)
+    monkeypatch.setitem(known_implementations, "store", known)
     monkeypatch.setenv("SEGLAB_KEEP", "store://bucket/runs")
     finish(runs.create(tiny(epochs=1)))
     runs.keep_finished()

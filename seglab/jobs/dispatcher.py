@@ -143,8 +143,9 @@ class Chosen(Dispatcher):
 def adapter(on: On) -> Several:
     """What works on runs there."""
     from seglab.jobs.ray import Ray
+    from seglab.jobs.slurm import Slurm
 
-    return Ray(on)
+    return Slurm(on) if on.engine == "slurm" else Ray(on)
 
 
 def main(parent: str, text: str, *names: str) -> int:

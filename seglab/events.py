@@ -68,6 +68,7 @@ class Started(Event):
     parameters: int
     device: str
     threads: int
+    processes: int = 1
     precision: str | None = None  # the network computes in float32, bfloat16 or float16; older runs have none
     steps_per_epoch: int
     total_steps: int

@@ -111,6 +111,8 @@ class Run(Feed, Protocol):
 
     def norms(self, batch: Batch) -> dict[str, Tensor]: ...
 
+    def apart(self) -> tuple[list[str], list[str]]: ...
+
     def seed_torch(self, *place: int | str) -> None: ...
 
 
@@ -158,6 +160,12 @@ class DataHooks(Hooks):
     def on_batch(self, batch: Batch, rng: np.random.Generator) -> Batch:
         """Changes one training batch, made of its samples and of what the objective needs of them."""
         return batch
+
+    @property
+    def combines(self) -> bool:
+        """Whether it changes the images of a batch together, so that a part of one cannot be made alone."""
+        kind = type(self)
+        return kind.on_samples is not DataHooks.on_samples or kind.on_batch is not DataHooks.on_batch
 
 
 class StepHooks(Hooks):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from seglab import machine
 from seglab.data.base import UNLABELED, VOID, Batch, Data, Packed, Sample, Split
@@ -238,6 +239,19 @@ def collated(
         targets={
             name: torch.from_numpy(stacked([each[name] for each in made], 0)).permute(0, 3, 1, 2) for name in made[0]
         },
+    )
+
+
+def padded(batch: Batch, height: int, width: int) -> Batch:
+    """The batch at a size that is at least its own: padded as smaller samples are."""
+    below, right = height - batch.masks.shape[1], width - batch.masks.shape[2]
+    if not (below or right):
+        return batch
+    return Batch(
+        images=F.pad(batch.images, (0, right, 0, below)),
+        masks=F.pad(batch.masks, (0, right, 0, below), value=VOID),
+        index=batch.index,
+        targets={name: F.pad(target, (0, right, 0, below)) for name, target in batch.targets.items()},
     )
 
 

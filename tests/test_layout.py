@@ -9,7 +9,7 @@ import seglab
 
 ROOT = Path(seglab.__file__).parent
 FLOORS = [  # from the ground up; a file may import its own floor and those below
-    ["errors", "ages", "cache", "machine", "depthwise", "spelling", "places", "locks"],
+    ["errors", "ages", "cache", "machine", "depthwise", "spelling", "places", "locks", "group"],
     ["events", "entry", "data.base"],
     ["families", "plugins", "source", "schema"],
     [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seglab import comparison, jobs, runs, travel
 from seglab.api import html
-from seglab.api.following import bar, device_for, follow, show, tell, threads_for
+from seglab.api.following import bar, device_for, follow, processes_for, show, tell, threads_for
 from seglab.api.predicting import Prediction, chain, predicted
 from seglab.api.samples import Samples
 from seglab.api.scoring import Scores, opened, score
@@ -131,10 +131,13 @@ class Run:
         found = opened(trained, data)
         return score(trained, found, split, chain(predictors, crf), others, progress, own=data is None)
 
-    def resume(self, *, device: str = "auto", threads: int | None = None, progress: bool = True) -> Run:
+    def resume(
+        self, *, device: str = "auto", threads: int | None = None, processes: int = 1, progress: bool = True
+    ) -> Run:
         """Goes on with a run that was stopped, failed or interrupted, or begins one that is queued; until its end."""
         runs.refuse_unwritable(self.directory)
-        follow(self.directory, device_for(device), threads_for(threads, self.directory), True, progress)
+        count, several = threads_for(threads, self.directory), processes_for(processes)
+        follow(self.directory, device_for(device), count, True, progress, several)
         return self
 
     def submit(self) -> Run:
@@ -312,18 +315,21 @@ def train(
     name: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    processes: int = 1,
     progress: bool = True,
     **options: Any,
 ) -> Run:
-    """Trains a new run in this process, to its end, and gives it; the options are those of `configure`.
+    """Trains a new run to its end, and gives it; the options are those of `configure`.
+
+    That is done in this process, or in several that share the threads, each on its part of every batch.
 
     An interrupt (a notebook's stop, Ctrl-C) ends it in good order: the run comes back as it is, and `run.resume()` goes
     on. Raises SeglabError for options, data or a name that cannot be.
     """
     settings = prepared(configure(config, **options))
-    computing, count = device_for(device), threads_for(threads)
+    computing, count, several = device_for(device), threads_for(threads), processes_for(processes)
     run = Run(runs.create(settings, name))
-    follow(run.directory, computing, count, progress=progress)
+    follow(run.directory, computing, count, progress=progress, processes=several)
     return run
 
 

@@ -1,5 +1,6 @@
 """Runs that go on when every page is closed: a queue, a worker, and an adapter, which says where a run is worked on."""
 
+from seglab.jobs import several
 from seglab.jobs.elsewhere import Elsewhere, On, chosen, deal, on, queue_worker
 from seglab.jobs.keeper import Keeper
 from seglab.jobs.limits import Limits, bind, limited, limits, shared
@@ -11,6 +12,6 @@ from seglab.jobs.zerogpu import ZeroGPU
 __all__ = [
     "ROOT", "Adapter", "Elsewhere", "Keeper", "Limits", "On", "Process", "Unready", "Worker", "ZeroGPU", "admitting",
     "awaited", "begin", "bind", "chosen", "deal", "device", "enqueue", "environment", "fail", "limited", "limits",
-    "next_run", "on", "queue_worker", "resubmit", "shared", "stop", "submit", "subordinate", "threads", "trouble",
-    "waiting",
+    "next_run", "on", "queue_worker", "resubmit", "several", "shared", "stop", "submit", "subordinate", "threads",
+    "trouble", "waiting",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from seglab.jobs.queue import awaited, fail, next_run
 from seglab.jobs.worker import TAKE_A_LOOK, Unready, Worker
 
 
-class Several(Protocol):
+class Cluster(Protocol):
     """An adapter that works on several runs at once; `waiting` are those that it was given and that have no place on a
     machine yet."""
 
@@ -44,21 +44,21 @@ class Several(Protocol):
 class Dispatcher(Worker):
     """Works through the queue, as many runs at once as the adapter has room for."""
 
-    def __init__(self, adapter: Several) -> None:
+    def __init__(self, adapter: Cluster) -> None:
         super().__init__(adapter)
-        self.several = adapter
+        self.cluster = adapter
         self.dealt: dict[Path, threading.Thread] = {}
         self.trouble: list[Exception] = []  # of runs that were dealt out
 
     def look_on(self) -> None:
         while not self.over():
-            self.several.connect()
+            self.cluster.connect()
             self.dealt = {directory: thread for directory, thread in self.dealt.items() if thread.is_alive()}
             if self.trouble:
                 raise self.trouble.pop(0)
-            directory = self.next() if self.several.room() > 0 else None
+            directory = self.next() if self.cluster.room() > 0 else None
             if directory:
-                self.several.waiting.add(directory)
+                self.cluster.waiting.add(directory)
                 self.dealt[directory] = threading.Thread(target=self.deal, args=(directory,), daemon=True)
                 self.dealt[directory].start()
             else:
@@ -79,14 +79,14 @@ class Dispatcher(Worker):
         except Exception as error:
             self.trouble.append(error)
         finally:
-            self.several.waiting.discard(directory)
+            self.cluster.waiting.discard(directory)
 
 
 class Chosen(Dispatcher):
     """Works through these runs and no others, and tells on the terminal how it goes; a run that fails does not keep
     those from going on that do not need it."""
 
-    def __init__(self, adapter: Several, directories: Sequence[Path]) -> None:
+    def __init__(self, adapter: Cluster, directories: Sequence[Path]) -> None:
         super().__init__(adapter)
         self.left = [directory for directory in directories if runs.status(directory).state not in FOR_GOOD]
         self.numbers = {directory: f"run {n} of {len(directories)}" for n, directory in enumerate(directories, 1)}
@@ -118,7 +118,7 @@ class Chosen(Dispatcher):
         self.tell(directory, runs.label(directory).name)
         (directory / "stop").unlink(missing_ok=True)
         try:
-            why = self.several.work(directory, unstop=True)
+            why = self.cluster.work(directory, unstop=True)
         except Unready as error:
             self.tell(directory, str(error))
             return
@@ -140,7 +140,7 @@ class Chosen(Dispatcher):
             runs.stop(directory)
 
 
-def adapter(on: On) -> Several:
+def adapter(on: On) -> Cluster:
     """What works on runs there."""
     from seglab.jobs.ray import Ray
     from seglab.jobs.slurm import Slurm

@@ -38,12 +38,18 @@ def environment() -> dict[str, str]:
     return found | plugins.environment()
 
 
-def subordinate(parent: int) -> None:
-    """Gives this process less right to the processor than the page has, and no longer a life than its parent's."""
+def ends_with(parent: int) -> None:
+    """Gives this process no longer a life than its parent's."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
             sys.exit()
+
+
+def subordinate(parent: int) -> None:
+    """Gives this process less right to the processor than the page has, and no longer a life than its parent's."""
+    ends_with(parent)
+    if sys.platform == "linux":
         with contextlib.suppress(OSError):  # short of memory, the kernel ends this process, not the page
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     if hasattr(os, "nice"):  # Windows has its priorities where processes are started

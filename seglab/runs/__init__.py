@@ -36,7 +36,19 @@ from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
 from seglab.runs.labels import Counts, Label, Owner, counted_under, counting, counts, label, owner_of, readable, rename
 from seglab.runs.leftovers import Leftovers
-from seglab.runs.recording import begun, ending, record, refuse_removal, refuse_resuming, relocated, remove, stop, work
+from seglab.runs.recording import (
+    begun,
+    ending,
+    join,
+    record,
+    refuse_going_on,
+    refuse_removal,
+    refuse_resuming,
+    relocated,
+    remove,
+    stop,
+    work,
+)
 from seglab.runs.relaying import LOG, Luggage, packed, relayed, take_in, unpacked
 from seglab.runs.shipped import Shipped, shipped
 from seglab.runs.shipping import emptied, files, folder_options, manifest, ship, without_folders
@@ -60,10 +72,10 @@ __all__ = [
     "CHECKPOINTS", "LOG", "MADE_NAME", "MOST_KEPT", "PLAN", "Counts", "Evidence", "Label", "Leftovers", "Luggage",
     "Owner", "Shipped", "Status", "all_events", "append", "begun", "checked", "config", "counted_under", "counting",
     "counts", "create", "description", "emptied", "ending", "epoch_text", "events", "every", "files", "find",
-    "folder_options", "home", "is_kept", "is_url", "keep_finished", "label", "last_word", "learned", "listed", "load",
-    "loaded", "locked", "made_now", "manifest", "of_lesson", "opened", "opened_once", "owner_of", "packed", "picture",
-    "readable", "record", "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused", "relayed", "relocated",
-    "remove", "rename", "replace", "settled", "ship", "shipped", "short_name", "size_of", "snapshots", "status", "stop",
-    "take_in", "taken", "taught", "unpacked", "uses", "weights", "weights_version", "without_folders", "work", "write",
-    "writing",
+    "folder_options", "home", "is_kept", "is_url", "join", "keep_finished", "label", "last_word", "learned", "listed",
+    "load", "loaded", "locked", "made_now", "manifest", "of_lesson", "opened", "opened_once", "owner_of", "packed",
+    "picture", "readable", "record", "refuse_going_on", "refuse_removal", "refuse_resuming", "refuse_unwritable",
+    "refused", "relayed", "relocated", "remove", "rename", "replace", "settled", "ship", "shipped", "short_name",
+    "size_of", "snapshots", "status", "stop", "take_in", "taken", "taught", "unpacked", "uses", "weights",
+    "weights_version", "without_folders", "work", "write", "writing",
 ]  # fmt: skip

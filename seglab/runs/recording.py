@@ -22,6 +22,7 @@ from seglab.data.base import PARTS
 from seglab.data.masks import write_mask
 from seglab.errors import SeglabError
 from seglab.events import FOR_GOOD, Evaluated, Event, Finished, Reason, Sentence, Started, best_of
+from seglab.group import ALONE, Group
 from seglab.places import LESSONS
 from seglab.runs.directory import (
     CHECKPOINTS,
@@ -73,13 +74,14 @@ def work(
     interrupted: Callable[[], bool] = lambda: False,
     unstop: bool = False,
     images: training.Images | None = None,
+    group: Group = ALONE,
     here: Callable[[Path], Path] = lambda path: path,
 ) -> Iterator[Event]:
     """Trains the run in this process, from where it stands to its end; yields each event once it is recorded.
 
-    With `unstop`, a run that was stopped goes on. `images` are the run's, where they are open. `here` tells where the
-    folders in its configuration are on this machine. Raises SeglabError when the run is over, busy, or asked to stop; a
-    mistake on the way is recorded, then raised.
+    With `unstop`, a run that was stopped goes on. `images` are the run's, where they are open. This process is the
+    first of `group`; the others `join` it. `here` tells where the folders in its configuration are on this machine.
+    Raises SeglabError when the run is over, busy, or asked to stop; a mistake on the way is recorded, then raised.
     """
     with begun(directory, unstop):
         settings = relocated(config(directory), here)
@@ -95,8 +97,10 @@ def work(
             should_stop=lambda: interrupted() or stopping.exists(),
             load=partial(load, device=device),
             images=images,
+            group=group,
         )
         notes = restore(run, directory)
+        run.agree()
         yield from record(training.train(run), directory, run, notes)
     keep_finished(interrupted)
 
@@ -105,13 +109,9 @@ def work(
 def begun(directory: Path, unstop: bool = False) -> Iterator[None]:
     """Holds a run, taken out of the queue, for whoever works on it. Raises SeglabError when the run is over, busy, or
     asked to stop; a mistake on the way is recorded, then raised."""
-    refuse_resuming(directory)
+    refuse_resuming(directory)  # before a lock is written to a kept copy
     with locked(directory):
-        ended = last_word(directory)
-        if ended and ended.reason in FOR_GOOD:
-            raise SeglabError(
-                "{run} has ended ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
-            )
+        refuse_going_on(directory)
         stopping = directory / "stop"
         with writing(directory):
             if unstop:
@@ -145,6 +145,14 @@ def relocated(config: RunConfig, here: Callable[[Path], Path]) -> RunConfig:
     return config.model_copy(update={"data": data})
 
 
+def join(directory: Path, device: str, threads: int, group: Group) -> None:
+    """Trains the run that the first process of the group works on and records, until it ends."""
+    run = training.Run(config(directory), device, threads, fresh=False, load=partial(load, device=device), group=group)
+    run.agree()
+    for _ in training.train(run):
+        pass
+
+
 def reason_of(error: Exception, directory: Path) -> SeglabError:
     """Why a run ended, in words."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -170,6 +178,16 @@ def refuse_resuming(directory: Path) -> None:
         raise SeglabError(
             "{run} is a copy that cannot be trained further; begin a new run with its weights: init_from",
             run=directory.name,
+        )
+
+
+def refuse_going_on(directory: Path) -> None:
+    """Raises SeglabError for a run that has come to its end, or cannot be resumed."""
+    refuse_resuming(directory)
+    ended = last_word(directory)
+    if ended and ended.reason in FOR_GOOD:
+        raise SeglabError(
+            "{run} has ended ({reason}); there is nothing to resume", run=directory.name, reason=ended.reason
         )
 
 

@@ -22,9 +22,7 @@ STATE, DIGEST = "state.pt", "state.sha256"  # in the folder of a snapshot
 
 def snapshot(run: training.Run, directory: Path) -> None:
     """Keeps what resuming needs."""
-    buffer = io.BytesIO()
-    torch.save(run.state_dict(), buffer)
-    keep(directory, run.step, buffer.getvalue())
+    keep(directory, run.step, training.pickled(run.state_dict()))
 
 
 def keep(directory: Path, step: int, content: bytes) -> None:

@@ -35,7 +35,11 @@ DATA = {
     "oxford_pet": written.pets,
     "voc2012": written.voc,
 }
-NOT_RUN = {"--download": "it fetches up to 2 GB", "app": "it ends when it is ended"}  # parsed alone
+NOT_RUN = {  # parsed alone
+    "--download": "it fetches up to 2 GB",
+    "app": "it ends when it is ended",
+    "--on": "it needs a cluster",
+}
 PACKAGES = {"export": export.PACKAGES, "tensorboard": ("tensorboard",), "trackio": ("trackio",)}  # of words in commands
 SMALL = {  # what a number becomes that a command names
     "image_size": lambda value: max(32, value // 8),

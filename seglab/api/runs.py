@@ -383,3 +383,4 @@ def look_after_queue() -> None:
     if home not in WORKERS or not WORKERS[home].is_alive():
         WORKERS[home] = jobs.queue_worker()
         WORKERS[home].start()
+        jobs.Keeper().start()  # the runs' processes keep none at a URL

@@ -36,7 +36,7 @@ DATA = {
     "oxford_pet": written.pets,
     "voc2012": written.voc,
 }
-NOT_RUN = {"app": "it ends when it is ended"}  # parsed alone
+NOT_RUN = {"app": "it ends when it is ended", "--on": "it needs a cluster"}  # parsed alone
 PACKAGES = {
     "export": export.PACKAGES,
     "adopt": export.PACKAGES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -422,12 +423,13 @@ def list_runs() -> Runs:
     return Runs(map(Run, runs.every()))
 
 
-WORKERS: dict[Path, jobs.Worker] = {}
+WORKERS: dict[Path, threading.Thread] = {}
 
 
 def look_after_queue() -> None:
     """Has the queue worked on by this program, for as long as no other one does."""
     home = runs.home()
     if home not in WORKERS or not WORKERS[home].is_alive():
-        WORKERS[home] = jobs.Worker()
+        WORKERS[home] = jobs.queue_worker()
         WORKERS[home].start()
+        jobs.Keeper().start()  # the runs' processes keep none at a URL

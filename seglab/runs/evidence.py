@@ -16,6 +16,7 @@ import numpy as np
 
 from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
+from seglab.runs import kept
 from seglab.runs.directory import description
 from seglab.runs.hashes import SHARED
 from seglab.runs.shipped import shipped
@@ -35,6 +36,9 @@ class Evidence:
     """
 
     directory: Path
+
+    def __post_init__(self) -> None:
+        kept.fetch(self.directory)
 
     @property
     def names(self) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from seglab.errors import SeglabError
 from seglab.events import Evaluated
 from seglab.model import Segmenter, Trained, placed
+from seglab.runs import kept
 from seglab.runs.directory import all_events, config, description
 from seglab.runs.evidence import unknown_of
 
@@ -49,6 +50,7 @@ def weights_version(directory: Path) -> tuple[int, ...]:
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
     """The best weights, checked against the sha256 that an event announced."""
+    kept.fetch(directory)
     try:
         content = (directory / "weights.safetensors").read_bytes()
     except FileNotFoundError:

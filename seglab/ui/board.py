@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import threading
 import time
@@ -236,6 +237,8 @@ class Board:
         row.texts = [track.problem] if track.problem else []
         row.texts += [note.error() for note in track.notes]
         row.texts += reasons(track.finished, started)  # an end says why it waits again, as for a GPU
+        if state == "queued" and (trouble := jobs.trouble()):
+            row.texts.append(SeglabError("No run can begin for now; it is tried again: {reason}", reason=trouble))
         if started is None and state == "running" and (fetched := last_shown(directory / "log.txt")):
             row.texts.append(
                 SeglabError("Downloading weights from {host}: {percent}%", host=fetched[0], percent=fetched[1])
@@ -246,6 +249,7 @@ class Board:
         ahead: float | None = sum(
             row.told.get("left") or 0.0 for row in rows.values() if row.told["state"] in ("running", "stopping")
         )
+        ahead = None if os.environ.get("SEGLAB_ON") else ahead  # several at once, and nobody knows how many
         for directory in waiting:
             row = rows.get(directory.name)
             if row is None:  # deleted just now, or no run

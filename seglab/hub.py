@@ -103,12 +103,14 @@ def fetch(
     folder: Path | None = None,
     most_bytes: int = MOST_BYTES,
     token: Token = False,
+    most_seconds: float | None = None,
 ) -> Path:
     """Writes files of a repository to a folder, by their paths, and gives the folder; without one, to that of this
     commit in the home. Files that are there are not fetched again.
 
     Raises SeglabError, before anything is fetched, for a file that is not in the repository and for more bytes than
-    are allowed; and for one that is not what the hub announced.
+    are allowed; and for one that is not what the hub announced, or that comes too slowly: slower than SLOWEST, or when
+    `most_seconds` are over.
     """
     folder = place(repository.id, repository.kind) / repository.commit if folder is None else folder
     if missing := [name for name in names if name not in repository.files]:
@@ -124,9 +126,10 @@ def fetch(
         )
     from tqdm import tqdm
 
+    end = time.monotonic() + (STALL_SECONDS + size / SLOWEST if most_seconds is None else most_seconds)
     with tqdm(desc=repository.id, total=size, unit="B", unit_scale=True, unit_divisor=1024, disable=None) as bar:
         for name in left:
-            keep(folder / name, arriving(repository, name, token), bar)
+            keep(folder / name, arriving(repository, name, token, end), bar)
     return folder
 
 
@@ -241,16 +244,16 @@ def is_plain(name: str) -> bool:
     return not odd and all(part.strip(". ") and not part.endswith((".", " ")) for part in parts)
 
 
-def arriving(repository: Repository, name: str, token: Token) -> Iterator[bytes]:
-    """The content of a file as it comes; raises SeglabError for one that stalls or is not what was announced, at the
-    latest after its last byte."""
+def arriving(repository: Repository, name: str, token: Token, end: float) -> Iterator[bytes]:
+    """The content of a file as it comes; raises SeglabError for one that stalls, is not whole at the `end`, or is not
+    what was announced, at the latest after its last byte."""
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
     file = repository.files[name]
     url = hf_hub_url(repository.id, name, repo_type=repository.kind, revision=repository.commit, endpoint=endpoint())
     headers = build_hf_headers(token=token, library_name="seglab") | {"Accept-Encoding": "identity"}
-    latest, read = time.monotonic() + STALL_SECONDS + file.size / SLOWEST, 0
+    read = 0
     digest = hashlib.sha256() if len(file.digest) == 64 else hashlib.sha1(b"blob %d\0" % file.size)
     changed = SeglabError(
         "{id}: {file} is not what the hub announced; nothing of it is kept", id=repository.id, file=name
@@ -264,7 +267,7 @@ def arriving(repository: Repository, name: str, token: Token) -> Iterator[bytes]
             read += len(chunk)
             if read > file.size:
                 raise changed
-            if time.monotonic() > latest:
+            if time.monotonic() > end:
                 raise UnreachableError("{id}: {file} comes too slowly; try again later", id=repository.id, file=name)
             digest.update(chunk)
             yield chunk

@@ -159,7 +159,7 @@ def tiny(**options) -> RunConfig:
 
 def writing(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:
     """Every file of a run is written by `write`."""
-    parts = ("creating", "directory", "keeping", "labels", "recording", "shipping", "snapshots")
+    parts = ("arrival", "bringing", "creating", "directory", "keeping", "labels", "recording", "shipping", "snapshots")
     for module in (runs, *(getattr(runs, name) for name in parts)):
         patch.setattr(module, "write", write)
 

@@ -279,7 +279,11 @@ def test_every_command_of_a_page_is_configured_at_full_size(page, desk):
 
 
 @pytest.mark.parametrize("group", RUN)
-def test_every_command_does_its_work_when_it_is_made_small(group, tmp_path, capsys, offline, desk, finished):
+def test_every_command_does_its_work_when_it_is_made_small(
+    group, tmp_path, capsys, offline, desk, finished, hub, monkeypatch
+):
+    hub.tokens["hf_of_owner"] = "OWNER"
+    monkeypatch.setenv("HF_TOKEN", "hf_of_owner")
     for command in GROUPS[group]:
         if any(option in command for option in NOT_RUN) or lacks(command):
             continue

@@ -174,7 +174,7 @@ def test_a_second_push_takes_the_place_of_the_first_and_both_are_kept(pushed, el
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     more = finish(runs.create(tiny(epochs=2), "second"))
     aim = travel.aimed("mina/net")
-    assert "takes the place of the run" in " ".join(map(str, travel.departing(more, aim)))
+    assert "takes the place of the run" in " ".join(map(str, travel.outlook(aim)))
     travel.push(more, aim)
     assert runs.find("hf:mina/net") != first == runs.find(f"hf:mina/net@{before}")
     (message,) = mina.repositories["model", "mina/net"].messages

@@ -191,7 +191,7 @@ class Run:
         `seglab.load("hf:owner/name")` opens it on any machine. Needs a login: `hf auth login`, or HF_TOKEN.
         """
         aim = travel.aimed(repository, private)
-        tell(travel.departing(self.directory, aim, names, pictures, license))
+        tell([*travel.leaving(self.directory, names, pictures), *travel.outlook(aim, license)])
         return travel.push(self.directory, aim, names, pictures, license)
 
     def export(self, file: str | Path, *, size: tuple[int, int] | None = None) -> OnnxFile:

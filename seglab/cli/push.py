@@ -27,9 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     directory = runs.find(arguments.run)
     aim = travel.aimed(arguments.repository, arguments.private)
-    what = arguments.with_names, arguments.with_pictures, arguments.license
-    for each in travel.departing(directory, aim, *what):
+    private = arguments.with_names, arguments.with_pictures
+    for each in (*travel.leaving(directory, *private), *travel.outlook(aim, arguments.license)):
         print(f"seglab: {each}", file=sys.stderr, flush=True)
     if not arguments.dry_run:
-        print(travel.push(directory, aim, *what))
+        print(travel.push(directory, aim, *private, arguments.license))
     return 0

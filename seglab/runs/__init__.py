@@ -1,6 +1,6 @@
 """A run is a directory: the only thing that training and comparing share."""
 
-from seglab.runs.bringing import MAPS, OWN_ON_HUB, REQUIRED, WEIGHTS, bring, open_hub, refuse_no_room
+from seglab.runs.bringing import MAPS, OWN_ON_HUB, REQUIRED, WEIGHTS, bring, identified, open_hub, refuse_no_room
 from seglab.runs.creating import create
 from seglab.runs.directory import (
     CHECKPOINTS,
@@ -67,10 +67,10 @@ __all__ = [
     "CHECKPOINTS", "MADE_NAME", "MAPS", "MOST_KEPT", "OWN_ON_HUB", "PLAN", "REQUIRED", "WEIGHTS", "Counts",
     "Evidence", "Label", "Leftovers", "Owner", "Shipped", "Status", "all_events", "append", "bring", "checked",
     "config", "counted_under", "counting", "counts", "create", "description", "emptied", "ending", "epoch_text",
-    "events", "every", "files", "find", "folder_options", "home", "is_kept", "join", "keep_finished", "label",
-    "last_word", "learned", "listed", "load", "loaded", "locked", "made_now", "manifest", "of_lesson", "open_hub",
-    "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_going_on", "refuse_no_room",
-    "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused", "remove", "rename", "replace", "settled",
-    "ship", "shipped", "short_name", "size_of", "status", "stop", "taken", "taught", "uses", "weights",
-    "weights_version", "without_folders", "work", "write", "writing",
+    "events", "every", "files", "find", "folder_options", "home", "identified", "is_kept", "join", "keep_finished",
+    "label", "last_word", "learned", "listed", "load", "loaded", "locked", "made_now", "manifest", "of_lesson",
+    "open_hub", "opened", "opened_once", "owner_of", "picture", "readable", "record", "refuse_going_on",
+    "refuse_no_room", "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused", "remove", "rename",
+    "replace", "settled", "ship", "shipped", "short_name", "size_of", "status", "stop", "taken", "taught", "uses",
+    "weights", "weights_version", "without_folders", "work", "write", "writing",
 ]  # fmt: skip

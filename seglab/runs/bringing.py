@@ -56,7 +56,9 @@ def bring(file: Path, name: str | None = None, most_bytes: int = MOST_BYTES) -> 
     return directory, notes
 
 
-def open_hub(named: str, token: hub.Token = False, most_bytes: int = MOST_BYTES) -> tuple[Path, list[SeglabError]]:
+def open_hub(
+    named: str, token: hub.Token = False, most_bytes: int = MOST_BYTES, most_seconds: float | None = None
+) -> tuple[Path, list[SeglabError]]:
     """Takes in the run at hf:OWNER/NAME or hf:OWNER/NAME@REVISION, each commit of it once; gives its directory in the
     home, and what a person should know of one that has just come.
 
@@ -70,7 +72,7 @@ def open_hub(named: str, token: hub.Token = False, most_bytes: int = MOST_BYTES)
         raise SeglabError("{id} has no {file}: it is not a run that seglab pushed", id=repository.id, file=missing[0])
     with arriving() as beside, contextlib.ExitStack() as stack:
         names = repository.named(*RECORDS, SHIPPED, WEIGHTS, MAPS)
-        fetched = hub.fetch(repository, names, beside / "fetched", most_bytes, token)
+        fetched = hub.fetch(repository, names, beside / "fetched", most_bytes, token, most_seconds)
         files = {RENAMED.get(name, name): of_file(fetched / name) for name in names if name != MAPS}
         if MAPS in names:
             archive, entries = stack.enter_context(zips.opened(fetched / MAPS, MOST_ENTRIES, most_bytes))
@@ -87,7 +89,7 @@ def open_hub(named: str, token: hub.Token = False, most_bytes: int = MOST_BYTES)
         except OSError:
             if not is_opened(directory, repository):  # another process may have opened it meanwhile
                 raise refused(directory.name) from None
-    return directory, [identified(directory, repository), *notes]
+    return directory, [identified(directory), *notes]
 
 
 def called(repository: hub.Repository) -> str:
@@ -108,14 +110,15 @@ def is_opened(directory: Path, repository: hub.Repository) -> bool:
     return known is not None and known.hub == is_at(repository) and (directory / "config.json").is_file()
 
 
-def identified(directory: Path, repository: hub.Repository) -> SeglabError:
-    """What tells which run it is, whatever its repository becomes."""
-    best = best_of(events(directory))
+def identified(directory: Path) -> SeglabError:
+    """What tells which run of the hub this is, whatever its repository becomes."""
+    known, best = shipped(directory), best_of(events(directory))
+    name, _, commit = ((known and known.hub) or "").partition("@")
     return SeglabError(
         "{run} is {id} at commit {commit}; the SHA-256 of its weights is {sha}",
         run=directory.name,
-        id=repository.id,
-        commit=repository.commit,
+        id=name,
+        commit=commit,
         sha=best and best.weights_sha256,
     )
 

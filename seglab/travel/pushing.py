@@ -15,7 +15,8 @@ from seglab import hub, runs
 from seglab.comparison.scores import Row
 from seglab.entry import along, kinds_in
 from seglab.errors import SeglabError
-from seglab.travel.taking import README, leaving, pack, readme, show
+from seglab.places import shared
+from seglab.travel.taking import README, pack, readme, show
 
 LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
 PRIVATE = "private data"  # what the card calls data that nobody else has
@@ -48,7 +49,8 @@ class Aim:
 
 
 def aimed(name: str, private: bool = False, token: str | None = None) -> Aim:
-    """Looks at where a run shall go, OWNER/NAME, with a token or with the login of whoever runs this program.
+    """Looks at where a run shall go, OWNER/NAME, with a token or with the login of whoever runs this program, which on
+    a server that several people use is nobody's.
 
     Raises SeglabError where there is no login, where the repository holds something else than a run of seglab, and
     where others already see what shall be private.
@@ -56,7 +58,7 @@ def aimed(name: str, private: bool = False, token: str | None = None) -> Aim:
     hub.refuse_odd(name)
     if "/" not in name:
         raise SeglabError("{id} is not a repository of the hub; allowed: OWNER/NAME", id=repr(name))
-    token = token or hub.own_token()
+    token = token or (None if shared() else hub.own_token())
     if not token:
         raise SeglabError("there is no login for {hub}: run hf auth login, or set HF_TOKEN", hub=hub.endpoint())
     try:
@@ -85,20 +87,17 @@ def refuse_others(known: hub.Repository) -> None:
         )
 
 
-def departing(
-    directory: Path, aim: Aim, names: bool = False, pictures: bool = False, license: str | None = None
-) -> list[SeglabError]:
-    """What leaves this machine, who will see it, and what becomes of what is there, in sentences."""
-    told = {"id": aim.id, "address": aim.address, "owner": aim.id.partition("/")[0]}
-    found = leaving(directory, names, pictures)
+def outlook(aim: Aim, license: str | None = None) -> list[SeglabError]:
+    """Who sees a run at its place on the hub, and what becomes of what is there, in sentences."""
+    told = {"address": aim.address, "owner": aim.id.partition("/")[0]}
     if aim.private:
-        found.append(SeglabError("it is private: only {owner}, and whom they let in, see it at {address}", **told))
+        found = [SeglabError("it is private: only {owner}, and whom they let in, see it at {address}", **told)]
     else:
-        found.append(SeglabError("everybody will see it at {address}", **told))
+        found = [SeglabError("everybody sees it at {address}", **told)]
     if aim.known and runs.WEIGHTS in aim.known.files:
-        found.append(SeglabError("it takes the place of the run that is there, which stays in the history", **told))
+        found.append(SeglabError("it takes the place of the run that was there, which stays in the history"))
     if license is None and not aim.private:
-        found.append(SeglabError("it has no license: others may look at it and not use it; give one, such as mit"))
+        found.append(SeglabError("it has no license: others may look at it and not use it"))
     return found
 
 

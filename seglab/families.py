@@ -221,6 +221,12 @@ class Architecture(Entry, family="architectures"):
     paper: ClassVar[dict[str, Any]] = {}
     parameters: ClassVar[int | None] = None  # of one's own network, which nobody has published
     year: ClassVar[int | None] = None
+    trains: ClassVar[bool] = True  # whether a run can train it; a network of others is taken as it is
+
+    @property
+    def title(self) -> str:
+        """What tells it apart from other networks in a word: its name, or where a network of others comes from."""
+        return self.name
 
     @property
     def mean(self) -> tuple[float, float, float]:
@@ -232,7 +238,7 @@ class Architecture(Entry, family="architectures"):
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         """The network, its weights random: (B, in_channels, H, W) with H and W multiples of 32 -> logits (B,
-        num_classes, h, w) or Outputs.
+        num_classes, h, w) or Outputs. One that does not train may give a channel more: void, what is none of them.
 
         Its `stages()` lists the encoder's stages from shallow to deep; one without it can do all but what asks for
         these: freezing, and a learning rate of the encoder's own.

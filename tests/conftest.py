@@ -93,6 +93,21 @@ def kept_runs(tmp_path_factory):
     KEPT.clear()
 
 
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory) -> Callable[[str], Path]:
+    """The folder of a small model of transformers of a kind, made once a session."""
+    made: dict[str, Path] = {}
+
+    def of(kind: str) -> Path:
+        if kind not in made:
+            from tests.networks import save  # transformers takes seconds to load
+
+            made[kind] = save(kind, tmp_path_factory.mktemp("models") / kind)
+        return made[kind]
+
+    return of
+
+
 @pytest.fixture
 def double(monkeypatch):
     """Networks and losses compute with 64 bits, so that what differs by more than 1e-12 is no matter of rounding."""

@@ -7,7 +7,7 @@ import heapq
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -196,15 +196,15 @@ def awaited(directory: Path) -> list[Path]:
     return found
 
 
-def next_run(home: Path | None = None) -> Path | None:
-    """The first waiting run that waits for no other run.
+def next_run(home: Path | None = None, besides: Container[Path] = ()) -> Path | None:
+    """The first waiting run that waits for no other run, and is not one of those that have been dealt out.
 
     One whose need cannot be met any more ends as failed. A needed run that nobody works on, as one that was interrupted
     by the end of the program, comes back into the queue.
     """
     marks = dict(marked(home))
     for directory in waiting(home):
-        if directory not in marks or not marks[directory].due:
+        if directory not in marks or not marks[directory].due or directory in besides:
             continue
         try:
             needed = awaited(directory)

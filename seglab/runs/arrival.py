@@ -35,7 +35,7 @@ from seglab.runs.evidence import packed
 from seglab.runs.foreign import described, told
 from seglab.runs.hashes import allowed, hashes_in, hashes_of_shipped, sha256
 from seglab.runs.shipped import SHIPPED, Shipped
-from seglab.runs.shipping import emptied, folder_options, without_folders
+from seglab.runs.shipping import emptied, folder_options, refuse_adopted, without_folders
 from seglab.runs.weights import best_model
 
 MOST_BYTES = 4 * 2**30  # of a run that is not a visitor's
@@ -73,6 +73,7 @@ def written(arrival: Arrival, target: Path, hub: str | None = None) -> list[Segl
     """Checks every file and writes it below `target`; gives what a person should know. `hub` is where it is on the
     hub."""
     settings, emptied = configuration(arrival.content("config.json"))
+    refuse_adopted(settings, "the zip")
     known = described(arrival.content("dataset.json"), "dataset.json")
     events = told(arrival.content("events.jsonl"), known, "events.jsonl")
     refuse_unannounced(arrival, events)

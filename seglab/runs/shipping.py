@@ -47,6 +47,7 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
     if not status(directory).over:
         raise SeglabError("{run} is not finished yet", run=directory.name)
     settings, what = config(directory), manifest(directory, names, pictures)
+    refuse_adopted(settings, directory.name)
     bare = emptied(settings)
     try:
         target.mkdir(parents=True)
@@ -58,6 +59,17 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
         shutil.rmtree(target, ignore_errors=True)
         raise
     return what
+
+
+def refuse_adopted(settings: RunConfig, run: str) -> None:
+    """Raises SeglabError for a network of others, whose license says who may hand it on."""
+    if not settings.model.trains:
+        raise SeglabError(
+            "the weights of {run} are those of {source} and do not leave this machine by seglab; whoever wants them "
+            "takes them from there: seglab adopt",
+            run=run,
+            source=settings.model.title,
+        )
 
 
 def fill(target: Path, directory: Path, bare: RunConfig, what: Shipped) -> None:

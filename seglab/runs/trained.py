@@ -14,6 +14,7 @@ from seglab.config import RunConfig
 from seglab.data.base import Data
 from seglab.errors import SeglabError
 from seglab.model import SMALLEST, Trained, bytes_of
+from seglab.runs import kept
 from seglab.runs.directory import config, description
 from seglab.runs.finding import find
 from seglab.runs.hashes import located
@@ -110,4 +111,5 @@ def loaded(run: str | Path) -> Trained:
         return trained
 
     directory = find(run).resolve()
+    kept.fetch(directory)
     return KEPT_MODELS.get((directory, weights_version(directory)), ready)

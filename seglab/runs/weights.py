@@ -11,7 +11,9 @@ import torch
 from seglab.errors import SeglabError
 from seglab.events import Evaluated
 from seglab.model import Segmenter, Trained, placed
+from seglab.runs import kept
 from seglab.runs.directory import all_events, config, description
+from seglab.runs.evidence import unknown_of
 
 
 def best_model(directory: Path, device: str = "cpu") -> Trained:
@@ -32,7 +34,9 @@ def best_model(directory: Path, device: str = "cpu") -> Trained:
     placed(model, device).eval()
     colors = tuple(tuple(color) for color in dataset["colors"])
     span = dataset.get("span")  # older runs have none
-    return Trained(directory, settings, tuple(dataset["classes"]), colors, model, span and (span[0], span[1]))
+    return Trained(
+        directory, settings, tuple(dataset["classes"]), colors, model, span and (span[0], span[1]), unknown_of(dataset)
+    )
 
 
 def weights_version(directory: Path) -> tuple[int, ...]:
@@ -46,6 +50,7 @@ def weights_version(directory: Path) -> tuple[int, ...]:
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
     """The best weights, checked against the sha256 that an event announced."""
+    kept.fetch(directory)
     try:
         content = (directory / "weights.safetensors").read_bytes()
     except FileNotFoundError:

@@ -157,7 +157,7 @@ def settings(host: str) -> dict[str, Any]:
 
 def begin(folder: Path) -> None:
     """Brings in what comes with torch and begins to work through the queue; tells of what cannot be used. Raises
-    SeglabError for a mistake in SEGLAB_LIMITS."""
+    SeglabError for a mistake in SEGLAB_LIMITS or SEGLAB_ON."""
     for module in ("routes", *sorted(LATER)):
         imported(module)
     from seglab import jobs, plugins
@@ -166,7 +166,7 @@ def begin(folder: Path) -> None:
 
     for problem in (*filter(None, [views.unwritable()]), *plugins.PROBLEMS):
         print(f"seglab: warning: {problem}", file=sys.stderr)
-    jobs.limits()
+    jobs.limits(), jobs.chosen()
     broom.Broom(folder).start()
-    jobs.Worker(jobs.ZeroGPU() if zerogpu.LENDS else None).start()
+    (jobs.Worker(jobs.ZeroGPU()) if zerogpu.LENDS else jobs.queue_worker()).start()
     jobs.Keeper().start()

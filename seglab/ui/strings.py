@@ -23,7 +23,7 @@ from seglab.ui.text import STATES
 from seglab.ui.titles import HINTS, OPTION, PRESETS, option_title
 
 ERRORS, TRANSLATING = (
-    ("SeglabError", "GoneError", "MissingError", "UnreachableError", "wrong"),
+    ("SeglabError", "GoneError", "MissingError", "UnreachableError", "Unready", "wrong"),
     ("label", "say"),
 )  # calls that are first given such a text
 

@@ -75,11 +75,13 @@ class Track:
                 [event.step, short(event.epoch), short(event.seconds), short(event.loss), short(event.lr)]
             )
         elif isinstance(event, Evaluated):
+            self.bests += [event] if event.best else []
+            self.notes = event.notes
+            if "train" not in event.scores:  # of a network that was not trained here: no curve begins with it
+                return
             train, val = event.scores["train"], event.scores["val"]
             numbers = [event.epoch, event.seconds, train.loss, val.loss, train.miou, val.miou, event.lr]
             self.evaluations.append([event.step, *map(short, numbers), int(event.best)])
-            self.bests += [event] if event.best else []
-            self.notes = event.notes
         elif isinstance(event, Finished):
             self.finished = event
 

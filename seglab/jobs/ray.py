@@ -195,7 +195,8 @@ def note(directory: Path, what: str) -> None:
 
 def brief(error: Exception) -> str:
     """The beginning of what Ray says of an error, in one line."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    code = getattr(error, "errno", None)
+    return os.strerror(code) if code else " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def settings(threads: int) -> dict[str, str]:

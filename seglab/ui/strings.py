@@ -22,7 +22,10 @@ from seglab.ui.assets import texts
 from seglab.ui.text import STATES
 from seglab.ui.titles import HINTS, OPTION, PRESETS, option_title
 
-ERRORS, TRANSLATING = ("SeglabError", "GoneError", "Unready", "wrong"), ("label", "say")  # calls that are first given such a text
+ERRORS, TRANSLATING = (
+    ("SeglabError", "GoneError", "Unready", "wrong"),
+    ("label", "say"),
+)  # calls that are first given such a text
 
 
 class String(NamedTuple):

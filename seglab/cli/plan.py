@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from seglab import jobs, plans, runs
-from seglab.api.following import device_for, interruptible, tell
+from seglab.api.following import device_for, interruptible
 from seglab.cli.options import OPTIONS, add_device, add_help, add_run
 from seglab.cli.show import duration, follow, waiting
 from seglab.cli.train import configuration
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
-from seglab.errors import SeglabError
+from seglab.errors import SeglabError, tell
 from seglab.events import FOR_GOOD
 
 

@@ -16,8 +16,9 @@ from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Started, from_line, to_line
 from seglab.places import home
 from seglab.runs import own
-from seglab.runs.directory import append, config, find, last_word, write
+from seglab.runs.directory import append, config, last_word, write
 from seglab.runs.evidence import epoch_text
+from seglab.runs.finding import find
 from seglab.runs.hashes import located
 from seglab.runs.recording import announce_best, announce_start, appearing
 from seglab.runs.shipped import SHIPPED

@@ -109,6 +109,7 @@ def launch(**options: Any) -> gr.Blocks:
     host = options.get("server_name") or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]
     if host not in LOOPBACK:
         os.environ.setdefault("SEGLAB_SHARED", "1")
+    os.environ.setdefault("SEGLAB_HUB", "0")  # whatever visitors name: nothing is asked of the hub unless that is said
     # A mistake in the limits is to be told before anything is served, and ZeroGPU wants to see functions by then.
     early = bool(os.environ.get("SEGLAB_LIMITS") or os.environ.get("SPACES_ZERO_GPU"))
     guard.refuse_bombs()

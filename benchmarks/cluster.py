@@ -80,9 +80,8 @@ def main() -> None:
     print(f"start: the first run begins after {begins:.1f} s and trains after {trains:.1f} s (mark: {START:g} s)")
     share = one / two / 2
     verdict = "met" if share >= LINEAR else "MISSED"
-    print(
-        f"{arguments.runs} runs: {one:.1f} s on one node, {two:.1f} s on two: {share:.2f} of linear ({LINEAR}: {verdict})"
-    )
+    told = f"{share:.2f} of linear (mark: {LINEAR}): {verdict}"
+    print(f"{arguments.runs} runs: {one:.1f} s on one node, {two:.1f} s on two: {told}")
     print(f"weights: {len(found | others)} sha256 of {2 * arguments.runs} runs; load {load}")
 
 

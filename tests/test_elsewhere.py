@@ -172,6 +172,33 @@ def test_a_run_fails_whose_process_is_lost_again_and_again_without_getting_furth
     assert state(directory) == "queued"
 
 
+def test_runs_ask_for_as_many_places_as_are_free_and_one_more_waits(monkeypatch):
+    free = {"CPU": 7.0}
+
+    class Engine:
+        def nodes(self):
+            return [
+                {"Alive": True, "Resources": {"CPU": 4.0}},
+                {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 1.0}},
+            ]
+
+        def available_resources(self):
+            return free
+
+    monkeypatch.setattr(ray, "engine", Engine)
+    adapter = ray.Ray(jobs.on("ray cpus=2"))
+    assert adapter.room() == 3
+    adapter.waiting |= {"a", "b"}
+    assert adapter.room() == 1
+    free.clear()
+    assert adapter.room() == -1
+    adapter.waiting.clear()
+    assert adapter.room() == 1
+    for share in ("cpus=5", "gpus=1"):
+        with pytest.raises(jobs.Unready, match=f"no node of the Ray cluster has .*{share}"):
+            ray.Ray(jobs.on(f"ray {share}")).room()
+
+
 def test_a_node_with_another_seglab_or_none_is_refused(monkeypatch):
     adapter = ray.Ray(jobs.on("ray"))
     adapter.refuse_other("node-1", node.edition())

@@ -104,7 +104,7 @@ def goes_on(directory):
 
 
 @pytest.mark.slow
-def test_runs_go_on_side_by_side_and_end_as_on_this_machine(cluster, dispatcher):
+def test_runs_go_on_side_by_side_and_end_as_on_this_machine_or_with_whoever_deals_them_out(cluster, dispatcher):
     local = finish(runs.create(tiny(epochs=3)))
     first, second = jobs.submit([tiny(epochs=300), tiny(epochs=300, seed=1)])
     wait_until(lambda: len(events(first, Evaluated)) > 2 and len(events(second, Evaluated)) > 2)
@@ -121,8 +121,11 @@ def test_runs_go_on_side_by_side_and_end_as_on_this_machine(cluster, dispatcher)
     jobs.resubmit(first)
     wait_until(lambda: runs.events(first)[-1].step > step)
     assert events(first, Started)[-1].resumed_at == step
-    jobs.stop(first), jobs.stop(second)
-    wait_until(lambda: state(first) == state(second) == "stopped")
+    at_work = cluster.at_work()
+    dispatcher.kill()
+    dispatcher.wait()
+    assert state(first) == state(second) == "interrupted" and len(at_work) == 2
+    wait_until(lambda: not any(process.is_running() for process in at_work))
 
 
 @pytest.mark.slow
@@ -141,19 +144,6 @@ def test_a_run_whose_process_or_node_is_lost_goes_on_from_its_last_snapshot(clus
     assert all(each.resumed_at for each in events(directory, Started)[1:])
     assert weights(directory) == weights(whole) and not leftovers(directory)
     assert (directory / "log.txt").read_text().count("was lost, and it goes on from step") == 2
-
-
-@pytest.mark.slow
-def test_runs_are_interrupted_when_the_process_that_deals_them_out_is_killed_and_nothing_goes_on(cluster, dispatcher):
-    first, second = jobs.submit([tiny(epochs=400), tiny(epochs=400, seed=1)])
-    wait_until(lambda: events(first, Evaluated) and events(second, Evaluated))
-    at_work = cluster.at_work()
-    dispatcher.kill()
-    dispatcher.wait()
-    assert state(first) == state(second) == "interrupted" and len(at_work) == 2
-    wait_until(lambda: not any(process.is_running() for process in at_work))
-    jobs.resubmit(first)
-    assert jobs.waiting() == [first]
 
 
 @pytest.mark.slow

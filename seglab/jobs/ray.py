@@ -68,10 +68,19 @@ class Ray:
         ray.cloudpickle.register_pickle_by_value(node)
 
     def room(self) -> int:
-        """How many more runs may ask for a place on a node: as many as there is room for, and one that waits."""
+        """How many more runs may ask for a place on a node: as many as there is room for, and one that waits. Raises
+        Unready where no node is large enough."""
+        share = {"CPU": self.on.cpus, "GPU": self.on.gpus}
+        nodes = [each["Resources"] for each in engine().nodes() if each["Alive"]]
+        if not any(all(each.get(kind, 0) >= least for kind, least in share.items()) for each in nodes):
+            raise Unready(
+                "no node of the Ray cluster has cpus={cpus} and gpus={gpus}, the share of a run",
+                cpus=f"{self.on.cpus:g}",
+                gpus=f"{self.on.gpus:g}",
+            )
         free = engine().available_resources()
-        shares = [(free.get("CPU", 0.0), self.on.cpus), (free.get("GPU", 0.0), self.on.gpus)]
-        return max(1, *(math.floor(min(have / share for have, share in shares if share)),)) - len(self.waiting)
+        places = min(math.floor(free.get(kind, 0) / each) for kind, each in share.items() if each)
+        return max(1, places) - len(self.waiting)
 
     def work(self, directory: Path, unstop: bool = False) -> SeglabError | None:
         """Works on the run to its end, on whatever node has room for it. Gives why, where the run could not end
@@ -195,7 +204,8 @@ def note(directory: Path, what: str) -> None:
 
 def brief(error: Exception) -> str:
     """The beginning of what Ray says of an error, in one line."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    code = getattr(error, "errno", None)
+    return os.strerror(code) if code else " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def settings(threads: int) -> dict[str, str]:

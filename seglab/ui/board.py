@@ -237,7 +237,7 @@ class Board:
         row.texts = [track.problem] if track.problem else []
         row.texts += [note.error() for note in track.notes]
         row.texts += reasons(track.finished, started)  # an end says why it waits again, as for a GPU
-        if state == "queued" and (trouble := jobs.trouble()):
+        if row.told["place"] == 1 and (trouble := jobs.trouble()):
             row.texts.append(SeglabError("No run can begin for now; it is tried again: {reason}", reason=trouble))
         if started is None and state == "running" and (fetched := last_shown(directory / "log.txt")):
             row.texts.append(

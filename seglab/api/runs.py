@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from seglab.entry import shown
 from seglab.errors import SeglabError, tell
 from seglab.events import Evaluated, Started, best_of
 from seglab.model import Logits
+from seglab.runs import listing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -274,11 +275,12 @@ class Runs(list[Run]):
     """Runs in a list, which notebooks and terminals show as a table."""
 
     def rows(self) -> list[dict[str, Any]]:
-        """What the last event of each run tells: run, shipped, state, epochs, seconds, best_epoch and miou."""
-        return [known(run.directory) for run in self]
+        """What lists tell of each run: run, directory, name, owner, shipped, kept, made (when), state, model, data,
+        epochs, seconds, best_epoch, miou and parameters."""
+        return listing.rows([run.directory for run in self])
 
     def __repr__(self) -> str:
-        return table(self.rows()) if self else "no runs"
+        return listing.table(self.rows()) if self else "no runs"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -292,36 +294,6 @@ class Runs(list[Run]):
             for each in self.rows()
         ]
         return html.table(rows, ["run", "state", "epochs", "best epoch", "seconds", "mIoU"])
-
-
-def known(directory: Path) -> dict[str, Any]:
-    """What the last event of a run tells; nothing else is read, so that a thousand runs are listed in a second."""
-    status = runs.status(directory)
-    ended = status.finished
-    return {
-        "run": directory.name,
-        "shipped": directory.parent == runs.CHECKPOINTS,
-        "kept": runs.is_kept(directory),
-        "state": status.state,
-        "epochs": ended and ended.epoch,
-        "seconds": ended and ended.seconds,
-        "best_epoch": ended and ended.best_epoch,
-        "miou": ended and ended.val_miou,
-    }
-
-
-def table(found: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each run: its name, its state, how long it trained, and its mIoU on val, of its best epoch."""
-    wide = max(len(each["run"]) for each in found) + 2
-    lines = [f"{'run':<{wide}}{'state':<14}{'epochs':>8}{'seconds':>9}{'mIoU':>9}"]
-    for each in found:
-        cells = [
-            f"{'-' if each[name] is None else format(each[name], how):>{space}}"
-            for name, how, space in (("epochs", "g", 8), ("seconds", ".0f", 9), ("miou", ".4f", 9))
-        ]
-        where = "  shipped" if each["shipped"] else "  kept" if each["kept"] else ""
-        lines.append(f"{each['run']:<{wide}}{each['state']:<14}{''.join(cells)}{where}")
-    return "\n".join(lines)
 
 
 # --- how they are made and found
@@ -418,9 +390,27 @@ def load(run: str | Path | Run) -> Run:
     return run if isinstance(run, Run) else Run(runs.find(run))
 
 
-def list_runs() -> Runs:
-    """All runs, the newest first, then those that come with seglab."""
-    return Runs(map(Run, runs.every()))
+def list_runs(
+    text: str = "",
+    *,
+    state: str | Sequence[str] = (),
+    model: str | Sequence[str] = (),
+    data: str | Sequence[str] = (),
+    sort: str = "made",
+    limit: int | None = None,
+) -> Runs:
+    """All runs, the newest first, then those that come with seglab; or some of them.
+
+    Each word of `text` is looked for in names, owners, models, data sets and states. `state`, `model` and `data` are
+    one or several that are wanted. `sort` is "made", "miou", "epochs", "seconds" or "parameters", the highest first, or
+    "name", "state", "model" or "data". Raises SeglabError for what no run has.
+    """
+    wanted = {
+        name: [given] if isinstance(given, str) else list(given)
+        for name, given in (("state", state), ("model", model), ("data", data))
+    }
+    found = listing.chosen(listing.listing(), text, sort, **wanted)
+    return Runs(Run(Path(each["directory"])) for each in found[:limit])
 
 
 WORKERS: dict[Path, threading.Thread] = {}

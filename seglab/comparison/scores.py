@@ -110,15 +110,15 @@ class Comparison:
 def compare(directories: Sequence[Path]) -> Comparison:
     """Reads the runs, finished or not, and sets them side by side."""
     configs = [runs.config(directory) for directory in directories]
-    events = [runs.events(directory) for directory in directories]
     differences = differing([chosen(config) for config in configs])
-    evaluations = [[event for event in found if isinstance(event, Evaluated)] for found in events]
-    starts = [next((event for event in found if isinstance(event, Started)), None) for found in events]
-    rows = tuple(row(*each) for each in zip(directories, configs, events, evaluations, starts, strict=True))
+    reports = [report(runs.events(directory)) for directory in directories]
+    rows = tuple(row(*each) for each in zip(directories, configs, reports, strict=True))
     rows, left_out = alike_scored(rows, directories)
-    trained = [config.model.trains for config in configs]  # others have no curves
-    evaluations = [each if here else [] for each, here in zip(evaluations, trained, strict=True)]
-    events = [each if here else [] for each, here in zip(events, trained, strict=True)]
+    reports = [  # networks that were not trained here have no curves
+        each if config.model.trains else replace(each, evaluations=[], step_loss=([], []), lr=([], []))
+        for each, config in zip(reports, configs, strict=True)
+    ]
+    evaluations, starts = [each.evaluations for each in reports], [each.start for each in reports]
     alike = repeated(configs, directories)
     terms = terms_of(evaluations)
     scored = [{start.dataset["val"] for n in places if (start := starts[n])} for places in alike]
@@ -133,10 +133,8 @@ def compare(directories: Sequence[Path]) -> Comparison:
             "val_loss": [points(found, lambda e: e.scores["val"].loss) for found in evaluations],
             "train_miou": [points(found, lambda e: e.scores["train"].miou) for found in evaluations],
             "val_miou": [points(found, lambda e: e.scores["val"].miou) for found in evaluations],
-            "step_loss": [points([e for e in found if isinstance(e, Stepped)], lambda e: e.loss) for found in events],
-            "lr": [
-                points([e for e in found if isinstance(e, Stepped | Evaluated)], lambda e: e.lr) for found in events
-            ],
+            "step_loss": [each.step_loss for each in reports],
+            "lr": [each.lr for each in reports],
         }
         | {
             f"{part} {term}": [points(found, partial(term_on, part, term)) for found in evaluations]
@@ -148,6 +146,27 @@ def compare(directories: Sequence[Path]) -> Comparison:
         comparable=len({frozenset(digests) for digests in scored if digests}) <= 1,
         groups=grouped(configs, [places for places in alike if len(places) > 1], rows),
         left_out=left_out,
+    )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a comparison needs of a run's events, which are hundreds of times as many."""
+
+    start: Started | None
+    evaluations: list[Evaluated]
+    seconds: float
+    step_loss: Points
+    lr: Points
+
+
+def report(events: Sequence[Event]) -> Report:
+    return Report(
+        start=next((event for event in events if isinstance(event, Started)), None),
+        evaluations=[event for event in events if isinstance(event, Evaluated)],
+        seconds=events[-1].seconds if events else 0.0,
+        step_loss=points([event for event in events if isinstance(event, Stepped)], lambda e: e.loss),
+        lr=points([event for event in events if isinstance(event, Stepped | Evaluated)], lambda e: e.lr),
     )
 
 
@@ -220,13 +239,12 @@ def ordered(values: Sequence[Any]) -> list[Any]:
 
 
 def points(evaluations: Sequence[Stepped | Evaluated], value: Any) -> Points:
-    known = [(event.epoch, value(event)) for event in evaluations if value(event) is not None]
+    known = [(event.epoch, number) for event in evaluations if (number := value(event)) is not None]
     return [epoch for epoch, _ in known], [number for _, number in known]
 
 
-def row(
-    directory: Path, config: RunConfig, events: list[Event], evaluations: list[Evaluated], start: Started | None
-) -> Row:
+def row(directory: Path, config: RunConfig, report: Report) -> Row:
+    evaluations, start = report.evaluations, report.start
     best = best_of(evaluations)
     val = best.scores["val"] if best else None
     begun = best or (directory / "dataset.json").exists()
@@ -237,7 +255,7 @@ def row(
         state=runs.status(directory).state,
         parameters=start.parameters if start else None,
         precision=start.precision if start else None,
-        seconds=(events[-1].seconds if events else 0.0) if config.model.trains else None,
+        seconds=report.seconds if config.model.trains else None,
         images_per_second=evaluations[-1].images_per_second if evaluations and config.model.trains else None,
         epochs=evaluations[-1].epoch if evaluations else 0.0,
         best_epoch=best.epoch if best and config.model.trains else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import os
 import shutil
 import time
 from collections import deque
@@ -17,7 +18,9 @@ from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.jobs.limits import limited, limits, refuse_full_disk
 from seglab.runs import Counts, Owner
+from seglab.runs.index import Watch, listed
 
+FEW = 100  # directories of a home that are looked through each time
 MOST_WAITING = 500  # runs of all people together, so that a home stays quick to look through
 
 
@@ -125,6 +128,7 @@ def enqueue(*directories: Path, after: float = 0.0, counts: Counts | None = None
                 if not (directory / "queued").exists():
                     undo.callback((directory / "queued").unlink, missing_ok=True)
                 runs.replace(directory / "queued.next", directory / "queued")
+            os.utime(runs.home())  # for those who look for markers once the home has changed
             undo.pop_all()
 
 
@@ -172,10 +176,33 @@ def waiting(home: Path | None = None) -> list[Path]:
 def marked(home: Path | None = None) -> list[tuple[Path, Mark]]:
     """The runs that wait and their marks, in the order in which they came."""
     found = []
-    for path in (home or runs.home()).glob("*/queued"):
+    for path in markers(home or runs.home()):
         with contextlib.suppress(OSError, ValueError):  # it has just begun, or is no marker of ours
             found.append((Mark.read(path.read_text(encoding="ascii")), path.parent))
     return [(directory, mark) for mark, directory in sorted(found)]
+
+
+@dataclass
+class Seen:
+    """Where the markers of a home were when all its directories were last looked through."""
+
+    watch: Watch
+    paths: tuple[Path, ...] = ()
+    few: bool = True  # so few directories that they are looked through each time
+
+
+SEEN: dict[Path, Seen] = {}
+
+
+def markers(home: Path) -> tuple[Path, ...]:
+    """The files `queued` of a home, some of which may be gone: its directories are looked through once the home has
+    changed, as it does with each `enqueue`."""
+    seen = SEEN.setdefault(home, Seen(Watch(home)))
+    if seen.watch.changed() or seen.few:
+        names = listed(home)
+        paths = (home / name / "queued" for name in names)
+        seen.paths, seen.few = tuple(path for path in paths if path.exists()), len(names) <= FEW
+    return seen.paths
 
 
 def awaited(directory: Path) -> list[Path]:

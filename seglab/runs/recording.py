@@ -27,6 +27,7 @@ from seglab.places import LESSONS
 from seglab.runs.directory import (
     CHECKPOINTS,
     TAKEN,
+    announce,
     append,
     config,
     events,
@@ -114,6 +115,7 @@ def begun(directory: Path, unstop: bool = False) -> Iterator[None]:
         refuse_going_on(directory)
         stopping = directory / "stop"
         with writing(directory):
+            announce(directory)
             if unstop:
                 stopping.unlink(missing_ok=True)
             if stopping.exists():

@@ -317,12 +317,15 @@ class Taught(WithoutMasks):
         shares = []
         for n in sorted(self.hidden):
             labels = labelled_by(teacher.model, feed.train[n].image, self.options.confidence)
+            labels[labels == len(teacher.classes)] = VOID  # what a network of others takes for no class
             feed.train.relabel(n, labels)
             shares.append((labels != VOID).mean())
         share = f"{np.mean(shares):.0%}"
         self.told.append(SeglabError("{technique}: {run} labels {share} of the other images", share=share, **who))
         same_data = (teacher.config.data, teacher.config.fold) == (feed.config.data, feed.config.fold)
-        if not (same_data and self.hidden <= hidden_by(teacher.config, len(feed.train))):
+        if teacher.config.model.trains and not (
+            same_data and self.hidden <= hidden_by(teacher.config, len(feed.train))
+        ):
             self.told.append(SeglabError("{technique}: {run} was trained with other masks than this run uses", **who))
 
     def notes(self) -> list[SeglabError]:
@@ -344,10 +347,10 @@ class Taught(WithoutMasks):
 @torch.no_grad()
 def labelled_by(model: Segmenter, image: np.ndarray, threshold: float) -> np.ndarray:
     """uint8 (H, W): the likeliest class of each pixel of an image uint8 (H, W, 3); void where its probability is below
-    the threshold, and where a network of others says void."""
+    the threshold."""
     batch = collated([photograph(image)], [0]).to(model.mean.device)
-    labels = pseudo_labels(model(batch.images).logits, batch.masks == 0, threshold)[0]
-    return labels.where(labels < model.num_classes, VOID).to(torch.uint8).cpu().numpy()
+    logits = model(batch.images).logits
+    return pseudo_labels(logits, batch.masks == 0, threshold)[0].to(torch.uint8).cpu().numpy()
 
 
 def with_logits(model: Segmenter, batch: Batch, inner: Objective) -> tuple[dict[str, Term], Tensor]:

@@ -19,6 +19,7 @@ from seglab.jobs.elsewhere import On
 from seglab.jobs.limits import limits
 from seglab.jobs.process import environment
 from seglab.jobs.worker import Unready
+from seglab.runs.snapshots import snapshots
 
 LOOK = 0.25  # seconds between two looks at whether a run is to stop
 AHEAD = 4  # events that a run may be ahead of what is recorded here
@@ -193,7 +194,7 @@ class Ray:
 
 def newest(directory: Path) -> int:
     """The step of the run's last snapshot, 0 before the first."""
-    return max(runs.snapshots(directory), default=0)
+    return max(snapshots(directory), default=0)
 
 
 def note(directory: Path, what: str) -> None:

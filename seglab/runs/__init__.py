@@ -53,7 +53,6 @@ from seglab.runs.recording import (
 from seglab.runs.relaying import LOG, Luggage, packed, relayed, take_in, unpacked
 from seglab.runs.shipped import Shipped, shipped
 from seglab.runs.shipping import emptied, files, folder_options, manifest, refuse_adopted, ship, without_folders
-from seglab.runs.snapshots import snapshots
 from seglab.runs.stores import is_url
 from seglab.runs.trained import (
     MOST_KEPT,
@@ -77,6 +76,6 @@ __all__ = [
     "manifest", "of_lesson", "open_hub", "opened", "opened_once", "owner_of", "packed", "picture", "readable",
     "record", "refuse_adopted", "refuse_going_on", "refuse_no_room", "refuse_removal", "refuse_resuming",
     "refuse_unwritable", "refused", "relayed", "relocated", "remove", "rename", "replace", "settled", "ship",
-    "shipped", "short_name", "size_of", "snapshots", "status", "stop", "take_in", "taken", "taught", "unknown_of",
+    "shipped", "short_name", "size_of", "status", "stop", "take_in", "taken", "taught", "unknown_of",
     "unpacked", "uses", "weights", "weights_version", "without_folders", "work", "write", "writing",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """A class of thirty at a lesson: how soon its first step is on the screen, and how long they wait for each kind of
 step when all of them go on at once, at a server that nobody has asked yet and at one that knows the answers.
 
-python -m benchmarks.lessons [--parts opening,steps] [--lessons a,b,c,d,e,spoiled]
+python -m benchmarks.lessons [--parts opening,steps,visits] [--lessons a,b,c,d,e,spoiled]
 
 Its clients ask what the page asks, on loopback and on the server's own cores.
 """
@@ -23,12 +23,13 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 
 import numpy as np
+import psutil
 from playwright.sync_api import BrowserContext, sync_playwright
 
 from benchmarks._page import PATIENCE, served
 from benchmarks.classroom import told
 
-VISITORS, OPENINGS = 30, 7
+VISITORS, OPENINGS, AGAIN = 30, 7, 10
 READING = 10.0  # seconds that a class is at the first step of a lesson, of two minutes or three as lessons plan it
 FIRST, STEP = 1.0, 0.3  # seconds until the first step of a lesson is drawn, and that any other may take
 TABS = ("Start", "Learn", "Train", "Predict", "Compare")
@@ -118,6 +119,7 @@ class Visitor:
     def __init__(self, address: str, lesson: str):
         self.lesson, self.line = lesson, HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE)
         self.answers: dict[str, bytes] = {}
+        self.sent = 0  # bytes
 
     def get(self, path: str, **asked: str) -> bytes:
         path = f"/seglab/{path}?{urlencode(asked | {'lang': 'en'})}"
@@ -125,6 +127,7 @@ class Visitor:
             self.line.request("GET", path, headers={"Accept-Encoding": "gzip"})
             answer = self.line.getresponse()
             content = answer.read()
+            self.sent += len(content)
             assert answer.status == 200, f"{path}: {answer.status} {content[:200]!r}"
             pixels = answer.getheader("Content-Type") == "application/octet-stream"  # which nobody looks at here
             zipped = answer.getheader("Content-Encoding") == "gzip" and not pixels
@@ -226,13 +229,38 @@ def steps(lessons: list[str]) -> None:
                 told(f"{kind} for the {which} class, 95th percentile", slow, "s", STEP, slow <= STEP, more)
 
 
+def visits(lessons: list[str]) -> None:
+    """What one visitor's way through each lesson asks of a server that knows the answers: requests, bytes as they are
+    sent, its processor's time; and how many of the answers are the same, byte by byte, for the next visitor."""
+    with tempfile.TemporaryDirectory() as home, served([sys.executable, "app.py"], home) as (address, program):
+        server = psutil.Process(program.pid)
+        for lesson in lessons:
+            first, *others = (Visitor(address, lesson) for _ in range(1 + AGAIN))
+            walked(first)
+            before = sum(server.cpu_times()[:2])
+            for visitor in others:
+                walked(visitor)
+            spent = (sum(server.cpu_times()[:2]) - before) / AGAIN
+            alike = [all(each.answers.get(path) == known for each in others) for path, known in first.answers.items()]
+            print(
+                f"lesson {lesson}: {len(first.answers)} requests, {sum(alike)} of them answered alike for everybody, "
+                f"{first.sent / 1e6:.2f} MB, {spent * 1e3:.0f} ms of the server's processor{loaded()}",
+                flush=True,
+            )
+
+
+def walked(visitor: Visitor) -> None:
+    for _, ask in visitor.ways():
+        ask()
+
+
 def summed(waits: dict[str, list[float]]) -> str:
     every = [wait for each in waits.values() for wait in each]
     slowest = max(waits, key=lambda kind: max(waits[kind]))
     return f"median {np.median(every):.3f} s of {len(every)}, the slowest {max(waits[slowest]):.2f} s ({slowest})"
 
 
-PARTS = {"opening": opening, "steps": steps}
+PARTS = {"opening": opening, "steps": steps, "visits": visits}
 
 
 if __name__ == "__main__":

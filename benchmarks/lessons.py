@@ -119,7 +119,7 @@ class Visitor:
     def __init__(self, address: str, lesson: str):
         self.lesson, self.line = lesson, HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE)
         self.answers: dict[str, bytes] = {}
-        self.sent = 0  # bytes
+        self.sizes: list[int] = []  # of the answers, in bytes, as they are sent
 
     def get(self, path: str, **asked: str) -> bytes:
         path = f"/seglab/{path}?{urlencode(asked | {'lang': 'en'})}"
@@ -127,7 +127,7 @@ class Visitor:
             self.line.request("GET", path, headers={"Accept-Encoding": "gzip"})
             answer = self.line.getresponse()
             content = answer.read()
-            self.sent += len(content)
+            self.sizes.append(len(content))
             assert answer.status == 200, f"{path}: {answer.status} {content[:200]!r}"
             pixels = answer.getheader("Content-Type") == "application/octet-stream"  # which nobody looks at here
             zipped = answer.getheader("Content-Encoding") == "gzip" and not pixels
@@ -230,28 +230,59 @@ def steps(lessons: list[str]) -> None:
 
 
 def visits(lessons: list[str]) -> None:
-    """What one visitor's way through each lesson asks of a server that knows the answers: requests, bytes as they are
-    sent, its processor's time; and how many of the answers are the same, byte by byte, for the next visitor."""
-    with tempfile.TemporaryDirectory() as home, served([sys.executable, "app.py"], home) as (address, program):
+    """What one visitor asks of a server that knows the answers: to open the page, and on the way through each lesson.
+    Requests, bytes as they are sent, the time of its processor; and how many answers are alike for the next visitor."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served([sys.executable, "app.py"], home) as (address, program),
+        sync_playwright() as playwright,
+    ):
         server = psutil.Process(program.pid)
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+        link = f"{address}?lesson={lessons[0]}"
+        received(browser.new_context(), link)
+        before, sizes = busy(server), [received(browser.new_context(), link) for _ in range(OPENINGS)]
+        spent = (busy(server) - before) / OPENINGS
+        browser.close()
+        print(visit("the page for a new visitor, with a lesson's first step", sizes[-1], spent))
         for lesson in lessons:
-            first, *others = (Visitor(address, lesson) for _ in range(1 + AGAIN))
-            walked(first)
-            before = sum(server.cpu_times()[:2])
-            for visitor in others:
-                walked(visitor)
-            spent = (sum(server.cpu_times()[:2]) - before) / AGAIN
-            alike = [all(each.answers.get(path) == known for each in others) for path, known in first.answers.items()]
-            print(
-                f"lesson {lesson}: {len(first.answers)} requests, {sum(alike)} of them answered alike for everybody, "
-                f"{first.sent / 1e6:.2f} MB, {spent * 1e3:.0f} ms of the server's processor{loaded()}",
-                flush=True,
-            )
+            for _ in range(2):  # what takes a server longest is not in its first answer
+                walked(Visitor(address, lesson))
+            before, visitors = busy(server), [walked(Visitor(address, lesson)) for _ in range(AGAIN)]
+            spent = (busy(server) - before) / AGAIN
+            first, *others = (each.answers for each in visitors)
+            alike = sum(all(each.get(path) == content for each in others) for path, content in first.items())
+            print(visit(f"lesson {lesson}", visitors[0].sizes, spent), f", {alike} answers alike for everybody", sep="")
 
 
-def walked(visitor: Visitor) -> None:
+def visit(what: str, sizes: list[int], spent: float) -> str:
+    amount = f"{len(sizes)} requests, {sum(sizes) / 1e6:.2f} MB, {spent * 1e3:.0f} ms of the server's processor"
+    return f"{what}: {amount}{loaded()}"
+
+
+def busy(server: psutil.Process) -> float:
+    """The seconds that a process has computed."""
+    return sum(server.cpu_times()[:2])
+
+
+def received(context: BrowserContext, address: str) -> list[int]:
+    """The bytes of each answer that comes until a lesson's first step is painted, as they are sent."""
+    page = context.new_page()
+    sizes: list[int] = []
+    network = context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.on("Network.loadingFinished", lambda event: sizes.append(int(event["encodedDataLength"])))
+    page.goto(address)
+    page.locator(".lesson-step .read").wait_for()
+    page.wait_for_load_state("networkidle")
+    context.close()
+    return sizes
+
+
+def walked(visitor: Visitor) -> Visitor:
     for _, ask in visitor.ways():
         ask()
+    return visitor
 
 
 def summed(waits: dict[str, list[float]]) -> str:

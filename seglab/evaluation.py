@@ -16,6 +16,7 @@ from seglab.data.base import Batch, Packed, Sample
 from seglab.data.images import side_within
 from seglab.events import Score
 from seglab.families import Outputs, Term
+from seglab.group import ALONE, Group
 from seglab.loader import Cached, ahead, collated, truth_at
 from seglab.model import Segmenter, changed, resized
 
@@ -58,6 +59,18 @@ def number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
+@dataclass
+class Piece:
+    """What one batch adds to an evaluation: its places, their confusions int64 (n, K, K), labels and probabilities,
+    and the terms' values by name, each with its weight."""
+
+    places: list[int]
+    confusions: np.ndarray
+    terms: dict[str, tuple[float, float]]
+    labels: list[Packed]
+    probabilities: dict[int, np.ndarray]
+
+
 @torch.no_grad()
 def evaluate(
     model: Segmenter,
@@ -65,46 +78,62 @@ def evaluate(
     terms: Callable[[Outputs, Batch], dict[str, Term]],
     keep: Collection[int] | None = None,
     targets: Callable[[Sample], dict[str, np.ndarray]] = lambda _: {},
+    group: Group = ALONE,
 ) -> Evaluation:
     """Scores the model on samples whose masks are at stored size; with `keep`, gives the labels of all images and the
     probabilities of those at the places in it.
 
     The logits are resized to the masks, never the masks to the logits. The loss is computed there too, on batches of
     images of one size; of images with more than MOST_PIXELS, whose logits would fill the memory, it is computed at a
-    smaller size, and the labels strip by strip.
+    smaller size, and the labels strip by strip. The processes of a group take the batches in turn, and each has the
+    whole result.
     """
     model.eval()
-    device = model.mean.device
-    result = Evaluation(np.zeros((len(samples), model.num_classes, model.num_classes), np.int64))
 
     def made(places: list[int]) -> Batch:
-        return collated([bounded(samples[n], model.num_classes) for n in places], places, targets)
+        return collated([bounded(sample, model.num_classes) for sample in samples.several(places)], places, targets)
 
-    for batch in ahead(made, same_size(samples)):
-        batch = batch.to(device)
-        size = batch.masks.shape[-2:]
-        raw = model(batch.images)
-        outputs = changed(raw, partial(resized, size=size))
-        share = len(batch.index) / len(samples)
-        for name, term in terms(outputs, batch).items():
-            value = float(term.value) * share
-            result.terms[name] = result.terms.get(name, 0.0) + value
-            result.term_weights[name] = float(term.weight)
-            result.loss += term.weight * value
-        places = batch.index.tolist()
-        if samples.shape(places[0]) == tuple(size):
-            whole = list(batch.masks.to(torch.uint8).cpu().numpy())
-            labels = list(outputs.logits.max(1).indices.to(torch.uint8).cpu().numpy())
-        else:
-            whole = [samples[index].mask for index in places]
-            labels = [labels_of(logits, mask.shape) for logits, mask in zip(raw.logits, whole, strict=True)]
-        for n, index in enumerate(places):
-            result.confusions[index] = metrics.confusion(labels[n], whole[n], model.num_classes)
-            if index in (keep or ()):
-                result.probabilities[index] = outputs.logits[n].softmax(0).cpu().numpy()
-        if keep is not None:
-            result.labels += map(Packed, labels)
+    own = same_size(samples)[group.rank :: group.size]
+    pieces = group.gathered([piece(batch, model, samples, terms, keep) for batch in ahead(made, own)])
+    result = Evaluation(np.concatenate([each.confusions for each in pieces]))
+    for each in pieces:
+        share = len(each.places) / len(samples)
+        for name, (value, weight) in each.terms.items():
+            result.terms[name] = result.terms.get(name, 0.0) + value * share
+            result.term_weights[name] = weight
+            result.loss += weight * (value * share)
+        result.labels += each.labels
+        result.probabilities |= each.probabilities
     return result
+
+
+def piece(
+    batch: Batch,
+    model: Segmenter,
+    samples: Cached,
+    terms: Callable[[Outputs, Batch], dict[str, Term]],
+    keep: Collection[int] | None,
+) -> Piece:
+    """What the model makes of a batch of samples of one size."""
+    places = batch.index.tolist()
+    batch = batch.to(model.mean.device)
+    size = batch.masks.shape[-2:]
+    raw = model(batch.images)
+    outputs = changed(raw, partial(resized, size=size))
+    found = {name: (float(term.value), float(term.weight)) for name, term in terms(outputs, batch).items()}
+    if samples.shape(places[0]) == tuple(size):
+        whole = list(batch.masks.to(torch.uint8).cpu().numpy())
+        labels = list(outputs.logits.max(1).indices.to(torch.uint8).cpu().numpy())
+    else:
+        whole = [samples[index].mask for index in places]
+        labels = [labels_of(logits, mask.shape) for logits, mask in zip(raw.logits, whole, strict=True)]
+    return Piece(
+        places,
+        np.stack([metrics.confusion(*each, model.num_classes) for each in zip(labels, whole, strict=True)]),
+        found,
+        [] if keep is None else [Packed.of(each) for each in labels],
+        {index: outputs.logits[n].softmax(0).cpu().numpy() for n, index in enumerate(places) if index in (keep or ())},
+    )
 
 
 def bounded(sample: Sample, num_classes: int) -> Sample:
@@ -136,6 +165,7 @@ def labels_of(logits: Tensor, size: Sequence[int]) -> np.ndarray:
 def same_size(samples: Cached) -> list[list[int]]:
     """Places in order, cut into batches of neighbours whose stored sizes are the same: at most BATCH, and at most
     MOST_PIXELS together, or one."""
+    samples.decode()
     places: list[list[int]] = []
     for n in range(len(samples)):
         shape = samples.shape(n)

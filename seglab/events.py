@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -40,7 +41,9 @@ class Sentence(BaseModel):
 
 def spelled(values: Any) -> Any:
     """Terms by their names as they are spelled now: older runs have some in the other spelling."""
-    return {american(name): value for name, value in values.items()} if isinstance(values, dict) else values
+    if not isinstance(values, dict) or all(american(name) == name for name in values):
+        return values
+    return {american(name): value for name, value in values.items()}
 
 
 Terms = Annotated[dict[str, float], BeforeValidator(spelled)]
@@ -68,6 +71,7 @@ class Started(Event):
     parameters: int
     device: str
     threads: int
+    processes: int = 1
     precision: str | None = None  # the network computes in float32, bfloat16 or float16; older runs have none
     steps_per_epoch: int
     total_steps: int
@@ -96,11 +100,12 @@ class Stepped(Event):
 
 
 class Score(BaseModel):
-    """The model on one set of images: `iou` has null for classes in neither truth nor prediction; `terms` are raw."""
+    """The model on one set of images: `iou` has null for classes in neither truth nor prediction; `terms` are raw. A
+    network that was not trained here has no loss: NaN, null in JSON."""
 
     model_config = ConfigDict(frozen=True)
 
-    loss: float
+    loss: Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
     terms: Terms
     term_weights: Terms = {}
     miou: float | None
@@ -110,10 +115,12 @@ class Score(BaseModel):
 
 
 class Evaluated(Event):
-    """The model was scored after `epoch` epochs on `train` (as many images as `val` has), `search` and `val`.
+    """The model was scored after `epoch` epochs on `train` (as many images as `val` has), `search` and `val`; one that
+    was not trained here, on `val` alone.
 
     `best` says that its mIoU on `search` is the highest so far; its weights then have this sha256. An evaluation within
-    an epoch, which only stopping brought about, is the best for want of another, until the next one is.
+    an epoch, which only stopping brought about, is the best for want of another, until the next one is. `notes` are
+    what went wrong on the way, as far as the run could go on.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -123,6 +130,7 @@ class Evaluated(Event):
     scores: dict[str, Score]
     best: bool
     weights_sha256: str | None = None
+    notes: list[Sentence] = []
 
 
 def best_of(events: Sequence[Event]) -> Evaluated | None:
@@ -178,4 +186,6 @@ def checksum(members: bytes) -> bytes:
 def resembles(end: bytes) -> bool:
     """Whether the end of a line is a checksum, or was one before some of its bytes were damaged: no event ends in more
     than a few of the bytes that each checksum has."""
+    if end[:10] == FORM[:10] and end[-2:] == FORM[-2:]:  # as nearly always
+        return len(end) == len(FORM)
     return len(end) == len(FORM) and sum(end[place] == FORM[place] for place in FIXED) > len(FIXED) // 2

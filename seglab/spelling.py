@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 OTHERS = {
     "centre": "center",
     "colour": "color",
@@ -30,6 +32,7 @@ OTHER_WORDS = {  # what elsewhere is called otherwise; for "did you mean" alone
 }
 
 
+@lru_cache(maxsize=4096)
 def american(name: str) -> str:
     """The name of an entry or an option as seglab spells it: `center_weight` for `centre_weight`."""
     for other, ours in OTHERS.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import platform
 import time
@@ -19,11 +20,13 @@ from torch import Tensor, nn
 from seglab import __version__, machine
 from seglab.config import RunConfig
 from seglab.data.base import Batch, Data, Statistics, spread
+from seglab.data.store import Store, room
 from seglab.errors import SeglabError
 from seglab.evaluation import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started, Stepped
 from seglab.families import Outputs, StepHooks, Term
-from seglab.loader import Cached, Feed, ahead, batches, in_order, learned_from, random
+from seglab.group import ALONE, Group
+from seglab.loader import Cached, Feed, ahead, batches, in_order, learned_from, padded, random
 from seglab.losses.weights import per
 from seglab.model import Segmenter, Trained, parameters, placed
 from seglab.schedulers import Schedule
@@ -53,20 +56,23 @@ Objective = Callable[[Batch], dict[str, Term]]
 
 
 class Images:
-    """The images of one run, each decoded when first asked for: what it learns from, and the sets it is scored on."""
+    """The images of one run, each decoded when first asked for: what it learns from, and the sets it is scored on.
+    `processes` share the memory for them."""
 
-    def __init__(self, config: RunConfig):
+    def __init__(self, config: RunConfig, processes: int = 1):
         self.data = folded(config.data.open(), config)
-        self.train = learned_from(config, self.data)
+        self.store = Store(room() // processes)
+        self.train = learned_from(config, self.data, store=self.store)
         few = random(config.seed, "scored").permutation(len(self.train))[: len(self.data.val)]
         sets = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
-        self.scored = {name: Cached(split, config.image_size, keep_truth=True) for name, split in sets.items()}
+        self.scored = {
+            name: Cached(split, config.image_size, keep_truth=True, store=self.store) for name, split in sets.items()
+        }
 
     def decode(self) -> None:
         """Decodes all of them now, for the processes that are forked from this one."""
         for images in (self.train, *self.scored.values()):
-            for n in range(len(images)):
-                _ = images[n]
+            images.decode()
 
 
 class Run(Feed):
@@ -75,6 +81,8 @@ class Run(Feed):
     `weights` are the model's initial weights, where they come from elsewhere; without `fresh`, pretrained weights are
     not fetched, since those of `load_state_dict` take their place. `should_stop` is asked after every step. `load`
     gives the best model of a run that a technique needs, by its folder. `images` are the run's, where they are open.
+    `group` are the processes that work on it together. Raises SeglabError for a batch that has fewer images than they
+    are.
     """
 
     def __init__(
@@ -87,13 +95,14 @@ class Run(Feed):
         should_stop: Callable[[], bool] = lambda: False,
         load: Callable[[Path], Trained] | None = None,
         images: Images | None = None,
+        group: Group = ALONE,
     ):
         torch.set_num_threads(threads)
-        images = images or Images(config)
+        images = images or Images(config, group.size)
         super().__init__(config, images.data, load=load, train=images.train)
-        self.should_stop, self.threads, self.fresh = should_stop, threads, fresh
+        self.should_stop, self.threads, self.fresh, self.group = should_stop, threads, fresh, group
         self.device = torch.device(device)
-        self.scored = images.scored
+        self.scored, self.store = images.scored, images.store
         self.samples = spread(len(self.data.val), SAMPLES)
 
         self.seed_torch("weights")
@@ -120,8 +129,18 @@ class Run(Feed):
             if hooks := technique.step_hooks(self):
                 self.step_hooks[technique.name] = hooks
         others = [network for hooks in self.step_hooks.values() for network in hooks.networks()]
+        for network in (self.model, *others):
+            group.synchronize(network)
         self.optimizer = config.optimizer.build(self.model, *others)
-        self.steps_per_epoch = len(batches(range(len(self.train)), config.batch_size))
+        self.steps_per_epoch = len(steps := batches(range(len(self.train)), config.batch_size))
+        if group.size > (smallest := min(map(len, steps))):
+            raise SeglabError(
+                "{processes} processes cannot share a batch of {count} images; use fewer, or another batch_size: the "
+                "last batch of an epoch has what is left of the {all} training images",
+                processes=group.size,
+                count=smallest,
+                all=len(self.train),
+            )
         self.total_steps = self.steps_per_epoch * config.epochs
         self.scheduler = Schedule(config.scheduler, self.optimizer, self.steps_per_epoch, config.epochs)
         kind = computed_in(config.optimizer.precision, self.device)
@@ -208,6 +227,16 @@ class Run(Feed):
             batch.images, batch.masks = batch.images.pin_memory(), batch.masks.pin_memory()
         return batch
 
+    def share(self, epoch: int, places: list[int]) -> Batch:
+        """This process's part of the batch of samples at these places.
+
+        It is made alone where no technique combines images; where one does, the whole batch is.
+        """
+        own = self.group.share(len(places))
+        if any(hooks.combines for hooks in self.data_hooks.values()):
+            return self.batch(epoch, places).take(own)
+        return self.batch(epoch, [places[n] for n in own])
+
     def terms(self, outputs: Outputs, batch: Batch) -> dict[str, Term]:
         with torch.autocast(self.device.type, enabled=False):  # sums over pixels need full precision
             return self.config.model.terms(outputs, batch, self.loss, self.step / self.total_steps)
@@ -243,15 +272,19 @@ class Run(Feed):
         """One step of the optimizer, unless the loss is not finite; gives the total loss, its raw terms and their
         weights.
 
-        Where the batch comes in parts, each part's terms count by their share of the batch's norms, so that they add up
-        to the batch's own; those without norms by the share of the images.
+        Where the batch comes in parts, here or in several processes, each part's terms count by their share of the
+        batch's norms, so that they add up to the batch's own; those without norms by the share of the images.
         """
-        self.seed_torch("step", self.step)
+        group = self.group
+        self.seed_torch("step", self.step, *[group.rank] * (group.rank > 0))  # each process drops out on its own
         self.model.train()
         self.optimizer.zero_grad()
+        if group.size > 1:
+            sizes = torch.tensor(batch.masks.shape[1:])
+            batch = padded(batch, *group.highest(sizes).tolist())
         batch = batch.to(self.device)
         parts = self.parts(batch)
-        norms = self.norms(batch) if len(parts) > 1 else {}
+        norms, images = self.whole_norms(batch) if len(parts) > 1 or group.size > 1 else ({}, len(batch.index))
         loss = 0.0
         values: dict[str, float] = {}
         weights: dict[str, float] = {}
@@ -259,19 +292,22 @@ class Run(Feed):
             shares = {name: per(norm, norms[name]) for name, norm in self.norms(part).items()} if norms else {}
             weighted: list[Tensor] = []
             for name, term in self.objective(part).items():
-                value = term.value * shares.get(name, len(part.index) / len(batch.index))
+                value = term.value * shares.get(name, len(part.index) / images)
                 weighted.append(term.weight * value)
                 values[name] = values.get(name, 0.0) + float(value.detach())
                 weights[name] = float(term.weight)
             total = reduce(add, weighted)
             self.scaler.scale(total).backward()
             loss += float(total.detach())
+        loss, *each = group.sum(torch.tensor([loss, *values.values()], dtype=torch.float64)).tolist()
+        values = dict(zip(values, each, strict=True))
         if math.isfinite(loss):
+            learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+            group.sum_gradients(learning)
             self.scaler.unscale_(self.optimizer)
             for hooks in self.step_hooks.values():
                 hooks.on_grads()
             if self.config.optimizer.clip:
-                learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
                 torch.nn.utils.clip_grad_norm_(learning, self.config.optimizer.clip)
             self.scaler.step(self.optimizer)
             self.scaler.update()
@@ -280,6 +316,32 @@ class Run(Feed):
             self.step, self.lr = self.step + 1, self.optimizer.param_groups[0]["lr"]
             self.scheduler.step()
         return loss, values, weights
+
+    def apart(self) -> tuple[list[str], list[str]]:
+        """The terms that do not add up over the parts of a batch, and the techniques that let its images meet."""
+        batch = self.batch(0, self.order(0)[:1]).to(self.device)
+        logits = torch.zeros(1, len(self.data.classes), *batch.masks.shape[1:], device=self.device)
+        terms = [name for name in self.loss.terms(Outputs(logits), batch, 0.0) if name not in self.norms(batch)]
+        return terms, [name for name, hooks in self.step_hooks.items() if hooks.mixes_images]
+
+    def whole_norms(self, batch: Batch) -> tuple[dict[str, Tensor], float]:
+        """The norms and the count of images of the batch of which this process has a part."""
+        own = self.norms(batch)
+        count = torch.tensor(float(len(batch.index)), device=self.device)
+        *norms, images = self.group.sum(torch.stack([*own.values(), count])).unbind()
+        return dict(zip(own, norms, strict=True)), float(images)
+
+    def reason(self) -> Reason | None:
+        """Why the run ends after the present step, as the first process has it; None where it goes on."""
+        found: Reason | None = "stopped" if self.should_stop() else "budget" if self.out_of_budget() else None
+        return self.group.first(found)
+
+    def agree(self) -> None:
+        """Has every process at the place where the first one is."""
+        if self.group.size > 1:
+            state = self.group.first(pickled(self.state_dict()) if self.group.rank == 0 else b"")
+            if self.group.rank:
+                self.load_state_dict(torch.load(io.BytesIO(state), map_location=self.device, weights_only=True))
 
     def is_finite(self) -> bool:
         """Whether all weights and statistics of the model to evaluate are finite."""
@@ -296,7 +358,7 @@ class Run(Feed):
         with self.autocast:
             for name, samples in self.scored.items():
                 keep = self.samples if name == "val" else None
-                self.evaluations[name] = evaluate(model, samples, self.terms, keep, self.targets)
+                self.evaluations[name] = evaluate(model, samples, self.terms, keep, self.targets, self.group)
         self.evaluation_seconds = time.monotonic() - began
         scores = {name: evaluation.score() for name, evaluation in self.evaluations.items()}
         if self.step % self.steps_per_epoch == 0:
@@ -316,6 +378,7 @@ class Run(Feed):
             images_per_second=self.images_per_second,
             scores=scores,
             best=best,
+            notes=[Sentence.of(problem) for problem in self.store.problems()],
         )
 
     def notes(self) -> list[SeglabError]:
@@ -327,7 +390,32 @@ class Run(Feed):
         network = self.config.model.suited(self.config.image_size).notes()
         advice = self.config.model.advice(self.config)
         lost = self.train.lost(self.data.classes)
-        return [*advice, *self.data.warnings, *lost, *network, *self.loss.notes(self.data.classes), *told]
+        kept = self.store.notes(sum(map(len, (self.train, *self.scored.values()))))
+        told += self.shared() if self.group.size > 1 else []
+        return [*advice, *self.data.warnings, *lost, *kept, *network, *self.loss.notes(self.data.classes), *told]
+
+    def shared(self) -> list[SeglabError]:
+        """In what a run of several processes is not as one of a single process."""
+        terms, mixing = self.apart()
+        told = []
+        if any(isinstance(module, nn.BatchNorm2d) for module in self.model.modules()):
+            told.append(SeglabError("processes: batch norm sees the whole batch, as in one process"))
+        if terms:
+            told.append(
+                SeglabError(
+                    "processes: {terms} cannot be summed over images; the mean over the processes' parts of a batch is "
+                    "used instead",
+                    terms=", ".join(terms),
+                )
+            )
+        if mixing:
+            told.append(
+                SeglabError(
+                    "processes: {techniques} can only combine images of one process's part of a batch",
+                    techniques=", ".join(mixing),
+                )
+            )
+        return told
 
     def started(self) -> Started:
         packages = ("torch", "numpy", "pydantic", "albumentations")
@@ -338,6 +426,7 @@ class Run(Feed):
             parameters=parameters(self.model),
             device=torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
             threads=self.threads,
+            processes=self.group.size,
             precision=self.precision,
             steps_per_epoch=self.steps_per_epoch,
             total_steps=self.total_steps,
@@ -371,6 +460,13 @@ def computed_in(precision: str, device: torch.device) -> torch.dtype:
     return torch.float16 if cuda and not torch.cuda.is_bf16_supported() else torch.bfloat16
 
 
+def pickled(state: dict[str, Any]) -> bytes:
+    """What `torch.load` makes this state of again."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
 def wrapped(hooks: StepHooks, inner: Objective) -> Objective:
     return lambda batch: hooks.objective(batch, inner)
 
@@ -402,7 +498,7 @@ def train(run: Run) -> Iterator[Event]:
         for hooks in run.step_hooks.values():
             hooks.on_epoch(epoch)
         places = batches(run.order(epoch), run.config.batch_size)[done:]
-        with closing(ahead(partial(run.batch, epoch), places)) as loader:
+        with closing(ahead(partial(run.share, epoch), places)) as loader:
             began = time.monotonic()
             for batch in loader:
                 loss, terms, weights = run.advance(batch)
@@ -425,8 +521,7 @@ def train(run: Run) -> Iterator[Event]:
                         images_per_second=run.images_per_second,
                         seconds_left=run.seconds_left,
                     )
-                reason = "stopped" if run.should_stop() else "budget" if run.out_of_budget() else None
-                if reason:
+                if reason := run.reason():
                     break
         if not run.is_finite():
             why = SeglabError("some weights are not finite after step {step}", step=run.step)

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,24 @@ from seglab.entry import REASONS
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Started, Stepped
 
+MOST_PROCESSES = 64  # on one run
 
-def follow(directory: Path, device: str, threads: int, unstop: bool = False, progress: bool = True) -> Event | None:
+
+def follow(
+    directory: Path, device: str, threads: int, unstop: bool = False, progress: bool = True, processes: int = 1
+) -> Event | None:
     """Works on a run to its end and gives its last event; Ctrl-C, SIGTERM or a notebook's interrupt stop it in good
-    order, a second one at once."""
+    order, a second one at once. Several processes share the threads."""
     event: Event | None = None
     with interruptible() as interrupted, torch_as_it_was(), bar(directory.name, progress) as shown:
-        for event in runs.work(directory, device, threads, interrupted, unstop):
+        if processes > 1:
+            own = max(1, threads // processes)
+            working = jobs.several.work(directory, processes, device, own, interrupted, unstop)
+        else:
+            working = runs.work(directory, device, threads, interrupted, unstop)
+        for event in working:
             show(shown, event)
     return event
-
-
-def tell(notes: Iterable[SeglabError]) -> None:
-    """Prints what a person should know beside a command's output."""
-    for note in notes:
-        print(f"seglab: note: {note}", file=sys.stderr)
 
 
 def show(shown: Any, event: Event) -> None:
@@ -39,13 +42,16 @@ def show(shown: Any, event: Event) -> None:
     if isinstance(event, Started):
         shown.reset(event.total_steps)
         threads = f", {event.threads} thread{'s' * (event.threads > 1)}" if event.device == "cpu" else ""
-        shown.write(f"seglab: computing in {event.precision} on {event.device}{threads}", file=sys.stderr)
+        each = f" in each of {event.processes} processes" if event.processes > 1 else ""
+        shown.write(f"seglab: computing in {event.precision} on {event.device}{threads}{each}", file=sys.stderr)
         for note in event.notes:
             shown.write(f"seglab: note: {note.error()}", file=sys.stderr)
     shown.update(event.step - shown.n)
     if isinstance(event, Evaluated):
         val = event.scores["val"]
         shown.set_postfix(loss=f"{val.loss:.3f}", mIoU="-" if val.miou is None else f"{val.miou:.3f}")
+        for note in event.notes:
+            shown.write(f"seglab: note: {note.error()}", file=sys.stderr)
     elif isinstance(event, Stepped) and event.epoch < 1:
         shown.set_postfix(loss=f"{event.loss:.3f}")
 
@@ -112,11 +118,18 @@ def device_for(name: str) -> str:
     return found
 
 
+def processes_for(given: int) -> int:
+    """How many processes work on a run together; raises SeglabError for what is no such number."""
+    if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= MOST_PROCESSES:
+        raise SeglabError(RANGE, thing="processes", value=repr(given), lowest=1, highest=MOST_PROCESSES)
+    return given
+
+
 def threads_for(given: int | None, directory: Path | None = None) -> int:
     """How many threads a run gets where nobody says: as many as it had, since others would round otherwise."""
     known = runs.events(directory) if directory and given is None else []
     started = next((event for event in reversed(known) if isinstance(event, Started)), None)
-    found = given if given is not None else started.threads if started else jobs.threads()
+    found = given if given is not None else started.threads * started.processes if started else jobs.threads()
     if not isinstance(found, int) or not 1 <= found <= 1024:
         raise SeglabError(RANGE, thing="threads", value=repr(found), lowest=1, highest=1024)
     return found

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seglab import comparison, jobs, runs, travel
+from seglab import adopting, comparison, jobs, runs, travel
 from seglab.api import html
-from seglab.api.following import bar, device_for, follow, show, tell, threads_for
+from seglab.api.following import bar, device_for, follow, processes_for, show, threads_for
 from seglab.api.predicting import Prediction, chain, predicted
 from seglab.api.samples import Samples
 from seglab.api.scoring import Scores, opened, score
 from seglab.api.settings import Settings, configure
 from seglab.config import RunConfig
 from seglab.entry import shown
-from seglab.errors import SeglabError
+from seglab.errors import SeglabError, tell
 from seglab.events import Evaluated, Started, best_of
 from seglab.model import Logits
+from seglab.runs import listing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,10 +132,13 @@ class Run:
         found = opened(trained, data)
         return score(trained, found, split, chain(predictors, crf), others, progress, own=data is None)
 
-    def resume(self, *, device: str = "auto", threads: int | None = None, progress: bool = True) -> Run:
+    def resume(
+        self, *, device: str = "auto", threads: int | None = None, processes: int = 1, progress: bool = True
+    ) -> Run:
         """Goes on with a run that was stopped, failed or interrupted, or begins one that is queued; until its end."""
         runs.refuse_unwritable(self.directory)
-        follow(self.directory, device_for(device), threads_for(threads, self.directory), True, progress)
+        count, several = threads_for(threads, self.directory), processes_for(processes)
+        follow(self.directory, device_for(device), count, True, progress, several)
         return self
 
     def submit(self) -> Run:
@@ -172,6 +177,24 @@ class Run:
         target = Path(target)
         tell(travel.take(self.directory, target, names, pictures))
         return target
+
+    def push(
+        self,
+        repository: str,
+        *,
+        private: bool = False,
+        license: str | None = None,
+        names: bool = False,
+        pictures: bool = False,
+    ) -> str:
+        """Puts a finished run on the Hugging Face Hub, at "owner/name", and gives what it is called there.
+
+        `private` makes a repository that only its owner sees. `names` and `pictures` are as in `ship`.
+        `seglab.load("hf:owner/name")` opens it on any machine. Needs a login: `hf auth login`, or HF_TOKEN.
+        """
+        aim = travel.aimed(repository, private)
+        tell([*travel.leaving(self.directory, names, pictures), *travel.outlook(aim, license)])
+        return travel.push(self.directory, aim, names, pictures, license)
 
     def export(self, file: str | Path, *, size: tuple[int, int] | None = None) -> OnnxFile:
         """Writes the best model as an ONNX file for images of one (height, width), and how far onnxruntime agrees.
@@ -224,7 +247,8 @@ class Run:
         parts = [html.title(self.name, ", ".join(summary(self.directory)))]
         if row.iou:
             words = f"mIoU {html.text(row.miou)}, pixel accuracy {html.text(row.pixel_accuracy)} on val"
-            parts.append(html.title(words, f"after epoch {row.best_epoch:g}, the best on search; IoU by class:"))
+            best = "" if row.best_epoch is None else f"after epoch {row.best_epoch:g}, the best on search; "
+            parts.append(html.title(words, f"{best}IoU by class:"))
             colors = runs.description(self.directory)["colors"]
             parts.append(html.legend([f"{name} {html.text(value)}" for name, value in row.iou.items()], colors))
         return "".join([*parts, html.curves(found), html.notes(self.notes)])
@@ -251,11 +275,12 @@ class Runs(list[Run]):
     """Runs in a list, which notebooks and terminals show as a table."""
 
     def rows(self) -> list[dict[str, Any]]:
-        """What the last event of each run tells: run, shipped, state, epochs, seconds, best_epoch and miou."""
-        return [known(run.directory) for run in self]
+        """What lists tell of each run: run, directory, name, owner, shipped, kept, made (when), state, model, data,
+        epochs, seconds, best_epoch, miou and parameters."""
+        return listing.rows([run.directory for run in self])
 
     def __repr__(self) -> str:
-        return table(self.rows()) if self else "no runs"
+        return listing.table(self.rows()) if self else "no runs"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -271,36 +296,6 @@ class Runs(list[Run]):
         return html.table(rows, ["run", "state", "epochs", "best epoch", "seconds", "mIoU"])
 
 
-def known(directory: Path) -> dict[str, Any]:
-    """What the last event of a run tells; nothing else is read, so that a thousand runs are listed in a second."""
-    status = runs.status(directory)
-    ended = status.finished
-    return {
-        "run": directory.name,
-        "shipped": directory.parent == runs.CHECKPOINTS,
-        "kept": runs.is_kept(directory),
-        "state": status.state,
-        "epochs": ended and ended.epoch,
-        "seconds": ended and ended.seconds,
-        "best_epoch": ended and ended.best_epoch,
-        "miou": ended and ended.val_miou,
-    }
-
-
-def table(found: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each run: its name, its state, how long it trained, and its mIoU on val, of its best epoch."""
-    wide = max(len(each["run"]) for each in found) + 2
-    lines = [f"{'run':<{wide}}{'state':<14}{'epochs':>8}{'seconds':>9}{'mIoU':>9}"]
-    for each in found:
-        cells = [
-            f"{'-' if each[name] is None else format(each[name], how):>{space}}"
-            for name, how, space in (("epochs", "g", 8), ("seconds", ".0f", 9), ("miou", ".4f", 9))
-        ]
-        where = "  shipped" if each["shipped"] else "  kept" if each["kept"] else ""
-        lines.append(f"{each['run']:<{wide}}{each['state']:<14}{''.join(cells)}{where}")
-    return "\n".join(lines)
-
-
 # --- how they are made and found
 
 
@@ -311,18 +306,21 @@ def train(
     name: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    processes: int = 1,
     progress: bool = True,
     **options: Any,
 ) -> Run:
-    """Trains a new run in this process, to its end, and gives it; the options are those of `configure`.
+    """Trains a new run to its end, and gives it; the options are those of `configure`.
+
+    That is done in this process, or in several that share the threads, each on its part of every batch.
 
     An interrupt (a notebook's stop, Ctrl-C) ends it in good order: the run comes back as it is, and `run.resume()` goes
     on. Raises SeglabError for options, data or a name that cannot be.
     """
     settings = prepared(configure(config, **options))
-    computing, count = device_for(device), threads_for(threads)
+    computing, count, several = device_for(device), threads_for(threads), processes_for(processes)
     run = Run(runs.create(settings, name))
-    follow(run.directory, computing, count, progress=progress)
+    follow(run.directory, computing, count, progress=progress, processes=several)
     return run
 
 
@@ -352,27 +350,76 @@ def bring(file: str | Path, *, name: str | None = None) -> Run:
     Its name is the one given, or the one that it had, numbered where that is taken. Raises SeglabError for a zip that
     is not as it should be.
     """
-    directory, notes = travel.bring(Path(file), name)
+    directory, notes = runs.bring(Path(file), name)
     tell(notes)
     return Run(directory)
 
 
+def adopt(
+    source: str | Path,
+    data: Any,
+    *,
+    classes: Any = None,
+    names: Any = None,
+    image_size: int | None = None,
+    name: str | None = None,
+    mean: Any = None,
+    std: Any = None,
+    progress: bool = True,
+) -> Run:
+    """A run of a network of others, which labels the validation images of some data and is compared like any run.
+
+    `source` is OWNER/NAME[@REVISION] of the Hugging Face hub, "torchvision:NAME", an ONNX file, or a folder with
+    config.json and model.safetensors; `data` is "camvid", {"name": "folder", "root": "..."} or an object. Its classes
+    are brought to the data's by name, or by the table `classes`: {"pavement": ["sidewalk", "path"], ...}. `names` are
+    those of its classes, `mean` and `std` those of its colors from 0 to 1, where it does not say. What became of its
+    classes is in the run's `notes` and `config.model.table`.
+    """
+    adoption = adopting.prepared(str(source), data, classes, names, image_size, name, mean, std)
+    with bar(adoption.network.origin, progress) as shown:
+        for shown.n, shown.total in adoption.write():
+            shown.refresh()
+    tell(adoption.notes())
+    assert adoption.directory
+    return Run(adoption.directory)
+
+
 def load(run: str | Path | Run) -> Run:
-    """A run by its name, among the new ones and those that come with seglab, or by its path."""
+    """A run by its name, among the new ones and those that come with seglab, by its path, or from the Hugging Face Hub
+    as "hf:owner/name" or "hf:owner/name@revision"."""
     return run if isinstance(run, Run) else Run(runs.find(run))
 
 
-def list_runs() -> Runs:
-    """All runs, the newest first, then those that come with seglab."""
-    return Runs(map(Run, runs.every()))
+def list_runs(
+    text: str = "",
+    *,
+    state: str | Sequence[str] = (),
+    model: str | Sequence[str] = (),
+    data: str | Sequence[str] = (),
+    sort: str = "made",
+    limit: int | None = None,
+) -> Runs:
+    """All runs, the newest first, then those that come with seglab; or some of them.
+
+    Each word of `text` is looked for in names, owners, models, data sets and states. `state`, `model` and `data` are
+    one or several that are wanted. `sort` is "made", "miou", "epochs", "seconds" or "parameters", the highest first, or
+    "name", "state", "model" or "data". Raises SeglabError for what no run has.
+    """
+    wanted = {
+        name: [given] if isinstance(given, str) else list(given)
+        for name, given in (("state", state), ("model", model), ("data", data))
+    }
+    found = listing.chosen(listing.listing(), text, sort, **wanted)
+    return Runs(Run(Path(each["directory"])) for each in found[:limit])
 
 
-WORKERS: dict[Path, jobs.Worker] = {}
+WORKERS: dict[Path, threading.Thread] = {}
 
 
 def look_after_queue() -> None:
     """Has the queue worked on by this program, for as long as no other one does."""
     home = runs.home()
     if home not in WORKERS or not WORKERS[home].is_alive():
-        WORKERS[home] = jobs.Worker()
+        WORKERS[home] = jobs.queue_worker()
         WORKERS[home].start()
+        jobs.Keeper().start()  # the runs' processes keep none at a URL

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seglab import plans
-from seglab.cli.options import add_help, output_folder, table, threads
+from seglab.cli.options import add_help, output_folder, table, up_to
 from seglab.cli.show import counting
 from seglab.comparison.tables import ENCODING
 from seglab.errors import SeglabError
@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     made = command("make", make, "train the runs that a lesson needs; what is here already is not trained again")
     made.add_argument("--only", nargs="+", default=[], metavar="GROUP", help="the runs of these groups")
     made.add_argument("--seeds", nargs="+", default=[], type=int, metavar="SEED", help="the runs of these seeds")
-    made.add_argument("--threads", type=threads, default=1, help="processor cores for a run (default: 1)")
+    made.add_argument("--threads", type=up_to(1024), default=1, help="processor cores for a run (default: 1)")
     shipped = command("ship", ship, "write a lesson's runs as evidence packs, without weights")
     handed = command("sheet", sheets, "what a class answered, from the sheets that it handed in")
     handed.add_argument("files", nargs="+", type=Path, metavar="FILE", help="sheets, as students download them")

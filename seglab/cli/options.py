@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from seglab import machine, runs
+from seglab.api.following import MOST_PROCESSES
 from seglab.cli.show import counting, entry_help
 from seglab.config import RunConfig, chain, family_of, read, several, text_of
 from seglab.entry import FAMILIES, Entry, refusal_of
@@ -60,7 +61,7 @@ def entries_named(field: str, arguments: argparse.Namespace) -> list[type[Entry]
     family = OF_FAMILY[field]
     data = read(field, text) if field == "loss" else text
     names = ",".join(part["loss"] for part in data["parts"]) if isinstance(data, dict) else data
-    return [FAMILIES[family].entries[name] for name in several(names, family)]
+    return [FAMILIES[family].known()[name] for name in several(names, family)]
 
 
 def suggestion(given: str, arguments: argparse.Namespace) -> SeglabError:
@@ -110,10 +111,15 @@ def refuse_others(options: dict[str, str], allowed: str, *fields: str) -> None:
             raise SeglabError("--{place} is not an option here; allowed: {allowed}", place=place, allowed=allowed)
 
 
-def threads(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1024:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: 1 to 1024")
-    return int(text)
+def up_to(most: int) -> Callable[[str], int]:
+    """What reads a whole number from 1 to this one."""
+
+    def number(text: str) -> int:
+        if not text.isdigit() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: 1 to {most}")
+        return int(text)
+
+    return number
 
 
 def output_folder(text: str) -> Path:
@@ -174,9 +180,19 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     add_threads(parser)
 
 
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--processes",
+        type=up_to(MOST_PROCESSES),
+        default=1,
+        help="processes that train the run together, each on its part of every batch; they share the threads, and each "
+        "has a GPU of its own (default: %(default)s)",
+    )
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--threads", type=threads, default=machine.cores(), help="threads of the CPU (default: %(default)s)"
+        "--threads", type=up_to(1024), default=machine.cores(), help="threads of the CPU (default: %(default)s)"
     )
 
 

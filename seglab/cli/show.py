@@ -48,9 +48,9 @@ def score(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def follow(directory: Path, device: str, threads: int, unstop: bool = False) -> int:
+def follow(directory: Path, device: str, threads: int, unstop: bool = False, processes: int = 1) -> int:
     """Works on a run with a progress bar; Ctrl-C and SIGTERM end it in good order."""
-    event = following.follow(directory, device, threads, unstop)
+    event = following.follow(directory, device, threads, unstop, processes=processes)
     if not isinstance(event, Finished):
         return 0
     if event.reason in ("diverged", "failed"):

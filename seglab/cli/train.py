@@ -15,7 +15,7 @@ import yaml
 
 from seglab import runs
 from seglab.api.following import device_for
-from seglab.cli.options import add_device, add_run
+from seglab.cli.options import add_device, add_processes, add_run
 from seglab.cli.show import follow, waiting
 from seglab.config import RunConfig, configured
 from seglab.errors import SeglabError
@@ -26,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the run's name (default: the network's, with the time)")
     add_run(parser)
     add_device(parser)
+    add_processes(parser)
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         config.data.open()  # a missing folder is told before a run is made, and so is a missing run
     directory = runs.create(config, arguments.name)
     print(directory, flush=True)
-    return follow(directory, device, arguments.threads)
+    return follow(directory, device, arguments.threads, processes=arguments.processes)
 
 
 def configuration(arguments: argparse.Namespace, options: dict[str, str]) -> RunConfig:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import bisect
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -25,6 +26,7 @@ VARIANCE_DRAWS = 1000  # are enough for what is no end of an interval
 LEVEL = 0.95
 MOST_WEIGHTS = 2**22  # at a time: 32 MB
 MOST_CANCELLED = 10  # times the difference in mIoU: classes that differ by more in all carry no shares of it
+Scores = tuple[np.ndarray, np.ndarray]
 POWER = 0.8  # in how many of all cases a difference is to be found
 
 
@@ -115,16 +117,11 @@ def bootstrap(
         raise ValueError(f"{first.shape} and {second.shape} are not matrices of the same images")
     starts = np.arange(units(len(first), block)) * len(first) // units(len(first), block)
     sides = [np.add.reduceat(summed(each), starts, axis=0) for each in (first, second)]
-    rng, mious, ious = np.random.default_rng(seed), [], []
-    for count in chunks(draws, len(starts)):
-        weights = drawn(len(starts), count, rng)
-        scores = [scored(np.tensordot(weights, side, 1)) for side in sides]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = [np.nansum(each, 1) / np.isfinite(each).sum(1) for each in scores]
-        if column is not None:
-            means = [each[:, column] for each in scores]
+    mious, ious = [], []
+    for several in scored_draws(sides, draws, seed):
+        means = [mean if column is None else iou[:, column] for iou, mean in several]
         mious.append(means[1] - means[0])
-        ious.append(scores[1] - scores[0])
+        ious.append(several[1][0] - several[0][0])
     return Bootstrap(len(starts), np.concatenate(mious), np.concatenate(ious), level)
 
 
@@ -144,7 +141,37 @@ def summed(matrices: np.ndarray) -> np.ndarray:
     """float64 (N, 3, K): hits, pixels of the truth and pixels of the prediction by class, which are all that IoU needs
     of a confusion matrix."""
     hits = np.diagonal(matrices, axis1=1, axis2=2)
-    return np.stack([hits, matrices.sum(2), matrices.sum(1)], 1).astype(float)
+    return np.stack([hits, matrices.sum(2), matrices.sum(1)[:, : hits.shape[1]]], 1).astype(float)
+
+
+def scored_draws(sides: Sequence[np.ndarray], draws: int, seed: int) -> Iterator[list[Scores]]:
+    """What the sides score in the same draws, in parts that take little memory."""
+    counts = chunks(draws, len(sides[0]))
+    if len(counts) == 1:
+        yield [kept_scores(side.tobytes(), side.shape, draws, seed) for side in sides]
+        return
+    rng = np.random.default_rng(seed)
+    for count in counts:
+        weights = drawn(len(sides[0]), count, rng)
+        yield [scores(weights, side) for side in sides]
+
+
+@lru_cache(maxsize=2)
+def kept_scores(side: bytes, shape: tuple[int, ...], draws: int, seed: int) -> Scores:
+    """The same of one side, float64 of this shape; kept, as one is often compared with many others."""
+    return scores(first_drawn(shape[0], draws, seed), np.frombuffer(side).reshape(shape))
+
+
+@lru_cache(maxsize=1)
+def first_drawn(units: int, draws: int, seed: int) -> np.ndarray:
+    return drawn(units, draws, np.random.default_rng(seed))
+
+
+def scores(weights: np.ndarray, side: np.ndarray) -> Scores:
+    """IoU (B, K) and mIoU (B,) of each draw."""
+    iou = scored(np.tensordot(weights, side, 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return iou, np.nansum(iou, 1) / np.isfinite(iou).sum(1)
 
 
 def drawn(units: int, draws: int, rng: np.random.Generator) -> np.ndarray:

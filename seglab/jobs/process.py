@@ -31,17 +31,25 @@ def environment() -> dict[str, str]:
         found["OMP_PROC_BIND"] = "true"
     found = {name: value for name, value in found.items() if not SECRET.search(name) and name != "SPACES_ZERO_GPU"}
     found["SEGLAB_HOME"] = str(runs.home())  # as they begin in ROOT, `runs` would be another folder
+    if runs.is_url(found.get("SEGLAB_KEEP", "")):  # whose password they are not told: the page keeps their runs
+        del found["SEGLAB_KEEP"]
     for name in {"SEGLAB_DATA", "SEGLAB_KEEP"} & found.keys():
-        found[name] = os.path.abspath(os.path.expanduser(found[name]))
+        found[name] = os.path.abspath(os.path.expanduser(found[name].removeprefix("file://")))
     return found | plugins.environment()
 
 
-def subordinate(parent: int) -> None:
-    """Gives this process less right to the processor than the page has, and no longer a life than its parent's."""
+def ends_with(parent: int) -> None:
+    """Gives this process no longer a life than its parent's."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:
             sys.exit()
+
+
+def subordinate(parent: int) -> None:
+    """Gives this process less right to the processor than the page has, and no longer a life than its parent's."""
+    ends_with(parent)
+    if sys.platform == "linux":
         with contextlib.suppress(OSError):  # short of memory, the kernel ends this process, not the page
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     if hasattr(os, "nice"):  # Windows has its priorities where processes are started

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -18,9 +19,11 @@ from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.jobs.limits import limited, limits, refuse_full_disk
 from seglab.runs import Counts, Owner
+from seglab.runs.index import Watch, listed
 
 T = TypeVar("T")
 
+FEW = 100  # directories of a home that are looked through each time
 MOST_WAITING = 500  # runs of all people together, so that a home stays quick to look through
 
 
@@ -128,6 +131,7 @@ def enqueue(*directories: Path, after: float = 0.0, counts: Counts | None = None
                 if not (directory / "queued").exists():
                     undo.callback((directory / "queued").unlink, missing_ok=True)
                 runs.replace(directory / "queued.next", directory / "queued")
+            os.utime(runs.home())  # for those who look for markers once the home has changed
             undo.pop_all()
 
 
@@ -177,10 +181,33 @@ def in_turn(rows: Mapping[str, deque[T]], counts: Counts) -> Iterator[T]:
 def marked(home: Path | None = None) -> list[tuple[Path, Mark]]:
     """The runs that wait and their marks, in the order in which they came."""
     found = []
-    for path in (home or runs.home()).glob("*/queued"):
+    for path in markers(home or runs.home()):
         with contextlib.suppress(OSError, ValueError):  # it has just begun, or is no marker of ours
             found.append((Mark.read(path.read_text(encoding="ascii")), path.parent))
     return [(directory, mark) for mark, directory in sorted(found)]
+
+
+@dataclass
+class Seen:
+    """Where the markers of a home were when all its directories were last looked through."""
+
+    watch: Watch
+    paths: tuple[Path, ...] = ()
+    few: bool = True  # so few directories that they are looked through each time
+
+
+SEEN: dict[Path, Seen] = {}
+
+
+def markers(home: Path) -> tuple[Path, ...]:
+    """The files `queued` of a home, some of which may be gone: its directories are looked through once the home has
+    changed, as it does with each `enqueue`."""
+    seen = SEEN.setdefault(home, Seen(Watch(home)))
+    if seen.watch.changed() or seen.few:
+        names = listed(home)
+        paths = (home / name / "queued" for name in names)
+        seen.paths, seen.few = tuple(path for path in paths if path.exists()), len(names) <= FEW
+    return seen.paths
 
 
 def awaited(directory: Path) -> list[Path]:
@@ -201,15 +228,15 @@ def awaited(directory: Path) -> list[Path]:
     return found
 
 
-def next_run(home: Path | None = None) -> Path | None:
-    """The first waiting run that waits for no other run.
+def next_run(home: Path | None = None, besides: Container[Path] = ()) -> Path | None:
+    """The first waiting run that waits for no other run, and is not one of those that have been dealt out.
 
     One whose need cannot be met any more ends as failed. A needed run that nobody works on, as one that was interrupted
     by the end of the program, comes back into the queue.
     """
     marks = dict(marked(home))
     for directory in waiting(home):
-        if directory not in marks or not marks[directory].due:
+        if directory not in marks or not marks[directory].due or directory in besides:
             continue
         try:
             needed = awaited(directory)

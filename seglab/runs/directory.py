@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,18 +115,6 @@ def short_name(directory: Path) -> str:
     return "{} {}:{}:{}".format(*parts) + (f" · {number}" if number else "")
 
 
-def find(run: str | Path) -> Path:
-    """The directory of a run given by its path, or by its name among the new runs, the shipped ones, those of lessons,
-    which are in no list, and those that are kept, which are looked for last."""
-    for directory in (Path(run), home() / run, CHECKPOINTS / run, *(folder / run for folder in lessons())):
-        if (directory / "config.json").is_file():
-            return directory if directory.name not in ("", "..") else directory.resolve()  # which name no run
-    for known in sorted(kept.every(), key=lambda known: known.directory.name != str(run)):  # names in lists come first
-        if str(run) in (known.run, known.directory.name):
-            return known.directory
-    raise SeglabError("there is no run {run}; known runs: {known}", run=repr(str(run)), known=listed(every()))
-
-
 def of_lesson(name: str) -> Path | None:
     """The directory of a lesson's run of this name; None where there is none."""
     if not NAME.fullmatch(name):
@@ -144,9 +132,13 @@ def every() -> list[Path]:
     """All runs, newest first, then those that are kept and are not here as well, then the shipped ones."""
     new = [path.parent for path in home().glob("*/config.json")] if home().is_dir() else []
     new.sort(key=lambda directory: (directory / "config.json").stat().st_mtime_ns, reverse=True)
-    names = {directory.name for directory in new}
-    elsewhere = [known.directory for known in kept.every() if known.run not in names]
-    return new + elsewhere + sorted(path.parent for path in CHECKPOINTS.glob("*/config.json"))
+    return new + elsewhere({directory.name for directory in new})
+
+
+def elsewhere(names: Collection[str]) -> list[Path]:
+    """The runs that are kept and that the home has none of these names of, then the shipped ones."""
+    far = [known.directory for known in kept.every() if known.run not in names]
+    return far + sorted(path.parent for path in CHECKPOINTS.glob("*/config.json"))
 
 
 def config(directory: Path) -> RunConfig:
@@ -305,6 +297,14 @@ def last_word(directory: Path) -> Finished | None:
         return None
     event = from_line(lines[-2]) if len(lines) > 1 else None
     return event if isinstance(event, Finished) else None
+
+
+def announce(directory: Path) -> None:
+    """Changes the dates of a run's directory and of its home, for those who list runs: of a run that goes on nothing
+    else in its directory may have changed so far."""
+    os.utime(directory)
+    with contextlib.suppress(OSError):  # a run that lies elsewhere
+        os.utime(directory.parent)
 
 
 def size_of(path: Path) -> int:

@@ -63,13 +63,13 @@ def allowed(known: Hashes, name: str, content: bytes) -> bool:
     if name == "config.json" and name not in known and ROOTLESS in known:
         try:
             return sha256(rootless(content)) in known[ROOTLESS]
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return False
     return name not in known or sha256(content) in known[name]
 
 
 def rootless(content: bytes) -> bytes:
-    """A configuration without `data.root`; raises ValueError or TypeError for what is none."""
+    """A configuration without `data.root`; raises ValueError, TypeError or KeyError for what is none."""
     config = from_json(content)
     return json.dumps({**config, "data": {**config["data"], "root": None}}, sort_keys=True).encode()
 
@@ -102,14 +102,17 @@ def announced(directory: Path) -> Hashes:
 @lru_cache(maxsize=4096)
 def announced_in(path: Path, inode: int, changed: int, size: int) -> Hashes:
     """What `announced` gives for a file of events as of this change of it."""
-    *lines, _torn = path.read_bytes().split(b"\n")
+    content = path.read_bytes()
     found: list[Event] = []
-    for number, line in enumerate(lines, 1):
-        if b'"kind":"started"' not in line:  # the others, which are many, are not parsed for this
-            continue
+    at = -1
+    while (at := content.find(b'"kind":"started"', at + 1)) >= 0:  # the others, which are many, are not parsed for this
+        begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
+        if end < 0:  # torn
+            break
         try:
-            found.append(from_line(line))
+            found.append(from_line(content[begin:end]))
         except ValueError:
-            file = f"{path.parent.name}/{path.name}"
-            raise SeglabError("{file} is damaged: line {line} cannot be read", file=file, line=number) from None
+            file, line = f"{path.parent.name}/{path.name}", content.count(b"\n", 0, at) + 1
+            raise SeglabError("{file} is damaged: line {line} cannot be read", file=file, line=line) from None
+        at = end
     return hashes_in(found)

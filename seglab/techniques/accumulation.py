@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from seglab.data.base import Batch
 from seglab.errors import SeglabError
-from seglab.families import Outputs, Run, RunConfig, StepHooks, Technique
+from seglab.families import Run, RunConfig, StepHooks, Technique
 from seglab.loader import batches
 
 
@@ -52,10 +51,7 @@ class Accumulating(StepHooks):
 
     def notes(self) -> list[SeglabError]:
         run = self.run
-        batch = run.batch(0, run.order(0)[:1]).to(run.device)
-        logits = torch.zeros(1, len(run.data.classes), *batch.masks.shape[1:], device=run.device)
-        terms = [name for name in run.loss.terms(Outputs(logits), batch, 0.0) if name not in run.norms(batch)]
-        mixing = [name for name, hooks in run.step_hooks.items() if hooks.mixes_images]
+        terms, mixing = run.apart()
         told = []
         if terms:
             told.append(

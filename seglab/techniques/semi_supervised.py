@@ -344,10 +344,10 @@ class Taught(WithoutMasks):
 @torch.no_grad()
 def labelled_by(model: Segmenter, image: np.ndarray, threshold: float) -> np.ndarray:
     """uint8 (H, W): the likeliest class of each pixel of an image uint8 (H, W, 3); void where its probability is below
-    the threshold."""
+    the threshold, and where a network of others says void."""
     batch = collated([photograph(image)], [0]).to(model.mean.device)
-    logits = model(batch.images).logits
-    return pseudo_labels(logits, batch.masks == 0, threshold)[0].to(torch.uint8).cpu().numpy()
+    labels = pseudo_labels(model(batch.images).logits, batch.masks == 0, threshold)[0]
+    return labels.where(labels < model.num_classes, VOID).to(torch.uint8).cpu().numpy()
 
 
 def with_logits(model: Segmenter, batch: Batch, inner: Objective) -> tuple[dict[str, Term], Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import threading
 import time
@@ -23,9 +24,13 @@ from seglab import jobs, plans, runs
 from seglab.download import last_shown
 from seglab.entry import Entry
 from seglab.errors import SeglabError
-from seglab.events import Finished, Reason, Started, from_line
+from seglab.events import Finished, Reason, Sentence, Started, from_line
+from seglab.families import RunConfig
 from seglab.jobs import zerogpu
+from seglab.runs.directory import elsewhere
+from seglab.runs.index import Stamp, stamp
 from seglab.travel.commands import words
+from seglab.ui.looks import FILES, Looks
 from seglab.ui.text import told
 from seglab.ui.tracks import Track, short
 
@@ -45,6 +50,7 @@ class Row:
 
     told: dict[str, Any]
     texts: list[SeglabError] = field(default_factory=list)
+    pace: tuple[str, float] | None = None  # seconds for an epoch of a run of its kind
     version: int = 0
     written: dict[str, str] = field(default_factory=dict)  # as JSON, by language
 
@@ -54,25 +60,49 @@ class Row:
             self.written[lang] = json.dumps({**self.told, "texts": texts}, ensure_ascii=False, separators=(",", ":"))
         return self.written[lang]
 
+    def kept(self) -> dict[str, Any]:
+        """What the row can be made of again."""
+        return {
+            "told": self.told,
+            "texts": [Sentence.of(text).model_dump() for text in self.texts],
+            "pace": self.pace,
+        }
+
+    @classmethod
+    def of(cls, kept: dict[str, Any], **now: Any) -> Row:
+        """The row that was kept so, with what is to be told of it now."""
+        texts = [Sentence.model_validate(text).error() for text in kept["texts"]]
+        return cls(kept["told"] | now if now else kept["told"], texts, kept["pace"])
+
+    def says(self, other: Row) -> bool:
+        """Whether it tells the same as another one."""
+        return (self.told, list(map(str, self.texts))) == (other.told, list(map(str, other.texts)))
+
 
 @lru_cache(maxsize=2000)
 def described(directory: Path, changed: int) -> dict[str, Any]:
     """What a run's configuration says, as of the time it was written; raises SeglabError where it is damaged."""
     config = runs.config(directory)
     plain, dotted = words(config)
-    options = {**plain, **dotted}
+    options = {**plain, **dotted} if config.model.trains else {}
     apart = ("model", "data", "seed")  # told elsewhere, or of no interest
     said = [f"{name} {value}" for name, value in options.items() if "/" not in value and name not in apart]
     return {
-        "model": config.model.name,
+        "model": config.model.title,
+        "origin": None if config.model.trains else config.model.title,
         "data": config.data.name,
         "what": ", ".join(said)[:160],
         "epochs": config.epochs,
         "budget": config.budget_seconds,
         "loss": mark(config.loss),
         "set": mark(config.data),
-        "pace": plans.pace_key(config.model_dump(mode="json")),
+        "pace": pace_of(config),
     }
+
+
+def pace_of(config: RunConfig) -> str:
+    """What is the same for runs whose epochs take as long as each other's."""
+    return hashlib.sha256(plans.pace_key(config.model_dump(mode="json")).encode()).hexdigest()[:16]
 
 
 def mark(entry: Entry) -> str:
@@ -94,6 +124,15 @@ def beginning(directory: Path, size: int) -> Started | None:
     return event if isinstance(event, Started) else None
 
 
+@dataclass(frozen=True)
+class Far:
+    """A run that is not the home's: where it is, as of which stamp, and what its row is made of."""
+
+    directory: Path
+    seen: Stamp | None
+    kept: dict[str, Any]
+
+
 class Board:
     """The rows of all runs, looked at no more often than every REST seconds, by one visitor's request for all."""
 
@@ -102,10 +141,16 @@ class Board:
         self.version = 0
         self.rows: dict[str, Row] = {}
         self.places: dict[str, Path] = {}
+        self.rank: dict[str, int] = {}  # of the rows, the newest run first
         self.gone: OrderedDict[str, int] = OrderedDict()
         self.tracks: OrderedDict[Path, Track] = OrderedDict()
         self.paces: dict[str, float] = {}  # seconds for an epoch, of finished runs of this kind
-        self.known: dict[str, tuple] = {}  # what a row was made of
+        self.looks: Looks | None = None  # at the runs of the home
+        self.far: dict[str, Far] = {}  # the others
+        self.waiting: dict[str, int] = {}  # their places in the queue
+        self.members: dict[str, tuple[str, str]] = {}  # of plans
+        self.recent: list[tuple[int, str]] = []  # the latest versions, and whose rows they are, the latest last
+        self.hurried = False  # somebody has changed a run just now
         self.lock, self.following, self.looked = threading.Lock(), threading.Lock(), float("-inf")
 
     def look(self) -> None:
@@ -121,51 +166,90 @@ class Board:
             finally:
                 self.lock.release()
 
+    def hurry(self) -> None:
+        """Has the next look see what somebody has just done."""
+        self.looked, self.hurried = float("-inf"), True
+
     def take_in(self) -> None:
+        if self.looks is None or self.looks.index.home != runs.home():
+            self.looks = Looks(runs.home(), self.made)
         waiting = {directory: n for n, directory in enumerate(jobs.waiting(), 1)}
-        members = plan_members()
-        found: dict[str, Path] = {}
-        for directory in runs.every():
-            found.setdefault(directory.name, directory)
-        new = {}
-        for name, directory in found.items():
-            try:
-                new[name] = self.row(directory, waiting.get(directory), members.get(name))
-            except Exception as error:  # a damaged run is told in its own row, and in no other
-                new[name] = broken(directory, error)
+        hurried, self.hurried = self.hurried, False
+        changed, moved = self.looks.look((each.name for each in waiting), hurried)
+        members = plan_members() if self.looks.scanned else self.members
+        changed |= {each.name for each in waiting} | self.waiting.keys()
+        changed |= {name for name, _ in members.items() ^ self.members.items()}
+        far = self.elsewhere()
+        changed |= {name for name in far.keys() | self.far.keys() if far.get(name) != self.far.get(name)}
+        moved |= far.keys() != self.far.keys()
+        self.waiting, self.members, self.far = {each.name: n for each, n in waiting.items()}, members, far
+        known, made = self.looks.index.values, self.looks.made
+        new = {name: self.row_of(name) for name in changed if name in known or name in far}
+        for name in sorted(new, key=lambda name: made.get(name, 0)):  # of two paces the newer run's counts
+            if pace := new[name].pace:
+                self.paces[pace[0]] = pace[1]
         self.foresee(new, waiting)
-        version = self.version
+        self.put_up(new, moved)
+
+    def made(self, directory: Path) -> tuple[dict[str, Any], bool]:
+        """What a run's row is made of, and whether that stays as long as its directory does."""
+        try:
+            row = self.row(directory)
+        except Exception as error:  # a damaged run is told in its own row, and in no other
+            return broken(directory, error).kept(), False
+        return row.kept(), row.told["state"] not in ("queued", "running", "stopping")
+
+    def elsewhere(self) -> dict[str, Far]:
+        """The runs that are not the home's; one that is kept elsewhere never changes."""
+        found: dict[str, Far] = {}
+        for directory in elsewhere(self.looks.made if self.looks else ()):
+            seen = stamp(str(directory), FILES) if directory.parent == runs.CHECKPOINTS else None
+            old = self.far.get(directory.name)
+            same = old and (old.directory, old.seen) == (directory, seen)
+            found.setdefault(directory.name, old if old and same else Far(directory, seen, self.made(directory)[0]))
+        return found
+
+    def row_of(self, name: str) -> Row:
+        """A run's row as it is now."""
+        now = {key: of[name] for key, of in (("place", self.waiting), ("plan", self.members)) if name in of}
+        values = self.looks.index.values if self.looks else {}
+        return Row.of(values[name] if name in values else self.far[name].kept, **now)
+
+    def put_up(self, new: dict[str, Row], moved: bool) -> None:
+        """Has the rows as pages are told of them, each with the version in which it last changed."""
+        version, rows, gone = self.version, self.rows, set()
+        if moved and self.looks:
+            places = {name: self.looks.index.home / name for name in self.looks.made}
+            self.places = places | {name: each.directory for name, each in self.far.items() if name not in places}
+            rows = {name: new[name] if name in new else self.rows[name] for name in self.places}
+            self.rank = {name: n for n, name in enumerate(rows)}
+            gone = self.rows.keys() - rows.keys()
+        recent = list(self.recent)
         for name, row in new.items():
             old = self.rows.get(name)
-            if old and (old is row or (old.told, list(map(str, old.texts))) == (row.told, list(map(str, row.texts)))):
-                new[name] = old
+            if old and old.says(row):
+                rows[name] = old
                 continue
             version += 1
             row.version = version
-        for name in self.rows.keys() - new.keys():
+            rows[name] = row
+            recent.append((version, name))
+        for name in gone:
             version += 1
             self.gone[name] = version
-            self.known.pop(name, None)
         while len(self.gone) > MOST_ROWS:
             self.gone.popitem(last=False)
-        self.places, self.rows = found, new
+        self.rows, self.recent = rows, recent[-MOST_ROWS:]
         self.version = version  # last: whoever reads it first reads rows that are at least as new
 
-    def row(self, directory: Path, place: int | None, plan: tuple[str, str] | None) -> Row:
-        """A run's row; one that has ended and was not touched since is the one that was."""
-        events = directory / "events.jsonl"
-        size = runs.size_of(events)
-        status = runs.status(directory) if place is None else runs.Status("queued")
+    def row(self, directory: Path) -> Row:
+        """A run's row, without what depends on others. Raises an error where the run is damaged."""
+        size = runs.size_of(directory / "events.jsonl")
+        status, label = runs.status(directory), runs.label(directory)
         state = status.state
         if state == "running" and (directory / "stop").exists():
             state = "stopping"
-        label = runs.label(directory)
         changed = (directory / "config.json").stat().st_mtime_ns
-        made_of = (size, state, place, plan, label, changed, (directory / "weights.safetensors").exists())
-        old = self.rows.get(directory.name)
-        if old and self.known.get(directory.name) == made_of and state not in ("queued", "running"):
-            return old
-        self.known[directory.name] = made_of
         config = described(directory, changed)
         if (dataset := directory / "dataset.json").exists():
             refuse_damage(directory, dataset.stat().st_mtime_ns, runs.size_of(dataset))
@@ -179,11 +263,14 @@ class Board:
                 "foreign": bool(foreign),
                 "state": state,
                 "over": over,
-                "place": place,
+                "place": None,
                 "starts": None,
-                "plan": plan,
-                **{name: config[name] for name in ("model", "data", "what", "epochs", "budget", "loss", "set")},
-                "trained": made_of[-1] or runs.is_kept(directory),
+                "plan": None,
+                **{
+                    name: config[name]
+                    for name in ("model", "origin", "data", "what", "epochs", "budget", "loss", "set")
+                },
+                "trained": (directory / "weights.safetensors").exists() or runs.is_kept(directory),
             }
         )
         if status.finished and size:
@@ -208,8 +295,10 @@ class Board:
             "images": seen(started, finished.step),
         }
         row.texts = reasons(finished, started)
+        if row.told["origin"]:  # it has seen no images and has no epochs
+            row.told |= {"done": 1.0, "images": None}
         if finished.epoch >= 1 and row.told["kind"] == "own" and not row.told["foreign"]:
-            self.paces[config["pace"]] = finished.seconds / finished.epoch
+            row.pace = config["pace"], finished.seconds / finished.epoch
 
     def add_progress(self, row: Row, track: Track, directory: Path, state: str) -> None:
         started, stepped = track.started, track.stepped
@@ -228,7 +317,10 @@ class Board:
             "images": seen(started, step),
         }
         row.texts = [track.problem] if track.problem else []
+        row.texts += [note.error() for note in track.notes]
         row.texts += reasons(track.finished, started)  # an end says why it waits again, as for a GPU
+        if row.told["place"] == 1 and (trouble := jobs.trouble()):
+            row.texts.append(SeglabError("No run can begin for now; it is tried again: {reason}", reason=trouble))
         if started is None and state == "running" and (fetched := last_shown(directory / "log.txt")):
             row.texts.append(
                 SeglabError("Downloading weights from {host}: {percent}%", host=fetched[0], percent=fetched[1])
@@ -239,6 +331,7 @@ class Board:
         ahead: float | None = sum(
             row.told.get("left") or 0.0 for row in rows.values() if row.told["state"] in ("running", "stopping")
         )
+        ahead = None if os.environ.get("SEGLAB_ON") else ahead  # several at once, and nobody knows how many
         for directory in waiting:
             row = rows.get(directory.name)
             if row is None:  # deleted just now, or no run
@@ -278,6 +371,16 @@ class Board:
         """The directories of the first runs that a page names, each once."""
         return [self.found(name) for name in dict.fromkeys(islice(names, MOST_RUNS))]
 
+    def is_told(self, name: str, row: Row) -> bool:
+        """Whether a page is told of a run that it does not name: only of the newest, where there are very many."""
+        return row.told["kind"] != "own" or not row.told["over"] or self.rank.get(name, 0) < MOST_ROWS
+
+    @property
+    def untold(self) -> int:
+        """How many runs of the home are too many for a page."""
+        known = len(self.looks.made) + len(self.looks.unknown) if self.looks else 0
+        return max(0, known - MOST_ROWS)
+
     def news(self, since: str, followed: Iterable[tuple[str, str]], lang: str) -> str | None:
         """As JSON, what is new since a version, and the points of the runs that a page follows after the position of
         each; None where nothing is."""
@@ -285,9 +388,13 @@ class Board:
         boot, _, number = since.partition(".")
         version = int(number) if boot == self.boot and number.isdecimal() else -1
         now, positions = self.version, dict(followed)
-        rows, places = self.rows, self.places
-        listed = rows if len(rows) <= MOST_ROWS else newest(rows, positions)
-        changed = [row.json(lang) for name, row in listed.items() if row.version > version]
+        rows, places, recent = self.rows, self.places, self.recent
+        names: Iterable[str] = rows
+        if recent and version >= recent[0][0]:  # all that has changed since is among the latest
+            latest = {name for when, name in recent if when > version and name in rows}
+            names = sorted(latest, key=self.rank.__getitem__)
+        listed = {name: rows[name] for name in names if rows[name].version > version}
+        changed = [row.json(lang) for name, row in listed.items() if name in positions or self.is_told(name, row)]
         gone = [name for name, when in list(self.gone.items()) if when > version and name not in rows]
         points: dict[str, Any] = {}
         for name, position in positions.items():
@@ -300,19 +407,9 @@ class Board:
         parts = [f'"v":"{self.boot}.{now}"', f'"rows":[{",".join(changed)}]']
         parts += [f'"gone":{json.dumps(gone)}'] if gone and version >= 0 else []
         parts += ['"all":true'] if version < 0 else []
+        parts += [f'"more":{self.untold}'] if self.untold else []
         parts += [f'"points":{json.dumps(points, separators=(",", ":"))}'] if points else []
         return "{" + ",".join(parts) + "}"
-
-
-def newest(rows: dict[str, Row], followed: dict[str, str]) -> dict[str, Row]:
-    """The rows that a page is told of where there are too many: runs.every gives the newest first."""
-    made = 0
-    found = {}
-    for name, row in rows.items():
-        made += row.told["kind"] == "own"
-        if row.told["kind"] != "own" or made <= MOST_ROWS or name in followed or not row.told["over"]:
-            found[name] = row
-    return found
 
 
 def broken(directory: Path, error: Exception) -> Row:
@@ -329,7 +426,8 @@ def broken(directory: Path, error: Exception) -> Row:
     return Row(
         {
             **called(directory, runs.label(directory)), "kind": kind, "foreign": True,
-            "state": "damaged", "over": True, "model": "-", "data": "", "what": "", "loss": "", "set": "", "epochs": 0,
+            "state": "damaged", "over": True, "model": "-", "origin": None, "data": "",
+            "what": "", "loss": "", "set": "", "epochs": 0,
             "trained": False, "step": 0, "done": 0.0, "epoch": 0.0, "seconds": 0.0, **nothing,
         },
         [why],

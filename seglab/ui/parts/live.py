@@ -12,13 +12,13 @@ from typing import Any
 
 import gradio as gr
 
-from seglab import plans, runs
+from seglab import runs
 from seglab.comparison.pairs import defined
 from seglab.errors import SeglabError
 from seglab.lessons import live
 from seglab.lessons.bench import Bench
 from seglab.lessons.model import Lesson
-from seglab.ui.board import BOARD
+from seglab.ui.board import BOARD, pace_of
 from seglab.ui.parts import learn, runlist
 from seglab.ui.text import language, say, told
 from seglab.ui.visitors import Visitor
@@ -140,7 +140,7 @@ def estimate(lesson: Lesson, group: str) -> float | None:
     seconds = 0.0
     for key in live.needed(lesson, group):
         config = lesson.config(key, 0)
-        pace = BOARD.paces.get(plans.pace_key(config.model_dump(mode="json")))
+        pace = BOARD.paces.get(pace_of(config))
         if pace is None:
             return None
         seconds += pace * config.epochs

@@ -53,7 +53,7 @@ def act(event: gr.EventData, request: gr.Request) -> str:
         message = action(str(data.get("run")), visitor, data, request)
     except SeglabError as error:
         return json.dumps({"error": told(error, lang)})
-    BOARD.looked = float("-inf")  # whoever did something sees it at once
+    BOARD.hurry()  # whoever did something sees it at once
     return json.dumps({"said": told(message, lang) if message else ""})
 
 
@@ -156,7 +156,7 @@ def begun(submitted: Callable[[], list[Path]], lang: str) -> dict[str, Any]:
         return {"runs": [], "messages": [["wrong", told(error, lang)]]}
     except SeglabError as error:
         return {"runs": [], "messages": [["wrong", told(error, lang)]]}
-    BOARD.looked = float("-inf")
+    BOARD.hurry()
     text = say(
         "Runs added to the queue: {count}. They continue when you close this page.", lang, count=len(directories)
     )

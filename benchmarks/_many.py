@@ -33,7 +33,7 @@ def made(directory: Path, n: int, source: Path, lines: list[str | Event], luck: 
     model = MODELS[n % len(MODELS)]
     data = {"name": "streets", "train_images": DATA[n // 4 % len(DATA)]}
     optimizer = {"name": "adamw", "lr": round(luck.uniform(1e-4, 1e-2), 4)}
-    config = configured({"model": model, "data": data, "optimizer": optimizer})
+    config = configured({"model": model, "data": data, "optimizer": optimizer, "epochs": 10})
     content = config.model_dump_json(indent=1).encode()
     owner = Owner(key=f"{n % OWNERS:016x}", nickname=f"student {n % OWNERS}")
     label = Label(name=f"{model} #{n + 1}", stroke=next_stroke(n), owner=owner)

@@ -1,17 +1,21 @@
 """The board: what every page is told of the runs, once, and only what is new."""
 
+import builtins
 import json
 import math
+import os
 import threading
 import time
 
 import pytest
 
+from benchmarks._many import many
 from seglab import jobs, plans, runs
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Finished, Score, Sentence, Started, Stepped
 from seglab.families import Plan
+from seglab.runs import index
 from seglab.ui import board, tracks
 from seglab.ui.board import Board
 from seglab.ui.tracks import Track, thinned
@@ -512,3 +516,68 @@ def test_time_is_asked_of_a_clock_that_nobody_sets(monkeypatch, page):
     runs.rename(runs.find("one"), "new")
     page.ask()
     assert page.rows["one"]["name"] == "new"
+
+
+# --- many runs
+
+
+def counted(monkeypatch, action):
+    """How often the system is asked for files and folders meanwhile."""
+    found = []
+
+    def counting(whole):
+        return lambda *given, **how: found.append(1) or whole(*given, **how)
+
+    with monkeypatch.context() as patch:
+        for name in ("stat", "lstat", "scandir", "listdir", "open"):
+            patch.setattr(os, name, counting(getattr(os, name)))
+        patch.setattr(builtins, "open", counting(open))
+        action()
+    return len(found)
+
+
+def test_a_poll_costs_no_more_beside_many_runs_that_are_over(monkeypatch, runs_home):
+    monkeypatch.setattr(index, "clock", lambda home, clock=index.clock: clock(home) + 10)
+    monkeypatch.setattr(index, "SETTLED", 0.0)
+    costs = []
+    for count in (150, 450):
+        many(runs_home / f"{count}", count)
+        monkeypatch.setenv("SEGLAB_HOME", str(runs_home / f"{count}"))
+        page = Page(Board())
+        going = under_way("going", stepped(1))
+        with runs.locked(going):
+            page.positions["going"] = ""
+            for _ in range(8):
+                page.ask()
+            assert len(page.board.rows) == count + 4 and page.rows["going"]["state"] == "running"
+            costs.append(counted(monkeypatch, page.ask))
+    assert costs[0] == costs[1] < 400
+
+
+def test_a_page_that_is_opened_anew_reads_no_run_that_is_over(monkeypatch, runs_home):
+    monkeypatch.setattr(index, "clock", lambda home, clock=index.clock: clock(home) + 10)
+    many(runs_home, 60)
+    before, read = Page(Board()), []
+    before.ask()
+    whole = board.described
+    monkeypatch.setattr(board, "described", lambda *given: read.append(given[0].parent) or whole(*given))
+    anew = Page(Board())
+    anew.ask()
+    assert list(anew.rows.items()) == list(before.rows.items())
+    assert set(read) == {runs.CHECKPOINTS}
+
+
+def test_of_many_new_runs_the_newest_come_first_and_the_others_with_later_looks(runs_home):
+    names = [each.name for each in many(runs_home, 230)]
+    page = Page(Board())
+    page.ask()
+    assert [name for name in page.rows if name.startswith("run")] == names[:100]
+    assert page.board.found(names[0]) == runs_home / names[0]
+    page.ask(), page.ask()
+    assert [name for name in page.board.rows if name.startswith("run")] == names
+
+
+def test_a_page_is_told_how_many_runs_it_is_not_told_of(page, monkeypatch, runs_home):
+    monkeypatch.setattr(board, "MOST_ROWS", 3)
+    many(runs_home, 5)
+    assert page.ask()["more"] == 2

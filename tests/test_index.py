@@ -226,6 +226,23 @@ def test_whatever_happens_to_runs_they_are_listed_as_they_are(later, seed):
         assert listing.listing() == plain(), deed.__name__
 
 
+def test_a_run_that_goes_on_is_listed_as_running_before_it_reports(later, monkeypatch):
+    directory = runs.create(tiny(), "one")
+    runs.stop(directory)
+    assert {each["run"]: each["state"] for each in listing.listing()}["one"] == "stopped"
+    tick()
+    seen = []
+
+    def begun(*given, **how):
+        seen.extend(each["state"] for each in listing.listing() if each["run"] == "one")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.recording.training, "Run", begun)
+    with pytest.raises(KeyboardInterrupt):
+        next(runs.work(directory, unstop=True))
+    assert seen == ["running"] and listing.listing() == plain()
+
+
 # --- whatever happens to the index
 
 

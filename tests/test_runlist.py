@@ -1,10 +1,16 @@
 """What the buttons of the list of runs do, and what forged presses do not."""
 
+import json
+import re
+
 import pytest
 
+from benchmarks._many import many
 from seglab import jobs, plans, runs
 from seglab.entry import validated
+from seglab.errors import SeglabError
 from seglab.families import Plan
+from seglab.ui import board
 from seglab.ui.parts import runlist
 from seglab.ui.visitors import Visitor
 from tests.conftest import finish, tiny
@@ -236,3 +242,57 @@ def test_a_run_is_deleted_for_good_on_the_command_line_and_its_plan_with_the_las
             main(["rm", directory.name, "--yes"])
         assert ended.value.code == 0 and plans.located("luck").exists() == (n == 0)
     finish(runs.create(tiny(), "luck"))  # the name is free
+
+
+# --- what a page looks for
+
+
+def looked_for(lang="en", **asked):
+    found = json.loads(runlist.found(asked, lang))
+    return found["count"], [row["run"] for row in found["rows"]]
+
+
+@pytest.fixture
+def twenty(runs_home):
+    return [each.name for each in many(runs_home, 20)]
+
+
+def test_runs_are_found_among_all_however_few_a_page_is_told_of(twenty, monkeypatch):
+    monkeypatch.setattr(board, "MOST_ROWS", 2)
+    assert looked_for(whose="mine") == (20, twenty)
+    assert looked_for(whose="mine", first="3") == (20, twenty[:3])
+    assert looked_for(text="segnet 13", whose="mine") == (1, ["run 00013"])
+    assert looked_for(state="stopped", whose="mine") == (1, ["run 00000"])
+    assert looked_for(text="train_images 400", whose="mine")[0] == 0  # the default is not told in a line
+
+
+def test_what_is_found_is_sorted(twenty):
+    count, names = looked_for(sort="miou", whose="everyone")
+    scores = [runs.last_word(runs.home() / name).val_miou for name in names]
+    assert count == 20 and scores == sorted(scores, reverse=True)
+
+
+def test_whose_runs_are_found_and_which_of_them_were_scored(twenty, shared):
+    ada = Visitor.of(ADA).owner
+    jobs.submit([tiny()], owner=ada)
+    assert looked_for(whose="mine", key=ada.key)[0] == 1 and looked_for(whose="mine")[0] == 0
+    assert looked_for(whose="mine", key=ada.key, trained="1")[0] == 0
+    assert looked_for(whose="everyone")[0] == 21 and "unet" in looked_for(whose="shipped")[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"sort": "age"}, "sort: 'age' is not allowed; allowed: made, name"),
+        ({"state": "done"}, "state: 'done' is not allowed; allowed: queued, running"),
+        ({"whose": "theirs"}, "whose: 'theirs' is not allowed; allowed: mine, everyone, shipped"),
+    ],
+)
+def test_what_a_page_cannot_look_for_is_refused(asked, told):
+    with pytest.raises(SeglabError, match=re.escape(told)):
+        runlist.found(asked, "en")
+
+
+@pytest.mark.parametrize("first", ["", "-1", "x", "9" * 5000])
+def test_a_number_of_runs_that_is_none_is_the_usual_one(twenty, first):
+    assert len(looked_for(first=first, whose="mine")[1]) == 20

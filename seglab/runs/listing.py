@@ -112,8 +112,8 @@ def chosen(
     sorted; those without what they are sorted by come last. Raises SeglabError for what no row can have."""
     refuse_unknown("sort", [sort], SORTS)
     for name, values in wanted.items():
-        known = STATES if name == "state" else sorted({each[name] for each in rows} - {""}) if values else ()
-        refuse_unknown(name, values, known)
+        known = sorted({each[name] for each in rows} - {""}) if values else []
+        refuse_unknown(name, values, [*dict.fromkeys([*STATES, *known])] if name == "state" else known)
     found = [each for each in rows if all(each[name] in values for name, values in wanted.items() if values)]
     for word in text.casefold().split():
         found = [each for each in found if any(word in str(each.get(name)).casefold() for name in SEARCHED)]

@@ -40,6 +40,7 @@ from seglab.ui.parts import (
     live,
     masks,
     refining,
+    runlist,
     scores,
     viewer,
 )  # fmt: skip
@@ -59,6 +60,11 @@ def watch(request: Request, lang: str) -> Response:
     followed = [each.rpartition("@")[::2] for each in request.query_params.getlist("r")[:MOST_RUNS]]
     news = BOARD.news(request.query_params.get("v", ""), followed, lang)
     return Response(status_code=204) if news is None else Response(news, media_type="application/json")
+
+
+def found_runs(request: Request, lang: str) -> Response:
+    """The runs that a page looks for."""
+    return Response(runlist.found(request.query_params, lang), media_type="application/json")
 
 
 def named(request: Request) -> list[Path]:
@@ -300,6 +306,7 @@ def wrong(sentence: str, status: int) -> Response:
 ROUTER = Router(
     [
         Route("/watch", fenced(watch)),
+        Route("/runs", fenced(found_runs)),
         Route("/form", fenced(blank)),
         Route("/viewer", fenced(controls)),
         Route("/examples", fenced(examples)),

@@ -1,10 +1,12 @@
 // The list of runs, which every tab shares: it moves to the tab that is open.
 import { address } from "./address.js";
+import { Finder } from "./find.js";
 import { follow } from "./slots.js";
-import { store, swatch } from "./store.js";
+import { MOST, store, swatch } from "./store.js";
 import { duration, el, fixed, t } from "./text.js";
 
-const AT_FIRST = 8; // rows, until all are asked for
+const AT_FIRST = 8, // rows, until all are asked for
+  MANY = 30; // runs from which on there is something to look for them with
 const STATES = () => ({
   queued: t("queued"),
   running: t("running"),
@@ -34,6 +36,7 @@ export function runs(element, trigger) {
   return ({ said, error, failed }) => {
     if (!failed) list.tell(error ? "wrong" : "right", error || said);
     store.ask();
+    if (list.finder.active) list.finder.ask(); // older runs are in no news
   };
 }
 
@@ -58,24 +61,38 @@ class List {
       type: "button",
       on: {
         click: () => {
-          this.all = !this.all;
+          if (this.finder.active) this.finder.further();
+          else if (store.more && this.chosen() !== "shipped")
+            this.finder.browse(true);
+          else this.all = !this.all;
           this.draw();
         },
       },
     });
+    this.fewer = el(
+      "button.act",
+      {
+        type: "button",
+        hidden: true,
+        on: { click: () => this.finder.browse(false) },
+      },
+      t("Show fewer"),
+    );
     this.filters = el("div.filters", {
       attrs: { role: "group", "aria-label": t("Runs in this list") },
     });
+    this.finder = new Finder(STATES(), () => this.draw());
     this.head = el("div.runs-head", {}, el("h2", {}, t("Runs")), this.filters);
     this.root = el(
       "section.runs-list",
       { attrs: { "aria-label": t("Runs") } },
       this.head,
+      this.finder.root,
       this.lost,
       this.message,
       this.items,
       this.hint,
-      this.more,
+      el("div.runs-more", {}, this.more, this.fewer),
     );
     element.append(this.root);
     for (const event of ["rows", "shown", "me"])
@@ -83,6 +100,15 @@ class List {
     store.addEventListener("lost", () => {
       this.lost.hidden = !store.lost;
     });
+    store.addEventListener("many", () =>
+      this.tell(
+        "note",
+        t(
+          "{most} runs are shown at most. On the command line, seglab compare takes any number.",
+          { most: MOST },
+        ),
+      ),
+    );
     const gone = () =>
       address.gone &&
       this.tell(
@@ -134,7 +160,7 @@ class List {
       row.over && !row.trained && !row.step && !shown.has(row.run);
     return [...store.rows.values()].filter(
       (row) =>
-        (fits(row) || shown.has(row.run)) &&
+        ((fits(row) && !store.older.has(row.run)) || shown.has(row.run)) &&
         !(trained && !row.trained) &&
         (this.all || !idle(row)),
     );
@@ -165,6 +191,13 @@ class List {
         ),
       ),
     );
+    this.finder.within(filter);
+    this.finder.root.hidden = !this.finder.active && !this.isLong(filter);
+    if (this.finder.active) {
+      this.drawFound();
+      return;
+    }
+    this.fewer.hidden = true;
     const rows = this.listed();
     const busy = rows.filter((row) => BUSY.includes(row.state));
     const few = this.all
@@ -195,6 +228,49 @@ class List {
             .map((each) => this.line(each, true)),
         );
     }
+    this.put(wanted);
+    const hidden = rows.length - few.length,
+      untold = store.more > 0 && filter !== "shipped";
+    this.more.hidden = !hidden && !untold && !this.all;
+    this.more.textContent = this.all
+      ? t("Show fewer")
+      : untold
+        ? t("Show all")
+        : t("Show {count} more", { count: hidden });
+    this.hint.textContent = rows.length
+      ? ""
+      : filter === "mine"
+        ? t("No runs of yours yet. Pick a model under Train and press Start.")
+        : t("No runs.");
+    this.hint.hidden = rows.length > 0;
+  }
+
+  // Whether there are so many runs in a filter that one may want to look for some.
+  isLong(filter) {
+    const there = [...store.rows.values()].filter((row) =>
+      filter === "shipped" ? row.kind !== "own" : row.kind !== "shipped",
+    );
+    return there.length + store.more > MANY;
+  }
+
+  // What was looked for, in the order that was asked for; plans are taken apart.
+  drawFound() {
+    const { rows, count, problem, browsing } = this.finder,
+      left = Math.max(0, count - rows.length);
+    this.put(rows.map((row) => this.line(row)));
+    this.more.hidden = !left;
+    this.more.textContent = t("Show {count} more", { count: left });
+    this.fewer.hidden = !browsing;
+    this.hint.textContent =
+      problem ||
+      (count
+        ? t("{shown} of {count} runs", { shown: rows.length, count })
+        : t("No run is like that."));
+    this.hint.hidden = false;
+  }
+
+  // Has these lines in the list, and no others.
+  put(wanted) {
     const items = wanted.map((line) => line.item);
     for (const [n, item] of items.entries())
       if (this.items.children[n] !== item)
@@ -203,17 +279,6 @@ class List {
       this.items.lastChild.remove();
     for (const [key, line] of this.lines)
       if (!items.includes(line.item)) this.lines.delete(key);
-    const hidden = rows.length - few.length;
-    this.more.hidden = !hidden && !this.all;
-    this.more.textContent = this.all
-      ? t("Show fewer")
-      : t("Show {count} more", { count: hidden });
-    this.hint.textContent = rows.length
-      ? ""
-      : filter === "mine"
-        ? t("No runs of yours yet. Pick a model under Train and press Start.")
-        : t("No runs.");
-    this.hint.hidden = rows.length > 0;
   }
 
   // A plan's own line: its runs together.

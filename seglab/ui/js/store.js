@@ -7,6 +7,7 @@ const EVERY = 2000,
   SILENCE = 15000; // milliseconds between two questions; until one is given up
 const LINES = window.seglab.lines; // the colors that the command line draws with, too
 const DASHES = [[], [8, 4], [2, 3]];
+export const MOST = 60; // runs that are shown at once, as many as one request may name
 const FIRST = 4; // finished runs that a new page shows beside those under way
 
 // 32 random hexadecimal digits.
@@ -21,6 +22,8 @@ class Store extends EventTarget {
   shown = []; // names of the runs that curves, masks and scores are of, in the order of their being picked
   me = { key: "", teacher: false, shared: false, limits: {}, problem: "" };
   version = "";
+  more = 0; // runs that the server has and the page is not told of
+  older = new Set(); // those of them that were looked for
   lost = false; // the server does not answer
   picked = false; // the visitor, or the page's address, said what is shown
   loaded = false;
@@ -61,7 +64,9 @@ class Store extends EventTarget {
   }
 
   show(names) {
-    const known = names.filter((name, n) => names.indexOf(name) === n);
+    const once = names.filter((name, n) => names.indexOf(name) === n),
+      known = once.slice(0, MOST);
+    if (known.length < once.length) this.say("many");
     if (known.join("\n") === this.shown.join("\n")) return;
     this.shown = known;
     this.picked = true;
@@ -136,13 +141,26 @@ class Store extends EventTarget {
     }
   }
 
-  take({ v, rows, gone = [], all, points = {} }) {
+  // Runs that were looked for: those of which the page is not told stay out of its own list.
+  know(rows) {
+    for (const row of rows) {
+      if (!this.rows.has(row.run)) this.older.add(row.run);
+      this.rows.set(row.run, row);
+    }
+  }
+
+  take({ v, rows, gone = [], all, more = 0, points = {} }) {
     this.version = v;
-    if (all) this.rows.clear();
+    this.more = more;
+    if (all) {
+      this.rows.clear();
+      this.older.clear();
+    }
     const fresh = rows.filter((row) => !this.rows.has(row.run));
     for (const row of rows) this.rows.set(row.run, row);
     for (const name of gone) {
       this.rows.delete(name);
+      this.older.delete(name);
       this.points.delete(name);
     }
     if (this.shown.some((name) => gone.includes(name))) {
@@ -173,6 +191,7 @@ class Store extends EventTarget {
     }
     if (!this.picked && rows.length) this.atFirst();
     if (rows.length || gone.length) this.say("rows");
+    if (fresh.length || gone.length) this.say("others");
     if (Object.keys(points).length) this.say("points");
   }
 

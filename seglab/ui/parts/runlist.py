@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,15 @@ import gradio as gr
 from seglab import jobs, plans, runs
 from seglab.errors import SeglabError
 from seglab.jobs import zerogpu
+from seglab.runs import listing
 from seglab.ui import views
 from seglab.ui.board import BOARD
 from seglab.ui.text import language, say, told
 from seglab.ui.visitors import Visitor
 from seglab.ui.wires import fenced, sent
+
+LONGEST = 200  # characters of what is looked for
+FIRST, MOST = 50, 1000  # runs that are found: so many at first, and at most
 
 
 @fenced
@@ -55,6 +59,32 @@ def act(event: gr.EventData, request: gr.Request) -> str:
         return json.dumps({"error": told(error, lang)})
     BOARD.hurry()  # whoever did something sees it at once
     return json.dumps({"said": told(message, lang) if message else ""})
+
+
+def found(asked: Mapping[str, str], lang: str) -> str:
+    """As JSON, the runs that a page looks for among all of them: how many there are, and the first of them.
+
+    `text`, `state` and `sort` choose as `listing.chosen` does; `whose` is mine (with a visitor's `key`, where several
+    share the server), everyone or shipped; `trained`: only those that were scored at least once.
+    """
+    BOARD.look()
+    rows, key = BOARD.rows, asked.get("key", "")
+    kinds: dict[str, Callable[[dict[str, Any]], bool]] = {
+        "mine": lambda each: each["kind"] == "own" and (not jobs.shared() or (key != "" and each["key"] == key)),
+        "everyone": lambda each: each["kind"] != "shipped",
+        "shipped": lambda each: each["kind"] != "own",
+    }
+    whose = asked.get("whose", "everyone")
+    listing.refuse_unknown("whose", [whose], [*kinds])
+    told = [row.told for row in rows.values() if kinds[whose](row.told)]
+    if asked.get("trained"):
+        told = [each for each in told if each["trained"]]
+    wanted = {"state": [asked["state"]]} if asked.get("state") else {}
+    chosen = listing.chosen(told, asked.get("text", "")[:LONGEST], asked.get("sort") or "made", **wanted)
+    number = asked.get("first", "")
+    first = min(int(number[:6]), MOST) if number.isdecimal() else FIRST
+    written = ",".join(rows[each["run"]].json(lang) for each in chosen[:first])
+    return f'{{"count":{len(chosen)},"rows":[{written}]}}'
 
 
 Action = Callable[[str, Visitor, dict[str, Any], gr.Request], SeglabError | None]

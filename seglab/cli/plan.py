@@ -123,11 +123,11 @@ def work_through(path: Path, device: str, threads: int, on: str | None = None) -
             jobs.deal(on, [directory for directory, _ in members], interrupted)
     else:
         one_by_one(members, device, threads)
-    states = {label: runs.status(directory).state for directory, label in members}
-    if "stopped" in states.values():
+    states = [(label, runs.status(directory).state) for directory, label in members]
+    if any(state == "stopped" for _, state in states):
         print(f"seglab: to go on with the plan: {again}", file=sys.stderr)
         return 0
-    left = [label for label, state in states.items() if state not in ("completed", "budget")]
+    left = [label for label, state in states if state not in ("completed", "budget")]
     if left:
         print(f"seglab: not finished: {'; '.join(left)}", file=sys.stderr)
         print(f"seglab: to try again: {again}", file=sys.stderr)

@@ -166,7 +166,7 @@ def parcels_fuzzed(outcome: Outcome, count: int, chance: random.Random) -> None:
     parcel, content = runs.home() / "fuzzed.zip", (runs.home() / "whole.zip").read_bytes()
 
     def brought() -> None:
-        run, _ = travel.bring(parcel, "brought")
+        run, _ = runs.bring(parcel, "brought")
         try:
             assert runs.load(run) and runs.events(run) and runs.status(run).over
         finally:

@@ -1,7 +1,7 @@
 """A class of thirty at one page while a run trains: how long it waits for answers, what the run loses, what each poll
 costs, how the memory grows, and whether one who presses often keeps the others from their turn.
 
-python -m benchmarks.classroom [--parts watching,predicting,polls,sessions,greedy]
+python -m benchmarks.classroom [--parts watching,crowd,predicting,polls,sessions,greedy]
 
 Its clients speak the page's own protocol on loopback: they ask what is new as its script does, and press its buttons
 through Gradio's queue and event stream.
@@ -23,6 +23,7 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import numpy as np
+import psutil
 
 from benchmarks._page import served
 from seglab import jobs, runs
@@ -32,6 +33,7 @@ from seglab.events import Stepped
 
 PAGES, EVERY, THINKING = 30, 2.0, 6.0  # pages, seconds between two looks of one, and between two of its predictions
 BLOCKS, SECONDS = 9, 12.0
+CROWDS = (30, 100, 300, 1000)  # pages
 SPEED = 0.85  # of the run's lone speed, at least
 WATCH, PREDICT = 0.3, 4.0  # seconds that an answer may take at the 95th percentile
 POLL = 2048  # bytes of an answer while a run is under way
@@ -130,6 +132,10 @@ class Class:
         lines = Path(f"/proc/{self.process}/status").read_text(encoding="utf-8").splitlines()
         return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
 
+    def processor(self) -> float:
+        """The seconds of a core that the server's process has used, without those of runs."""
+        return sum(psutil.Process(self.process).cpu_times()[:2])
+
     def step(self) -> int:
         """The step that the run is at now."""
         return next(event.step for event in reversed(runs.events(self.directory)) if isinstance(event, Stepped))
@@ -188,6 +194,21 @@ def watching(room: Class) -> None:
     slow = float(np.percentile(waits, 95))
     told("95th percentile of an answer to one of them", slow, "s", WATCH, slow <= WATCH, f" of {len(waits)}")
     told("errors", len(room.failed), "", 0, not room.failed, f" {room.failed[:2]}" if room.failed else "")
+
+
+def crowd(room: Class) -> None:
+    """Ever more pages look at the run: what their answers take of the server's processor, and how long they wait."""
+    for pages in CROWDS:
+        waits: list[float] = []
+        before, began = room.processor(), time.monotonic()
+        with room.at_once(lambda client: client.look(room.directory.name), EVERY, waits, pages):
+            time.sleep(SECONDS)
+        share = (room.processor() - before) / (time.monotonic() - began)
+        print(
+            f"{pages} pages: {share:.2f} of a core, {share / len(waits) * SECONDS * 1e3:.1f} ms an answer; 95th "
+            f"percentile {np.percentile(waits, 95):.3f} s of {len(waits)} answers, {len(room.failed)} errors",
+            flush=True,
+        )
 
 
 def predicting(room: Class) -> None:
@@ -293,7 +314,14 @@ def greedy(room: Class) -> None:
         jobs.stop(directory)
 
 
-PARTS = {"watching": watching, "predicting": predicting, "polls": polls, "sessions": sessions, "greedy": greedy}
+PARTS = {
+    "watching": watching,
+    "crowd": crowd,
+    "predicting": predicting,
+    "polls": polls,
+    "sessions": sessions,
+    "greedy": greedy,
+}
 
 
 if __name__ == "__main__":

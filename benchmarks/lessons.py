@@ -1,7 +1,7 @@
 """A class of thirty at a lesson: how soon its first step is on the screen, and how long they wait for each kind of
 step when all of them go on at once, at a server that nobody has asked yet and at one that knows the answers.
 
-python -m benchmarks.lessons [--parts opening,steps] [--lessons a,b,c,d,e,spoiled]
+python -m benchmarks.lessons [--parts opening,steps,visits,cached] [--lessons a,b,c,d,e,spoiled]
 
 Its clients ask what the page asks, on loopback and on the server's own cores.
 """
@@ -16,19 +16,23 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from http.client import HTTPConnection
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 
 import numpy as np
+import psutil
 from playwright.sync_api import BrowserContext, sync_playwright
 
-from benchmarks._page import PATIENCE, served
+from benchmarks._page import PATIENCE, ROOT, free_port, listening, served
 from benchmarks.classroom import told
 
-VISITORS, OPENINGS = 30, 7
+VISITORS, OPENINGS, AGAIN = 30, 7, 10
 READING = 10.0  # seconds that a class is at the first step of a lesson, of two minutes or three as lessons plan it
 FIRST, STEP = 1.0, 0.3  # seconds until the first step of a lesson is drawn, and that any other may take
 TABS = ("Start", "Learn", "Train", "Predict", "Compare")
@@ -56,7 +60,7 @@ PAINTED = """(() => {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A class of thirty at a lesson.")
-    parser.add_argument("--parts", default=",".join(PARTS), help="which of these (default: %(default)s)")
+    parser.add_argument("--parts", default="opening,steps,visits", help="which of these (default: %(default)s)")
     parser.add_argument("--lessons", default="a,b,c,d,e,spoiled", help="which of these (default: %(default)s)")
     given = parser.parse_args()
     for part in given.parts.split(","):
@@ -118,6 +122,7 @@ class Visitor:
     def __init__(self, address: str, lesson: str):
         self.lesson, self.line = lesson, HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE)
         self.answers: dict[str, bytes] = {}
+        self.sizes: list[int] = []  # of the answers, in bytes, as they are sent
 
     def get(self, path: str, **asked: str) -> bytes:
         path = f"/seglab/{path}?{urlencode(asked | {'lang': 'en'})}"
@@ -125,6 +130,7 @@ class Visitor:
             self.line.request("GET", path, headers={"Accept-Encoding": "gzip"})
             answer = self.line.getresponse()
             content = answer.read()
+            self.sizes.append(len(content))
             assert answer.status == 200, f"{path}: {answer.status} {content[:200]!r}"
             pixels = answer.getheader("Content-Type") == "application/octet-stream"  # which nobody looks at here
             zipped = answer.getheader("Content-Encoding") == "gzip" and not pixels
@@ -226,13 +232,90 @@ def steps(lessons: list[str]) -> None:
                 told(f"{kind} for the {which} class, 95th percentile", slow, "s", STEP, slow <= STEP, more)
 
 
+def visits(lessons: list[str], cached: bool = False) -> None:
+    """What one visitor asks of a server that knows the answers: to open the page, and on the way through each lesson.
+    Requests, bytes as they are sent, the time of its processor; and how many answers are alike for the next visitor.
+    With `cached`, nginx is between the two."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served([sys.executable, "app.py"], home) as (address, program),
+        behind(address, home) if cached else nullcontext(address) as asked,
+        sync_playwright() as playwright,
+    ):
+        server = psutil.Process(program.pid)
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+        link = f"{asked}?lesson={lessons[0]}"
+        received(browser.new_context(), link)
+        before, sizes = busy(server), [received(browser.new_context(), link) for _ in range(OPENINGS)]
+        spent = (busy(server) - before) / OPENINGS
+        browser.close()
+        print(visit("the page for a new visitor, with a lesson's first step", sizes[-1], spent))
+        for lesson in lessons:
+            for _ in range(2):  # what takes a server longest is not in its first answer
+                walked(Visitor(asked, lesson))
+            before, visitors = busy(server), [walked(Visitor(asked, lesson)) for _ in range(AGAIN)]
+            spent = (busy(server) - before) / AGAIN
+            first, *others = (each.answers for each in visitors)
+            alike = sum(all(each.get(path) == content for each in others) for path, content in first.items())
+            print(visit(f"lesson {lesson}", visitors[0].sizes, spent), f", {alike} answers alike for everybody", sep="")
+
+
+@contextmanager
+def behind(address: str, folder: str) -> Iterator[str]:
+    """The address of nginx in front of the page, set up as docs/scale.md says."""
+    block = (ROOT / "docs/scale.md").read_text(encoding="utf-8").split("```nginx\n")[1].split("```")[0]
+    port = free_port()
+    for usual, here in (
+        ("/var/cache/nginx/seglab", f"{folder}/cache"),
+        ("listen 80;", f"listen 127.0.0.1:{port};"),
+        ("http://127.0.0.1:7860", address.rstrip("/")),
+        ("$host;", "$http_host;"),  # with the port, which is not the usual one
+    ):
+        assert usual in block, usual
+        block = block.replace(usual, here)
+    file = Path(folder, "nginx.conf")
+    file.write_text(f"pid {folder}/nginx.pid; events {{}} http {{ access_log off; {block} }}", encoding="utf-8")
+    with listening(["nginx", "-c", str(file), "-g", "daemon off; user root;"], port, {}):
+        yield f"http://127.0.0.1:{port}/"
+
+
+def visit(what: str, sizes: list[int], spent: float) -> str:
+    amount = f"{len(sizes)} requests, {sum(sizes) / 1e6:.2f} MB, {spent * 1e3:.0f} ms of the server's processor"
+    return f"{what}: {amount}{loaded()}"
+
+
+def busy(server: psutil.Process) -> float:
+    """The seconds that a process has computed."""
+    return sum(server.cpu_times()[:2])
+
+
+def received(context: BrowserContext, address: str) -> list[int]:
+    """The bytes of each answer that comes until a lesson's first step is painted, as they are sent."""
+    page = context.new_page()
+    sizes: list[int] = []
+    network = context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.on("Network.loadingFinished", lambda event: sizes.append(int(event["encodedDataLength"])))
+    page.goto(address)
+    page.locator(".lesson-step .read").wait_for()
+    page.wait_for_load_state("networkidle")
+    context.close()
+    return sizes
+
+
+def walked(visitor: Visitor) -> Visitor:
+    for _, ask in visitor.ways():
+        ask()
+    return visitor
+
+
 def summed(waits: dict[str, list[float]]) -> str:
     every = [wait for each in waits.values() for wait in each]
     slowest = max(waits, key=lambda kind: max(waits[kind]))
     return f"median {np.median(every):.3f} s of {len(every)}, the slowest {max(waits[slowest]):.2f} s ({slowest})"
 
 
-PARTS = {"opening": opening, "steps": steps}
+PARTS = {"opening": opening, "steps": steps, "visits": visits, "cached": partial(visits, cached=True)}
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # albumentations asks th
 OFFERED = {  # by the module that has it
     "seglab.api": (
         "Collection", "Comparison", "Entries", "Network", "Plan", "Prediction", "Predictions", "Preview", "Run", "Runs",
-        "Samples", "Scores", "bring", "compare", "configure", "dataset", "describe", "entries", "learning_rates",
-        "list_plans", "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
+        "Samples", "Scores", "adopt", "bring", "compare", "configure", "dataset", "describe", "entries",
+        "learning_rates", "list_plans", "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
     ),
     "seglab.config": ("RunConfig",),
     "seglab.errors": ("SeglabError",),
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Runs,
         Samples,
         Scores,
+        adopt,
         bring,
         compare,
         configure,
@@ -79,8 +80,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture", "Collection", "Comparison", "Dataset", "Entries", "Loss", "Network", "Optimizer", "Plan",
     "Prediction", "Predictions", "Predictor", "Preview", "Run", "RunConfig", "Runs", "Samples", "Scheduler", "Scores",
-    "SeglabError", "Technique", "bring", "compare", "configure", "dataset", "describe", "entries", "learning_rates",
-    "list_plans", "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
+    "SeglabError", "Technique", "adopt", "bring", "compare", "configure", "dataset", "describe", "entries",
+    "learning_rates", "list_plans", "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
 ]  # fmt: skip
 
 

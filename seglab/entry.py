@@ -59,23 +59,25 @@ class Entry(Options):
 
     `class Loss(Entry, family="losses")` opens a family; a subclass with a `name` of its own is an entry of it, any
     other is an abstract step. A field annotated with a family's base takes any of its entries: an instance, a name, or
-    `{"name": ..., **options}`.
+    `{"name": ..., **options}`. An entry that is not `offered` is known by its name and never to be picked.
     """
 
     name: ClassVar[str]
     family: ClassVar[str]
     entries: ClassVar[dict[str, type[Entry]]]
+    unoffered: ClassVar[dict[str, type[Entry]]]
 
-    def __init_subclass__(cls, family: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(cls, family: str | None = None, offered: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if family:
-            cls.family, cls.entries = family, {}
+            cls.family, cls.entries, cls.unoffered = family, {}, {}
             FAMILIES[family] = cls
         if "name" in cls.__dict__ and not APART.get():
-            taken = cls.entries.get(cls.name, cls)
+            entries = cls.entries if offered else cls.unoffered
+            taken = entries.get(cls.name, cls)
             if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
                 raise TypeError(f"{cls.family} has two entries named {cls.name}: {taken} and {cls}")
-            cls.entries[cls.name] = cls  # in the place of an older one, where a notebook's cell is run again
+            entries[cls.name] = cls  # in the place of an older one, where a notebook's cell is run again
 
     @classmethod
     def is_family(cls) -> bool:
@@ -84,8 +86,8 @@ class Entry(Options):
 
     @classmethod
     def known(cls) -> dict[str, type[Entry]]:
-        """The family's entries by name, with those that are known `along` with them for now."""
-        return cls.entries | {kind.name: kind for kind in ALONG.get() if kind.family == cls.family}
+        """The family's entries by name, those that are not offered too, and those known `along` with them for now."""
+        return cls.entries | cls.unoffered | {kind.name: kind for kind in ALONG.get() if kind.family == cls.family}
 
     @classmethod
     def summary(cls) -> str:
@@ -242,6 +244,7 @@ REASONS = {
     "twice": "techniques: {name} is given twice; give it once",
     "refused": "techniques: {name} cannot be used here: {reason}",
     "fold": "fold.index: {index} is too large; allowed: 0 to {most}",
+    "unadopted": "{thing}: a network of others is not trained here; seglab adopt makes a run of it as it is",
     "warmup": "scheduler.warmup: {warmup} epochs are as long as the whole run or longer; allowed: less than {epochs}",
     "other": "{thing}: {value} is not allowed ({reason})",
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import sysconfig
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,3 +36,9 @@ class SeglabError(Exception):
 
     def __reduce__(self) -> Any:
         return partial(type(self), self.template, **self.values), (), {"each": self.each}
+
+
+def tell(notes: Iterable[SeglabError]) -> None:
+    """Prints what a person should know beside a command's output."""
+    for note in notes:
+        print(f"seglab: note: {note}", file=sys.stderr)

@@ -91,7 +91,7 @@ def evaluate(
     model.eval()
 
     def made(places: list[int]) -> Batch:
-        return collated([bounded(samples[n], model.num_classes) for n in places], places, targets)
+        return collated([bounded(sample, model.num_classes) for sample in samples.several(places)], places, targets)
 
     own = same_size(samples)[group.rank :: group.size]
     pieces = group.gathered([piece(batch, model, samples, terms, keep) for batch in ahead(made, own)])
@@ -131,7 +131,7 @@ def piece(
         places,
         np.stack([metrics.confusion(*each, model.num_classes) for each in zip(labels, whole, strict=True)]),
         found,
-        [] if keep is None else [Packed(each) for each in labels],
+        [] if keep is None else [Packed.of(each) for each in labels],
         {index: outputs.logits[n].softmax(0).cpu().numpy() for n, index in enumerate(places) if index in (keep or ())},
     )
 
@@ -165,6 +165,7 @@ def labels_of(logits: Tensor, size: Sequence[int]) -> np.ndarray:
 def same_size(samples: Cached) -> list[list[int]]:
     """Places in order, cut into batches of neighbours whose stored sizes are the same: at most BATCH, and at most
     MOST_PIXELS together, or one."""
+    samples.decode()
     places: list[list[int]] = []
     for n in range(len(samples)):
         shape = samples.shape(n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -100,11 +101,12 @@ class Stepped(Event):
 
 
 class Score(BaseModel):
-    """The model on one set of images: `iou` has null for classes in neither truth nor prediction; `terms` are raw."""
+    """The model on one set of images: `iou` has null for classes in neither truth nor prediction; `terms` are raw. A
+    network that was not trained here has no loss: NaN, null in JSON."""
 
     model_config = ConfigDict(frozen=True)
 
-    loss: float
+    loss: Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
     terms: Terms
     term_weights: Terms = {}
     miou: float | None
@@ -114,10 +116,12 @@ class Score(BaseModel):
 
 
 class Evaluated(Event):
-    """The model was scored after `epoch` epochs on `train` (as many images as `val` has), `search` and `val`.
+    """The model was scored after `epoch` epochs on `train` (as many images as `val` has), `search` and `val`; one that
+    was not trained here, on `val` alone.
 
     `best` says that its mIoU on `search` is the highest so far; its weights then have this sha256. An evaluation within
-    an epoch, which only stopping brought about, is the best for want of another, until the next one is.
+    an epoch, which only stopping brought about, is the best for want of another, until the next one is. `notes` are
+    what went wrong on the way, as far as the run could go on.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -127,6 +131,7 @@ class Evaluated(Event):
     scores: dict[str, Score]
     best: bool
     weights_sha256: str | None = None
+    notes: list[Sentence] = []
 
 
 def best_of(events: Sequence[Event]) -> Evaluated | None:

@@ -75,6 +75,12 @@ def export(run: str | Path, out: Path, size: Size | None = None) -> OnnxFile:
     """
     refuse_unequipped()
     trained = runs.load(run)
+    if not trained.config.model.trains:
+        raise SeglabError(
+            "{run} is a network of others, from {source}; it is not exported here",
+            run=trained.name,
+            source=trained.config.model.title,
+        )
     height, width = size = sized(size) if size is not None else size_of(trained)
     sample, note = pictured(trained, size)
     images = collated([photograph(at_size(sample.image, size))], [0]).images

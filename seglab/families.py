@@ -77,6 +77,8 @@ class Samples(Protocol):
 
     def __getitem__(self, index: int) -> Sample: ...
 
+    def domain(self, index: int) -> str | None: ...
+
     def relabel(self, index: int, labels: np.ndarray) -> None: ...
 
 
@@ -219,6 +221,12 @@ class Architecture(Entry, family="architectures"):
     paper: ClassVar[dict[str, Any]] = {}
     parameters: ClassVar[int | None] = None  # of one's own network, which nobody has published
     year: ClassVar[int | None] = None
+    trains: ClassVar[bool] = True  # whether a run can train it; a network of others is taken as it is
+
+    @property
+    def title(self) -> str:
+        """What tells it apart from other networks in a word: its name, or where a network of others comes from."""
+        return self.name
 
     @property
     def mean(self) -> tuple[float, float, float]:
@@ -230,7 +238,7 @@ class Architecture(Entry, family="architectures"):
 
     def build(self, num_classes: int, in_channels: int = 3) -> nn.Module:
         """The network, its weights random: (B, in_channels, H, W) with H and W multiples of 32 -> logits (B,
-        num_classes, h, w) or Outputs.
+        num_classes, h, w) or Outputs. One that does not train may give a channel more: void, what is none of them.
 
         Its `stages()` lists the encoder's stages from shallow to deep; one without it can do all but what asks for
         these: freezing, and a learning rate of the encoder's own.
@@ -450,6 +458,15 @@ class Dataset(Entry, family="datasets"):
     def here(self) -> bool:
         """Whether its files are on this machine, as far as their folder tells; True for what needs none."""
         return True
+
+    @classmethod
+    def any_here(cls) -> bool:
+        """Whether the page may offer it: its files are on this machine, or those of some choices of its options."""
+        return cls().here
+
+    def download(self) -> Path:
+        """Fetches it, where it has a public address, and gives its folder; an interrupted download continues."""
+        raise SeglabError("{name} cannot be downloaded from a public address", name=self.name)
 
     def open(self) -> Data:
         """Finds the images; raises SeglabError when they are not there or not as they should be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -14,15 +14,19 @@ import torch
 import torch.nn.functional as F
 
 from seglab import machine
-from seglab.data.base import UNLABELED, VOID, Batch, Data, Packed, Sample, Split
+from seglab.data.base import UNLABELED, VOID, Batch, Data, Packed, Sample, Split, spread
 from seglab.data.images import resize_image, resize_labels
+from seglab.data.store import Held, Store, room
 from seglab.data.survey import labels_in, lost
 from seglab.errors import SeglabError
 from seglab.families import DataHooks, RunConfig, Technique
 from seglab.model import Trained
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
+
+LOOKED = 128  # training masks that a run looks at before it begins: they are decoded then
 
 T = TypeVar("T")
 
@@ -33,12 +37,23 @@ def random(*place: int | str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "big")))
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A decoded sample whose arrays a store holds: the image, the mask and perhaps the instances, which are packed
+    where `forms` tell their shapes and types."""
+
+    held: Held
+    forms: tuple[tuple[tuple[int, ...], np.dtype], ...]
+    domain: str | None
+    name: str
+
+
 class Cached:
-    """A split at a training size, each sample decoded and resized when first asked for and then kept.
+    """A split at a training size, each sample decoded and resized when first asked for and then kept in a store.
 
     With `keep_truth` only the images are resized, not their masks and instances, which are kept compressed; with
     `forget` no sample is kept. The masks of those at the places in `hidden` are UNLABELED everywhere, and they have no
-    instances, until they are labeled anew.
+    instances, until they are labeled anew. `looked` is how many masks `lost` looks at, if not LOOKED.
     """
 
     def __init__(
@@ -48,12 +63,18 @@ class Cached:
         keep_truth: bool = False,
         forget: bool = False,
         hidden: frozenset[int] = frozenset(),
+        store: Store | None = None,
+        looked: int | None = None,
     ):
-        self.split, self.side, self.keep_truth, self.forget, self.hidden = split, side, keep_truth, forget, hidden
-        self.samples: list[Sample | None] = [None] * len(split)
-        self.truth: dict[int, tuple[Packed, Packed | None]] = {}
+        self.split, self.side, self.keep_truth, self.hidden = split, side, keep_truth, hidden
+        self.store = store or Store(0 if forget else room())
+        self.forget = forget
+        self.kept: dict[int, Kept] = {}
+        self.shapes: dict[int, tuple[int, ...]] = {}  # of the masks of those that were decoded
+        self.domains: dict[int, str | None] = {}
+        self.looked = frozenset(spread(len(split), LOOKED if looked is None else looked))
         self.shown: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # which labels a mask has, before and after
-        self.labels: dict[int, np.ndarray] = {}
+        self.labels: dict[int, Packed] = {}
 
     def __len__(self) -> int:
         return len(self.split)
@@ -62,35 +83,74 @@ class Cached:
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Sample:
-        if (found := self.samples[index]) is None:
-            sample = self.split[index]
-            found = small = at_side(sample, self.side)
-            if self.keep_truth:
-                things = None if sample.instances is None else Packed(sample.instances)
-                self.truth[index] = Packed(sample.mask), things
-            else:
-                self.shown[index] = labels_in(sample.mask), labels_in(small.mask)
-            if index in self.labels:
-                found = replace(found, mask=self.labels[index], instances=None)
-            elif index in self.hidden:
-                instances = None if found.instances is None else np.zeros_like(found.instances)
-                found = replace(found, mask=np.full_like(found.mask, UNLABELED), instances=instances)
-            self.samples[index] = None if self.forget else found
-        if index in self.truth:
-            mask, things = self.truth[index]
-            return replace(found, mask=mask.labels(), instances=None if things is None else things.labels())
-        return found
+        sample = self.read(self.kept[index]) if index in self.kept else self.decoded(index)
+        if index in self.labels:
+            return replace(sample, mask=self.labels[index].labels(), instances=None)
+        return sample
+
+    def several(self, places: Sequence[int]) -> list[Sample]:
+        """The samples at these places; several threads decode those that are not kept."""
+        missing = {n for n in places if n not in self.kept}
+        if len(missing) < 2:
+            return [self[n] for n in places]
+        with decoders() as pool:
+            found = dict(zip(missing, pool.map(self.__getitem__, missing), strict=True))
+        return [found[n] if n in found else self[n] for n in places]
+
+    def decode(self, places: Iterable[int] | None = None) -> None:
+        """Decodes those samples, or all, that were not decoded before."""
+        missing = [n for n in (range(len(self)) if places is None else places) if n not in self.shapes]
+
+        def decode(index: int) -> None:  # without giving it: the pool would hold all of them
+            self.decoded(index)
+
+        if missing:
+            with decoders() as pool:
+                list(pool.map(decode, missing))
+
+    def decoded(self, index: int) -> Sample:
+        """The sample from its source; kept from then on."""
+        whole = self.split[index]
+        sample = replace(whole, image=resize_image(whole.image, self.side))
+        if not self.keep_truth:
+            sample = truth_at(sample, self.side)
+        if index in self.looked:
+            self.shown[index] = labels_in(whole.mask), labels_in(sample.mask)
+        if index in self.hidden:
+            instances = None if sample.instances is None else np.zeros_like(sample.instances)
+            sample = replace(sample, mask=np.full_like(sample.mask, UNLABELED), instances=instances)
+        self.shapes[index], self.domains[index] = sample.mask.shape, sample.domain
+        if not self.forget and index not in self.kept:
+            self.keep(index, sample)
+        return sample
+
+    def keep(self, index: int, sample: Sample) -> None:
+        truth = [sample.mask, *([] if sample.instances is None else [sample.instances])]
+        forms = tuple((each.shape, each.dtype) for each in truth) if self.keep_truth else ()
+        if forms:
+            truth = [Packed.of(each).content for each in truth]
+        if held := self.store.keep([sample.image, *truth]):
+            self.kept[index] = Kept(held, forms, sample.domain, sample.name)
+
+    def read(self, kept: Kept) -> Sample:
+        image, *truth = self.store.arrays(kept.held)
+        if kept.forms:
+            truth = [Packed(content, *form).labels() for content, form in zip(truth, kept.forms, strict=True)]
+        return Sample(image, truth[0], truth[1] if truth[1:] else None, kept.domain, kept.name)
 
     def shape(self, index: int) -> tuple[int, ...]:
         """The (height, width) of a mask."""
-        if self.keep_truth and self.samples[index] is None:
-            _ = self[index]
-        return self.truth[index][0].shape if index in self.truth else self[index].mask.shape
+        self.decode([index])
+        return self.shapes[index]
+
+    def domain(self, index: int) -> str | None:
+        self.decode([index])
+        return self.domains[index]
 
     def lost(self, classes: Sequence[str]) -> list[SeglabError]:
-        """A warning of the classes that most of the masks that show them lose when they are shrunk; all are decoded."""
-        with machine.pool(2, "decoder") as pool:
-            list(pool.map(self.__getitem__, range(len(self))))
+        """A warning of the classes that most of the masks that show them lose when they are shrunk, as far as those
+        tell that are looked at, evenly spread."""
+        self.decode(n for n in sorted(self.looked) if n not in self.shown)
         before, after = np.zeros((2, VOID + 1), np.int64)
         for stored, small in self.shown.values():
             before += stored
@@ -99,9 +159,12 @@ class Cached:
 
     def relabel(self, index: int, labels: np.ndarray) -> None:
         """Gives a hidden sample these labels, uint8 (H, W) at its training size; which things they are nobody knows."""
-        self.labels[index] = labels
-        if (found := self.samples[index]) is not None:
-            self.samples[index] = replace(found, mask=labels, instances=None)
+        self.labels[index] = Packed.of(labels)
+
+
+def decoders() -> ThreadPoolExecutor:
+    """Threads that decode: that releases the interpreter's lock."""
+    return machine.pool(min(4, machine.cores()), "decoder")
 
 
 def at_side(sample: Sample, side: int) -> Sample:
@@ -125,9 +188,10 @@ def in_order(techniques: Iterable[Technique]) -> list[Technique]:
     return sorted(techniques, key=lambda technique: technique.comes_last)
 
 
-def learned_from(config: RunConfig, data: Data, forget: bool = False) -> Cached:
+def learned_from(config: RunConfig, data: Data, forget: bool = False, store: Store | None = None) -> Cached:
     """The training samples as a run with this configuration sees them."""
-    return Cached(data.train, config.image_size, forget=forget, hidden=hidden_by(config, len(data.train)))
+    hidden = hidden_by(config, len(data.train))
+    return Cached(data.train, config.image_size, forget=forget, hidden=hidden, store=store)
 
 
 class Feed:
@@ -182,7 +246,7 @@ class Feed:
             return strength < 1 and random(self.config.seed, epoch, *place, "strength").random() >= strength
 
         index = [place % len(self.train) for place in places]
-        samples = [self.train[n] for n in index]
+        samples = self.train.several(index)
         if side != self.config.image_size:
             samples = [at_side(sample, side) for sample in samples]
         for name, hooks in self.data_hooks.items():

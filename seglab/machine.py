@@ -1,7 +1,9 @@
-"""What this machine computes with: how many cores are ours, and in which precision it is fast."""
+"""What this machine computes with: how many cores and how much memory are ours, and in which precision it is fast."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 import os
 import sys
@@ -10,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+LIMITS = ("memory.limit_in_bytes", "memory.max")  # of a control group of version 1, and of version 2
+UNTOLD = 8 * 2**30  # bytes of memory, where the system does not tell
 affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
 
 
@@ -46,23 +50,50 @@ def quotas() -> Iterator[float]:
 
     Version 2 writes quota and period in one file, version 1 in two (kernel documentation, cgroup-v2 and sched-bwc).
     """
+    for folder, second in groups("cpu"):
+        if second:
+            values = text_of(folder / "cpu.max").split()
+        else:
+            values = [text_of(folder / name) for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")]
+        quota, period = (number(value) for value in (*values, "", "")[:2])
+        if quota and period:
+            yield quota / period
+
+
+def memory() -> int:
+    """The bytes of memory that are ours: the least of what the machine has and what our control groups may use; those
+    of a small machine where nothing tells."""
+    names = getattr(os, "sysconf_names", {})  # Windows has none
+    bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if "SC_PHYS_PAGES" in names else []
+    limits = [number(text_of(folder / LIMITS[second])) for folder, second in groups("memory")]
+    return int(min([*bounds, *filter(None, limits)], default=UNTOLD))
+
+
+def groups(controller: str) -> Iterator[tuple[Path, bool]]:
+    """The folders of the control groups that bound the process in this, and whether each is of version 2."""
     try:
         lines = OWN_CGROUPS.read_text(encoding="utf-8").splitlines()
     except OSError:
         return
     for _, controllers, group in (line.split(":", 2) for line in lines if line.count(":") >= 2):
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
         own = Path(group.lstrip("/"))
         for above in (own, *own.parents):  # a container often sees its own group as the topmost one
-            if controllers:
-                folder = CGROUPS / "cpu" / above
-                values = [text_of(folder / name) for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")]
-            else:
-                values = text_of(CGROUPS / above / "cpu.max").split()
-            quota, period = (number(value) for value in (*values, "", "")[:2])
-            if quota and period:
-                yield quota / period
+            yield CGROUPS / (controller if controllers else "") / above, not controllers
+
+
+@contextlib.contextmanager
+def unswept() -> Iterator[None]:
+    """While many objects are made that stay: without Python's search for unused ones, which takes as long again."""
+    if not gc.isenabled():  # somebody else sees to it
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def text_of(file: Path) -> str:

@@ -71,7 +71,8 @@ class Logits(nn.Module):
 @dataclass(frozen=True)
 class Trained:
     """A run's best model, ready to predict, with what its classes are called and drawn in, and the span of values that
-    it saw as black to white, where its photographs have more than 8 bits."""
+    it saw as black to white, where its photographs have more than 8 bits. Of a model that may label pixels void,
+    `unknown` are the classes that it does not know, perhaps none."""
 
     directory: Path
     config: RunConfig
@@ -79,6 +80,7 @@ class Trained:
     colors: tuple[tuple[int, int, int], ...]
     model: Segmenter
     span: tuple[int, int] | None = None
+    unknown: tuple[int, ...] | None = None
 
     @property
     def name(self) -> str:

@@ -24,3 +24,8 @@ def lessons() -> list[Path]:
 def home() -> Path:
     """Where new runs live: $SEGLAB_HOME, or runs/ in the current folder."""
     return Path(os.environ.get("SEGLAB_HOME") or "runs").resolve()
+
+
+def shared() -> bool:
+    """Whether several people use this server: a Space, one that other machines reach, or one with a teacher."""
+    return any(os.environ.get(name) for name in ("SEGLAB_SHARED", "SEGLAB_TEACHER_KEY", "SPACE_ID"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
@@ -15,7 +15,7 @@ import torch
 from seglab import crf as dense
 from seglab import metrics
 from seglab.cache import Cache
-from seglab.data.base import Sample, Split, photograph
+from seglab.data.base import VOID, Sample, Split, photograph
 from seglab.data.images import labels_at, resize_image, side_within
 from seglab.errors import SeglabError
 from seglab.families import Architecture, Outputs, Predict, Predictor
@@ -28,9 +28,11 @@ MOST_PROBABILITIES = 2**27  # 512 MB
 
 @dataclass(frozen=True)
 class Prediction:
-    """probabilities float32 (K, H, W) at the image's size; instances int32 (H, W), where the model finds any."""
+    """probabilities float32 (K, H, W) at the image's size; instances int32 (H, W), where the model finds any. Of a
+    model that may label pixels void the probabilities are (K + 1, H, W): the last one is void's."""
 
     probabilities: np.ndarray
+    num_classes: int
     instances: np.ndarray | None = None
     group: Callable[[np.ndarray], np.ndarray | None] | None = None  # labels -> instances
 
@@ -41,8 +43,16 @@ class Prediction:
 
     @property
     def labels(self) -> np.ndarray:
-        """uint8 (H, W): the most probable class of each pixel."""
-        return self.probabilities.argmax(0).astype(np.uint8)
+        """uint8 (H, W): the most probable class of each pixel, 255 where that is void."""
+        return labels_in(self.probabilities, self.num_classes)
+
+
+def labels_in(probabilities: np.ndarray, num_classes: int) -> np.ndarray:
+    """uint8 (H, W): the most probable of so many classes, 255 where what is behind them is more probable."""
+    labels = probabilities.argmax(0).astype(np.uint8)
+    if len(probabilities) > num_classes:
+        labels[labels == num_classes] = VOID
+    return labels
 
 
 def predict(
@@ -63,13 +73,20 @@ def predict(
         outputs = [forward(model, view, max(1, round(zoom * side))) for model, side in voters]
         if view is image and zoom == 1:
             seen.append(outputs[0])
-        return reduce(add, (each.logits[0].softmax(0) for each in outputs)).div(len(outputs)).cpu().numpy()
+        return mean([each.logits[0].softmax(0).cpu().numpy() for each in outputs])
 
-    prediction = Prediction(reduce(wrapped, predictors, plain)(image))
+    prediction = Prediction(reduce(wrapped, predictors, plain)(image), len(trained.classes))
     if type(trained.config.model).instances is Architecture.instances:
         return prediction
     group = partial(trained.config.model.instances, seen[0] if seen else forward(voters[0][0], image, side))
     return replace(prediction, instances=group(prediction.labels), group=group)
+
+
+def mean(votes: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of several models' probabilities; those that have no void give it none."""
+    most = max(map(len, votes))
+    alike = (np.pad(each, ((0, most - len(each)), (0, 0), (0, 0))) if len(each) < most else each for each in votes)
+    return reduce(add, alike) / np.float32(len(votes))
 
 
 def can_vote(first: str, classes: Sequence[str], other: str, others: Sequence[str]) -> None:
@@ -102,14 +119,25 @@ def forward(model: Segmenter, image: np.ndarray, side: int) -> Outputs:
 def confusions(
     trained: Trained, split: Split, pipelines: Sequence[Sequence[Predictor]], others: Sequence[Trained] = ()
 ) -> Iterator[np.ndarray]:
-    """For each image of the split, int64 (P, K, K): the confusion matrix of what each pipeline of predictors gives.
+    """For each image of the split, int64 (P, K, K): the confusion matrix of what each pipeline of predictors gives;
+    (P, K, K + 1) where pixels may be labeled void.
 
     The labels of a larger image than `bounded` allows are enlarged to the size of its mask.
     """
+    unknown = unknown_to(each.unknown for each in (trained, *others))
     for n in range(len(split)):
         sample = split[n]
         found = labeled(trained, sample, pipelines, others)
-        yield np.stack([metrics.confusion(each, sample.mask, len(trained.classes)) for each in found])
+        yield np.stack([metrics.confusion(each, sample.mask, len(trained.classes), unknown) for each in found])
+
+
+def unknown_to(voters: Iterable[Collection[int] | None]) -> tuple[int, ...] | None:
+    """The classes that none of several models knows, given by what each does not know; None where none may label pixels
+    void."""
+    known = list(voters)
+    if all(each is None for each in known):
+        return None
+    return tuple(sorted(frozenset.intersection(*(frozenset(each or ()) for each in known))))
 
 
 def labeled(
@@ -147,6 +175,7 @@ class Result:
     colors: tuple[tuple[int, int, int], ...]
     before: Prediction
     milliseconds: float
+    unknown: tuple[int, ...] | None = None  # as of a Trained
     after: Prediction | None = None  # None without a CRF, and where it failed
     crf_milliseconds: float | None = None  # of the CRF alone, by the clock: it runs in a process of its own
     crf_error: SeglabError | None = None  # why it failed
@@ -220,7 +249,7 @@ def one(trained: Trained, image: np.ndarray, predictors: Sequence[Predictor] = (
     """What a model gives for an image uint8 (H, W, 3), in one run, with the time that it took."""
     began = time.thread_time()
     found = predict(trained, image, predictors)
-    return Result((trained.name,), trained.classes, trained.colors, found, since(began))
+    return Result((trained.name,), trained.classes, trained.colors, found, since(began), trained.unknown)
 
 
 def voted(
@@ -234,13 +263,14 @@ def voted(
     began, spent = time.thread_time(), 0.0
     if all(predictor.linear for predictor in predictors):
         spent = sum(each.milliseconds for each in alone)
-        found = first.before.refined(reduce(add, (each.before.probabilities for each in alone)) / len(alone))
+        found = first.before.refined(mean([each.before.probabilities for each in alone]))
     else:
         trained, *rest = models
         began = time.thread_time()  # loading is not predicting
         found = predict(trained, image, predictors, rest)
     names = tuple(each.names[0] for each in alone)
-    return Result(names, first.classes, first.colors, found, spent + since(began))
+    spent += since(began)
+    return Result(names, first.classes, first.colors, found, spent, unknown_to(each.unknown for each in alone))
 
 
 def since(began: float) -> float:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from seglab import __version__, machine
 from seglab.config import RunConfig
 from seglab.data.base import Batch, Data, Statistics, spread
+from seglab.data.store import Store, room
 from seglab.errors import SeglabError
 from seglab.evaluation import Evaluation, evaluate
 from seglab.events import Evaluated, Event, Finished, Reason, Sentence, Started, Stepped
@@ -55,20 +56,23 @@ Objective = Callable[[Batch], dict[str, Term]]
 
 
 class Images:
-    """The images of one run, each decoded when first asked for: what it learns from, and the sets it is scored on."""
+    """The images of one run, each decoded when first asked for: what it learns from, and the sets it is scored on.
+    `processes` share the memory for them."""
 
-    def __init__(self, config: RunConfig):
+    def __init__(self, config: RunConfig, processes: int = 1):
         self.data = folded(config.data.open(), config)
-        self.train = learned_from(config, self.data)
+        self.store = Store(room() // processes)
+        self.train = learned_from(config, self.data, store=self.store)
         few = random(config.seed, "scored").permutation(len(self.train))[: len(self.data.val)]
         sets = {"train": self.data.train.take(sorted(few)), "search": self.data.search, "val": self.data.val}
-        self.scored = {name: Cached(split, config.image_size, keep_truth=True) for name, split in sets.items()}
+        self.scored = {
+            name: Cached(split, config.image_size, keep_truth=True, store=self.store) for name, split in sets.items()
+        }
 
     def decode(self) -> None:
         """Decodes all of them now, for the processes that are forked from this one."""
         for images in (self.train, *self.scored.values()):
-            for n in range(len(images)):
-                _ = images[n]
+            images.decode()
 
 
 class Run(Feed):
@@ -94,11 +98,11 @@ class Run(Feed):
         group: Group = ALONE,
     ):
         torch.set_num_threads(threads)
-        images = images or Images(config)
+        images = images or Images(config, group.size)
         super().__init__(config, images.data, load=load, train=images.train)
         self.should_stop, self.threads, self.fresh, self.group = should_stop, threads, fresh, group
         self.device = torch.device(device)
-        self.scored = images.scored
+        self.scored, self.store = images.scored, images.store
         self.samples = spread(len(self.data.val), SAMPLES)
 
         self.seed_torch("weights")
@@ -374,6 +378,7 @@ class Run(Feed):
             images_per_second=self.images_per_second,
             scores=scores,
             best=best,
+            notes=[Sentence.of(problem) for problem in self.store.problems()],
         )
 
     def notes(self) -> list[SeglabError]:
@@ -385,8 +390,9 @@ class Run(Feed):
         network = self.config.model.suited(self.config.image_size).notes()
         advice = self.config.model.advice(self.config)
         lost = self.train.lost(self.data.classes)
+        kept = self.store.notes(sum(map(len, (self.train, *self.scored.values()))))
         told += self.shared() if self.group.size > 1 else []
-        return [*advice, *self.data.warnings, *lost, *network, *self.loss.notes(self.data.classes), *told]
+        return [*advice, *self.data.warnings, *lost, *kept, *network, *self.loss.notes(self.data.classes), *told]
 
     def shared(self) -> list[SeglabError]:
         """In what a run of several processes is not as one of a single process."""

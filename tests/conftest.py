@@ -23,6 +23,7 @@ from benchmarks._outcome import small
 from seglab import machine, runs
 from seglab.config import RunConfig
 from seglab.events import Started, from_line, to_line
+from tests.fake_hub import FakeHub
 
 LACKING = """
 import os, sys
@@ -55,11 +56,56 @@ def native_bfloat16(monkeypatch):
     monkeypatch.setattr(machine, "native_bfloat16", lambda: False)
 
 
+@contextmanager
+def asked(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[FakeHub]:
+    """A hub that this process and those that it begins ask; nobody is logged in, logins would be in the folder."""
+    from huggingface_hub import constants
+
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "SEGLAB_HUB"):
+        patch.delenv(name, raising=False)
+    with FakeHub() as hub:
+        environment = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_HOME": folder, "HF_ENDPOINT": hub.address}
+        for name, value in environment.items():
+            patch.setenv(name, str(value))
+        address = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
+        for name, value in {  # these are read from the environment at import
+            "HF_HUB_OFFLINE": False,
+            "HF_HUB_DISABLE_XET": True,
+            "HF_TOKEN_PATH": str(folder / "token"),
+            "ENDPOINT": hub.address,
+            "HUGGINGFACE_CO_URL_TEMPLATE": address,
+        }.items():
+            patch.setattr(constants, name, value)
+        yield hub
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Iterator[FakeHub]:
+    """A hub of this test."""
+    with asked(monkeypatch, tmp_path / "hf") as hub:
+        yield hub
+
+
 @pytest.fixture(scope="session", autouse=True)
 def kept_runs(tmp_path_factory):
     KEPT.append(tmp_path_factory.mktemp("kept"))
     yield
     KEPT.clear()
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory) -> Callable[[str], Path]:
+    """The folder of a small model of transformers of a kind, made once a session."""
+    made: dict[str, Path] = {}
+
+    def of(kind: str) -> Path:
+        if kind not in made:
+            from tests.networks import save  # transformers takes seconds to load
+
+            made[kind] = save(kind, tmp_path_factory.mktemp("models") / kind)
+        return made[kind]
+
+    return of
 
 
 @pytest.fixture
@@ -128,7 +174,7 @@ def tiny(**options) -> RunConfig:
 
 def writing(patch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]) -> None:
     """Every file of a run is written by `write`."""
-    parts = ("creating", "directory", "keeping", "labels", "recording", "shipping", "snapshots")
+    parts = ("arrival", "bringing", "creating", "directory", "keeping", "labels", "recording", "shipping", "snapshots")
     for module in (runs, *(getattr(runs, name) for name in parts)):
         patch.setattr(module, "write", write)
 

@@ -145,7 +145,7 @@ def test_a_run_killed_while_it_announces_other_data_is_still_read(older, died, m
 def test_what_is_shipped_and_brought_announces_its_own_files(tmp_path):
     directory = finished()
     travel.take(directory, tmp_path / "away.zip", names=True, pictures=True)
-    brought, _ = travel.bring(tmp_path / "away.zip", "brought")
+    brought, _ = runs.bring(tmp_path / "away.zip", "brought")
     runs.ship(directory, tmp_path / "shipped")
     for run in (brought, tmp_path / "shipped"):
         assert runs.load(run) and runs.config(run) == runs.config(directory)
@@ -170,7 +170,7 @@ def test_a_zip_with_another_file_than_its_run_announces_is_refused(name, change,
     changed(tmp_path / "run" / name, change)
     shutil.make_archive(str(tmp_path / "run"), "zip", tmp_path, "run")
     with pytest.raises(SeglabError, match=f"^{name} is damaged or was changed"):
-        travel.bring(tmp_path / "run.zip")
+        runs.bring(tmp_path / "run.zip")
     assert [path for path in runs.every() if path.parent == runs.home()] == [directory]
 
 

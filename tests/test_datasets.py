@@ -7,7 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from PIL import Image
 
 from seglab.config import RunConfig  # noqa: F401 - registers the entries
 from seglab.data.base import Data, Sample
+from seglab.data.hub import ORIGIN, Origin
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset
@@ -140,6 +141,14 @@ def coco(root: Path, things: int = 2) -> dict[str, Any]:
     return {"root": root}
 
 
+def hub(root: Path) -> dict[str, Any]:
+    """A folder as a download from the hub leaves it."""
+    options = folder(root) | {"id": "OWNER/NAME"}
+    origin = Origin(validated(Dataset, {"name": "hub", **options}).choices, "0" * 40, False, "")
+    (root / ORIGIN).write_text(json.dumps(asdict(origin)))
+    return options
+
+
 def copied(root: Path) -> dict[str, Any]:
     """A folder with something to warn of, in a file whose name has braces."""
     options = folder(root, names=("t0", "t1", "t{2}"))
@@ -188,6 +197,14 @@ CASES = {
             (lambda root: put_mask(root / "masks" / "train" / "t3.png", 99, [0, 1, 2]), {"train"}),
             (lambda root: put_photo(root / "images" / "val" / "v1.jpg", 99), {"search"}),
             (lambda root: put_mask(root / "masks" / "val" / "v2.png", 99, [0, 2]), {"val"}),
+        ),
+    ),
+    "hub": Case(
+        "hub",
+        hub,
+        (
+            (lambda root: put_photo(root / "images" / "train" / "t1.jpg", 99), {"train"}),
+            (lambda root: {"reduce_labels": True, "classes": ["tree", "sky"]}, set(SPLITS)),
         ),
     ),
     "folder of black and white masks": Case(
@@ -255,6 +272,9 @@ CASES = {
 CHANGES = [(label, place) for label, case in CASES.items() for place in range(len(case.changes))]
 
 each = pytest.mark.parametrize("label", CASES)
+rooted = pytest.mark.parametrize(  # the hub's are called by their names there
+    "name", [name for name, entry in DATASETS.items() if "root" in entry.model_fields and name != "hub"]
+)
 
 
 def opened(label: str, **options: Any) -> Data:
@@ -378,7 +398,7 @@ def test_a_split_s_digest_changes_when_its_images_or_masks_do_and_only_then(labe
     assert {part for part in SPLITS if after.digests[part] != before.digests[part]} == expected
 
 
-@pytest.mark.parametrize("name", [name for name, entry in DATASETS.items() if "root" in entry.model_fields])
+@rooted
 def test_a_place_that_is_not_there_is_refused_and_named(name, tmp_path, monkeypatch):
     with pytest.raises(SeglabError, match="nowhere at all: there is no such folder"):
         validated(Dataset, {"name": name, "root": str(tmp_path / "nowhere at all")}).open()
@@ -387,7 +407,7 @@ def test_a_place_that_is_not_there_is_refused_and_named(name, tmp_path, monkeypa
         validated(Dataset, name).open()
 
 
-@pytest.mark.parametrize("name", [name for name, entry in DATASETS.items() if "root" in entry.model_fields])
+@rooted
 def test_an_empty_place_is_refused_and_named(name, tmp_path):
     (tmp_path / "empty place").mkdir()
     with pytest.raises(SeglabError, match="empty place"):

@@ -31,12 +31,18 @@ DATA = {
     "camvid": written.camvid,
     "coco": written.coco,
     "folder": written.folder,
+    "hub": written.hub,
     "kitti_road": written.kitti,
     "oxford_pet": written.pets,
     "voc2012": written.voc,
 }
-NOT_RUN = {"--download": "it fetches up to 2 GB", "app": "it ends when it is ended"}  # parsed alone
-PACKAGES = {"export": export.PACKAGES, "tensorboard": ("tensorboard",), "trackio": ("trackio",)}  # of words in commands
+NOT_RUN = {"app": "it ends when it is ended", "--on": "it needs a cluster"}  # parsed alone
+PACKAGES = {
+    "export": export.PACKAGES,
+    "adopt": export.PACKAGES,
+    "tensorboard": ("tensorboard",),
+    "trackio": ("trackio",),
+}  # of words in commands
 SMALL = {  # what a number becomes that a command names
     "image_size": lambda value: max(32, value // 8),
     "batch_size": lambda value: 2 if value <= 16 else 4,
@@ -78,6 +84,11 @@ SIZES = {*SMALL, *UNNAMED, *STREETS, "model.encoder", "data.root", "fold.of"}  #
 def asks(command):
     """Whether it ends as soon as it is parsed."""
     return "--help" in command or command[0].startswith("--")
+
+
+def fetches(command):
+    """Whether it asks a network."""
+    return "--download" in command or (command[0] == "adopt" and not command[1].endswith(".onnx"))
 
 
 def lacks(command):
@@ -278,9 +289,13 @@ def test_every_command_of_a_page_is_configured_at_full_size(page, desk):
 
 
 @pytest.mark.parametrize("group", RUN)
-def test_every_command_does_its_work_when_it_is_made_small(group, tmp_path, capsys, offline, desk, finished):
+def test_every_command_does_its_work_when_it_is_made_small(
+    group, tmp_path, capsys, offline, desk, finished, hub, monkeypatch
+):
+    hub.tokens["hf_of_owner"] = "OWNER"
+    monkeypatch.setenv("HF_TOKEN", "hf_of_owner")
     for command in GROUPS[group]:
-        if any(option in command for option in NOT_RUN) or lacks(command):
+        if any(option in command for option in NOT_RUN) or fetches(command) or lacks(command):
             continue
         desk(command, finished)
         makes = trains(command)

@@ -19,6 +19,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
         "loader",
         "crf",
         "download",
+        "hub",
         "zips",
         "torchvision_guard",
         "architectures",
@@ -33,7 +34,7 @@ FLOORS = [  # from the ground up; a file may import its own floor and those belo
     ["evaluation", "training", "prediction"],
     ["runs"],
     ["jobs", "plans", "comparison", "preview", "anatomy", "draw", "uploads", "export", "tracking"],
-    ["travel"],
+    ["travel", "adopting"],
     ["api", "lessons"],
     ["cli", "ui", "__main__"],
 ]

@@ -741,7 +741,7 @@ def test_a_rule_becomes_numbers_when_a_run_begins_and_all_are_told():
 
 def test_nothing_is_counted_for_a_loss_without_a_rule():
     run = training.Run(tiny(loss="focal"))
-    assert run.train.samples == [None] * 8 and run.started().notes == []
+    assert not run.train.kept and run.started().notes == []
 
 
 def test_weights_can_be_given_as_numbers_one_for_each_class():

@@ -39,6 +39,32 @@ def counted(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("own", "files", "expected"),
+    [
+        ("0::/\n", {}, 64),
+        (None, {}, 64),  # no control groups at all
+        ("0::/user/run\n", {"user/memory.max": 4 * 2**30, "user/run/memory.max": "max"}, 4),
+        ("0::/user\n", {"user/memory.max": 2**60}, 64),  # of the host, not ours
+        ("4:memory:/run\n0::/\n", {"memory/run/memory.limit_in_bytes": 2**31}, 2),
+        ("4:memory:/run\n", {"memory/memory.limit_in_bytes": 2**33}, 8),  # as a container sees its own group
+        ("1:cpu:/run\n", {"cpu/run/memory.limit_in_bytes": 2**31}, 64),  # of another controller
+    ],
+)
+def test_memory_is_that_of_the_machine_or_the_least_that_a_control_group_may_use(
+    own, files, expected, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(machine, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(machine, "OWN_CGROUPS", tmp_path / "own")
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**24}.__getitem__)
+    if own is not None:
+        (tmp_path / "own").write_text(own)
+    for name, content in files.items():
+        (tmp_path / "cgroup" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cgroup" / name).write_text(f"{content}\n")
+    assert machine.memory() == expected * 2**30
+
+
+@pytest.mark.parametrize(
     ("settings", "expected"),
     [
         ({}, 16),

@@ -86,3 +86,34 @@ def test_more_pixels_than_float32_counts_are_counted_exactly():
     masks = np.zeros((4200, 4100), np.uint8)  # 2**24 is 16,777,216
     masks[0, :5] = 1
     assert metrics.confusion(np.zeros_like(masks), masks, 2).tolist() == [[4200 * 4100 - 5, 0], [5, 0]]
+
+
+def test_what_is_labeled_void_is_a_miss_of_its_class_and_nobodys_false_alarm():
+    masks = np.array([[0, 0, 0, 1, 1, 2, 255, 255]], np.uint8)
+    labels = np.array([[0, 255, 1, 1, 255, 255, 255, 0]], np.uint8)
+    matrix = metrics.confusion(labels, masks, 3, ())
+    assert matrix.tolist() == [[1, 1, 0, 1], [0, 1, 0, 1], [0, 0, 0, 1]]
+    assert metrics.iou(matrix).tolist() == [1 / 3, 1 / 3, 0]
+    assert metrics.void_share(matrix) == 3 / 6 and metrics.pixel_accuracy(matrix) == 2 / 6
+    said = np.where(labels == 255, 1, labels).astype(np.uint8)  # another class in its place
+    assert metrics.iou(metrics.confusion(said, masks, 3))[[0, 2]].tolist() == [1 / 3, 0]
+
+
+def test_classes_that_are_left_out_are_in_neither_truth_nor_prediction():
+    labels, masks = example()
+    found = metrics.confusion(labels, masks, 5, [1, 3])
+    assert np.array_equal(found, metrics.without(metrics.confusion(labels, masks, 5), [1, 3]))
+    for k in range(5):
+        truth, said = (masks == k), (labels == k) & np.isin(masks, [0, 2, 4])
+        if k in (1, 3):
+            assert math.isnan(metrics.iou(found)[k])
+        else:
+            assert metrics.iou(found)[k] == pytest.approx((truth & said).sum() / (truth | said).sum())
+    again = metrics.without(found, [0])
+    assert np.array_equal(again, metrics.without(metrics.confusion(labels, masks, 5), [0, 1, 3]))
+
+
+@pytest.mark.parametrize("label", [3, 254])
+def test_a_label_that_is_no_class_is_refused_beside_void_too(label):
+    with pytest.raises(SeglabError, match=f"a label is {label}"):
+        metrics.confusion(np.array([[255, label]], np.uint8), np.zeros((1, 2), np.uint8), 3, ())

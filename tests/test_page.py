@@ -24,7 +24,10 @@ SCRIPT = (Path(page.__file__).parent / "js" / "page.js").read_text(encoding="utf
 
 @pytest.fixture(scope="module")
 def blocks():
-    return build()
+    """The page with all that it can have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGLAB_HUB", "1")
+        return build()
 
 
 def names(text, template):
@@ -105,6 +108,7 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.setattr(guard, "refuse_bombs", lambda: None)
     monkeypatch.setattr(guard, "private_folder", lambda: tmp_path)
     monkeypatch.setattr(page.signal, "signal", lambda *_: None)
+    monkeypatch.setenv("SEGLAB_HUB", "0")
     for name in ("SEGLAB_SHARED", "SEGLAB_TEACHER_KEY", "SPACE_ID", "GRADIO_SERVER_NAME"):
         monkeypatch.delenv(name, raising=False)
 

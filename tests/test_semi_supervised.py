@@ -140,7 +140,8 @@ def test_pixels_that_are_padded_or_uncovered_are_not_there_and_void_is_not_eithe
         sample = run.train[n]
         mask = sample.mask[:40].copy()
         mask[20:24, 30:34] = VOID if n == known else UNLABELED
-        run.train.samples[n] = replace(sample, image=sample.image[:40], mask=mask, instances=sample.instances[:40])
+        del run.train.kept[n]
+        run.train.keep(n, replace(sample, image=sample.image[:40], mask=mask, instances=sample.instances[:40]))
     batch = run.batch(0, [hidden, known, *sorted(run.train.hidden)[1:2]])
     assert batch.masks.shape[1] == 48 and (batch.masks[0] == VOID).all()
     there = unlabeled(batch)

@@ -617,7 +617,9 @@ def test_masks_hold_classes_and_void_alone_also_when_sizes_differ(name):
         replace(s, image=s.image[:40], mask=s.mask[:40], instances=s.instances[:40])
         for s in map(run.train.__getitem__, (0, 1))
     ]
-    run.train.samples[:2] = cut
+    for n in (0, 1):
+        del run.train.kept[n]
+        run.train.keep(n, cut[n])
     batch = run.batch(0, [0, 1, 2, 3])
     assert set(batch.masks.unique().tolist()) <= {*range(len(run.data.classes)), VOID}
     assert all(target.shape[-2:] == batch.masks.shape[-2:] for target in batch.targets.values())

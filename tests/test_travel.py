@@ -31,9 +31,8 @@ from seglab.events import Sentence, Started, to_line
 from seglab.families import Architecture
 from seglab.losses.pixel import CrossEntropy
 from seglab.metrics import miou
-from seglab.runs import shipping
+from seglab.runs import arrival, bringing, shipping
 from seglab.runs.shipping import PICTURES
-from seglab.travel import bringing
 from tests.conftest import announced, finish, marked, tiny
 
 PEOPLE = ("Kim_Minsu", "patient_07", "850312-1234567", "Ana Ruiz", "scan 3", "Lee_Jiwoo", "x-ray 9", "박서준")
@@ -150,7 +149,7 @@ def test_of_public_data_masks_and_names_go_along(tmp_path):
 @pytest.mark.parametrize("name", FAMILIES["datasets"].entries)
 def test_only_public_sets_and_seglab_s_own_scenes_are_not_private(name):
     public = {"streets", "camvid", "voc2012", "oxford_pet", "kitti_road"}
-    assert FAMILIES["datasets"].entries[name].private == (name not in public)
+    assert FAMILIES["datasets"].entries[name]().private == (name not in public)
 
 
 def test_the_folders_of_other_runs_are_emptied(tmp_path):
@@ -317,7 +316,7 @@ def test_several_arrivals_do_not_disturb_each_other(parcel):
     """One that is settled while another looks for abandoned ones."""
     (runs.home() / ".arriving").mkdir(parents=True)
     (runs.home() / ".arriving" / "gone").symlink_to("nowhere")
-    assert runs.status(travel.bring(parcel)[0]).state == "completed"
+    assert runs.status(runs.bring(parcel)[0]).state == "completed"
 
 
 def test_a_run_that_goes_on_is_not_taken_away(tmp_path):
@@ -394,7 +393,7 @@ def refused(file: Path) -> str:
     """Why a zip is refused; nothing of it is left."""
     before = sorted(runs.home().rglob("*")) if runs.home().exists() else []
     with pytest.raises(SeglabError) as caught:
-        travel.bring(file)
+        runs.bring(file)
     after = [path for path in sorted(runs.home().rglob("*")) if path != runs.home() / ".arriving"]
     assert [path for path in before if path != runs.home() / ".arriving"] == after
     return str(caught.value)
@@ -403,7 +402,7 @@ def refused(file: Path) -> str:
 def test_a_run_comes_back_as_it_left(tmp_path):
     directory = public()
     travel.take(directory, tmp_path / "first.zip")
-    brought, notes = travel.bring(tmp_path / "first.zip")
+    brought, notes = runs.bring(tmp_path / "first.zip")
     assert brought == runs.home() / "first 2" and notes == []
     assert runs.shipped(brought).brought and runs.status(brought) == runs.status(directory)
     ours, theirs = (runs.Evidence(each) for each in (directory, brought))
@@ -422,14 +421,14 @@ def test_what_a_killed_program_was_taking_in_is_deleted_and_what_another_takes_i
     arriving = runs.home() / ".arriving"
     (arriving / "0123456789abcdef").mkdir(parents=True)
     with locks.new_folder(arriving) as beside:
-        travel.bring(parcel)
+        runs.bring(parcel)
         assert beside.is_dir() and not (arriving / "0123456789abcdef").exists()
     assert list(arriving.iterdir()) == []
 
 
 def test_a_name_is_given_or_found(parcel, capsys):
-    assert [travel.bring(parcel)[0].name for _ in range(3)] == ["first", "first 2", "first 3"]
-    assert travel.bring(parcel, "from Jiwoo")[0].name == "from Jiwoo"
+    assert [runs.bring(parcel)[0].name for _ in range(3)] == ["first", "first 2", "first 3"]
+    assert runs.bring(parcel, "from Jiwoo")[0].name == "from Jiwoo"
     main_ends(["bring", str(parcel), "--name", "first"], 2)
     assert "'first' already exists" in capsys.readouterr().err
     main_ends(["bring", str(parcel), "--name", "../up"], 2)
@@ -440,15 +439,15 @@ def test_a_name_is_given_or_found(parcel, capsys):
 
 def test_a_shipped_folder_comes_back_however_it_was_zipped(parcel, tmp_path):
     files = {name.removeprefix("first/"): content for name, content in unpacked(parcel).items()}
-    assert travel.bring(packed(tmp_path / "loose.zip", files))[0].name == "loose"
+    assert runs.bring(packed(tmp_path / "loose.zip", files))[0].name == "loose"
     deep = {f"a/b/{name}": content for name, content in files.items()} | {"__MACOSX/a/._x": b"x"}
-    assert travel.bring(packed(tmp_path / "deep.zip", deep))[0].name == "b"
+    assert runs.bring(packed(tmp_path / "deep.zip", deep))[0].name == "b"
 
 
 def test_a_run_is_not_called_like_the_file_of_a_plan(parcel, tmp_path):
     files = {name.replace("first/", "a.plan.json/", 1): content for name, content in unpacked(parcel).items()}
     assert all(name.startswith("a.plan.json/") for name in files)
-    assert travel.bring(packed(tmp_path / "b.zip", files))[0].name == "a plan" and plans.every() == []
+    assert runs.bring(packed(tmp_path / "b.zip", files))[0].name == "a plan" and plans.every() == []
 
 
 def test_only_the_files_of_a_run_are_taken(parcel, tmp_path):
@@ -459,7 +458,7 @@ def test_only_the_files_of_a_run_are_taken(parcel, tmp_path):
         "first/last-000001/state.pt": b"x",
     }
     more |= {"first/.lock": b"", "first/queued": b"1", "first/stop": b"", "first/kept.json": b"{}", "other.txt": b"x"}
-    brought, notes = travel.bring(packed(tmp_path / "more.zip", unpacked(parcel) | more))
+    brought, notes = runs.bring(packed(tmp_path / "more.zip", unpacked(parcel) | more))
     kept = set(runs.files(brought))
     assert {path.relative_to(brought).as_posix() for path in brought.rglob("*") if path.is_file()} == kept
     assert str(notes[0]) == "files in the zip that are not a run's and were left out: 8"  # the hidden one is litter
@@ -473,7 +472,7 @@ def test_folders_in_a_configuration_from_elsewhere_are_emptied_before_anything_i
         config["init_from"] = str(secret)
         config["techniques"] = [{"name": "pseudo_labels", "teacher": str(secret)}]
 
-    brought, notes = travel.bring(edited(parcel, tmp_path / "a.zip", "config.json", as_json(change)))
+    brought, notes = runs.bring(edited(parcel, tmp_path / "a.zip", "config.json", as_json(change)))
     assert holding(brought, str(secret)) == set() and runs.config(brought).needs == ()
     assert "emptied" in str(notes[0])
     with pytest.raises(SeglabError, match="came without its images"):
@@ -481,7 +480,7 @@ def test_folders_in_a_configuration_from_elsewhere_are_emptied_before_anything_i
 
 
 def test_a_brought_run_is_not_trained_further(parcel):
-    brought, _ = travel.bring(parcel)
+    brought, _ = runs.bring(parcel)
     stopped = runs.events(brought)[-1].model_copy(update={"reason": "stopped"})
     lines = (brought / "events.jsonl").read_bytes().split(b"\n")
     (brought / "events.jsonl").write_bytes(b"\n".join([*lines[:-2], to_line(stopped).encode().strip(), b""]))
@@ -518,9 +517,9 @@ def test_the_weights_of_every_network_are_taken_and_no_others(name):
     content = safetensors.torch.save(
         {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
     )
-    bringing.refuse_unfit(content, configured({"model": name, "image_size": 64}), 5)
+    arrival.refuse_unfit(content, configured({"model": name, "image_size": 64}), 5, "the zip")
     with pytest.raises(SeglabError, match="do not fit"):
-        bringing.refuse_unfit(content, configured({"model": name, "image_size": 64}), 6)
+        arrival.refuse_unfit(content, configured({"model": name, "image_size": 64}), 6, "the zip")
 
 
 def shape_of(tensors: dict, **change) -> bytes:
@@ -547,7 +546,7 @@ def shape_of(tensors: dict, **change) -> bytes:
 )
 def test_what_is_no_safetensors_is_refused(content):
     with pytest.raises(SeglabError, match="is not a safetensors file of weights"):
-        bringing.layout(content)
+        arrival.layout(content)
 
 
 def test_weights_that_are_not_the_announced_ones_are_refused(parcel, tmp_path):
@@ -717,7 +716,7 @@ def test_a_link_is_refused(parcel, tmp_path):
 def test_a_zip_that_grows_too_much_is_refused_before_it_is_unpacked(parcel, tmp_path, monkeypatch):
     monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda *given: pytest.fail("it was unpacked"))
     with pytest.raises(SeglabError, match="when unpacked; allowed: 0 MB"):
-        travel.bring(parcel, most_bytes=1000)
+        runs.bring(parcel, most_bytes=1000)
     files = {f"first/{n}.txt": b"" for n in range(bringing.MOST_ENTRIES + 1)}
     assert "entries; allowed" in refused(packed(tmp_path / "many.zip", files))
 
@@ -732,7 +731,7 @@ def test_names_and_classes_from_elsewhere_are_fit_to_print(parcel, tmp_path):
     def change(known):
         known["classes"][0] = "sky\u202e\x1b[31m"
 
-    brought, _ = travel.bring(edited(parcel, tmp_path / "a.zip", "dataset.json", as_json(change)))
+    brought, _ = runs.bring(edited(parcel, tmp_path / "a.zip", "dataset.json", as_json(change)))
     assert runs.description(brought)["classes"][0] == r"sky\u202e\x1b[31m"
 
 
@@ -746,7 +745,7 @@ def test_masks_are_written_anew_without_what_else_was_in_their_files(parcel, tmp
         image.save(file, "PNG", pnginfo=info)
         return file.getvalue() + b"SECRET"
 
-    brought, _ = travel.bring(edited(parcel, tmp_path / "a.zip", "truth/0000.png", change))
+    brought, _ = runs.bring(edited(parcel, tmp_path / "a.zip", "truth/0000.png", change))
     assert holding(brought, "SECRET") == set()
 
 
@@ -797,7 +796,7 @@ def whole_or_refused(file: Path) -> None:
     from tests.page import row
 
     try:
-        brought, _ = travel.bring(file)
+        brought, _ = runs.bring(file)
     except SeglabError:
         assert [path for path in runs.home().rglob("*") if path.is_file()] == []
         return

@@ -101,7 +101,7 @@ def test_what_is_no_run_is_refused_on_the_page(tmp_path):
 
 def test_runs_from_elsewhere_have_a_largest_size_together(tmp_path, monkeypatch):
     travel.take(done("first"), tmp_path / "first.zip")
-    monkeypatch.setattr(travel.bringing, "MOST_BROUGHT", 2.1 * (tmp_path / "first.zip").stat().st_size)
+    monkeypatch.setattr(runs.bringing, "MOST_BROUGHT", 2.1 * (tmp_path / "first.zip").stat().st_size)
     assert "is here now" in arrived(tmp_path / "first.zip")[0]
     assert "no room for more runs" in arrived(tmp_path / "first.zip")[0]
 

@@ -172,3 +172,24 @@ def test_a_class_that_only_one_side_makes_up_is_in_its_interval_as_it_is_in_its_
     second[:, 0, 2] = 5
     found = verdict(NAMES, [first], [second])
     assert found.low <= found.difference <= found.high and found.difference < -0.2 and not found.equal
+
+
+def test_a_network_that_was_not_trained_here_has_no_luck_of_training():
+    found = verdict(NAMES, side(0.5), side(0.6, seed=5), fixed=(True, False))
+    assert found.sentences[1].template.startswith("{fixed} was not trained here and stays as it is; {run} trained")
+    assert found.sentences[1].values == {"fixed": "plain", "run": "new"}
+    both = verdict(NAMES, side(0.5), side(0.6, seed=5), fixed=(True, True))
+    assert "seed" not in said(both) and "both are networks that were not trained here" in said(both)
+    assert (found.difference, found.low, found.high) == (both.difference, both.low, both.high)
+
+
+def test_a_fixed_network_is_paired_with_each_seed_of_the_other_side():
+    one, several = side(0.5), side(0.6, seeds=4, spread=0.02, seed=5)
+    found = verdict(NAMES, one, several, fixed=(True, False))
+    assert found.about == "settings" and found.seeds == (4, 4) and len(found.by_seed) == 4
+    repeated = verdict(NAMES, one * 4, several, paired=True)
+    assert (found.low, found.high, found.by_seed) == (repeated.low, repeated.high, repeated.by_seed)
+    turned = verdict(NAMES, several, one, fixed=(False, True))
+    assert turned.difference == pytest.approx(-found.difference) and turned.about == "settings"
+    unsure = verdict(NAMES, one, side(0.505, seeds=3, spread=0.05, seed=5, noise=0.2), fixed=(True, False))
+    assert "seeds of each" not in said(unsure)

@@ -13,13 +13,13 @@ from seglab.api.describing import (
 )
 from seglab.api.planning import Plan, list_plans, load_plan, plan
 from seglab.api.predicting import Prediction
-from seglab.api.runs import Run, Runs, bring, list_runs, load, submit, train
+from seglab.api.runs import Run, Runs, adopt, bring, list_runs, load, submit, train
 from seglab.api.samples import Samples
 from seglab.api.scoring import Scores
 from seglab.api.settings import configure
 
 __all__ = [
     "Collection", "Comparison", "Entries", "Network", "Plan", "Prediction", "Predictions", "Preview", "Run", "Runs",
-    "Samples", "Scores", "bring", "compare", "configure", "dataset", "describe", "entries", "learning_rates",
+    "Samples", "Scores", "adopt", "bring", "compare", "configure", "dataset", "describe", "entries", "learning_rates",
     "list_plans", "list_runs", "load", "load_plan", "plan", "predict", "submit", "train",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from seglab.api.planning import Plan
 from seglab.api.predicting import Prediction, predicted
 from seglab.api.runs import Run, load
 from seglab.api.samples import Samples
-from seglab.comparison import cautions
+from seglab.comparison import cautions, speed
 from seglab.comparison.agreement import ONLY_A, ONLY_B
 from seglab.comparison.grids import Grid, Layout, grid
 from seglab.comparison.pairs import Pair, pair_of
@@ -89,7 +89,8 @@ class Comparison:
         return Samples([run.directory for run in self.runs], epoch)
 
     def __repr__(self) -> str:
-        return "\n".join([board(self.found, self.grid), *verdict(self.pair)])
+        times = times_of(self.found, [run.directory for run in self.runs])
+        return "\n".join([board(self.found, self.grid, times), *verdict(self.pair)])
 
     def _repr_html_(self) -> str:
         found = self.found
@@ -101,7 +102,9 @@ class Comparison:
         ]
         rows += [[name, *(row.iou.get(name) for row in found.rows)] for name in classes]
         rows.append(["parameters", *(row.parameters for row in found.rows)])
-        rows.append(["seconds", *(round(row.seconds) for row in found.rows)])
+        rows.append(["seconds", *(None if row.seconds is None else round(row.seconds) for row in found.rows)])
+        if times := times_of(found, [run.directory for run in self.runs]):
+            rows.append(["milliseconds for an image", *(time and round(time, 1) for time in times)])
         parts = [html.notes(self.warnings), html.table(rows, ["", *found.labels], chips)]
         parts += [html.title("", line) for line in verdict(self.pair)]
         parts += [html.title(spread_of(group)) for group in found.groups]
@@ -163,14 +166,22 @@ def compare(*these: str | Path | Run | Plan) -> Comparison:
 # --- as text
 
 
-def board(comparison: comparison.Comparison, grid: Grid | None) -> str:
-    """A line for each run, for each group of runs, the table of three settings or more, and what differs."""
+def times_of(found: comparison.Comparison, directories: Sequence[Path]) -> list[float | None]:
+    """The milliseconds that each run's network takes for an image, where any is not of one's own; else none."""
+    return speed.milliseconds(directories) if any(row.fixed for row in found.rows) else []
+
+
+def board(comparison: comparison.Comparison, grid: Grid | None, times: Sequence[float | None] = ()) -> str:
+    """A line for each run, for each group of runs, the table of three settings or more, and what differs; with `times`,
+    the milliseconds that each takes for an image."""
     wide = max(map(len, comparison.labels)) + 2
     lines = []
-    for label, row in zip(comparison.labels, comparison.rows, strict=True):
+    for n, (label, row) in enumerate(zip(comparison.labels, comparison.rows, strict=True)):
         size = "-" if row.parameters is None else f"{row.parameters:,}"
-        miou = html.text(row.miou)
-        lines.append(f"{label:<{wide}}{row.state:<12}mIoU {miou:<8}{size:>12} parameters{row.seconds:>8.0f} s")
+        miou, state = html.text(row.miou), "adopted" if row.fixed else row.state
+        seconds = f"{'-':>8}  " if row.seconds is None else f"{row.seconds:>8.0f} s"
+        time = f"{times[n]:>10.1f} ms for an image" if times and times[n] else ""
+        lines.append(f"{label:<{wide}}{state:<12}mIoU {miou:<8}{size:>12} parameters{seconds}{time}".rstrip())
     lines += map(spread_of, comparison.groups)
     lines += [table_of(grid), *notes_of(grid)] if grid else []
     lines += [f"  {option}: {' | '.join(map(str, values))}" for option, values in comparison.differences.items()]
@@ -248,7 +259,7 @@ def notes_of(grid: Grid) -> list[str]:
     lines += ["? not known whether it can be told apart"] * any(each and each.tied is None for each in grid.against)
     if grid.luck:
         lines.append(
-            f"one seed each: by luck alone the best of {len(grid.compared)} equal settings is expected "
+            f"one seed each: by luck alone the best of {len(grid.trained)} equal settings is expected "
             f"{grid.luck:.2f} standard deviations between seeds above their mean"
         )
     lines += ["x left out"] * any(each.left_out for each in grid.settings)

@@ -163,10 +163,6 @@ class Collection:
 
     def download(self) -> Collection:
         """Downloads it, where it has a public address; an interrupted download continues."""
-        from seglab.data.archives import Downloadable
-
-        if not isinstance(self.source, Downloadable):
-            raise SeglabError("{name} cannot be downloaded from a public address", name=self.source.name)
         self.source.download()
         return self
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,6 @@ def follow(
     return event
 
 
-def tell(notes: Iterable[SeglabError]) -> None:
-    """Prints what a person should know beside a command's output."""
-    for note in notes:
-        print(f"seglab: note: {note}", file=sys.stderr)
-
-
 def show(shown: Any, event: Event) -> None:
     """What an event says, on the bar."""
     if isinstance(event, Started):
@@ -56,6 +50,8 @@ def show(shown: Any, event: Event) -> None:
     if isinstance(event, Evaluated):
         val = event.scores["val"]
         shown.set_postfix(loss=f"{val.loss:.3f}", mIoU="-" if val.miou is None else f"{val.miou:.3f}")
+        for note in event.notes:
+            shown.write(f"seglab: note: {note.error()}", file=sys.stderr)
     elif isinstance(event, Stepped) and event.epoch < 1:
         shown.set_postfix(loss=f"{event.loss:.3f}")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from seglab import jobs, plans, runs
 from seglab.api import html
-from seglab.api.following import device_for, follow, threads_for
+from seglab.api.following import device_for, follow, interruptible, threads_for
 from seglab.api.runs import Run, Runs, look_after_queue
 from seglab.api.settings import Settings, configure
 from seglab.entry import FAMILIES, refusal_of, validated
@@ -46,16 +46,25 @@ class Plan:
         found = plans.estimate(configs, lambda some: [plans.timed(config, computing, count) for config in some])
         return list(found.seconds)
 
-    def train(self, *, device: str = "auto", threads: int | None = None, progress: bool = True) -> Plan:
+    def train(
+        self, *, device: str = "auto", threads: int | None = None, progress: bool = True, on: str | None = None
+    ) -> Plan:
         """Works on its runs one after the other, in this process; those that have ended are left alone, and those that
         were stopped go on. An interrupt stops the run at work and the plan; `train` again goes on.
 
-        A run that fails does not keep others from going on that do not need it.
+        A run that fails does not keep others from going on that do not need it. `on` has them worked on by other
+        machines, several at once: "ray", "ray:HOST:PORT", "slurm", and "ray cpus=2 gpus=1" for each run's share.
         """
         computing = device_for(device)
+        if on:
+            jobs.on(on)
         if not self.exists:
             runs.refuse_unwritable()
             plans.create(self.kind, self.name, self.steps)
+        if on:
+            with interruptible() as interrupted:
+                jobs.deal(on, [directory for directory, _ in self.members], interrupted)
+            return self
         for directory, label in self.members:
             if runs.status(directory).state in FOR_GOOD:
                 continue

@@ -31,7 +31,8 @@ class Prediction:
     """What a run, or the vote of several, sees in an image, before the CRF and after it.
 
     `image` is uint8 (H, W, 3); `before` and `after` have probabilities float32 (K, h, w), smaller than the image where
-    that has more than 8 million pixels. `labels` and `overlay` are of the last of them, at the image's size.
+    that has more than 8 million pixels; of a network of others (K + 1, h, w), the last for what is no class. `labels`
+    and `overlay` are of the last of them, at the image's size.
     """
 
     names: tuple[str, ...]
@@ -43,7 +44,7 @@ class Prediction:
 
     @property
     def labels(self) -> np.ndarray:
-        """uint8 (H, W): the class of each pixel."""
+        """uint8 (H, W): the class of each pixel, 255 for none."""
         return self.labels_of(self.after or self.before)
 
     @property

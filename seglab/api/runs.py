@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seglab import comparison, jobs, runs, travel
+from seglab import adopting, comparison, jobs, runs, travel
 from seglab.api import html
-from seglab.api.following import bar, device_for, follow, processes_for, show, tell, threads_for
+from seglab.api.following import bar, device_for, follow, processes_for, show, threads_for
 from seglab.api.predicting import Prediction, chain, predicted
 from seglab.api.samples import Samples
 from seglab.api.scoring import Scores, opened, score
 from seglab.api.settings import Settings, configure
 from seglab.config import RunConfig
 from seglab.entry import shown
-from seglab.errors import SeglabError
+from seglab.errors import SeglabError, tell
 from seglab.events import Evaluated, Started, best_of
 from seglab.model import Logits
 from seglab.runs import listing
@@ -177,6 +178,24 @@ class Run:
         tell(travel.take(self.directory, target, names, pictures))
         return target
 
+    def push(
+        self,
+        repository: str,
+        *,
+        private: bool = False,
+        license: str | None = None,
+        names: bool = False,
+        pictures: bool = False,
+    ) -> str:
+        """Puts a finished run on the Hugging Face Hub, at "owner/name", and gives what it is called there.
+
+        `private` makes a repository that only its owner sees. `names` and `pictures` are as in `ship`.
+        `seglab.load("hf:owner/name")` opens it on any machine. Needs a login: `hf auth login`, or HF_TOKEN.
+        """
+        aim = travel.aimed(repository, private)
+        tell([*travel.leaving(self.directory, names, pictures), *travel.outlook(aim, license)])
+        return travel.push(self.directory, aim, names, pictures, license)
+
     def export(self, file: str | Path, *, size: tuple[int, int] | None = None) -> OnnxFile:
         """Writes the best model as an ONNX file for images of one (height, width), and how far onnxruntime agrees.
 
@@ -228,7 +247,8 @@ class Run:
         parts = [html.title(self.name, ", ".join(summary(self.directory)))]
         if row.iou:
             words = f"mIoU {html.text(row.miou)}, pixel accuracy {html.text(row.pixel_accuracy)} on val"
-            parts.append(html.title(words, f"after epoch {row.best_epoch:g}, the best on search; IoU by class:"))
+            best = "" if row.best_epoch is None else f"after epoch {row.best_epoch:g}, the best on search; "
+            parts.append(html.title(words, f"{best}IoU by class:"))
             colors = runs.description(self.directory)["colors"]
             parts.append(html.legend([f"{name} {html.text(value)}" for name, value in row.iou.items()], colors))
         return "".join([*parts, html.curves(found), html.notes(self.notes)])
@@ -330,13 +350,43 @@ def bring(file: str | Path, *, name: str | None = None) -> Run:
     Its name is the one given, or the one that it had, numbered where that is taken. Raises SeglabError for a zip that
     is not as it should be.
     """
-    directory, notes = travel.bring(Path(file), name)
+    directory, notes = runs.bring(Path(file), name)
     tell(notes)
     return Run(directory)
 
 
+def adopt(
+    source: str | Path,
+    data: Any,
+    *,
+    classes: Any = None,
+    names: Any = None,
+    image_size: int | None = None,
+    name: str | None = None,
+    mean: Any = None,
+    std: Any = None,
+    progress: bool = True,
+) -> Run:
+    """A run of a network of others, which labels the validation images of some data and is compared like any run.
+
+    `source` is OWNER/NAME[@REVISION] of the Hugging Face hub, "torchvision:NAME", an ONNX file, or a folder with
+    config.json and model.safetensors; `data` is "camvid", {"name": "folder", "root": "..."} or an object. Its classes
+    are brought to the data's by name, or by the table `classes`: {"pavement": ["sidewalk", "path"], ...}. `names` are
+    those of its classes, `mean` and `std` those of its colors from 0 to 1, where it does not say. What became of its
+    classes is in the run's `notes` and `config.model.table`.
+    """
+    adoption = adopting.prepared(str(source), data, classes, names, image_size, name, mean, std)
+    with bar(adoption.network.origin, progress) as shown:
+        for shown.n, shown.total in adoption.write():
+            shown.refresh()
+    tell(adoption.notes())
+    assert adoption.directory
+    return Run(adoption.directory)
+
+
 def load(run: str | Path | Run) -> Run:
-    """A run by its name, among the new ones and those that come with seglab, or by its path."""
+    """A run by its name, among the new ones and those that come with seglab, by its path, or from the Hugging Face Hub
+    as "hf:owner/name" or "hf:owner/name@revision"."""
     return run if isinstance(run, Run) else Run(runs.find(run))
 
 
@@ -363,12 +413,13 @@ def list_runs(
     return Runs(Run(Path(each["directory"])) for each in found[:limit])
 
 
-WORKERS: dict[Path, jobs.Worker] = {}
+WORKERS: dict[Path, threading.Thread] = {}
 
 
 def look_after_queue() -> None:
     """Has the queue worked on by this program, for as long as no other one does."""
     home = runs.home()
     if home not in WORKERS or not WORKERS[home].is_alive():
-        WORKERS[home] = jobs.Worker()
+        WORKERS[home] = jobs.queue_worker()
         WORKERS[home].start()
+        jobs.Keeper().start()  # the runs' processes keep none at a URL

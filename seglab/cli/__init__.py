@@ -23,7 +23,7 @@ from seglab.errors import SeglabError
 __all__ = ["plans"]  # its kinds are entries, too
 COMMANDS = (
     "app", "train", "resume", "plan", "evaluate", "predict", "compare", "export", "track", "runs", "rm", "ship",
-    "bring", "data", "list", "describe", "lesson",
+    "push", "bring", "adopt", "data", "list", "describe", "lesson",
 )  # fmt: skip
 COMPLETION = "--print-completion"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from seglab import travel
-from seglab.api.following import tell
+from seglab import runs
+from seglab.errors import tell
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    directory, notes = travel.bring(arguments.file, arguments.name)
+    directory, notes = runs.bring(arguments.file, arguments.name)
     tell(notes)
     print(directory)
     return 0

@@ -7,14 +7,13 @@ import json
 import sys
 
 from seglab import draw, plans
-from seglab.api.comparing import board, difference
-from seglab.api.following import tell
+from seglab.api.comparing import board, difference, times_of
 from seglab.cli.options import add_chain, figure, page, pipeline
 from seglab.cli.show import counting
 from seglab.comparison.grids import grid
 from seglab.comparison.pairs import Pair, pair_of
 from seglab.comparison.scores import cautions, compare
-from seglab.errors import SeglabError
+from seglab.errors import SeglabError, tell
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +45,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         beyond = {"pair": pair and pair.as_json(), "grid": settings and settings.as_json()}
         print(json.dumps(comparison.as_json() | beyond, indent=1, ensure_ascii=False))
         return 0
-    print(board(comparison, settings))
+    print(board(comparison, settings, times_of(comparison, directories)))
     lines, wrong = difference(pair) if pair else ([], [])
     print("".join(f"{line}\n" for line in lines), end="")
     for warning in [*wrong, *cautions(comparison)]:

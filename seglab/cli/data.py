@@ -27,8 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(dotted=True)
     parser.add_argument("--data", required=True, help="the data source, such as folder; options: --data.root DIR")
     parser.add_argument(
-        "--download", action="store_true", help="download it first: voc2012, oxford_pet or camvid; an interrupted "
-        "download continues")  # fmt: skip
+        "--download", action="store_true", help="download it first: voc2012, oxford_pet, camvid, or hub with "
+        "--data.id; an interrupted download continues")  # fmt: skip
     parser.add_argument("--sheet", type=drawing, metavar="FILE", help="draw 16 validation images with their masks; "
         "with --techniques, 16 training images, each followed by its augmented version")  # fmt: skip
     parser.add_argument(
@@ -75,10 +75,6 @@ def configuration(arguments: argparse.Namespace, options: dict[str, str]) -> Run
 
 
 def download(config: RunConfig) -> None:
-    from seglab.data.archives import Downloadable
-
-    if not isinstance(config.data, Downloadable):
-        raise SeglabError("--download: {name} cannot be downloaded from a public address", name=config.data.name)
     print(f"seglab: it is in {config.data.download()}", file=sys.stderr)
 
 
@@ -104,7 +100,7 @@ def reported(config: RunConfig) -> Data | None:
     print(f"{len(found.classes)} classes: {', '.join(found.classes)}")
     if isinstance(config.data, folder.Folder):
         with waiting("shrinking the masks"):
-            lost = Cached(found.train, config.image_size, forget=True).lost(found.classes)
+            lost = Cached(found.train, config.image_size, forget=True, looked=len(found.train)).lost(found.classes)
         print("".join(f"warning: {warning}\n" for warning in lost), end="")
         return found
     print("".join(f"{how}\n" for how in found.found), end="")

@@ -10,9 +10,9 @@ from typing import Any
 from seglab import draw
 from seglab.anatomy.numbers import anatomy, milliseconds
 from seglab.anatomy.picture import structure_figure
-from seglab.api.following import tell
 from seglab.cli.options import add_threads, figure, refuse_others
 from seglab.config import configured
+from seglab.errors import tell
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

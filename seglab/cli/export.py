@@ -6,10 +6,9 @@ import argparse
 import re
 from pathlib import Path
 
-from seglab.api.following import tell
 from seglab.cli.options import drawing
 from seglab.cli.show import waiting
-from seglab.errors import SeglabError
+from seglab.errors import SeglabError, tell
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -61,7 +61,7 @@ def entries_named(field: str, arguments: argparse.Namespace) -> list[type[Entry]
     family = OF_FAMILY[field]
     data = read(field, text) if field == "loss" else text
     names = ",".join(part["loss"] for part in data["parts"]) if isinstance(data, dict) else data
-    return [FAMILIES[family].entries[name] for name in several(names, family)]
+    return [FAMILIES[family].known()[name] for name in several(names, family)]
 
 
 def suggestion(given: str, arguments: argparse.Namespace) -> SeglabError:

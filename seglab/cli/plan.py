@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from seglab import jobs, plans, runs
-from seglab.api.following import device_for, tell
+from seglab.api.following import device_for, interruptible
 from seglab.cli.options import OPTIONS, add_device, add_help, add_run
 from seglab.cli.show import duration, follow, waiting
 from seglab.cli.train import configuration
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
-from seglab.errors import SeglabError
+from seglab.errors import SeglabError, tell
 from seglab.events import FOR_GOOD
 
 
@@ -47,10 +47,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         )
         add_run(made)
         add_device(made)
+        add_on(made)
     going_on = command("resume", "continue a plan's runs that are not finished")
     going_on.set_defaults(action=resume)
     going_on.add_argument("plan", metavar="PLAN", help="the plan's name, or its file")
     add_device(going_on)
+    add_on(going_on)
+
+
+def add_on(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--on",
+        metavar="CLUSTER",
+        help="have other machines work on the runs, several at once: ray (a cluster begun here), ray:HOST:PORT, "
+        "ray:auto, slurm or slurm:PARTITION; with a comma, each run's share: ray,cpus=2,gpus=1",
+    )
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
@@ -59,6 +70,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     made = validated(kind, given)
     if not arguments.dry_run:
         runs.refuse_unwritable()
+    refuse_unknown(arguments.on)
     device = device_for(arguments.device)
     title, steps = plans.laid_out(made, [configuration(arguments, options)], arguments.name)
     with waiting("reading the data"):
@@ -74,7 +86,13 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
         return 0
     path = plans.create(made, title, steps)
     print(path, flush=True)
-    return work_through(path, device, arguments.threads)
+    return work_through(path, device, arguments.threads, arguments.on)
+
+
+def refuse_unknown(on: str | None) -> None:
+    """Raises SeglabError where runs cannot be worked on there."""
+    if on:
+        jobs.on(on)
 
 
 def foreseen(steps: Sequence[plans.Step], estimate: plans.Estimate) -> str:
@@ -91,13 +109,35 @@ def foreseen(steps: Sequence[plans.Step], estimate: plans.Estimate) -> str:
 
 def resume(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     runs.refuse_unwritable()
-    return work_through(plans.find(arguments.plan), device_for(arguments.device), arguments.threads)
+    refuse_unknown(arguments.on)
+    return work_through(plans.find(arguments.plan), device_for(arguments.device), arguments.threads, arguments.on)
 
 
-def work_through(path: Path, device: str, threads: int) -> int:
-    """Works on a plan's runs one after the other; one that fails does not keep those from going on that do not need
+def work_through(path: Path, device: str, threads: int, on: str | None = None) -> int:
+    """Works on a plan's runs, here or elsewhere; one that fails does not keep those from going on that do not need
     it."""
     members, title = plans.members(path), shlex.quote(path.name.removesuffix(runs.PLAN))
+    again = f"python -m seglab plan resume {title}" + (f" --on {shlex.quote(on)}" if on else "")
+    if on:
+        with interruptible() as interrupted:
+            jobs.deal(on, [directory for directory, _ in members], interrupted)
+    else:
+        one_by_one(members, device, threads)
+    states = [(label, runs.status(directory).state) for directory, label in members]
+    if any(state == "stopped" for _, state in states):
+        print(f"seglab: to go on with the plan: {again}", file=sys.stderr)
+        return 0
+    left = [label for label, state in states if state not in ("completed", "budget")]
+    if left:
+        print(f"seglab: not finished: {'; '.join(left)}", file=sys.stderr)
+        print(f"seglab: to try again: {again}", file=sys.stderr)
+        return 1
+    print(f"seglab: to compare: python -m seglab compare {title}", file=sys.stderr)
+    return 0
+
+
+def one_by_one(members: Sequence[tuple[Path, str]], device: str, threads: int) -> None:
+    """Works on these runs in this process, until all are over or one is stopped."""
     for number, (directory, label) in enumerate(members, 1):
         if runs.status(directory).state in FOR_GOOD:
             continue
@@ -118,12 +158,4 @@ def work_through(path: Path, device: str, threads: int) -> int:
         except Exception as error:  # the run has recorded it; the others may do better
             print(f"seglab: {type(error).__name__}: {error}", file=sys.stderr)
         if runs.status(directory).state == "stopped":
-            print(f"seglab: to go on with the plan: python -m seglab plan resume {title}", file=sys.stderr)
-            return 0
-    left = [label for directory, label in members if runs.status(directory).state not in ("completed", "budget")]
-    if left:
-        print(f"seglab: not finished: {'; '.join(left)}", file=sys.stderr)
-        print(f"seglab: to try again: python -m seglab plan resume {title}", file=sys.stderr)
-        return 1
-    print(f"seglab: to compare: python -m seglab compare {title}", file=sys.stderr)
-    return 0
+            return

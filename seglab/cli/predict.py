@@ -44,12 +44,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
     predictors = pipeline(arguments, options)
-    for each in (arguments.run, *arguments.others):
-        runs.find(each)
+    directory, *other = [runs.find(each) for each in (arguments.run, *arguments.others)]
     photographs, problems = found(arguments.images)
     refuse_overwriting(photographs, arguments.out)
     if photographs:
-        trained, others = runs.load(arguments.run), [runs.load(run) for run in arguments.others]
+        trained, others = runs.load(directory), [runs.load(run) for run in other]
         label = partial(labeled, trained=trained, others=others, predictors=predictors, out=arguments.out)
         refuse_unfit(trained, others, predictors)
         arguments.out.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="PATH", help="the folder or, with .zip, the zip to make"
     )
+    add_private(parser)
+
+
+def add_private(parser: argparse.ArgumentParser) -> None:
+    """Adds the options by which what is private leaves all the same."""
     parser.add_argument("--with-names", "--with_names", action="store_true", help="keep the names of private images")
     parser.add_argument(
         "--with-pictures",

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 from seglab import plans
-from seglab.api.following import tell
 from seglab.cli.options import output_folder
 from seglab.comparison import cautions, compare, curves_csv
-from seglab.errors import SeglabError
+from seglab.errors import SeglabError, tell
 
 STANDARD = Path("-")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from seglab.data.base import VOID
 from seglab.metrics import confusion
 
 # What a labeled pixel is: right in both, in the first alone, in the second alone; or wrong in both, which say the same
-# or two different things.
+# or not: two different things, or nothing.
 KINDS = ("both", "only_a", "only_b", "alike", "differently")
 BOTH, ONLY_A, ONLY_B, ALIKE, DIFFERENTLY = range(5)
 # By 1 where the first is right, + 2 where the second is, + 4 where they say the same, + 8 where the truth is void
@@ -25,7 +25,7 @@ def kinds(truth: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarra
     """uint8 (H, W): the place in `KINDS` of every pixel, 255 where the truth is void; all three uint8 (H, W)."""
     code = (first == truth).view(np.uint8)
     code += (second == truth).view(np.uint8) << 1
-    code += (first == second).view(np.uint8) << 2
+    code += ((first == second) & (first != VOID)).view(np.uint8) << 2
     code += (truth == VOID).view(np.uint8) << 3
     return _KIND[code]
 
@@ -38,7 +38,9 @@ def counted(found: np.ndarray) -> np.ndarray:
 def suspicious(truth: np.ndarray, readings: Sequence[np.ndarray]) -> np.ndarray:
     """bool (H, W): where all readings say the same and the truth something else: perhaps a mistake in the truth."""
     first, *others = readings
-    return (first != truth) & (truth != VOID) & np.logical_and.reduce([first == each for each in others])
+    return (
+        (first != truth) & (truth != VOID) & (first != VOID) & np.logical_and.reduce([first == each for each in others])
+    )
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ def regions(image: int, truth: np.ndarray, readings: Sequence[np.ndarray], least
 @dataclass(frozen=True)
 class Agreement:
     """How two readings of the same images agree: `counts` int64 (N, 5), the pixels of each of `KINDS` by image; their
-    `sizes` as height and width; and `same` int64 (N, K, K), the pixels of which both say the same, by truth and label.
-    """
+    `sizes` as height and width; and `same` int64 (N, K, K) or, with void, (N, K, K + 1), the pixels of which both say
+    the same, by truth and label."""
 
     counts: np.ndarray
     sizes: tuple[tuple[int, int], ...]
@@ -101,13 +103,18 @@ class Agreement:
         return [int(place) for place in np.argsort(-key, kind="stable")]
 
 
-def agreement(images: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], num_classes: int) -> Agreement:
-    """How two readings agree over images, each given as truth, first and second label map, uint8 (H, W)."""
+def agreement(
+    images: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    num_classes: int,
+    unknown: Collection[int] | None = None,
+) -> Agreement:
+    """How two readings agree over images, each given as truth, first and second label map, uint8 (H, W); `unknown` as
+    in `metrics.confusion`."""
     counts, sizes, same = [], [], []
     for truth, first, second in images:
         counts.append(counted(kinds(truth, first, second)))
         sizes.append(truth.shape)
-        same.append(confusion(first, np.where(first == second, truth, np.uint8(VOID)), num_classes))
+        same.append(confusion(first, np.where(first == second, truth, np.uint8(VOID)), num_classes, unknown))
     return Agreement(np.array(counts), tuple(sizes), np.array(same))
 
 

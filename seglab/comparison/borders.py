@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,10 +74,10 @@ def near(mask: np.ndarray, distance: int) -> np.ndarray:
 class Borders:
     """Where one reading is wrong, over all images.
 
-    `bands` int64 (len(BINS), K, K): confusion matrices by distance. `boundary` int64 (2, K): intersection and union of
-    the bands of Boundary IoU. `contours` float64 (2, K): Boundary F1 summed over images, and how many of them have the
-    class. `errors` int64 (3,): wrong pixels of each kind in `ERRORS`; a pixel is one of what its class
-    lacks and one of what another has too much. `by_image`: for each image, int64 (len(BINS),) wrong pixels by distance.
+    `bands` int64 (len(BINS), K, K or K + 1): confusion matrices by distance. `boundary` int64 (2, K): intersection and
+    union of the bands of Boundary IoU. `contours` float64 (2, K): Boundary F1 summed over images, and how many of them
+    have the class. `errors` int64 (3,): wrong pixels of each kind in `ERRORS`; a pixel is one of what its class lacks
+    and one of what another has too much. `by_image`: for each image, int64 (len(BINS),) wrong pixels by distance.
     """
 
     bands: np.ndarray
@@ -114,22 +114,24 @@ class Borders:
         return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
     @classmethod
-    def none(cls, k: int) -> Borders:
-        """Of no image yet, with so many classes."""
-        bands, boundary = np.zeros((len(BINS), k, k), np.int64), np.zeros((2, k), np.int64)
+    def none(cls, k: int, void: bool = False) -> Borders:
+        """Of no image yet, with so many classes; pixels may be labeled `void`."""
+        bands, boundary = np.zeros((len(BINS), k, k + void), np.int64), np.zeros((2, k), np.int64)
         return cls(bands, boundary, np.zeros((2, k)), np.zeros(len(ERRORS), np.int64))
 
 
-def borders(images: Iterable[Sequence[np.ndarray]], num_classes: int) -> Iterator[tuple[Borders, ...]]:
+def borders(
+    images: Iterable[Sequence[np.ndarray]], num_classes: int, unknown: Collection[int] | None = None
+) -> Iterator[tuple[Borders, ...]]:
     """What readings of images do at borders, after each image; the arrays are the same and grow. Each image is given as
-    truth and one label map or several, uint8 (H, W)."""
+    truth and one label map or several, uint8 (H, W); `unknown` as in `metrics.confusion`."""
     found: tuple[Borders, ...] = ()
     for truth, *readings in images:
-        found = found or tuple(Borders.none(num_classes) for _ in readings)
+        found = found or tuple(Borders.none(num_classes, unknown is not None) for _ in readings)
         place = binned(truth)
         bins = [np.where(place == n, truth, VOID).astype(np.uint8) for n in range(len(BINS))]
         for each, labels in zip(found, readings, strict=True):
-            bands = np.stack([confusion(labels, kept, num_classes) for kept in bins])
+            bands = np.stack([confusion(labels, kept, num_classes, unknown) for kept in bins])
             each.bands[:] += bands
             each.by_image.append(bands.sum((1, 2)) - np.trace(bands, axis1=1, axis2=2))
             for k in range(num_classes):

@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seglab import runs
 from seglab.cache import once
 from seglab.comparison import intervals
 from seglab.comparison.pairs import pair, scored_on, unfinished
-from seglab.comparison.readings import Side, sides
-from seglab.comparison.scores import Comparison, Row, ordered
-from seglab.comparison.settings import differing
+from seglab.comparison.readings import Side, sides, unknown_of
+from seglab.comparison.scores import Comparison, Row, ordered, without
+from seglab.comparison.settings import chosen, differing
 from seglab.errors import SeglabError
 
 FEWEST = 3  # settings: two are sides
@@ -86,6 +87,11 @@ class Grid:
         """The places of the settings that can be compared."""
         return [place for place, each in enumerate(self.settings) if each.left_out is None]
 
+    @property
+    def trained(self) -> list[int]:
+        """The places of those of them that were trained here, so that their seeds are draws."""
+        return [place for place in self.compared if not self.settings[place].side.fixed]
+
     @once
     def best(self) -> int | None:
         """The place of the one with the highest mean."""
@@ -110,18 +116,20 @@ class Grid:
         assert self.best is not None
         best, other = self.settings[self.best], self.settings[place]
         try:
-            verdict = pair(best.side, other.side).verdict
+            verdict = pair(best.side, other.side, others=[self.settings[n].side for n in self.compared]).verdict
         except SeglabError as error:  # what it stored cannot be read
             return Against("networks", reason=error), None
         reason = verdict.sentences[0] if verdict.apart is None else None
-        if len({len(each.scores) > 1 for each in (best, other)}) > 1:  # two of their networks say little of the means
+        trained = [each for each in (best, other) if not each.side.fixed]
+        if len({len(each.scores) > 1 for each in trained}) > 1:  # two of their networks say little of the means
             return Against(verdict.about, other.mean - best.mean, reason=reason or self.of_one_seed), None
         return Against(verdict.about, verdict.difference, verdict.low, verdict.high, None, reason), verdict.tail
 
     @property
     def of_one_seed(self) -> SeglabError:
         """Why settings of one seed cannot be told apart from those of several."""
-        alone = ", ".join(self.settings[n].side.name for n in self.compared if len(self.settings[n].scores) == 1)
+        of_one = (each for n in self.compared if len((each := self.settings[n]).scores) == 1 and not each.side.fixed)
+        alone = ", ".join(each.side.name for each in of_one)
         return SeglabError(
             "there is only one seed of {names}, and of others several: what is between them cannot be told from luck",
             names=alone,
@@ -140,6 +148,9 @@ class Grid:
             told.append(SeglabError("left out, scored on other images than most: {names}", names=names))
         if names := out["leak"]:
             told.append(SeglabError("left out, trained on images that they are scored on: {names}", names=names))
+        if unknown := unknown_of([self.settings[place].side for place in self.compared]):
+            classes = runs.description(self.settings[self.compared[0]].side.readings[0].directory)["classes"]
+            told.append(without([classes[place] for place in unknown]))
         told += [each.reason for each in self.against if each and each.reason]
         for each in self.settings:
             for reading in each.side.readings:
@@ -155,8 +166,8 @@ class Grid:
     def luck(self) -> float | None:
         """With one seed of each: by how many standard deviations between seeds the best of so many equal settings would
         lie above their mean; None where there are several."""
-        alone = all(len(self.settings[place].scores) == 1 for place in self.compared)
-        return intervals.expected_largest(len(self.compared)) if alone and len(self.compared) > 1 else None
+        alone = all(len(self.settings[place].scores) == 1 for place in self.trained)
+        return intervals.expected_largest(len(self.trained)) if alone and len(self.trained) > 1 else None
 
     def frontier(self, cost: str) -> list[int]:
         """The places of the settings that no other one beats in both, from the cheapest to the dearest: none costs as
@@ -246,7 +257,7 @@ def grid(comparison: Comparison, directories: Sequence[Path]) -> Grid | None:
     for side in found:
         config = side.readings[0].config
         begun = None if side.folded else config.init_from  # from fold to fold
-        configs.append(config.model_copy(update={"seed": 0, "fold": None, "init_from": begun}).model_dump())
+        configs.append(chosen(config.model_copy(update={"seed": 0, "fold": None, "init_from": begun})))
     options = {
         option: [value.name if isinstance(value, Path) else value for value in values]
         for option, values in differing(configs).items()

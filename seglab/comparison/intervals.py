@@ -141,7 +141,7 @@ def summed(matrices: np.ndarray) -> np.ndarray:
     """float64 (N, 3, K): hits, pixels of the truth and pixels of the prediction by class, which are all that IoU needs
     of a confusion matrix."""
     hits = np.diagonal(matrices, axis1=1, axis2=2)
-    return np.stack([hits, matrices.sum(2), matrices.sum(1)], 1).astype(float)
+    return np.stack([hits, matrices.sum(2), matrices.sum(1)[:, : hits.shape[1]]], 1).astype(float)
 
 
 def scored_draws(sides: Sequence[np.ndarray], draws: int, seed: int) -> Iterator[list[Scores]]:

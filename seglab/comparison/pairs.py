@@ -16,13 +16,14 @@ from seglab.cache import once
 from seglab.comparison import borders, intervals, verdicts
 from seglab.comparison.agreement import KINDS, ORDERS, Agreement, Region, agreement, largest_regions
 from seglab.comparison.definitions import definitions
-from seglab.comparison.readings import Reading, Side, sides
+from seglab.comparison.readings import Reading, Side, sides, unknown_of
 from seglab.comparison.scores import Comparison
 from seglab.comparison.verdicts import Verdict
+from seglab.data.base import VOID
 from seglab.errors import SeglabError
 from seglab.events import Evaluated
 from seglab.families import Predictor
-from seglab.metrics import iou, miou
+from seglab.metrics import iou, miou, without
 
 FEWEST_OF_SLICE = 2  # images
 
@@ -63,11 +64,15 @@ class Slice:
 class Pair:
     """Two sides that were scored on the same images; made by `pair`, which raises SeglabError for others. What is not
     asked for is not computed. Label maps are those of each side's first reading; of a cross-validation, those of all
-    folds, whose images are put together."""
+    folds, whose images are put together.
+
+    Where a side may label pixels void, `left_out` are the classes, perhaps none, that a side does not know: both are
+    counted without them, as `metrics.without` says, so that both are about the same pixels and classes."""
 
     a: Side
     b: Side
     leak: bool = False
+    left_out: tuple[int, ...] | None = None
 
     @property
     def folded(self) -> bool:
@@ -90,8 +95,10 @@ class Pair:
 
     @once
     def matrices(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """For each side and seed, int64 (N, K, K)."""
+        """For each side and seed, int64 (N, K, K), or (N, K, K + 1) where pixels may be labeled void."""
         first, second = ([each.confusions() for each in side.readings] for side in (self.a, self.b))
+        if self.left_out is not None:
+            first, second = ([without(each, self.left_out) for each in side] for side in (first, second))
         return ([np.concatenate(first)], [np.concatenate(second)]) if self.folded else (first, second)
 
     @property
@@ -114,7 +121,15 @@ class Pair:
         """Whether the difference can be told from luck, and whose training has not reached its end."""
         found = self.judged()
         directories = dict.fromkeys(each.directory for side in (self.a, self.b) for each in side.readings)
-        return replace(found, sentences=(*found.sentences, *itertools.chain(*map(unfinished, directories))))
+        more = [*self.leaving_out(), *itertools.chain(*map(unfinished, directories))]
+        return replace(found, sentences=(*found.sentences, *more))
+
+    def leaving_out(self) -> list[SeglabError]:
+        """What is told of classes that one side does not know."""
+        if not self.left_out:
+            return []
+        unknown = ", ".join(self.classes[n] for n in self.left_out)
+        return [SeglabError("both are counted without {classes}, which not both know", classes=unknown)]
 
     def judged(self) -> Verdict:
         count = len(self.names)
@@ -126,8 +141,8 @@ class Pair:
             return verdicts.without("settings", count, None, told)
         same = [each.directory for each in self.a.readings] == [each.directory for each in self.b.readings]
         untouched = any(not side.readings[0].predictors for side in (self.a, self.b))
-        names = self.a.name, self.b.name
-        return verdicts.verdict(names, *self.matrices, self.paired, self.block, same, untouched)
+        names, fixed = (self.a.name, self.b.name), (self.a.fixed, self.b.fixed)
+        return verdicts.verdict(names, *self.matrices, self.paired, self.block, same, untouched, fixed)
 
     @once
     def bootstrap(self) -> intervals.Bootstrap:
@@ -146,6 +161,7 @@ class Pair:
         found = [
             ClassDifference(name, float(share[n]), float(a[n]), float(b[n]), alone[n], together[n], float(carried[n]))
             for n, name in enumerate(self.classes)
+            if n not in (self.left_out or ())
         ]
         return sorted(found, key=lambda each: -abs(each.b - each.a) if np.isfinite(each.b - each.a) else 1)
 
@@ -155,9 +171,14 @@ class Pair:
         return [(first, second, n) for first, second in self.partners for n in range(len(first.evidence.names))]
 
     def image(self, place: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A validation image's truth and the label maps of both first readings, uint8 (H, W)."""
+        """A validation image's truth and the label maps of both first readings, uint8 (H, W), 255 = void."""
         first, second, n = self.places[place]
-        return first.evidence.truth(n), first.labels(n), second.labels(n)
+        maps = first.evidence.truth(n), first.labels(n), second.labels(n)
+        if not self.left_out:
+            return maps
+        known = np.arange(VOID + 1, dtype=np.uint8)
+        known[list(self.left_out)] = VOID
+        return known[maps[0]], known[maps[1]], known[maps[2]]
 
     def images(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """All of them."""
@@ -165,7 +186,7 @@ class Pair:
 
     @once
     def agreement(self) -> Agreement:
-        return agreement(self.images(), len(self.classes))
+        return agreement(self.images(), len(self.classes), self.left_out)
 
     def only_one(self, truth: int, label: int) -> list[int]:
         """For each image, the pixels of a true class that one side takes for a class and the other does not."""
@@ -179,7 +200,7 @@ class Pair:
 
     def at_borders(self) -> Iterator[tuple[borders.Borders, ...]]:
         """What both do at borders, after each image."""
-        return borders.borders(self.images(), len(self.classes))
+        return borders.borders(self.images(), len(self.classes), self.left_out)
 
     @once
     def borders(self) -> tuple[borders.Borders, borders.Borders]:
@@ -188,7 +209,9 @@ class Pair:
 
     def definitions(self, batch: int = 8) -> tuple[dict[str, float], dict[str, float]]:
         """The mIoU of each side's first reading by other definitions."""
-        first, second = (definitions(each[0], batch) for each in self.matrices)
+        gone = list(self.left_out or ())
+        known = [np.delete(np.delete(each[0], gone, 1), gone, 2) for each in self.matrices]
+        first, second = (definitions(each, batch) for each in known)
         return first, second
 
     @once
@@ -232,6 +255,7 @@ class Pair:
                 {"name": side.name, "runs": [each.directory.name for each in side.readings]}
                 for side in (self.a, self.b)
             ],
+            "left_out": None if self.left_out is None else [self.classes[n] for n in self.left_out],
             "verdict": self.verdict.as_json(),
             "per_class": [asdict(each) | {"apart": each.apart} for each in self.per_class],
             "bootstrap": {"draws": intervals.DRAWS, "units": self.bootstrap.units, "level": intervals.LEVEL},
@@ -311,13 +335,14 @@ def pair_of(comparison: Comparison, directories: Sequence[Path], predictors: Seq
     return pair(a, b, any(row.leak for row in comparison.rows))
 
 
-def pair(a: Side, b: Side, leak: bool = False) -> Pair:
-    """The two sides against each other; `leak`: one of them was trained on images that it is scored on. Raises
-    SeglabError where they were scored on different images, by different classes, or not at all."""
+def pair(a: Side, b: Side, leak: bool = False, others: Sequence[Side] = ()) -> Pair:
+    """The two sides against each other; `leak`: one of them was trained on images that it is scored on; `others` are
+    sides whose unknown classes are left out, too. Raises SeglabError where they were scored on different images, by
+    different classes, or not at all."""
     scored = [[scored_on(each) for each in side.readings] for side in (a, b)]
     if (scored[0] != scored[1]) if a.folded or b.folded else (len(set(scored[0] + scored[1])) > 1):
         raise SeglabError("these runs were scored on different images: their scores cannot be compared")
-    return Pair(a, b, leak)
+    return Pair(a, b, leak, unknown_of([a, b, *others]))
 
 
 def scored_on(reading: Reading) -> tuple[str, tuple[str, ...]]:

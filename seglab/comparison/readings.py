@@ -50,6 +50,11 @@ class Reading:
         return runs.config(self.directory)
 
     @property
+    def fixed(self) -> bool:
+        """Whether its network was taken as it is and not trained here, so that there are no other seeds of it."""
+        return not self.config.model.trains
+
+    @property
     def evidence(self) -> Evidence:
         """What the run itself stored."""
         return Evidence(self.directory)
@@ -71,7 +76,8 @@ class Reading:
         return not self.predictors or self.file.is_file()
 
     def confusions(self) -> np.ndarray:
-        """int64 (N, K, K): the confusion matrix of each validation image."""
+        """int64 (N, K, K): the confusion matrix of each validation image; (N, K, K + 1) where pixels may be labeled
+        void."""
         return self.kept("val") if self.predictors else self.evidence.confusions()
 
     def labels(self, index: int) -> np.ndarray:
@@ -104,7 +110,7 @@ class Reading:
             sample = images[n]
             (found,) = prediction.labeled(trained, sample, [self.predictors])
             arrays[f"{n}"] = found
-            matrices.append(confusion(found, sample.mask, len(trained.classes)))
+            matrices.append(confusion(found, sample.mask, len(trained.classes), trained.unknown))
             yield n + 1, len(images)
         keep(target, **arrays, val=np.stack(matrices), chain=np.array(written(self.predictors)))
 
@@ -238,6 +244,11 @@ class Side:
         return [each.config.seed for each in self.readings]
 
     @property
+    def fixed(self) -> bool:
+        """Whether it is a network that was not trained here."""
+        return any(each.fixed for each in self.readings)
+
+    @property
     def folded(self) -> bool:
         """Whether its readings are of several folds of a cross-validation; those of one fold are runs like others."""
         return len({each.config.fold.index for each in self.readings if each.config.fold}) > 1
@@ -248,6 +259,14 @@ class Side:
             return self
         readings = tuple(Reading(each.directory, tuple(predictors)) for each in self.readings)
         return Side(f"{self.name} + {chained(predictors)}", readings)
+
+
+def unknown_of(these: Sequence[Side]) -> tuple[int, ...] | None:
+    """The classes that a reading of these sides does not know; None where none may label pixels void."""
+    found = [each.evidence.unknown for side in these for each in side.readings]
+    if all(unknown is None for unknown in found):
+        return None
+    return tuple(sorted({place for unknown in found for place in unknown or ()}))
 
 
 def sides(comparison: Comparison, directories: Sequence[Path]) -> list[Side]:

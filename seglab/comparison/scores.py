@@ -6,16 +6,19 @@ import itertools
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seglab import runs
+import numpy as np
+
+from seglab import metrics, runs
 from seglab.comparison.labels import labeled, roles, told_apart
-from seglab.comparison.settings import differing
+from seglab.comparison.settings import chosen, differing
 from seglab.config import RunConfig
 from seglab.errors import SeglabError
+from seglab.evaluation import number
 from seglab.events import Evaluated, Event, Started, Stepped, best_of
 from seglab.metrics import DEFINITION
 
@@ -28,12 +31,14 @@ class Row:
 
     `terms`: each term's raw value, and its weight, which is None in older runs. `leak`: it, or a run whose weights it
     builds on, was trained on images it is validated on. `reused`: images that choose its best epoch are reported too.
+    `fixed`: its network comes from `origin` and was not trained here, so that there are no seconds of it; `void`: the
+    share of pixels that it took for none of the classes, as far as it may.
     """
 
     run: str
     state: str
     parameters: int | None
-    seconds: float
+    seconds: float | None
     images_per_second: float | None
     epochs: float
     best_epoch: float | None
@@ -44,6 +49,12 @@ class Row:
     precision: str | None = None
     leak: bool = False
     reused: bool = False
+    origin: str | None = None
+    void: float | None = None
+
+    @property
+    def fixed(self) -> bool:
+        return self.origin is not None
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,8 @@ class Comparison:
 
     `terms`: those of the runs' losses, where any has several; their raw values are the curves "train TERM", "val TERM".
     `same_data`: all were scored on the same images. `comparable`: all were, or all groups on the same sets of images,
-    as those of a cross-validation are.
+    as those of a cross-validation are. `left_out`: classes that a network from elsewhere does not know: all runs are
+    scored without them, as `metrics.without` says.
     """
 
     labels: tuple[str, ...]
@@ -76,6 +88,7 @@ class Comparison:
     same_data: bool
     comparable: bool
     groups: tuple[Group, ...]
+    left_out: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -89,6 +102,7 @@ class Comparison:
             "same_data": self.same_data,
             "comparable": self.comparable,
             "groups": [vars(group) for group in self.groups],
+            "left_out": self.left_out,
             "definition": DEFINITION,
         }
 
@@ -96,10 +110,15 @@ class Comparison:
 def compare(directories: Sequence[Path]) -> Comparison:
     """Reads the runs, finished or not, and sets them side by side."""
     configs = [runs.config(directory) for directory in directories]
-    differences = differing([config.model_dump() for config in configs])
+    differences = differing([chosen(config) for config in configs])
     reports = [report(runs.events(directory)) for directory in directories]
-    evaluations, starts = [each.evaluations for each in reports], [each.start for each in reports]
     rows = tuple(row(*each) for each in zip(directories, configs, reports, strict=True))
+    rows, left_out = alike_scored(rows, directories)
+    reports = [  # networks that were not trained here have no curves
+        each if config.model.trains else replace(each, evaluations=[], step_loss=([], []), lr=([], []))
+        for each, config in zip(reports, configs, strict=True)
+    ]
+    evaluations, starts = [each.evaluations for each in reports], [each.start for each in reports]
     alike = repeated(configs, directories)
     terms = terms_of(evaluations)
     scored = [{start.dataset["val"] for n in places if (start := starts[n])} for places in alike]
@@ -126,6 +145,7 @@ def compare(directories: Sequence[Path]) -> Comparison:
         same_data=len(set().union(*scored)) <= 1,
         comparable=len({frozenset(digests) for digests in scored if digests}) <= 1,
         groups=grouped(configs, [places for places in alike if len(places) > 1], rows),
+        left_out=left_out,
     )
 
 
@@ -171,8 +191,19 @@ def cautions(comparison: Comparison) -> list[SeglabError]:
                 runs=", ".join(reusing),
             )
         )
-    if len({row.precision for row in comparison.rows if row.precision}) > 1:
-        told = [f"{label}: {row.precision}" for label, row in labeled if row.precision]
+    if comparison.left_out:
+        found.append(without(comparison.left_out))
+    for label, row in labeled:
+        if row.void:
+            found.append(
+                SeglabError(
+                    "{run} takes {share} of the pixels for none of these classes; they count as missed",
+                    run=label,
+                    share=f"{100 * row.void:.1f} %",
+                )
+            )
+    if len({row.precision for row in comparison.rows if row.precision and not row.fixed}) > 1:
+        told = [f"{label}: {row.precision}" for label, row in labeled if row.precision and not row.fixed]
         found.append(
             SeglabError(
                 "these runs computed in different precision ({runs}): their times cannot be compared",
@@ -180,6 +211,15 @@ def cautions(comparison: Comparison) -> list[SeglabError]:
             )
         )
     return found
+
+
+def without(classes: Sequence[str]) -> SeglabError:
+    """What is told of classes that are left out."""
+    return SeglabError(
+        "scored without classes that not every network knows: {classes}; their pixels count no more, and being taken "
+        "for one of them is a miss",
+        classes=", ".join(classes),
+    )
 
 
 def terms_of(evaluations: Sequence[Sequence[Evaluated]]) -> tuple[str, ...]:
@@ -215,16 +255,51 @@ def row(directory: Path, config: RunConfig, report: Report) -> Row:
         state=runs.status(directory).state,
         parameters=start.parameters if start else None,
         precision=start.precision if start else None,
-        seconds=report.seconds,
-        images_per_second=evaluations[-1].images_per_second if evaluations else None,
+        seconds=report.seconds if config.model.trains else None,
+        images_per_second=evaluations[-1].images_per_second if evaluations and config.model.trains else None,
         epochs=evaluations[-1].epoch if evaluations else 0.0,
-        best_epoch=best.epoch if best else None,
+        best_epoch=best.epoch if best and config.model.trains else None,
         miou=val.miou if val else None,
         pixel_accuracy=val.pixel_accuracy if val else None,
         iou=dict(zip(classes, val.iou if val else (), strict=True)),
         terms={name: (value, val.term_weights.get(name)) for name, value in val.terms.items()} if val else {},
         leak=leak(known, directory, config),
-        reused=reused(known),
+        reused=config.model.trains and reused(known),
+        origin=None if config.model.trains else config.model.title,
+    )
+
+
+def alike_scored(rows: Sequence[Row], directories: Sequence[Path]) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """The rows, and the classes that are left out: where a network does not know some classes of the data, all runs on
+    them are scored anew without these, so that their scores are about the same pixels and classes."""
+    known = {n: runs.description(directories[n]) for n, each in enumerate(rows) if each.iou}
+    sets = {n: (tuple(each["classes"]), each["digests"]["val"]) for n, each in known.items()}
+    found, left_out = list(rows), dict[str, None]()
+    for one in set(sets.values()):
+        places = [n for n, each in sets.items() if each == one]
+        unknown = [n for n in (runs.unknown_of(known[place]) for place in places) if n is not None]
+        if not unknown:
+            continue
+        gone = sorted(set().union(*unknown))
+        left_out |= dict.fromkeys(one[0][place] for place in gone)
+        for n in places:
+            found[n] = scored_without(rows[n], directories[n], one[0], gone, runs.unknown_of(known[n]) is not None)
+    return tuple(found), tuple(left_out)
+
+
+def scored_without(row: Row, directory: Path, classes: Sequence[str], gone: Sequence[int], void: bool) -> Row:
+    """The row with the scores of its stored confusion matrices, some classes left out; with none where it has none."""
+    try:
+        whole = runs.Evidence(directory).confusions().sum(0)
+        matrix = metrics.without(whole, gone)
+    except SeglabError:
+        return replace(row, miou=None, pixel_accuracy=None, iou=dict.fromkeys(row.iou))
+    return replace(
+        row,
+        miou=number(metrics.miou(matrix)),
+        pixel_accuracy=number(metrics.pixel_accuracy(matrix)),
+        iou=dict(zip(classes, map(number, metrics.iou(matrix)), strict=True)),
+        void=number(metrics.void_share(np.delete(whole, gone, 0))) if void else None,
     )
 
 
@@ -281,7 +356,7 @@ def repeated(configs: Sequence[RunConfig], directories: Sequence[Path]) -> list[
 def grouped(configs: Sequence[RunConfig], groups: Sequence[list[int]], rows: Sequence[Row]) -> tuple[Group, ...]:
     firsts = [configs[places[0]] for places in groups]
     settings = [config.model_copy(update={"seed": 0, "fold": None, "init_from": None}) for config in firsts]
-    labels = told_apart([config.model.name for config in firsts], differing([each.model_dump() for each in settings]))
+    labels = told_apart([config.model.name for config in firsts], differing([chosen(each) for each in settings]))
     found = []
     for label, places in zip(labels, groups, strict=True):
         scores = [miou for place in places if (miou := rows[place].miou) is not None]

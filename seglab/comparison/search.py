@@ -101,7 +101,8 @@ class Search:
         places, chosen = spread(len(images), MOST_IMAGES), settings()
         done, matrices = self.kept()
         if matrices is None:
-            done, matrices = 0, np.zeros((1 + len(chosen), len(trained.classes), len(trained.classes)), np.int64)
+            columns = len(trained.classes) + (trained.unknown is not None)
+            done, matrices = 0, np.zeros((1 + len(chosen), len(trained.classes), columns), np.int64)
         for n in range(done, len(places)):
             for place, matrix in enumerate(labelings(trained, images[places[n]], chosen)):
                 matrices[place] += matrix
@@ -110,10 +111,11 @@ class Search:
 
 
 def labelings(trained: Trained, sample: Sample, chosen: list[Crf]) -> Iterator[np.ndarray]:
-    """int64 (K, K): an image's confusion matrix without the CRF, then with each setting; the network is asked once."""
+    """int64 (K, K), or (K, K + 1) with void: an image's confusion matrix without the CRF, then with each setting; the
+    network is asked once."""
     image = prediction.bounded(sample.image, len(trained.classes))
-    before = prediction.predict(trained, image).probabilities
+    before = prediction.predict(trained, image)
     for setting in (None, *chosen):
-        found = crf.refine(before, image, setting) if setting else before
-        labels = labels_at(found.argmax(0).astype(np.uint8), *sample.mask.shape)
-        yield confusion(labels, sample.mask, len(trained.classes))
+        found = before.refined(crf.refine(before.probabilities, image, setting)) if setting else before
+        labels = labels_at(found.labels, *sample.mask.shape)
+        yield confusion(labels, sample.mask, len(trained.classes), trained.unknown)

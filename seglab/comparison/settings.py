@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
+
+from seglab.config import RunConfig
 
 
 def flat(value: Any, place: str = "") -> dict[str, Any]:
@@ -23,18 +26,34 @@ def flat(value: Any, place: str = "") -> dict[str, Any]:
     return {place: value}
 
 
+def chosen(config: RunConfig) -> dict[str, Any]:
+    """What a person chose of a run, as data: all of it, or, of a network that was not trained here, where it comes from
+    and the size of the images that it is shown."""
+    if config.model.trains:
+        return config.model_dump()
+    return {"model": {"name": config.model.title}, "image_size": config.image_size}
+
+
 def differing(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """The options that differ, each with its value in every configuration; None where one has no such option.
 
-    Where different entries are picked, an option that only some of them have is no difference of its own.
+    Where different entries are picked, an option that only some of them have is no difference of its own; nor is a
+    field that some configurations lack altogether.
     """
     flats = [flat(config) for config in configs]
     options = list(dict.fromkeys(option for config in flats for option in config))
     table = {option: [config.get(option) for config in flats] for option in options}
-    apart = {option: values for option, values in table.items() if any(value != values[0] for value in values)}
+
+    def among(option: str, these: Sequence[Any]) -> list[Any]:
+        return [each for each, config in zip(these, configs, strict=True) if option.partition(".")[0] in config]
+
+    def differs(option: str) -> bool:
+        return any(one != other for one, other in pairwise(among(option, table[option])))
+
+    apart = {option: values for option, values in table.items() if differs(option)}
 
     def own(option: str) -> bool:
-        return option.rpartition(".")[0] not in apart or all(option in config for config in flats)
+        return option.rpartition(".")[0] not in apart or all(option in config for config in among(option, flats))
 
     return {option: values for option, values in apart.items() if own(option)}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from seglab import runs
 from seglab.comparison.scores import Comparison
+from seglab.evaluation import number
 from seglab.events import Evaluated, Event, Finished, Started, Stepped
 
 ENCODING = "utf-8-sig"  # of a file: without the mark, Excel takes UTF-8 for the machine's old code page
@@ -28,7 +29,7 @@ def measures(event: Event, classes: Sequence[str]) -> dict[str, float | None]:
         weights = event.term_weights if len(event.terms) > 1 else {}
         return found | {f"step/weight/{name}": value for name, value in weights.items()}
     for split, score in event.scores.items():
-        found |= {f"{split}/loss": score.loss, f"{split}/miou": score.miou}
+        found |= {f"{split}/loss": number(score.loss), f"{split}/miou": score.miou}
         found[f"{split}/pixel_accuracy"] = score.pixel_accuracy
     for split, score in event.scores.items():
         found |= terms(split, score.terms)

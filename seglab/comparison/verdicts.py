@@ -74,14 +74,20 @@ def verdict(
     block: int = 1,
     same_network: bool = False,
     untouched: bool = True,
+    fixed: tuple[bool, bool] = (False, False),
 ) -> Verdict:
     """The verdict on two sides of these names, A and B.
 
     first, second: for each seed, int64 (N, K, K), the confusion matrix of each image, the same images in all; `paired`:
     the seeds are the same, in the same order. `block`: images drawn together. `same_network`: the sides differ in what
     was done with the probabilities alone, so that training's luck plays no part; `untouched`: on one side nothing was.
+    `fixed`: which sides are networks that were not trained here: no seed of theirs is another draw, so that such a side
+    is paired with each seed of the other.
     """
     images = len(first[0])
+    if any(fixed) and len(first) != len(second):
+        first, second = (list(side) * (max(len(first), len(second)) // len(side)) for side in (first, second))
+        paired = True
     if min(len(first), len(second)) > 1:
         about = "settings"
     else:  # one seed against several: the first of each
@@ -101,12 +107,13 @@ def verdict(
         )
         return without(about, images, difference, few if block == 1 else blocks)
     if about == "settings":
-        return of_settings(names, first, second, paired, block)
+        return of_settings(names, first, second, paired, block, any(fixed))
     draws = intervals.bootstrap(first[0], second[0], block)
     many = draws.units >= FEWEST
     low, high = draws.interval if many else draws.around(difference)
     said = of_images(names, difference, low, high, images)
-    sentences = (said, luck_of_training(same_network, untouched), *rough(draws.units, images, low, high))
+    luck = luck_of_training(names, same_network, untouched, fixed)
+    sentences = (said, luck, *rough(draws.units, images, low, high))
     shape = intervals.density(draws.miou) if many else intervals.bell(difference, draws.error, draws.units - 1)
     apart = not low <= 0 <= high
     tail = draws.tail if many else draws.tail_around(difference)
@@ -116,9 +123,14 @@ def verdict(
 
 
 def of_settings(
-    names: tuple[str, str], first: Sequence[np.ndarray], second: Sequence[np.ndarray], paired: bool, block: int
+    names: tuple[str, str],
+    first: Sequence[np.ndarray],
+    second: Sequence[np.ndarray],
+    paired: bool,
+    block: int,
+    fixed: bool,
 ) -> Verdict:
-    """The verdict over several seeds of each side."""
+    """The verdict over several seeds of each side, or of the one that is not `fixed`."""
     found = intervals.over_seeds(first, second, paired, block)
     images, seeds = len(first[0]), (len(first), len(second))
     apart = not found.low <= 0 <= found.high
@@ -170,7 +182,7 @@ def of_settings(
         )
     said = higher if found.difference > 0 else lower
     shape = tuple(intervals.bell(found.difference, found.error, found.freedom))
-    more = () if apart or not found.difference else takes(needed, min(seeds))
+    more = () if apart or not found.difference else takes(needed, min(seeds), fixed)
     sentences = (said, *more, *rough(intervals.units(images, block), images, found.low, found.high))
     return Verdict(
         "settings", images, sentences, found.difference, found.low, found.high, apart, equal(found.low, found.high),
@@ -178,13 +190,15 @@ def of_settings(
     )  # fmt: skip
 
 
-def takes(needed: int | None, there: int) -> tuple[SeglabError, ...]:
+def takes(needed: int | None, there: int, fixed: bool) -> tuple[SeglabError, ...]:
     """What it would take to see the difference that was measured; nothing where so many seeds are there, since those
-    have not shown it."""
+    have not shown it. `fixed`: one side has no seeds."""
     if needed is None:
         return (SeglabError("no number of seeds would show a difference of this size: it takes more images"),)
     if needed <= there:
         return ()
+    if fixed:
+        return (SeglabError("to see a difference of this size takes about {needed} seeds", needed=needed),)
     return (SeglabError("to see a difference of this size takes about {needed} seeds of each", needed=needed),)
 
 
@@ -210,12 +224,23 @@ def of_images(names: tuple[str, str], difference: float, low: float, high: float
     )
 
 
-def luck_of_training(same_network: bool, untouched: bool) -> SeglabError:
+def luck_of_training(
+    names: tuple[str, str], same_network: bool, untouched: bool, fixed: tuple[bool, bool]
+) -> SeglabError:
     """What other seeds could change."""
     if same_network and untouched:
         return SeglabError("it is the same network before and after, so the luck of training plays no part")
     if same_network:
         return SeglabError("it is the same network, predicted in two ways, so the luck of training plays no part")
+    if all(fixed):
+        return SeglabError("both are networks that were not trained here: this is about these two as they are")
+    if any(fixed):
+        return SeglabError(
+            "{fixed} was not trained here and stays as it is; {run} trained again with another seed may come out "
+            "otherwise, and one run cannot tell",
+            fixed=names[fixed.index(True)],
+            run=names[fixed.index(False)],
+        )
     return SeglabError(
         "this is about these two trained networks: trained again with another seed it may come out otherwise, and one "
         "run of each cannot tell"

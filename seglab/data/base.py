@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from seglab import machine
 from seglab.errors import SeglabError
 
 if TYPE_CHECKING:
@@ -165,16 +166,23 @@ def reused(names: Sequence[str]) -> list[SeglabError]:
     ]
 
 
+@dataclass(frozen=True)
 class Packed:
-    """Labels (H, W) of an integer type, compressed: a mask of a large photograph takes a hundredth of its size."""
+    """Labels (H, W) of an integer type, compressed: a mask of a large photograph takes a hundredth of its size.
+    `content` is uint8 (N,)."""
 
-    def __init__(self, labels: np.ndarray):
-        self.shape, self.dtype = labels.shape, labels.dtype
-        self.content = zlib.compress(np.ascontiguousarray(labels).data, 1)
+    content: np.ndarray
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @classmethod
+    def of(cls, labels: np.ndarray) -> Packed:
+        content = zlib.compress(np.ascontiguousarray(labels).data, 1)
+        return cls(np.frombuffer(content, np.uint8), labels.shape, labels.dtype)
 
     def labels(self) -> np.ndarray:
         """The labels, read-only."""
-        return np.frombuffer(zlib.decompress(self.content), self.dtype).reshape(self.shape)
+        return np.frombuffer(zlib.decompress(self.content.data), self.dtype).reshape(self.shape)
 
 
 class Indexed(Protocol):
@@ -187,8 +195,12 @@ class Indexed(Protocol):
 
 def label_counts(samples: Indexed, num_classes: int) -> np.ndarray:
     """int64 (N, K): how many pixels of each class every sample has."""
-    masks = (samples[n].mask.ravel() for n in range(len(samples)))
-    return np.stack([np.bincount(mask, minlength=VOID + 1)[:num_classes] for mask in masks])
+
+    def counted(n: int) -> np.ndarray:
+        return np.bincount(samples[n].mask.ravel(), minlength=VOID + 1)[:num_classes]
+
+    with machine.pool(min(4, machine.cores()), "decoder") as pool:
+        return np.stack(list(pool.map(counted, range(len(samples)))))
 
 
 class Statistics:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,11 @@ class Reading:
     def text(self) -> SeglabError:
         """What the masks have, and what it is read as."""
         values = few(self.stored)
+        if self.tables and (self.tables[0][:2] == (VOID, 0)).all():
+            return SeglabError(
+                "the masks contain the values {values}: 0 is void, and class ids are one less than the others",
+                values=values,
+            )
         if self.plain:
             return SeglabError("the masks contain the values {values}, read as class ids", values=values)
         if any(table is HALVES for table in self.tables):
@@ -76,6 +81,11 @@ class Reading:
             table[list(void)] = VOID
             tables.append(table)
         return Reading(tables, stored, self.notes, self.wrong)
+
+    def reduced(self) -> Reading:
+        """The reading in which 0 is void and every other id is one less."""
+        # of uint8, 0 - 1 is 255
+        return replace(self, tables=[np.where(table == VOID, table, table - np.uint8(1)) for table in self.tables])
 
     def key(self, place: int) -> bytes:
         """What distinguishes this reading of a mask from that of ids."""

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from seglab import machine
 from seglab.data.base import VOID, Data, Sample, Split, leaked, reused, shared
 from seglab.data.classes import LISTS, List, read_classes
 from seglab.data.colors import TABLES, Table, read_table
@@ -177,16 +178,20 @@ class Report:
         return "\n".join(lines)
 
 
+@machine.unswept()
 def report(
     root: Path,
     classes: Sequence[str] = (),
     val_fraction: float = 0.2,
     values: Values = "auto",
     drawn_on: DrawnOn = "unknown",
+    reduced: bool = False,
+    told: Sequence[SeglabError] = (),
 ) -> Report:
     """Reads every image and mask below `root` and tells what is there; whatever is wrong goes into `rows`.
 
-    The others as in Folder. Files whose size and time are unchanged are not read again by the same process.
+    `reduced`: 0 in masks is void, and 1 is the first class. `told` is how the files came there. The others as in
+    Folder. Files that are as they were when they were read are not read again.
     """
     train, val, rows, warnings, layout = _listing(root, val_fraction)
     table, (names, named, void) = None, _UNNAMED
@@ -198,7 +203,10 @@ def report(
     style = Style(table, values in ("threshold", "shades"), values == "threshold", drawn_on)
     looks = looked(root, train + val, style)
     stored = np.stack([look.counts for look in looks]) if looks else np.zeros((0, 256), np.int64)
-    how, problems = _meaning(root, looks, stored, "ids" if table else values, len(names), void)
+    if reduced and (table or values not in ("auto", "ids")):
+        raise SeglabError("data.reduce_labels needs masks with class ids, and data.values auto or ids")
+    how, problems = _meaning(root, looks, stored, "ids" if table or reduced else values, len(names), void)
+    how = how.reduced() if reduced else how
     rows += [*(row for look in looks for row in look.rows), *problems]
     if not table and values != "ids":
         rows += _palette_problems(root, looks)
@@ -222,7 +230,7 @@ def report(
         classes=names,
         colors=_colors(table, looks if how.plain else (), len(names)),
         sizes=tuple(Counter(look.header.shape[::-1] for look in looks if look.header).most_common()),
-        how=(*filter(None, [layout.pattern]), *named, table.text if table else how.text),
+        how=(*told, *filter(None, [layout.pattern]), *named, table.text if table else how.text),
         duplicates=duplicates,
         tables=tuple(how.tables),
         keys=tuple(
@@ -408,11 +416,11 @@ def _palette_problems(root: Path, looks: Sequence[Look]) -> list[Row]:
 
 def _copies(root: Path, looks: Sequence[Look]) -> tuple[tuple[tuple[str, ...], ...], list[SeglabError]]:
     """Groups of image files that show the same picture, and a warning of them."""
-    groups: dict[bytes, list[str]] = {}
+    groups: dict[bytes, list[Path]] = {}
     for look in looks:
         if look.pixels:
-            groups.setdefault(look.pixels, []).append(relative(look.pair.image, root))
-    several = tuple(tuple(group) for group in groups.values() if len(group) > 1)
+            groups.setdefault(look.pixels, []).append(look.pair.image)
+    several = tuple(tuple(relative(each, root) for each in group) for group in groups.values() if len(group) > 1)
     if not several:
         return (), []
     warning = SeglabError(

@@ -217,7 +217,11 @@ def relative(path: Path, root: Path) -> str:
 
 def printable(name: str) -> str:
     """The name with everything a screen cannot show (control characters, bytes that are no text) written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return (
+        name
+        if name.isprintable()
+        else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    )
 
 
 def content(source: Path | str | bytes, name: str | None) -> tuple[str, bytes]:

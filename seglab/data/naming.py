@@ -118,6 +118,8 @@ LENGTHS = {
 
 def core(stem: str, prefix: str, suffix: str) -> str | None:
     """The name between a beginning and an ending, whatever their case; None where it has not both, or nothing else."""
+    if not prefix and not suffix:  # most of the calls
+        return stem or None
     inner = stem[len(prefix) : len(stem) - len(suffix)]
     if not inner or len(inner) + len(prefix) + len(suffix) != len(stem):
         return None

@@ -31,6 +31,7 @@ from seglab.data.images import (
     span_of,
 )
 from seglab.data.masks import mask_on, turn_of
+from seglab.data.remembered import Remembered, stamp_of
 from seglab.errors import SeglabError
 
 
@@ -171,6 +172,7 @@ def alone(error: SeglabError) -> SeglabError:
     return error.with_traceback(None)
 
 
+SEEN = 1  # to be counted up where files are looked at in another way, or otherwise remembered
 Reader = Callable[[Pair, Path, Span | None], Sample]
 
 
@@ -201,16 +203,27 @@ def splits_of(
     `salt` stands for what else decides what a sample holds.
     """
 
-    def look(pair: Pair) -> tuple[bytes, Span | None]:
-        image = seen(pair.image, root, photo=True)
-        keys = [image.sha]
-        for path in filter(None, (pair.mask, pair.objects)):
-            mask = seen(path, root, photo=False)
-            turn_of(mask.header.shape, mask.header.turn, image.header, relative(path, root), relative(pair.image, root))
-            keys.append(mask.sha)
-        return b"".join(keys), image.span
+    pairs = [pair for part in parts for pair in part]
+    files = [list(filter(None, (pair.image, pair.mask, pair.objects))) for pair in pairs]
+    before = Remembered(f"seen {SEEN}")
+    keys = [before.key(each, [stamp_of(path) for path in each]) for each in files]
+    before.load(keys)
 
-    looks, wrong = collected(look, [pair for part in parts for pair in part])
+    def look(place: int) -> tuple[bytes, Span | None]:
+        if told := before.get(keys[place]):
+            return bytes.fromhex(told[0]), told[1] and tuple(told[1])
+        photo, *masks = files[place]
+        image = seen(photo, root, photo=True)
+        sha = image.sha
+        for path in masks:
+            mask = seen(path, root, photo=False)
+            turn_of(mask.header.shape, mask.header.turn, image.header, relative(path, root), relative(photo, root))
+            sha += mask.sha
+        before.put(keys[place], [sha.hex(), image.span])
+        return sha, image.span
+
+    looks, wrong = collected(look, range(len(pairs)))
+    before.save()
     refuse_wrong(root, wrong)
     span = joined(span for _, span in looks)
     splits, rest = [], iter(key + salt + spanned(span) for key, _ in looks)

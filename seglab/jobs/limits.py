@@ -15,6 +15,7 @@ from seglab import runs
 from seglab.config import RunConfig
 from seglab.entry import Options, validated
 from seglab.errors import SeglabError
+from seglab.places import shared
 
 GIGABYTE = 1024**3
 FREE = 1.0  # gigabytes of the disk that no new run may count on
@@ -32,11 +33,6 @@ class Limits(Options):
 
 
 SHARED = Limits(waiting=8, minutes=30, image_size=640, batch_size=64, memory=8, disk=0.5)
-
-
-def shared() -> bool:
-    """Whether several people use this server: a Space, one that other machines reach, or one with a teacher."""
-    return any(os.environ.get(name) for name in ("SEGLAB_SHARED", "SEGLAB_TEACHER_KEY", "SPACE_ID"))
 
 
 def limits() -> Limits:

@@ -31,8 +31,10 @@ def environment() -> dict[str, str]:
         found["OMP_PROC_BIND"] = "true"
     found = {name: value for name, value in found.items() if not SECRET.search(name) and name != "SPACES_ZERO_GPU"}
     found["SEGLAB_HOME"] = str(runs.home())  # as they begin in ROOT, `runs` would be another folder
+    if runs.is_url(found.get("SEGLAB_KEEP", "")):  # whose password they are not told: the page keeps their runs
+        del found["SEGLAB_KEEP"]
     for name in {"SEGLAB_DATA", "SEGLAB_KEEP"} & found.keys():
-        found[name] = os.path.abspath(os.path.expanduser(found[name]))
+        found[name] = os.path.abspath(os.path.expanduser(found[name].removeprefix("file://")))
     return found | plugins.environment()
 
 

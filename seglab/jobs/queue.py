@@ -8,10 +8,11 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from seglab import runs
 from seglab.config import RunConfig
@@ -19,6 +20,8 @@ from seglab.errors import SeglabError
 from seglab.jobs.limits import limited, limits, refuse_full_disk
 from seglab.runs import Counts, Owner
 from seglab.runs.index import Watch, listed
+
+T = TypeVar("T")
 
 FEW = 100  # directories of a home that are looked through each time
 MOST_WAITING = 500  # runs of all people together, so that a home stays quick to look through
@@ -155,22 +158,24 @@ def waiting(home: Path | None = None) -> list[Path]:
         else:
             row.append([directory])
         place = mark.place
-    if len(rows) < 2:
-        return [directory for row in rows.values() for several in row for directory in several]
-    counts = runs.counts(home)
-    order = [(counts.turn(key), n, row) for n, (key, row) in enumerate(rows.items())]  # of two, who came first
+    counts = runs.counts(home) if len(rows) > 1 else Counts()
+    return [directory for several in in_turn(rows, counts) for directory in several]
+
+
+def in_turn(rows: Mapping[str, deque[T]], counts: Counts) -> Iterator[T]:
+    """What waits in each owner's row, by their key, in the order in which it is to begin; the rows are used up. Of two
+    owners whose last turn was as long ago, who came first is next."""
+    order = [(counts.turn(key), n, row) for n, (key, row) in enumerate(rows.items())]
     heapq.heapify(order)
-    found: list[Path] = []
     turn = counts.turns
     while order:
         _, n, row = order[0]
-        found += row.popleft()
+        yield row.popleft()
         turn += 1
         if row:
             heapq.heapreplace(order, (turn, n, row))
         else:
             heapq.heappop(order)
-    return found
 
 
 def marked(home: Path | None = None) -> list[tuple[Path, Mark]]:
@@ -223,15 +228,15 @@ def awaited(directory: Path) -> list[Path]:
     return found
 
 
-def next_run(home: Path | None = None) -> Path | None:
-    """The first waiting run that waits for no other run.
+def next_run(home: Path | None = None, besides: Container[Path] = ()) -> Path | None:
+    """The first waiting run that waits for no other run, and is not one of those that have been dealt out.
 
     One whose need cannot be met any more ends as failed. A needed run that nobody works on, as one that was interrupted
     by the end of the program, comes back into the queue.
     """
     marks = dict(marked(home))
     for directory in waiting(home):
-        if directory not in marks or not marks[directory].due:
+        if directory not in marks or not marks[directory].due or directory in besides:
             continue
         try:
             needed = awaited(directory)

@@ -1,5 +1,6 @@
 """A run is a directory: the only thing that training and comparing share."""
 
+from seglab.runs.bringing import MAPS, OWN_ON_HUB, REQUIRED, WEIGHTS, bring, identified, open_hub, refuse_no_room
 from seglab.runs.creating import create
 from seglab.runs.directory import (
     CHECKPOINTS,
@@ -13,7 +14,6 @@ from seglab.runs.directory import (
     description,
     events,
     every,
-    find,
     home,
     last_word,
     listed,
@@ -31,24 +31,29 @@ from seglab.runs.directory import (
     write,
     writing,
 )
-from seglab.runs.evidence import Evidence, epoch_text
+from seglab.runs.evidence import Evidence, epoch_text, unknown_of
+from seglab.runs.finding import find
 from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
 from seglab.runs.labels import Counts, Label, Owner, counted_under, counting, counts, label, owner_of, readable, rename
 from seglab.runs.leftovers import Leftovers
 from seglab.runs.recording import (
+    begun,
     ending,
     join,
     record,
     refuse_going_on,
     refuse_removal,
     refuse_resuming,
+    relocated,
     remove,
     stop,
     work,
 )
+from seglab.runs.relaying import LOG, Luggage, packed, relayed, take_in, unpacked
 from seglab.runs.shipped import Shipped, shipped
-from seglab.runs.shipping import emptied, files, folder_options, manifest, ship, without_folders
+from seglab.runs.shipping import emptied, files, folder_options, manifest, refuse_adopted, ship, without_folders
+from seglab.runs.stores import is_url
 from seglab.runs.trained import (
     MOST_KEPT,
     learned,
@@ -59,17 +64,18 @@ from seglab.runs.trained import (
     picture,
     settled,
     taught,
-    weights,
-    weights_version,
 )
+from seglab.runs.weights import weights, weights_version
 
 __all__ = [
-    "CHECKPOINTS", "MADE_NAME", "MOST_KEPT", "PLAN", "Counts", "Evidence", "Label", "Leftovers", "Owner", "Shipped",
-    "Status", "all_events", "append", "checked", "config", "counted_under", "counting", "counts", "create",
-    "description", "emptied", "ending", "epoch_text", "events", "every", "files", "find", "folder_options", "home",
-    "is_kept", "join", "keep_finished", "label", "last_word", "learned", "listed", "load", "loaded", "locked",
-    "made_now", "manifest", "of_lesson", "opened", "opened_once", "owner_of", "picture", "readable", "record",
-    "refuse_going_on", "refuse_removal", "refuse_resuming", "refuse_unwritable", "refused", "remove", "rename",
-    "replace", "settled", "ship", "shipped", "short_name", "size_of", "status", "stop", "taken", "taught", "uses",
-    "weights", "weights_version", "without_folders", "work", "write", "writing",
+    "CHECKPOINTS", "LOG", "MADE_NAME", "MAPS", "MOST_KEPT", "OWN_ON_HUB", "PLAN", "REQUIRED", "WEIGHTS", "Counts",
+    "Evidence", "Label", "Leftovers", "Luggage", "Owner", "Shipped", "Status", "all_events", "append", "begun",
+    "bring", "checked", "config", "counted_under", "counting", "counts", "create", "description", "emptied", "ending",
+    "epoch_text", "events", "every", "files", "find", "folder_options", "home", "identified", "is_kept", "is_url",
+    "join", "keep_finished", "label", "last_word", "learned", "listed", "load", "loaded", "locked", "made_now",
+    "manifest", "of_lesson", "open_hub", "opened", "opened_once", "owner_of", "packed", "picture", "readable",
+    "record", "refuse_adopted", "refuse_going_on", "refuse_no_room", "refuse_removal", "refuse_resuming",
+    "refuse_unwritable", "refused", "relayed", "relocated", "remove", "rename", "replace", "settled", "ship",
+    "shipped", "short_name", "size_of", "status", "stop", "take_in", "taken", "taught", "unknown_of",
+    "unpacked", "uses", "weights", "weights_version", "without_folders", "work", "write", "writing",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from seglab.config import RunConfig
+from seglab.errors import SeglabError
 from seglab.runs import own
 from seglab.runs.directory import checked, home, made_now, refused, taken, write, writing
 from seglab.runs.labels import FILE, Label, counting
@@ -14,6 +15,8 @@ from seglab.runs.labels import FILE, Label, counting
 def create(config: RunConfig, name: str | None = None, label: Label | None = None) -> Path:
     """Makes the directory of a new run, which is queued until something works on it; its short name is its own one, or
     its model's with a number."""
+    if not config.model.trains:
+        raise SeglabError("{network} is a network of others, which is not trained here", network=config.model.title)
     directory = home() / (f"{config.model.name}-{made_now()}" if name is None else checked(name))
     if taken(directory.name):
         raise refused(directory.name)

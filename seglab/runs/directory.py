@@ -116,18 +116,6 @@ def short_name(directory: Path) -> str:
     return "{} {}:{}:{}".format(*parts) + (f" · {number}" if number else "")
 
 
-def find(run: str | Path) -> Path:
-    """The directory of a run given by its path, or by its name among the new runs, the shipped ones, those of lessons,
-    which are in no list, and those that are kept, which are looked for last."""
-    for directory in (Path(run), home() / run, CHECKPOINTS / run, *(folder / run for folder in lessons())):
-        if (directory / "config.json").is_file():
-            return directory if directory.name not in ("", "..") else directory.resolve()  # which name no run
-    for known in sorted(kept.every(), key=lambda known: known.directory.name != str(run)):  # names in lists come first
-        if str(run) in (known.run, known.directory.name):
-            return known.directory
-    raise SeglabError("there is no run {run}; known runs: {known}", run=repr(str(run)), known=listed(every()))
-
-
 def of_lesson(name: str) -> Path | None:
     """The directory of a lesson's run of this name; None where there is none."""
     if not NAME.fullmatch(name):

@@ -16,6 +16,7 @@ import numpy as np
 
 from seglab.data.masks import read_mask
 from seglab.errors import SeglabError
+from seglab.runs import kept
 from seglab.runs.directory import description
 from seglab.runs.hashes import SHARED
 from seglab.runs.shipped import shipped
@@ -36,6 +37,9 @@ class Evidence:
 
     directory: Path
 
+    def __post_init__(self) -> None:
+        kept.fetch(self.directory)
+
     @property
     def names(self) -> list[str]:
         """The names of the validation images, in the order in which everything else has them."""
@@ -47,13 +51,18 @@ class Evidence:
         return description(self.directory)["samples"]
 
     @property
+    def unknown(self) -> tuple[int, ...] | None:
+        """The classes that the run's model does not know, where it may label pixels void; None of any other."""
+        return unknown_of(description(self.directory))
+
+    @property
     def stayed(self) -> bool:
         """Whether the pictures are where the run was trained: it came without them."""
         known = shipped(self.directory)
         return known is not None and not known.pictures
 
     def labels(self, index: int) -> np.ndarray:
-        """uint8 (H, W): what the best weights predict for a validation image."""
+        """uint8 (H, W): what the best weights predict for a validation image, 255 = void."""
         return self.map("predictions", index)
 
     def truth(self, index: int) -> np.ndarray:
@@ -63,7 +72,8 @@ class Evidence:
         return self.map("truth", index)
 
     def confusions(self, split: str = "val") -> np.ndarray:
-        """int64 (N, K, K): the confusion matrix of each image of `train`, `search` or `val`, by the best weights.
+        """int64 (N, K, K): the confusion matrix of each image of `train`, `search` or `val`, by the best weights;
+        (N, K, K + 1) of a model that may label pixels void.
 
         Those of `train` are of as many training images as `val` has.
         """
@@ -164,6 +174,11 @@ class Evidence:
                 file=file,
             )
         return SeglabError("{run} has no {file}", run=self.directory.name, file=file)
+
+
+def unknown_of(known: dict) -> tuple[int, ...] | None:
+    """`Evidence.unknown` of the run with this description."""
+    return None if known.get("unknown") is None else tuple(known["unknown"])
 
 
 @lru_cache(maxsize=32)

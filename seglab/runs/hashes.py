@@ -63,13 +63,13 @@ def allowed(known: Hashes, name: str, content: bytes) -> bool:
     if name == "config.json" and name not in known and ROOTLESS in known:
         try:
             return sha256(rootless(content)) in known[ROOTLESS]
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return False
     return name not in known or sha256(content) in known[name]
 
 
 def rootless(content: bytes) -> bytes:
-    """A configuration without `data.root`; raises ValueError or TypeError for what is none."""
+    """A configuration without `data.root`; raises ValueError, TypeError or KeyError for what is none."""
     config = from_json(content)
     return json.dumps({**config, "data": {**config["data"], "root": None}}, sort_keys=True).encode()
 

@@ -1,21 +1,18 @@
-"""Finished runs copied to the folder that SEGLAB_KEEP names, whole and once.
+"""Finished runs copied to the folder or the URL that SEGLAB_KEEP names, whole and once.
 
-The folder may be a mounted bucket: every file is created and written once, in order, and none is opened again, renamed
-or locked. A copy is whole when its marker is there, which is written last.
+A copy is whole when its marker is there, which is written last.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 import os
 import secrets
-import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from seglab.errors import SeglabError
@@ -23,11 +20,11 @@ from seglab.events import FOR_GOOD, Finished
 from seglab.runs import kept, own
 from seglab.runs.directory import home, last_word, locked, size_of, write
 from seglab.runs.shipping import files
+from seglab.runs.stores import Store
 
 RECORD = ".kept"  # in a run: where its copy is
-STALLED = 20.0  # seconds without a byte written after which a folder is given up for now
+STALLED = 20.0  # seconds without a byte written after which a store is given up for now
 CHUNK = 1 << 20
-UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # what mounts say that cannot sync a file
 
 log = logging.getLogger(__name__)
 told: set[str] = set()  # what was in the way, which is told once
@@ -35,9 +32,9 @@ told: set[str] = set()  # what was in the way, which is told once
 
 def keep_finished(interrupted: Callable[[], bool] = lambda: False) -> None:
     """Copies the runs of the home that ended for good, have weights and are not kept yet; what is in the way is told
-    once in the log and tried again at the next call. Returns when it is done, the folder stalls or it is interrupted.
+    once in the log and tried again at the next call. Returns when it is done, the store stalls or it is interrupted.
     """
-    place = kept.folder()
+    place = kept.store()
     if place is None and os.environ.get("SEGLAB_KEEP"):
         tell(misplaced())
     if place is None or not home().is_dir():
@@ -54,7 +51,7 @@ def keep_finished(interrupted: Callable[[], bool] = lambda: False) -> None:
             SeglabError(
                 "{folder}, which SEGLAB_KEEP names, does not answer: finished runs are not kept for now; it is tried "
                 "again",
-                folder=str(place),
+                folder=place.name,
             )
         )
 
@@ -73,7 +70,7 @@ def tell(problem: SeglabError) -> None:
 class Copying(threading.Thread):
     """Copies all that is to be kept; whoever waits for it can tell whether it gets anywhere."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Store) -> None:
         super().__init__(name="keeping", daemon=True)
         self.place, self.ended = place, threading.Event()
         self.problem: SeglabError | None = None
@@ -96,76 +93,66 @@ class Copying(threading.Thread):
             self.problem = SeglabError(
                 "{folder}, which SEGLAB_KEEP names, cannot be written to ({reason}): finished runs are not kept for "
                 "now; it is tried again",
-                folder=str(self.place),
-                reason=os.strerror(error.errno) if error.errno else str(error),
+                folder=self.place.name,
+                reason=self.place.harmless(error),
             )
 
     def keep(self, directory: Path, finished: Finished) -> None:
         """Copies one run, and writes into it where the copy is; of what was begun and is not whole nothing is left."""
         if self.ended.is_set():
             return
-        if not os.path.isdir(self.place):  # a mount that is not there must not be made
-            raise FileNotFoundError(errno.ENOENT, "")
-        if kept.same(self.place, home()):  # a copy there would be the next one to be copied
+        self.place.refuse_missing()
+        if kept.same(self.place.folder, home()):  # a copy there would be the next one to be copied
             self.problem = misplaced()
             return
-        target = self.place / directory.name
+        name = directory.name
         try:
-            os.mkdir(target)
+            self.place.make(name)
         except FileExistsError:  # another run of this name, or a copy that a killed program left
-            target = self.place / f"{directory.name}-{secrets.token_hex(3)}"
-            os.mkdir(target)
+            name = f"{directory.name}-{secrets.token_hex(3)}"
+            self.place.make(name)
         try:
-            self.copy(directory, target, finished)
+            whole = self.copy(directory, name, finished)
         except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
+            self.place.delete(name)
             raise
-        if self.ended.is_set() and not (target / kept.MARKER).exists():
-            shutil.rmtree(target, ignore_errors=True)
+        if whole:
+            write(directory / RECORD, self.place.record(name).encode())
         else:
-            write(directory / RECORD, str(target).encode())
+            self.place.delete(name)
 
-    def copy(self, directory: Path, target: Path, finished: Finished) -> None:
-        """Writes every file of a run once, and the marker last."""
-        names = files(directory) + [own.FILE] * (directory / own.FILE).is_file()  # which only this home runs
-        for name in names:
-            os.makedirs((target / name).parent, exist_ok=True)
-            with open(directory / name, "rb") as source, open(target / name, "xb") as file:
-                while chunk := source.read(CHUNK):
-                    if self.ended.is_set():
-                        return
-                    file.write(chunk)
-                    self.moved = time.monotonic()
-                synced(file.fileno())
-        made = (directory / "config.json").stat().st_mtime
+    def copy(self, directory: Path, name: str, finished: Finished) -> bool:
+        """Writes every file of a run once, and the marker last; gives whether it got as far as that."""
+        copied = files(directory) + [own.FILE] * (directory / own.FILE).is_file()  # which only this home runs
+        for each in copied:
+            self.place.write(f"{name}/{each}", self.read(directory / each))
+            if self.ended.is_set():
+                return False
         marker = {
             "run": directory.name,
-            "made": made,
-            "files": len(names),
+            "made": (directory / "config.json").stat().st_mtime,
+            "files": len(copied),
             "finished": finished.model_dump(mode="json"),
         }
-        with open(target / kept.MARKER, "xb") as file:
-            file.write(json.dumps(marker, indent=1, ensure_ascii=False).encode())
-            synced(file.fileno())
+        self.place.write(f"{name}/{kept.MARKER}", [json.dumps(marker, indent=1, ensure_ascii=False).encode()])
         self.moved = time.monotonic()
+        return True
+
+    def read(self, path: Path) -> Iterator[bytes]:
+        """What a file holds, piece by piece, for as long as somebody waits for it."""
+        with open(path, "rb") as source:
+            while (chunk := source.read(CHUNK)) and not self.ended.is_set():
+                yield chunk
+                self.moved = time.monotonic()
 
 
-def synced(file: int) -> None:
-    """Waits until the file's bytes are where they belong, on mounts that can tell; `with` still has to close it."""
-    try:
-        os.fsync(file)
-    except OSError as error:
-        if error.errno not in UNKNOWN:
-            raise
-
-
-def to_be_kept(place: Path) -> list[tuple[Path, Finished]]:
-    """The runs of the home that ended for good, have weights and have no copy below `place`, the oldest first."""
+def to_be_kept(place: Store) -> list[tuple[Path, Finished]]:
+    """The runs of the home that ended for good, have weights and have no copy in the store, the oldest first."""
     found = []
     for config in sorted(home().glob("*/config.json"), key=lambda path: path.stat().st_mtime_ns):
         directory = config.parent
         with contextlib.suppress(OSError, ValueError):
-            if size_of(directory / RECORD) and Path((directory / RECORD).read_text(encoding="utf-8")).parent == place:
+            if size_of(directory / RECORD) and place.holds((directory / RECORD).read_text(encoding="utf-8")):
                 continue
             finished = last_word(directory)
             if finished and finished.reason in FOR_GOOD and (directory / "weights.safetensors").exists():

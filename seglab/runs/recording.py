@@ -17,6 +17,7 @@ import torch
 from pydantic_core import from_json
 
 from seglab import training
+from seglab.config import RunConfig
 from seglab.data.base import PARTS
 from seglab.data.masks import write_mask
 from seglab.errors import SeglabError
@@ -75,13 +76,41 @@ def work(
     unstop: bool = False,
     images: training.Images | None = None,
     group: Group = ALONE,
+    here: Callable[[Path], Path] = lambda path: path,
 ) -> Iterator[Event]:
     """Trains the run in this process, from where it stands to its end; yields each event once it is recorded.
 
     With `unstop`, a run that was stopped goes on. `images` are the run's, where they are open. This process is the
-    first of `group`; the others `join` it. Raises SeglabError when the run is over, busy, or asked to stop; a mistake
-    on the way is recorded, then raised.
+    first of `group`; the others `join` it. `here` tells where the folders in its configuration are on this machine.
+    Raises SeglabError when the run is over, busy, or asked to stop; a mistake on the way is recorded, then raised.
     """
+    with begun(directory, unstop):
+        settings = relocated(config(directory), here)
+        fresh = not (directory / "last").exists()
+        weights = load(settings.init_from).model.state_dict() if settings.init_from and fresh else None
+        stopping = directory / "stop"
+        run = training.Run(
+            settings,
+            device,
+            threads,
+            weights,
+            fresh,
+            should_stop=lambda: interrupted() or stopping.exists(),
+            load=partial(load, device=device),
+            images=images,
+            group=group,
+        )
+        notes = restore(run, directory)
+        run.agree()
+        yield from record(training.train(run), directory, run, notes)
+    keep_finished(interrupted)
+
+
+@contextlib.contextmanager
+def begun(directory: Path, unstop: bool = False) -> Iterator[None]:
+    """Holds a run, taken out of the queue, for whoever works on it. Raises SeglabError when the run is over, busy, or
+    asked to stop; a mistake on the way is recorded, then raised."""
+    refuse_resuming(directory)  # before a lock is written to a kept copy
     with locked(directory):
         refuse_going_on(directory)
         stopping = directory / "stop"
@@ -99,23 +128,7 @@ def work(
                     shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
             (directory / "weights.next").unlink(missing_ok=True)  # announced; the run comes to it again
         try:
-            settings = config(directory)
-            fresh = not (directory / "last").exists()
-            weights = load(settings.init_from).model.state_dict() if settings.init_from and fresh else None
-            run = training.Run(
-                settings,
-                device,
-                threads,
-                weights,
-                fresh,
-                should_stop=lambda: interrupted() or stopping.exists(),
-                load=partial(load, device=device),
-                images=images,
-                group=group,
-            )
-            notes = restore(run, directory)
-            run.agree()
-            yield from record(training.train(run), directory, run, notes)
+            yield
         except Exception as error:
             why = reason_of(error, directory)
             with contextlib.suppress(OSError):
@@ -124,7 +137,14 @@ def work(
             if isinstance(error, OSError) or short_of_memory(error):
                 raise why from None
             raise
-    keep_finished(interrupted)
+
+
+def relocated(config: RunConfig, here: Callable[[Path], Path]) -> RunConfig:
+    """The configuration with its folders where they are on this machine."""
+    config = config.needing(here)
+    root = getattr(config.data, "root", None)
+    data = config.data if root is None else config.data.model_copy(update={"root": here(root)})
+    return config.model_copy(update={"data": data})
 
 
 def join(directory: Path, device: str, threads: int, group: Group) -> None:
@@ -238,15 +258,22 @@ def record(
 
 
 def record_start(event: Started, directory: Path, run: training.Run, notes: Sequence[SeglabError] = ()) -> Started:
-    """Writes the description of the data and the event that announces it; gives the event, with the run's hashes.
+    """Writes the description of the data and the event that announces it; gives the event, with the run's hashes."""
+    content = described(run)
+    told = [*event.notes, *map(Sentence.of, [*notes, *inherited(from_json(content))])]
+    files = {"config.json": sha256((directory / "config.json").read_bytes()), "dataset.json": sha256(content)}
+    event = event.model_copy(update={"notes": told, "files": files})
+    announce_start(event, directory, content)
+    return event
+
+
+def announce_start(event: Started, directory: Path, content: bytes) -> None:
+    """Writes a description of the data and the event that announces it.
 
     A description that was announced before goes only once the new one is announced, too: killed in between, the run
     has one that is.
     """
-    path, content = directory / "dataset.json", described(run)
-    told = [*event.notes, *map(Sentence.of, [*notes, *inherited(from_json(content))])]
-    files = {"config.json": sha256((directory / "config.json").read_bytes()), path.name: sha256(content)}
-    event = event.model_copy(update={"notes": told, "files": files})
+    path = directory / "dataset.json"
     known = path.read_bytes() if path.exists() else b""
     later = sha256(known) in announced(directory).get(path.name, ())
     if not later:
@@ -255,7 +282,6 @@ def record_start(event: Started, directory: Path, run: training.Run, notes: Sequ
     if later and known != content:
         write(path, content)
     (directory / TAKEN).unlink(missing_ok=True)
-    return event
 
 
 def described(run: training.Run) -> bytes:
@@ -292,11 +318,18 @@ def inherited(known: dict) -> list[SeglabError]:
 
 def write_maps(directory: Path, maps: Iterable[np.ndarray], run: training.Run) -> None:
     """Label maps as 0000.png, 0001.png, ...; the folder appears when all are written."""
+    with appearing(directory) as folder:
+        for n, labels in enumerate(maps):
+            write_mask(folder / f"{n:04}.png", labels, run.data.colors)
+
+
+@contextlib.contextmanager
+def appearing(directory: Path) -> Iterator[Path]:
+    """A folder to fill, which takes this place when that is done."""
     temporary = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}")
     temporary.mkdir(parents=True)
     try:
-        for n, labels in enumerate(maps):
-            write_mask(temporary / f"{n:04}.png", labels, run.data.colors)
+        yield temporary
         replace(temporary, directory)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -309,10 +342,7 @@ def record_samples(directory: Path, run: training.Run) -> None:
 
 
 def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluated:
-    """Keeps the best weights and what they predict; gives the event with the sha256 of the weights.
-
-    The event is written before the weights take their place: killed in between, the older file is an announced one.
-    """
+    """Keeps the best weights and what they predict; gives the event with the sha256 of the weights."""
     evaluation = run.evaluations["val"]
     write_maps(directory / "predictions", (each.labels() for each in evaluation.labels), run)
     write(directory / "evaluation.npz", packed(**{name: e.confusions for name, e in run.evaluations.items()}))
@@ -321,7 +351,13 @@ def record_best(event: Evaluated, directory: Path, run: training.Run) -> Evaluat
     state = {name: value.contiguous().cpu() for name, value in run.evaluated_model().state_dict().items()}
     content = safetensors.torch.save(state)
     event = event.model_copy(update={"weights_sha256": sha256(content)})
+    announce_best(event, directory, content)
+    return event
+
+
+def announce_best(event: Evaluated, directory: Path, content: bytes) -> None:
+    """Writes the best weights and the event that announces them, before they take their place: killed in between, the
+    older file is an announced one."""
     write(directory / "weights.next", content)
     append(directory, event)
     replace(directory / "weights.next", directory / "weights.safetensors")
-    return event

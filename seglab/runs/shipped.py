@@ -14,12 +14,14 @@ SHIPPED = "shipped.json"
 
 class Shipped(Options):
     """What of a shipped run left with it: the names of its images, and pictures of them, which are masks, predictions
-    and probabilities; whether its data is private; and whether it was brought here from elsewhere."""
+    and probabilities; whether its data is private; whether it was brought here from elsewhere; and from where on the
+    hub, as OWNER/NAME@COMMIT, if it came from there."""
 
     names: bool = False
     pictures: bool = False
     private: bool = True
     brought: bool = False
+    hub: str | None = None
 
 
 def shipped(directory: Path) -> Shipped | None:

@@ -21,7 +21,7 @@ from seglab.events import Evaluated, Event, Finished, Sentence, Started
 from seglab.runs.directory import append, config, description, events, home, status, write
 from seglab.runs.hashes import hashes_of_shipped, sha256
 from seglab.runs.shipped import SHIPPED, Shipped, shipped
-from seglab.runs.trained import weights
+from seglab.runs.weights import weights
 
 RECORDS = ("config.json", "dataset.json", "events.jsonl", "weights.safetensors", "evaluation.npz")
 PICTURES = re.compile(r"probabilities\.npz|(predictions|truth)/\d{4,}\.png|samples/epoch_\d+(\.\d+)?/\d{4,}\.png")
@@ -47,6 +47,7 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
     if not status(directory).over:
         raise SeglabError("{run} is not finished yet", run=directory.name)
     settings, what = config(directory), manifest(directory, names, pictures)
+    refuse_adopted(settings, directory.name)
     bare = emptied(settings)
     try:
         target.mkdir(parents=True)
@@ -60,11 +61,22 @@ def ship(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
     return what
 
 
+def refuse_adopted(settings: RunConfig, run: str) -> None:
+    """Raises SeglabError for a network of others, whose license says who may hand it on."""
+    if not settings.model.trains:
+        raise SeglabError(
+            "the weights of {run} are those of {source} and do not leave this machine by seglab; whoever wants them "
+            "takes them from there: seglab adopt",
+            run=run,
+            source=settings.model.title,
+        )
+
+
 def fill(target: Path, directory: Path, bare: RunConfig, what: Shipped) -> None:
     """Writes what leaves of a run to a new directory, with the configuration `bare` of folders."""
     known = description(directory)
     state = {name: value.half() if value.is_floating_point() else value for name, value in weights(directory).items()}
-    content = safetensors.torch.save(state)
+    content = safetensors.torch.save(state, {"format": "pt"})  # by which the hub counts parameters
     sha = sha256(content)
     numbered = public(known, what.names)
     written = {
@@ -73,7 +85,7 @@ def fill(target: Path, directory: Path, bare: RunConfig, what: Shipped) -> None:
     }
     for name, text in written.items():
         write(target / name, text)
-    write(target / SHIPPED, what.model_dump_json(indent=1).encode())
+    write(target / SHIPPED, what.model_dump_json(indent=1, exclude_none=True).encode())
     write(target / "weights.safetensors", content)
     for event in leaving(directory, bare, what.names, hashes_of_shipped(*written.values())):
         if isinstance(event, Evaluated) and event.best:

@@ -21,16 +21,25 @@ STATE, DIGEST = "state.pt", "state.sha256"  # in the folder of a snapshot
 
 
 def snapshot(run: training.Run, directory: Path) -> None:
-    """Keeps what resuming needs; `last` points to it once it is whole. Of the others the one before it stays."""
-    content, folder = training.pickled(run.state_dict()), directory / f"last-{run.step:06}"
+    """Keeps what resuming needs."""
+    keep(directory, run.step, training.pickled(run.state_dict()))
+
+
+def keep(directory: Path, step: int, content: bytes) -> None:
+    """Keeps a run's state; `last` points to it once it is whole. Of the others the one before it stays."""
+    folder = folder_of(directory, step)
     folder.mkdir(exist_ok=True)
     write(folder / STATE, content)
     write(folder / DIGEST, f"{sha256(content)}  {STATE}\n".encode())  # as sha256sum writes and checks it
     point_to(folder, sha256(content))
-    before = max((step for step in snapshots(directory) if step < run.step), default=None)
-    for step, other in snapshots(directory).items():
-        if step not in (run.step, before):  # a later one is of what was taken back when the run was resumed
+    before = max((known for known in snapshots(directory) if known < step), default=None)
+    for known, other in snapshots(directory).items():
+        if known not in (step, before):  # a later one is of what was taken back when the run was resumed
             shutil.rmtree(other)
+
+
+def folder_of(directory: Path, step: int) -> Path:
+    return directory / f"last-{step:06}"
 
 
 def point_to(folder: Path, digest: str) -> None:

@@ -1,4 +1,4 @@
-"""A run's best model, loaded."""
+"""A run's best model by the run's name, and its data."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
-import torch
 
 from seglab import prediction
 from seglab.cache import Cache
 from seglab.config import RunConfig
 from seglab.data.base import Data
 from seglab.errors import SeglabError
-from seglab.events import Evaluated
-from seglab.model import SMALLEST, Segmenter, Trained, bytes_of, placed
-from seglab.runs.directory import all_events, config, description, find
+from seglab.model import SMALLEST, Trained, bytes_of
+from seglab.runs import kept
+from seglab.runs.directory import config, description
+from seglab.runs.finding import find
 from seglab.runs.hashes import located
 from seglab.runs.shipped import shipped
+from seglab.runs.weights import best_model, weights, weights_version
 from seglab.training import folded
 
 
@@ -40,24 +40,7 @@ def settled(config: RunConfig, to_be: Collection[Path] = ()) -> RunConfig:
 
 def load(run: str | Path, device: str = "cpu") -> Trained:
     """The run's best model; raises SeglabError when there is none yet or when it is damaged."""
-    directory = find(run)
-    settings, dataset = config(directory), description(directory)
-    state = weights(directory)
-    model = Segmenter(settings.model, len(dataset["classes"]), settings.image_size)
-    expected = model.state_dict()
-    odd = [name for name in expected.keys() | state.keys() if name not in expected or name not in state]
-    odd += [name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape]
-    if odd:
-        raise SeglabError(
-            "the weights of {run} do not fit its model: {names}", run=directory.name, names=", ".join(odd[:3])
-        )
-    if not all(bool(torch.isfinite(value).all()) for value in state.values()):
-        raise SeglabError("the weights of {run} are damaged: some are not finite", run=directory.name)
-    model.load_state_dict(state)
-    placed(model, device).eval()
-    colors = tuple(tuple(color) for color in dataset["colors"])
-    span = dataset.get("span")  # older runs have none
-    return Trained(directory, settings, tuple(dataset["classes"]), colors, model, span and (span[0], span[1]))
+    return best_model(find(run), device)
 
 
 def opened(directory: Path) -> Data:
@@ -128,25 +111,5 @@ def loaded(run: str | Path) -> Trained:
         return trained
 
     directory = find(run).resolve()
+    kept.fetch(directory)
     return KEPT_MODELS.get((directory, weights_version(directory)), ready)
-
-
-def weights_version(directory: Path) -> tuple[int, ...]:
-    """What tells the files of a run's weights apart that followed each other; nothing is read."""
-    try:
-        status = (directory / "weights.safetensors").stat()
-    except FileNotFoundError:
-        return ()
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def weights(directory: Path) -> dict[str, torch.Tensor]:
-    """The best weights, checked against the sha256 that an event announced."""
-    try:
-        content = (directory / "weights.safetensors").read_bytes()
-    except FileNotFoundError:
-        raise SeglabError("{run} has no weights yet: it has not been evaluated so far", run=directory.name) from None
-    announced = {event.weights_sha256 for event in all_events(directory) if isinstance(event, Evaluated)}
-    if hashlib.sha256(content).hexdigest() not in announced:
-        raise SeglabError("the weights of {run} are damaged: their sha256 is not the one recorded", run=directory.name)
-    return safetensors.torch.load(content)

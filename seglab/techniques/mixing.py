@@ -175,7 +175,7 @@ class Styling(StepHooks):
         """The place in the batch of each image's partner, drawn from the other domains where it can be."""
         allowed = 1 - torch.eye(len(batch.index))
         if self.options.across_domains:
-            domains = [self.run.train[n].domain for n in batch.index.tolist()]
+            domains = [self.run.train.domain(n) for n in batch.index.tolist()]
             apart = torch.tensor([[float(one != other) for other in domains] for one in domains])
             allowed = torch.where(apart.any(1, keepdim=True), apart, allowed)
         return torch.multinomial(allowed, 1)[:, 0]

@@ -317,12 +317,15 @@ class Taught(WithoutMasks):
         shares = []
         for n in sorted(self.hidden):
             labels = labelled_by(teacher.model, feed.train[n].image, self.options.confidence)
+            labels[labels == len(teacher.classes)] = VOID  # what a network of others takes for no class
             feed.train.relabel(n, labels)
             shares.append((labels != VOID).mean())
         share = f"{np.mean(shares):.0%}"
         self.told.append(SeglabError("{technique}: {run} labels {share} of the other images", share=share, **who))
         same_data = (teacher.config.data, teacher.config.fold) == (feed.config.data, feed.config.fold)
-        if not (same_data and self.hidden <= hidden_by(teacher.config, len(feed.train))):
+        if teacher.config.model.trains and not (
+            same_data and self.hidden <= hidden_by(teacher.config, len(feed.train))
+        ):
             self.told.append(SeglabError("{technique}: {run} was trained with other masks than this run uses", **who))
 
     def notes(self) -> list[SeglabError]:

@@ -1,7 +1,7 @@
-"""Runs that leave this machine, and runs that come back."""
+"""Runs that leave this machine."""
 
-from seglab.travel.bringing import bring, refuse_no_room
 from seglab.travel.commands import command
+from seglab.travel.pushing import Aim, aimed, outlook, push
 from seglab.travel.taking import leaving, take
 
-__all__ = ["bring", "command", "leaving", "refuse_no_room", "take"]
+__all__ = ["Aim", "aimed", "command", "leaving", "outlook", "push", "take"]

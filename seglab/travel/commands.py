@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from seglab.architectures.adopted import Adopted
 from seglab.config import RunConfig, configured, text_of
 from seglab.entry import Entry, Options
 from seglab.errors import SeglabError
@@ -15,14 +16,26 @@ CONFIG = "config.json"
 
 def command(config: RunConfig) -> str:
     """The `seglab train` command of a configuration, its options as they are typed; where they cannot be, as for two
-    losses of one name, the one that reads config.json."""
+    losses of one name, the one that reads config.json. Of a network of others, the `seglab adopt` command."""
     plain, dotted = words(config)
+    if isinstance(config.model, Adopted):
+        return adopting(config.model, plain, dotted)
     try:
         same = configured(plain, dotted) == config
     except SeglabError:
         same = False
     given = {**plain, **dotted} if same else {"config": CONFIG}
     return shlex.join(["seglab", "train", *(word for name, value in given.items() for word in (f"--{name}", value))])
+
+
+def adopting(model: Adopted, plain: dict[str, str], dotted: dict[str, str]) -> str:
+    """The command that makes a run of a network of others; it has the revision, where that is a commit."""
+    commit = f"@{model.revision}" if model.origin.startswith("hf:") and model.revision else ""
+    given = {"data": "streets"} | {name: plain[name] for name in ("data", "image_size") if name in plain}
+    given |= {name: value for name, value in dotted.items() if name.startswith("data.")}
+    given |= {"classes": model.by_table} if model.by_table else {}
+    options = (word for name, value in given.items() for word in (f"--{name}", value))
+    return shlex.join(["seglab", "adopt", f"{model.origin}{commit}", *options])
 
 
 def words(config: RunConfig) -> tuple[dict[str, str], dict[str, str]]:

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,11 @@ from seglab.metrics import DEFINITION
 from seglab.travel.commands import CONFIG, command
 
 README, CURVES, CURVES_CSV, SCORES_CSV, MASKS = "README.md", "curves.png", "curves.csv", "scores.csv", "masks.png"
-EXTRAS = (README, CURVES, CURVES_CSV, SCORES_CSV, MASKS)  # for a person; seglab reads none of them
+LOOKED_AT = {CURVES: "Loss, mIoU and learning rate over the epochs", MASKS: "Masks: the truth beside the prediction"}
+USE = (
+    "```sh\nseglab bring FILE.zip\nseglab predict RUN photo.jpg --out masks\n```\n\n"
+    "FILE.zip is the whole of this as a zip, RUN what `seglab bring` calls it."
+)
 MOST_MASKS = 8  # on one sheet
 STORED = (".png", ".npz", ".safetensors")  # nothing is left to be pressed out of these
 
@@ -45,7 +50,9 @@ def take(directory: Path, target: Path, names: bool = False, pictures: bool = Fa
             said = filled(directory, Path(beside) / directory.name, names, pictures)
             packed = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
             try:
-                pack(Path(beside) / directory.name, packed)
+                folder = Path(beside) / directory.name
+                inside = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+                pack(folder, sorted(inside), packed, f"{directory.name}/")
                 os.replace(packed, target)
             finally:
                 packed.unlink(missing_ok=True)
@@ -57,15 +64,16 @@ def filled(directory: Path, target: Path, names: bool, pictures: bool) -> list[S
     what = runs.ship(directory, target, names, pictures)
     try:
         with along(tuple(kinds_in(runs.config(directory)))):  # the run's own entries stay, and are needed to read it
-            show(directory, target, what)
+            row = show(target, what)
+            (target / README).write_text(readme(directory, target, what, row, USE), encoding="utf-8")
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
     return leaving(directory, names, pictures)
 
 
-def show(directory: Path, target: Path, what: runs.Shipped) -> None:
-    """Adds what a person opens to a shipped run."""
+def show(target: Path, what: runs.Shipped) -> Row:
+    """Adds what a person looks at to a shipped run; gives its scores."""
     comparison = compare([target])
     draw.save(draw.curves(comparison), target / CURVES, dpi=120)
     (target / CURVES_CSV).write_text(curves_csv(target), encoding=ENCODING)
@@ -75,17 +83,17 @@ def show(directory: Path, target: Path, what: runs.Shipped) -> None:
         from PIL import Image
 
         Image.fromarray(sheet).save(target / MASKS)
-    (target / README).write_text(readme(directory, target, what, comparison.rows[0]), encoding="utf-8")
+    return comparison.rows[0]
 
 
-def pack(folder: Path, target: Path) -> None:
-    """Zips a folder under its own name; no date, owner or right of a file goes along."""
+def pack(folder: Path, names: Sequence[str], target: Path, top: str = "") -> None:
+    """Zips files of a folder by their paths below it and `top`; no date, owner or right of a file goes along."""
     with zipfile.ZipFile(target, "x") as archive:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}")
-            entry.compress_type = zipfile.ZIP_STORED if path.suffix in STORED else zipfile.ZIP_DEFLATED
+        for name in names:
+            entry = zipfile.ZipInfo(f"{top}{name}")
+            entry.compress_type = zipfile.ZIP_STORED if name.endswith(STORED) else zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            with open(path, "rb") as source, archive.open(entry, "w") as file:
+            with open(folder / name, "rb") as source, archive.open(entry, "w") as file:
                 shutil.copyfileobj(source, file)
 
 
@@ -139,8 +147,8 @@ def leaving(directory: Path, names: bool = False, pictures: bool = False) -> lis
     return found
 
 
-def readme(directory: Path, target: Path, what: runs.Shipped, row: Row) -> str:
-    """What the run is, what it scored, how it is made again, and what is in the folder, as Markdown."""
+def readme(directory: Path, target: Path, what: runs.Shipped, row: Row, use: str) -> str:
+    """What the run is, what it scored, how it is made again and used, and what is in the folder, as Markdown."""
     settings = runs.config(target)
     scores = [("mIoU", row.miou), ("pixel accuracy", row.pixel_accuracy), *row.iou.items()]
     table = "\n".join(f"| {cell(name)} | {'-' if value is None else f'{value:.4f}'} |" for name, value in scores)
@@ -148,6 +156,7 @@ def readme(directory: Path, target: Path, what: runs.Shipped, row: Row) -> str:
         "config.json": "the configuration",
         "dataset.json": "classes and colors, and what tells the images apart",
         "weights.safetensors": "the best weights, 16 bits",
+        runs.WEIGHTS: "the best weights, 16 bits",
         "events.jsonl": "what the run reported",
         "evaluation.npz": "a confusion matrix for each image",
         CURVES: "the curves",
@@ -157,6 +166,7 @@ def readme(directory: Path, target: Path, what: runs.Shipped, row: Row) -> str:
         "predictions": "the predicted masks, in the classes' colors",
         "truth": "the masks they are scored with",
         "samples": "masks of a few images after each epoch",
+        runs.MAPS: "the predicted masks, those they are scored with, and masks of a few images after each epoch",
     }
     listed = "\n".join(f"- `{name}`: {text}" for name, text in inside.items() if (target / name).exists())
     again = command(settings)
@@ -169,6 +179,7 @@ def readme(directory: Path, target: Path, what: runs.Shipped, row: Row) -> str:
             else []
         ),
     ]
+    pictures = [f"![{text}]({name})" for name, text in LOOKED_AT.items() if (target / name).exists()]
     parts = [
         f"# {cell(directory.name)}",
         f"A semantic-segmentation run of seglab: the network {settings.model.name} on the data {settings.data.name}, "
@@ -176,10 +187,10 @@ def readme(directory: Path, target: Path, what: runs.Shipped, row: Row) -> str:
         f"{'-' if row.best_epoch is None else f'{row.best_epoch:g}'}.",
         f"## Scores\n\n{DEFINITION}. Of the validation images `val`, by the best weights:\n\n"
         f"| | |\n| --- | ---: |\n{table}",
+        *pictures,
         f"## The same run again\n\n```sh\n{again}\n```"
         + (f"\n\n`{CONFIG}` is the file beside this one." if f"--config {CONFIG}" in again else ""),
-        "## Use it\n\n```sh\nseglab bring FILE.zip\nseglab predict RUN photo.jpg --out masks\n```\n\n"
-        "FILE.zip is the whole of this as a zip, RUN what `seglab bring` calls it.",
+        f"## Use it\n\n{use}",
         f"## Files\n\n{listed}",
     ]
     if left_out:

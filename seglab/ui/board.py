@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import threading
 import time
@@ -83,11 +84,12 @@ def described(directory: Path, changed: int) -> dict[str, Any]:
     """What a run's configuration says, as of the time it was written; raises SeglabError where it is damaged."""
     config = runs.config(directory)
     plain, dotted = words(config)
-    options = {**plain, **dotted}
+    options = {**plain, **dotted} if config.model.trains else {}
     apart = ("model", "data", "seed")  # told elsewhere, or of no interest
     said = [f"{name} {value}" for name, value in options.items() if "/" not in value and name not in apart]
     return {
-        "model": config.model.name,
+        "model": config.model.title,
+        "origin": None if config.model.trains else config.model.title,
         "data": config.data.name,
         "what": ", ".join(said)[:160],
         "epochs": config.epochs,
@@ -267,7 +269,10 @@ class Board:
                 "place": None,
                 "starts": None,
                 "plan": None,
-                **{name: config[name] for name in ("model", "data", "what", "epochs", "budget", "loss", "set")},
+                **{
+                    name: config[name]
+                    for name in ("model", "origin", "data", "what", "epochs", "budget", "loss", "set")
+                },
                 "trained": (directory / "weights.safetensors").exists() or runs.is_kept(directory),
             }
         )
@@ -293,6 +298,8 @@ class Board:
             "images": seen(started, finished.step),
         }
         row.texts = reasons(finished, started)
+        if row.told["origin"]:  # it has seen no images and has no epochs
+            row.told |= {"done": 1.0, "images": None}
         if finished.epoch >= 1 and row.told["kind"] == "own" and not row.told["foreign"]:
             row.pace = config["pace"], finished.seconds / finished.epoch
 
@@ -313,7 +320,10 @@ class Board:
             "images": seen(started, step),
         }
         row.texts = [track.problem] if track.problem else []
+        row.texts += [note.error() for note in track.notes]
         row.texts += reasons(track.finished, started)  # an end says why it waits again, as for a GPU
+        if row.told["place"] == 1 and (trouble := jobs.trouble()):
+            row.texts.append(SeglabError("No run can begin for now; it is tried again: {reason}", reason=trouble))
         if started is None and state == "running" and (fetched := last_shown(directory / "log.txt")):
             row.texts.append(
                 SeglabError("Downloading weights from {host}: {percent}%", host=fetched[0], percent=fetched[1])
@@ -324,6 +334,7 @@ class Board:
         ahead: float | None = sum(
             row.told.get("left") or 0.0 for row in rows.values() if row.told["state"] in ("running", "stopping")
         )
+        ahead = None if os.environ.get("SEGLAB_ON") else ahead  # several at once, and nobody knows how many
         for directory in waiting:
             row = rows.get(directory.name)
             if row is None:  # deleted just now, or no run
@@ -418,7 +429,8 @@ def broken(directory: Path, error: Exception) -> Row:
     return Row(
         {
             **called(directory, runs.label(directory)), "kind": kind, "foreign": True,
-            "state": "damaged", "over": True, "model": "-", "data": "", "what": "", "loss": "", "set": "", "epochs": 0,
+            "state": "damaged", "over": True, "model": "-", "origin": None, "data": "",
+            "what": "", "loss": "", "set": "", "epochs": 0,
             "trained": False, "step": 0, "done": 0.0, "epoch": 0.0, "seconds": 0.0, **nothing,
         },
         [why],

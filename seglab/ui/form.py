@@ -104,7 +104,7 @@ def html(lang: str) -> str:
     absent = [
         name
         for name, entry in FAMILIES["datasets"].entries.items()
-        if name != "folder" and not entry().here  # type: ignore[attr-defined]
+        if name != "folder" and not entry.any_here()  # type: ignore[attr-defined]
     ]
     return render(
         "form.html",

@@ -109,6 +109,7 @@ def launch(**options: Any) -> gr.Blocks:
     host = options.get("server_name") or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]
     if host not in LOOPBACK:
         os.environ.setdefault("SEGLAB_SHARED", "1")
+    os.environ.setdefault("SEGLAB_HUB", "0")  # whatever visitors name: nothing is asked of the hub unless that is said
     # A mistake in the limits is to be told before anything is served, and ZeroGPU wants to see functions by then.
     early = bool(os.environ.get("SEGLAB_LIMITS") or os.environ.get("SPACES_ZERO_GPU"))
     guard.refuse_bombs()
@@ -156,7 +157,7 @@ def settings(host: str) -> dict[str, Any]:
 
 def begin(folder: Path) -> None:
     """Brings in what comes with torch and begins to work through the queue; tells of what cannot be used. Raises
-    SeglabError for a mistake in SEGLAB_LIMITS."""
+    SeglabError for a mistake in SEGLAB_LIMITS or SEGLAB_ON."""
     for module in ("routes", *sorted(LATER)):
         imported(module)
     from seglab import jobs, plugins
@@ -165,7 +166,7 @@ def begin(folder: Path) -> None:
 
     for problem in (*filter(None, [views.unwritable()]), *plugins.PROBLEMS):
         print(f"seglab: warning: {problem}", file=sys.stderr)
-    jobs.limits()
+    jobs.limits(), jobs.chosen()
     broom.Broom(folder).start()
-    jobs.Worker(jobs.ZeroGPU() if zerogpu.LENDS else None).start()
+    (jobs.Worker(jobs.ZeroGPU()) if zerogpu.LENDS else jobs.queue_worker()).start()
     jobs.Keeper().start()

@@ -22,7 +22,8 @@ from seglab.ui.assets import texts
 from seglab.ui.text import STATES
 from seglab.ui.titles import HINTS, OPTION, PRESETS, option_title
 
-ERRORS, TRANSLATING = ("SeglabError", "GoneError", "wrong"), ("label", "say")  # calls that are first given such a text
+ERRORS = ("SeglabError", "GoneError", "MissingError", "UnreachableError", "Unready", "wrong")  # calls that are first
+TRANSLATING = ("label", "say")  # given such a text, the latter in the page's own files
 
 
 class String(NamedTuple):

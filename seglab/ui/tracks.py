@@ -9,7 +9,7 @@ from typing import Any
 
 from seglab import runs
 from seglab.errors import SeglabError
-from seglab.events import Evaluated, Event, Finished, Started, Stepped, from_line
+from seglab.events import Evaluated, Event, Finished, Sentence, Started, Stepped, from_line
 
 MOST_POINTS = 400  # steps of a run that a page gets at first: neighbors are drawn together
 
@@ -31,6 +31,7 @@ class Track:
         self.stepped: Stepped | None = None
         self.bests: list[Evaluated] = []  # each was the best when it came
         self.finished: Finished | None = None
+        self.notes: list[Sentence] = []  # of the last evaluation
         self.problem: SeglabError | None = None
 
     def read(self) -> Track:
@@ -74,10 +75,13 @@ class Track:
                 [event.step, short(event.epoch), short(event.seconds), short(event.loss), short(event.lr)]
             )
         elif isinstance(event, Evaluated):
+            self.bests += [event] if event.best else []
+            self.notes = event.notes
+            if "train" not in event.scores:  # of a network that was not trained here: no curve begins with it
+                return
             train, val = event.scores["train"], event.scores["val"]
             numbers = [event.epoch, event.seconds, train.loss, val.loss, train.miou, val.miou, event.lr]
             self.evaluations.append([event.step, *map(short, numbers), int(event.best)])
-            self.bests += [event] if event.best else []
         elif isinstance(event, Finished):
             self.finished = event
 

@@ -26,7 +26,12 @@ log = logging.getLogger(__name__)
 
 MOUNT = "seglab.mount({part!r}, element, trigger)"
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}  # of an event
-KINDS: dict[str, type] = {"event": gr.EventData, "request": gr.Request}  # by which Gradio knows what a handler is given
+KINDS: dict[str, Any] = {  # by which Gradio knows what a handler is given
+    "event": gr.EventData,
+    "request": gr.Request,
+    "profile": gr.OAuthProfile | None,
+    "token": gr.OAuthToken | None,
+}
 LATER: set[str] = set()  # the modules of `parts` that have handlers of this page
 IMPORTED: dict[str, ModuleType] = {}  # of those and others that come with torch, the ones that are there
 importing = threading.RLock()

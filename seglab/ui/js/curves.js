@@ -192,7 +192,7 @@ export class Curves {
   }
 
   async draw() {
-    const rows = this.of.rows;
+    const rows = this.of.rows.filter((row) => !row.origin); // others have no curves
     this.root.hidden = !rows.length;
     if (!rows.length || !this.root.offsetParent) return;
     const some = rows.some(

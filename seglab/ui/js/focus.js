@@ -6,13 +6,17 @@ import { t } from "./text.js";
 
 // The pixels of a true class that one side or both took for another one; only what one of them did counts.
 export function cell(truth, label, classes) {
+  const given = label < classes.length ? label : VOID; // what a side takes for none of the classes
   const within = (maps) => (i) =>
-    maps.truth[i] === truth && (maps.a[i] === label || maps.b[i] === label);
-  const names = { truth: classes[truth][1], label: classes[label][1] };
+    maps.truth[i] === truth && (maps.a[i] === given || maps.b[i] === given);
+  const names = {
+    truth: classes[truth][1],
+    label: classes[label]?.[1] ?? t("no class"),
+  };
   return {
     path: `cell/${truth}/${label}`,
     text: t("{truth} labeled {label}", names),
-    classes: [truth, label],
+    classes: [truth, given],
     within,
     count: (maps) => sum(maps, within(maps), (i) => maps.a[i] !== maps.b[i]),
   };

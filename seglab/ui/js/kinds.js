@@ -21,7 +21,7 @@ export const kindOf = (truth, a, b) =>
       : ONLY_A
     : b === truth
       ? ONLY_B
-      : a === b
+      : a === b && a !== VOID
         ? ALIKE
         : DIFFERENTLY;
 

@@ -172,7 +172,9 @@ class Masks {
           lines.push(
             this.line(
               row.name,
-              t("after epoch {epoch}", { epoch: +reached.toFixed(2) }),
+              row.origin
+                ? t("adopted")
+                : t("after epoch {epoch}", { epoch: +reached.toFixed(2) }),
               row,
               pictures,
             ),

@@ -550,14 +550,14 @@ export class Panes {
     const { width, truth, a, b } = this.current,
       [x, y] = this.pixel,
       i = y * width + x;
-    const name = (k) =>
-      k === VOID ? t("not labeled") : (this.classes[k]?.[1] ?? "?");
+    const name = (k, nothing = t("no class")) =>
+      k === VOID ? nothing : (this.classes[k]?.[1] ?? "?");
     this.read.textContent = t(
       "Pixel ({x}, {y}): truth {truth} · {first} {a} · {second} {b}",
       {
         x,
         y,
-        truth: name(truth[i]),
+        truth: name(truth[i], t("not labeled")),
         first: this.names.a,
         second: this.names.b,
         a: name(a[i]),

@@ -484,10 +484,11 @@ class List {
             ? t("brought from elsewhere")
             : "",
       );
-      state.className = `state ${row.state}`;
+      state.className = `state ${row.origin && row.over ? "adopted" : row.state}`;
       set(state, stated(row));
       set(when, awaited(row));
       bar.value = row.done ?? 0;
+      bar.hidden = Boolean(row.origin);
       set(far, progressed(row));
       set(miou, fixed(row.miou));
       stop.hidden = !(mine && ["queued", "running"].includes(row.state));
@@ -500,8 +501,8 @@ class List {
       wait.hidden = !(mine && row.unlent === "cpu");
       rename.hidden = !mine;
       remove.hidden = !(mine && !["running", "stopping"].includes(row.state));
-      clone.hidden = row.state === "damaged";
-      take.hidden = !(row.over && row.trained);
+      clone.hidden = row.state === "damaged" || Boolean(row.origin);
+      take.hidden = !(row.over && row.trained) || Boolean(row.origin);
       const said = [...row.texts];
       if (row.unlent)
         said.push(
@@ -563,9 +564,11 @@ const set = (element, text) => {
 
 // A run's state in a word.
 export const stated = (row) =>
-  row.phase && row.phase !== "trains"
-    ? PHASES()[row.phase]
-    : (STATES()[row.state] ?? row.state);
+  row.origin && row.state === "completed"
+    ? t("adopted")
+    : row.phase && row.phase !== "trains"
+      ? PHASES()[row.phase]
+      : (STATES()[row.state] ?? row.state);
 
 // Its place in the queue, and when it may begin.
 export function awaited(row) {
@@ -577,6 +580,7 @@ export function awaited(row) {
 
 // How far it is.
 export function progressed(row) {
+  if (row.origin) return ""; // it was not trained here
   const parts = [
     t("epoch {done} of {all}", {
       done: (row.epoch ?? 0).toFixed(1),

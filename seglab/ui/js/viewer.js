@@ -459,23 +459,22 @@ class Viewer {
   read(n, x, y) {
     const result = this.results[n],
       truth = this.truthOf(result);
-    const name = (map) => {
+    const name = (map, nothing) => {
       const value =
         map.data[
           Math.min(map.height - 1, Math.floor(y * map.height)) * map.width +
             Math.min(map.width - 1, Math.floor(x * map.width))
         ];
-      return value === VOID
-        ? t("not labeled")
-        : (result.classes[value]?.[1] ?? value);
+      return value === VOID ? nothing : (result.classes[value]?.[1] ?? value);
     };
-    const [before, after] = result.maps.map(name);
+    const [before, after] = result.maps.map((map) => name(map, t("no class")));
     const parts = [
       before === after
         ? t("prediction: {name}", { name: after })
         : t("prediction: {before}, after the CRF {after}", { before, after }),
     ];
-    if (truth) parts.push(t("truth: {name}", { name: name(truth) }));
+    if (truth)
+      parts.push(t("truth: {name}", { name: name(truth, t("not labeled")) }));
     this.told.textContent = `${result.name}: ${parts.join(" · ")}`;
     for (const panel of this.panels) panel.canvas.title = parts.join("\n");
   }
@@ -532,7 +531,7 @@ class Viewer {
         .slice(0, MOST_SETS)
         .map(
           ([labels, share]) =>
-            `${labels.map((k) => names[0][k]).join(" | ")} ${percent(share)}`,
+            `${labels.map((k) => names[0][k] ?? t("no class")).join(" | ")} ${percent(share)}`,
         );
     this.agreed.textContent = t(
       "The models agree in {share} of the pixels. They differ most in: {sets}",
@@ -552,18 +551,23 @@ class Viewer {
       edge = Math.round(this.divide * width);
     const guess = (i) => (i % width < edge ? before[i] : after[i]),
       real = (i) => (known ? known[i] : VOID);
+    // The truth without classes that not every model knows, which count for nothing.
+    const names = result.classes.map(([, name]) => name),
+      gone = new Set(result.without.map((name) => names.indexOf(name))),
+      counted = (i) => (gone.has(real(i)) ? VOID : real(i));
     // What the CRF did to a pixel that it changed.
     const change = (i) => {
       if (before[i] === after[i]) return null;
-      if (real(i) === VOID) return "changed";
-      if (after[i] === real(i)) return "mended";
-      return before[i] === real(i) ? "harmed" : "changed";
+      if (counted(i) === VOID) return "changed";
+      if (after[i] === counted(i)) return "mended";
+      return before[i] === counted(i) ? "harmed" : "changed";
     };
     const changes = { mended: GREEN, harmed: RED, changed: BLUE };
     const color = {
       prediction: (i) => colors[guess(i)],
       truth: (i) => (real(i) === VOID ? null : colors[real(i)]),
-      errors: (i) => (real(i) !== VOID && guess(i) !== real(i) ? RED : null),
+      errors: (i) =>
+        counted(i) !== VOID && guess(i) !== counted(i) ? RED : null,
       differ: (i) => (this.apart?.[i] ? colors[after[i]] : null),
       changed: (i) => changes[change(i)],
       photo: () => null,
@@ -608,6 +612,17 @@ class Viewer {
         }),
       );
     else lines.push(t("No ground truth"));
+    if (result.scores && result.without.length)
+      lines.push(
+        t("Counted without {classes}", { classes: result.without.join(", ") }),
+      );
+    if (result.void)
+      lines.push(
+        t("No class in {before} of the pixels, after the CRF {after}", {
+          before: percent(result.void[0]),
+          after: percent(result.void[1]),
+        }),
+      );
     if (known)
       lines.push(
         t("The CRF mended {mended} pixels and harmed {harmed}.", count),

@@ -34,7 +34,7 @@ def real(lab: Laboratory, lang: str, more: bool = True) -> str:
     pair = lab.pair
     with lab.lock:
         whole, networks = pair.verdict, lab.networks.verdict
-    settings = whole if min(len(pair.a.readings), len(pair.b.readings)) > 1 or pair.folded else None
+    settings = whole if whole.about == "settings" or pair.folded else None
     ways = {
         "set": (say("one matrix over all images", lang), say("seglab, everywhere", lang)),
         "images": (say("the mean over images", lang), say("many leaderboards", lang)),
@@ -49,8 +49,9 @@ def real(lab: Laboratory, lang: str, more: bool = True) -> str:
         lang,
         networks=spoken(networks, lang),
         settings=settings and spoken(settings, lang),
-        seeds=pair.a.seeds,
-        power=settings and power(settings, lang),
+        seeds=(pair.b if pair.a.fixed else pair.a).seeds,
+        fixed=[side.name for side in (pair.a, pair.b) if side.fixed],
+        power=settings and power(settings, lang, pair.a.fixed or pair.b.fixed),
         more=more_seeds(pair) if more else [],
         definitions=[(name, first[way], second[way], who) for way, (name, who) in ways.items()],
     )
@@ -61,9 +62,12 @@ def more_seeds(pair: Pair) -> list[tuple[str, str, int]]:
     first those that only the other side has, so that both can be compared seed by seed."""
     found: dict[Path, tuple[str, str, int]] = {}
     for side, other in ((pair.a, pair.b), (pair.b, pair.a)):
+        if side.fixed:  # there are no more of it
+            continue
         own = set(side.seeds)
         wanted = itertools.chain(
-            sorted(set(other.seeds) - own), (n for n in itertools.count() if n not in own | set(other.seeds))
+            () if other.fixed else sorted(set(other.seeds) - own),
+            (n for n in itertools.count() if n not in own | set(other.seeds)),
         )
         directory = side.readings[0].directory
         seconds = MORE * max((event.seconds for event in runs.events(directory)), default=0)
@@ -72,9 +76,9 @@ def more_seeds(pair: Pair) -> list[tuple[str, str, int]]:
     return list(found.values())
 
 
-def power(verdict: Verdict, lang: str) -> str:
+def power(verdict: Verdict, lang: str, fixed: bool = False) -> str:
     """What it would take to see a difference that just matters; nothing where so many seeds are there, or there is no
-    verdict."""
+    verdict. `fixed`: one side has no seeds."""
     if verdict.variances is None:
         return ""
     count, size = verdict.variances.needed(PRACTICAL), f"{PRACTICAL:g}"
@@ -82,6 +86,13 @@ def power(verdict: Verdict, lang: str) -> str:
         return say("No number of seeds would show a difference of {size}: it takes more images.", lang, size=size)
     if count <= min(verdict.seeds):
         return ""
+    if fixed:
+        return say(
+            "To see a difference of {size} takes about {count} seeds, with seeds that differ as these do.",
+            lang,
+            size=size,
+            count=count,
+        )
     return say(
         "To see a difference of {size} takes about {count} seeds of each, with seeds that differ as these do.",
         lang,
@@ -101,6 +112,7 @@ def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
     with lab.lock:
         found, slices = pair.per_class, pair.slices
     colors = [color for color, _ in entries(runs.description(lab.both[0].directory))]
+    known = [n for n in range(len(pair.classes)) if n not in (pair.left_out or ())]
     return render(
         "lab_why.html",
         lang,
@@ -108,9 +120,11 @@ def why(lab: Laboratory, lang: str, waits: bool = True) -> str:
         cancelled=np.isnan([each.carried for each in found]).all() and any(abs(each.b - each.a) > 0 for each in found),
         colors=colors,
         names=pair.classes,
+        known=known,
+        void=pair.left_out is not None,
         borders=Markup(at_borders(lab, lang)) if lab.borders.found else "",
         waits=waits,
-        confusion=confused(*pair.summed),
+        confusion=zip(known, confused(*pair.summed, known), strict=True),
         slices=slices,
     )
 
@@ -157,8 +171,9 @@ def in_bin(lab: Laboratory, number: int) -> list[int]:
 
 def in_cell(lab: Laboratory, truth: int, label: int) -> list[int]:
     """For each image, the pixels of a cell of the confusion matrix that only one side has."""
-    for each in (truth, label):
-        if not 0 <= each < len(lab.pair.classes):
+    classes = len(lab.pair.classes)
+    for each, most in ((truth, classes), (label, classes + (lab.pair.left_out is not None))):
+        if not 0 <= each < most:
             raise SeglabError("there is no class {number}", number=each)
     with lab.lock:
         return lab.pair.only_one(truth, label)
@@ -217,22 +232,26 @@ def measured(one: borders.Borders, other: borders.Borders, lang: str) -> list[tu
     return rows
 
 
-def confused(first: np.ndarray, second: np.ndarray) -> list[list[dict[str, Any]]]:
-    """For each true class and each label, by how many percent of the class more often B gives the label than A."""
+def confused(first: np.ndarray, second: np.ndarray, known: Sequence[int]) -> list[list[dict[str, Any]]]:
+    """For each true class that is `known` and each label, with void as the last where there is a column for it, by how
+    many percent of the class more often B gives the label than A."""
     a, b = (100 * each.sum(0) / np.maximum(1, each.sum((0, 2)))[:, None] for each in (first, second))
     apart = b - a
+    labels = [*known, *range(len(apart), apart.shape[1])]
     most = max(1e-9, float(np.abs(apart).max()))
-    good = np.eye(len(apart), dtype=bool) == (apart > 0)  # more hits, or fewer mistakes
+    hits = np.equal.outer(*map(np.arange, apart.shape))
+    good = hits == (apart > 0)  # more hits, or fewer mistakes
     return [
         [
             {
-                "text": f"{value:+.1f}" if abs(value) >= 0.05 else "0",
-                "tint": round(abs(float(value)) / most, 3),
-                "sign": "better" if better else "worse",
+                "label": label,
+                "text": f"{apart[truth, label]:+.1f}" if abs(apart[truth, label]) >= 0.05 else "0",
+                "tint": round(abs(float(apart[truth, label])) / most, 3),
+                "sign": "better" if good[truth, label] else "worse",
             }
-            for value, better in zip(row, row_good, strict=True)
+            for label in labels
         ]
-        for row, row_good in zip(apart, good, strict=True)
+        for truth in known
     ]
 
 

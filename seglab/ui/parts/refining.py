@@ -16,6 +16,7 @@ from seglab import crf, runs
 from seglab.comparison.pairs import defined
 from seglab.comparison.readings import Reading, chained, chains, short, written
 from seglab.comparison.search import Search, settings
+from seglab.data.base import VOID
 from seglab.data.images import labels_at, side_within
 from seglab.entry import shown, validated
 from seglab.errors import SeglabError
@@ -156,15 +157,19 @@ def refined(asked: dict[str, Any]) -> dict[str, Any]:
     models = {(directory, runs.weights_version(directory)): partial(runs.loaded, directory)}
     (result,) = viewer.SESSION.side_by_side(models, seen.image)  # type: ignore[arg-type]  # a Mapping of hashables
     steps = crf.steps(result.before.probabilities, seen.image, setting, viewer.DEADLINE)
+    void = steps.labels == len(result.classes)  # of a model that may label pixels so
+    labels = np.where(void, np.uint8(VOID), steps.labels)
     height, width = seen.image.shape[:2]
-    stacked = np.concatenate([labels_at(seen.truth, height, width)[None], steps.labels]).reshape(-1, width)
+    truth = labels_at(seen.truth, height, width)
+    counted = np.where(np.isin(truth, result.unknown or ()), np.uint8(VOID), truth)
+    stacked = np.concatenate([counted[None], labels]).reshape(-1, width)
     return {
         "run": directory.name,
         "image": index,
         "size": [height, width],
         "maps": uri("png", viewer.gray(stacked)),
         "divergence": steps.divergence,
-        "miou": [picture_miou(each, seen.truth, len(result.classes)) for each in steps.labels],
+        "miou": [picture_miou(each, seen.truth, len(result.classes), result.unknown) for each in labels],
         "text": text(setting),
         "side": f"{directory.name}|{written([setting])}",
         "name": chained([setting]),

@@ -12,7 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from seglab import draw, export, runs
-from seglab.comparison import cautions
+from seglab.comparison import cautions, speed
 from seglab.comparison.scores import Comparison, compare
 from seglab.errors import SeglabError
 from seglab.metrics import DEFINITION
@@ -92,6 +92,9 @@ def written(stamped: tuple[Stamp, ...], labels: tuple[tuple[str, int], ...], lan
             for term in comparison.terms
         ],
         onnx=export.available(),
+        times=speed.milliseconds([Path(directory) for directory, *_ in stamped])
+        if any(row.fixed for row in comparison.rows)
+        else [],
     )
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +104,15 @@ def arrived(file: str, request: gr.Request) -> list[Any]:
     """Takes in the run of a zip; gives what is told of it, and its name for the list of runs."""
     lang = language(request)
     try:
-        travel.refuse_no_room(2 * Path(file).stat().st_size)
-        directory, notes = travel.bring(Path(file), most_bytes=zips.MOST_BYTES)
+        runs.refuse_no_room(2 * Path(file).stat().st_size)
+        directory, notes = runs.bring(Path(file), most_bytes=zips.MOST_BYTES)
     except SeglabError as error:
         return [views.refusal(error, lang), ""]
     text = say("{run} is here now, also in Predict and Compare.", lang, run=directory.name)
-    messages = [(text, "right"), *((told(note, lang), "note") for note in notes)]
-    said = "".join(render("message.html", lang, text=each, kind=kind) for each, kind in messages)
-    return [said, json.dumps({"runs": [directory.name]})]
+    return [messages(text, notes, lang), json.dumps({"runs": [directory.name]})]
+
+
+def messages(text: str, notes: Sequence[SeglabError], lang: str) -> str:
+    """What has been done, and what a person should know of it."""
+    said = [(text, "right"), *((told(note, lang), "note") for note in notes)]
+    return "".join(render("message.html", lang, text=each, kind=kind) for each, kind in said)

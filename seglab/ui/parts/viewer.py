@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import secrets
@@ -16,7 +17,7 @@ import gradio as gr
 import numpy as np
 
 from seglab import draw, runs
-from seglab.data.base import spread
+from seglab.data.base import VOID, spread
 from seglab.data.images import Span, labels_at, read_photo, resize_image
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError
@@ -156,10 +157,12 @@ def predict(data: str, request: gr.Request) -> str:
     asked, lang = sent(data), language(request)
     answer: dict[str, Any] = {"kind": "predicted", "number": asked.get("number"), "results": [], "error": ""}
     try:
-        for shown, result in predicted(asked):
+        directories = directories_of(asked)
+        left_out = unknown_to_any(directories)
+        for shown, result in predicted(asked, directories):
             if "key" not in answer:
                 answer |= whole(shown, result, asked.get("key"))
-            answer["results"].append(described(result, shown, lang))
+            answer["results"].append(described(result, shown, left_out, lang))
             if result.crf_error:  # the models' own masks are shown all the same
                 answer["error"] = told(result.crf_error, lang)
     except SeglabError as error:
@@ -167,10 +170,28 @@ def predict(data: str, request: gr.Request) -> str:
     return json.dumps(answer)
 
 
-def predicted(data: dict[str, Any]) -> Iterator[tuple[Picture, Result]]:
+def directories_of(data: dict[str, Any]) -> list[Path]:
+    """Those of the models that a page shows, which may send anything."""
+    names = data.get("runs")
+    return [BOARD.found(str(name)) for name in (names if isinstance(names, list) else [])[:MODELS]]
+
+
+def unknown_to_any(directories: Sequence[Path]) -> tuple[int, ...] | None:
+    """The classes without which models are scored on one picture: those that one of them does not know; None where none
+    may label pixels void. Models of other classes than the first's have no part in it."""
+    known = []
+    for directory in directories:
+        with contextlib.suppress(SeglabError):  # of a run that has not begun, which is told when it is asked
+            known.append(runs.description(directory))
+    found = [runs.unknown_of(each) for each in known if each["classes"] == known[0]["classes"]]
+    if all(each is None for each in found):
+        return None
+    return tuple(sorted({place for each in found for place in each or ()}))
+
+
+def predicted(data: dict[str, Any], directories: Sequence[Path]) -> Iterator[tuple[Picture, Result]]:
     """The picture, with what each model gives for it and what their vote does."""
-    names, wanted, typed = data.get("runs"), data.get("steps"), data.get("options")
-    directories = [BOARD.found(str(name)) for name in (names if isinstance(names, list) else [])[:MODELS]]
+    wanted, typed = data.get("steps"), data.get("options")
     refining = validated(Crf, crf().read(typed))
     chain = [
         validated(Predictor, {"name": name} | (steps()[name].read(typed) if name in steps() else {}))
@@ -199,9 +220,10 @@ def whole(shown: Picture, result: Result, known: Any) -> dict[str, Any]:
     return found
 
 
-def described(result: Result, shown: Picture, lang: str) -> dict[str, Any]:
+def described(result: Result, shown: Picture, left_out: tuple[int, ...] | None, lang: str) -> dict[str, Any]:
     """One model's labels before and after the CRF, its scores where the truth is known in its own classes, and its
-    times; where the CRF failed, both are the model's own."""
+    times; where the CRF failed, both are the model's own. Scores are without the classes that are `left_out`; of a
+    model that may label pixels void, the share of those."""
     both = result.before, result.after or result.before
     truth = shown.truth if shown.classes == result.classes else None
     alone = len(result.names) == 1
@@ -211,7 +233,11 @@ def described(result: Result, shown: Picture, lang: str) -> dict[str, Any]:
         "classes": [[hexadecimal(color), name] for color, name in zip(result.colors, result.classes, strict=True)],
         "maps": [uri("png", gray(each.labels)) for each in both],
         "edges": [uri("png", gray(edges(each))) for each in both if each.instances is not None],
-        "scores": None if truth is None else [picture_miou(each.labels, truth, len(result.classes)) for each in both],
+        "scores": None
+        if truth is None
+        else [picture_miou(each.labels, truth, len(result.classes), left_out) for each in both],
+        "without": [result.classes[n] for n in left_out or ()],
+        "void": None if result.unknown is None else [float((each.labels == VOID).mean()) for each in both],
         "things": [int(each.instances.max()) for each in both if each.instances is not None],
         "ms": round(result.milliseconds),
         "crf_ms": round(result.crf_milliseconds or 0),

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_space
 
+from seglab import hub
+from seglab.places import shared
 from seglab.ui.text import label
 from seglab.ui.wires import QUIET, ear, heard, later, latest, part
 
 SLOTS = "".join(f'<div class="{name}-slot" data-tab="train"></div>' for name in ("runs", "curves", "masks"))
 # What the form shows of models and data where there is room for it
 SIDE = "".join(f'<div class="side {name}"></div>' for name in ("cards", "surveyed", "previewed"))
+# What asks the hub: one visitor's at a time, so that nobody fills this machine's memory or its line
+ASKING: dict[str, Any] = {
+    "show_progress": "minimal",
+    "api_visibility": "private",
+    "concurrency_id": "hub",
+    "concurrency_limit": 1,
+}
 APART: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -62,10 +74,14 @@ def travel(page: gr.Blocks, listed: gr.HTML) -> None:
             leaving = gr.HTML(apply_default_css=False, elem_id="travel-leaving")
             make = gr.Button(label("Make a zip"), elem_id="travel-make", visible=False, size="md")
             file = gr.DownloadButton(visible=False, variant="primary", elem_id="travel-file", size="md")
+            if hub.on_page() and (has_logins() or not shared()):
+                put_on_hub(page, [run, names, pictures])
         with gr.Column(min_width=260):
             hint = gr.HTML(apply_default_css=False, elem_id="travel-hint")
             upload = gr.UploadButton(label("Bring a run back"), file_types=[".zip"], elem_id="travel-upload", size="md")
             said = gr.HTML(apply_default_css=False, elem_id="travel-said")
+            if hub.on_page():
+                open_from_hub()
     picked, made = [run, names, pictures], [leaving, file]
     told_of = later("travel.told_of", "name", "names", "pictures", "request"), picked, made
     gr.on([page.load], later("travel.hint", "request"), None, hint, **QUIET)
@@ -78,3 +94,32 @@ def travel(page: gr.Blocks, listed: gr.HTML) -> None:
     make.click(later("travel.packed", "name", "names", "pictures", "request"), picked, made, **minimal)
     came = ear("came")
     heard(upload.upload(later("travel.arrived", "file", "request"), upload, [said, came], **minimal), "begun", came)
+
+
+def has_logins() -> bool:
+    """Whether visitors can log in with their account of the hub: on a Space whose front matter says `hf_oauth`."""
+    packages = all(find_spec(name) for name in ("authlib", "itsdangerous"))
+    return bool(packages and get_space() and os.environ.get("OAUTH_CLIENT_ID"))
+
+
+def put_on_hub(page: gr.Blocks, picked: list[Any]) -> None:
+    """Builds what puts the picked run on the hub."""
+    if has_logins():
+        account = gr.HTML(apply_default_css=False, elem_id="hub-account")
+        gr.LoginButton(visible=False)  # without one, Gradio has no addresses to log in at
+        gr.on([page.load], later("hub.account", "profile", "request"), None, account, **QUIET)
+    repository = gr.Textbox(label=label("Where on the Hugging Face Hub"), placeholder="OWNER/NAME", elem_id="hub-to")
+    private = gr.Checkbox(True, label=label("Only I can see it there"), elem_id="hub-private")
+    put = gr.Button(label("Put it on the hub"), elem_id="hub-put", size="md")
+    said = gr.HTML(apply_default_css=False, elem_id="hub-put-said")
+    handler = later("hub.put", "name", "names", "pictures", "repository", "private", "token", "request")
+    gr.on([put.click, repository.submit], handler, [*picked, repository, private], said, **ASKING)
+
+
+def open_from_hub() -> None:
+    """Builds what opens a run of the hub."""
+    named = gr.Textbox(label=label("A run on the Hugging Face Hub"), placeholder="hf:OWNER/NAME", elem_id="hub-from")
+    fetch = gr.Button(label("Open it"), elem_id="hub-open", size="md")
+    said, came = gr.HTML(apply_default_css=False, elem_id="hub-said"), ear("hub-came")
+    handler = later("hub.opened", "named", "request")
+    heard(gr.on([fetch.click, named.submit], handler, named, [said, came], **ASKING), "begun", came)

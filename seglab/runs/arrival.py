@@ -1,9 +1,8 @@
-"""A run from elsewhere taken in, as a zip that somebody sent: with suspicion.
+"""The files of a run from elsewhere, checked and written anew: with suspicion.
 
 Only the files that a run has are looked at, each is read within bounds, and what becomes of it is written anew: the
 configuration, what is known of the images, events, masks and arrays. The names and sizes of all tensors in the
-weights are compared with the network's, which may not need much more memory than they have; nothing in the zip is ever
-executed.
+weights are compared with the network's, which may not need much more memory than they have; nothing is ever executed.
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ from __future__ import annotations
 import io
 import json
 import math
-import re
 import struct
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,7 +21,7 @@ import torch
 from safetensors import SafetensorError
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from seglab import locks, runs, zips
+from seglab import zips
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, VOID
 from seglab.data.images import header, printable
@@ -32,125 +30,50 @@ from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Started, best_of, to_line
 from seglab.model import Segmenter
+from seglab.runs.directory import write
+from seglab.runs.evidence import packed
+from seglab.runs.foreign import described, told
 from seglab.runs.hashes import allowed, hashes_in, hashes_of_shipped, sha256
-from seglab.runs.recording import packed
-from seglab.runs.shipped import SHIPPED
-from seglab.runs.shipping import PICTURES, RECORDS
-from seglab.travel.description import described, told
-from seglab.travel.taking import EXTRAS
+from seglab.runs.shipped import SHIPPED, Shipped
+from seglab.runs.shipping import emptied, folder_options, refuse_adopted, without_folders
+from seglab.runs.weights import best_model
 
-MOST_ENTRIES = 10_000
-MOST_BYTES = 4 * 2**30  # of a zip from the command line, unpacked
-MOST_BROUGHT = 4 * 2**30  # of all runs that visitors of the page brought
-LARGEST = {"config.json": 2**20, SHIPPED: 2**16, "dataset.json": 64 * 2**20, "events.jsonl": 64 * 2**20}
+MOST_BYTES = 4 * 2**30  # of a run that is not a visitor's
+LARGEST = {
+    "config.json": 2**20, SHIPPED: 2**16, "dataset.json": 64 * 2**20, "events.jsonl": 64 * 2**20,
+    "weights.safetensors": MOST_BYTES,
+}  # fmt: skip
 MOST_MEGAPIXELS = 1024  # of 2**20 pixels, of all maps together
 KINDS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "BOOL": torch.bool}
 MOST_HEADER = 16 * 2**20
 SLACK = 64 * 2**20  # bytes that building any network may take for a while
-NUMBERED = re.compile(r"(.*?) (\d+)")
 
 
-def bring(file: Path, name: str | None = None, most_bytes: int = MOST_BYTES) -> tuple[Path, list[SeglabError]]:
-    """Takes in the run in a zip; gives its directory in the home, and what a person should know.
-
-    Its name is the one given, or the one that it had, numbered where that is taken. Raises SeglabError for anything
-    that is not as it should be; nothing is kept then.
-    """
-    if not file.is_file():
-        raise SeglabError("{file}: there is no such file", file=str(file))
-    wanted = runs.checked(name) if name else None
-    arriving = runs.home() / ".arriving"
-    runs.refuse_unwritable()
-    with runs.writing(runs.home()):
-        arriving.mkdir(parents=True, exist_ok=True, mode=0o700)
-        locks.sweep(arriving)
-        with locks.new_folder(arriving) as beside:
-            with zips.opened(file, MOST_ENTRIES, most_bytes) as (archive, entries):
-                found, title, others = chosen(entries)
-                notes = written(Arrival(archive, found), beside)
-            refuse_unloadable(beside)
-            directory = settled(beside, wanted, title or file.stem)
-    if others:
-        notes.append(SeglabError("files in the zip that are not a run's and were left out: {count}", count=others))
-    return directory, notes
-
-
-def refuse_no_room(size: int) -> None:
-    """Raises SeglabError where so many bytes more are too many for all runs that were brought here."""
-    taken = 0
-    for directory in runs.every():
-        if directory.parent == runs.home() and (known := runs.shipped(directory)) and known.brought:
-            taken += sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    if taken + size > MOST_BROUGHT:
-        raise SeglabError("there is no room for more runs from elsewhere; delete some of those that were brought here")
-
-
+@dataclass(frozen=True)
 class Arrival:
-    """The files of a run in a zip, read within bounds; their names are paths below the run."""
+    """The files of a run from elsewhere by their paths below it: how many bytes each has, and what reads them. `of` is
+    what it came as."""
 
-    def __init__(self, archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> None:
-        self.archive, self.entries = archive, entries
+    of: str
+    files: dict[str, tuple[int, Callable[[], Iterable[bytes]]]]
 
     def __contains__(self, name: str) -> bool:
-        return name in self.entries
+        return name in self.files
 
     def content(self, name: str) -> bytes:
-        if name not in self.entries:
-            raise SeglabError("the zip has no {file}: it is not a run that seglab shipped", file=name)
-        entry = self.entries[name]
-        if entry.file_size > (
-            most := LARGEST.get(name, zips.MOST_BYTES if name != "weights.safetensors" else MOST_BYTES)
-        ):
+        if name not in self.files:
+            raise SeglabError("{run} has no {file}: it is not a run that seglab shipped", run=self.of, file=name)
+        size, read = self.files[name]
+        if size > (most := LARGEST.get(name, zips.MOST_BYTES)):
             raise SeglabError("{file}: larger than {most} MB", file=name, most=most // 2**20)
-        return b"".join(zips.chunks(self.archive, entry, name))
+        return b"".join(read())
 
 
-def chosen(entries: zips.Entries) -> tuple[dict[str, zipfile.ZipInfo], str, int]:
-    """The files of the one run in a zip by their paths below it, the name of its folder, and how many files are not of
-    it."""
-    tops = [PurePosixPath(name).parent for name, _ in entries if PurePosixPath(name).name == "config.json"]
-    if len(tops) != 1:
-        raise SeglabError("the zip holds {count} runs; allowed: one, as seglab ship makes it", count=len(tops))
-    found, others = {}, 0
-    for name, entry in entries:
-        path = PurePosixPath(name)
-        inside = path.relative_to(tops[0]).as_posix() if path.is_relative_to(tops[0]) else ""
-        if inside in RECORDS or inside == SHIPPED or PICTURES.fullmatch(inside):
-            found[inside] = entry
-        else:
-            others += inside not in EXTRAS
-    return found, tops[0].name, others
-
-
-def settled(beside: Path, wanted: str | None, title: str) -> Path:
-    """Moves the run to a free name: its configuration last, which makes it one."""
-    title = re.sub(r"[^\w .+-]", " ", printable(title)).strip(" .+-")[:70] or "run"
-    title = re.sub(f"{re.escape(runs.PLAN)}$", " plan", title)  # that is what files of plans are called
-    number = NUMBERED.fullmatch(title)
-    title, first = (number[1], int(number[2])) if number else (title, 1)
-    for n in range(first, first + 10_000):
-        name = wanted or (title if n == 1 else f"{title} {n}")
-        directory = runs.home() / name
-        if runs.taken(name):
-            if wanted:
-                raise runs.refused(wanted)
-            continue
-        try:
-            directory.mkdir()
-        except FileExistsError:
-            continue
-        for path in sorted(beside.iterdir(), key=lambda path: path.name == "config.json"):
-            path.rename(directory / path.name)
-        return directory
-    raise runs.refused(title)
-
-
-# --- what is written anew
-
-
-def written(arrival: Arrival, target: Path) -> list[SeglabError]:
-    """Checks every file and writes it below `target`; gives what a person should know."""
+def written(arrival: Arrival, target: Path, hub: str | None = None) -> list[SeglabError]:
+    """Checks every file and writes it below `target`; gives what a person should know. `hub` is where it is on the
+    hub."""
     settings, emptied = configuration(arrival.content("config.json"))
+    refuse_adopted(settings, "the zip")
     known = described(arrival.content("dataset.json"), "dataset.json")
     events = told(arrival.content("events.jsonl"), known, "events.jsonl")
     refuse_unannounced(arrival, events)
@@ -161,19 +84,20 @@ def written(arrival: Arrival, target: Path) -> list[SeglabError]:
     hashes = hashes_of_shipped(*anew.values())
     events = [event.model_copy(update={"files": hashes}) if isinstance(event, Started) else event for event in events]
     for name, content in (anew | {"events.jsonl": "".join(map(to_line, events)).encode()}).items():
-        runs.write(target / name, content)
+        write(target / name, content)
     content = arrival.content("weights.safetensors")
     best = best_of(events)
     if best is None or best.weights_sha256 != sha256(content):
-        raise SeglabError("the weights of {run} are damaged: their sha256 is not the one recorded", run="the zip")
-    refuse_unfit(content, settings, len(known["classes"]))
-    runs.write(target / "weights.safetensors", content)
+        raise SeglabError("the weights of {run} are damaged: their sha256 is not the one recorded", run=arrival.of)
+    refuse_unfit(content, settings, len(known["classes"]), arrival.of)
+    write(target / "weights.safetensors", content)
     pictures = write_maps(arrival, known, target)
     write_arrays(arrival, known, target)
     what = manifest(arrival).model_copy(
-        update={"brought": True, "pictures": pictures, "private": settings.data.private}
+        update={"brought": True, "hub": hub, "pictures": pictures, "private": settings.data.private}
     )
-    runs.write(target / SHIPPED, what.model_dump_json(indent=1).encode())
+    write(target / SHIPPED, what.model_dump_json(indent=1, exclude_none=True).encode())
+    refuse_unloadable(target)
     notes = []
     if emptied:
         notes.append(SeglabError("folders in its configuration were emptied: they are another machine's"))
@@ -198,8 +122,8 @@ def configuration(content: bytes) -> tuple[RunConfig, bool]:
     SeglabError, which names an entry that is not known here."""
     try:
         given = json.loads(content)
-        bare = runs.without_folders(given, runs.folder_options())
-        return runs.emptied(validated(RunConfig, bare)), bare != given
+        bare = without_folders(given, folder_options())
+        return emptied(validated(RunConfig, bare)), bare != given
     except (ValueError, RecursionError) as error:
         raise SeglabError("{file} cannot be read: {reason}", file="config.json", reason=error) from None
     except SeglabError as error:
@@ -210,12 +134,12 @@ def configuration(content: bytes) -> tuple[RunConfig, bool]:
         ) from None
 
 
-def manifest(arrival: Arrival) -> runs.Shipped:
-    """What the zip says of what was left out; of an older one, which says nothing, what is safe."""
+def manifest(arrival: Arrival) -> Shipped:
+    """What it says of what was left out; of an older one, which says nothing, what is safe."""
     if SHIPPED not in arrival:
-        return runs.Shipped()
+        return Shipped()
     try:
-        return validated(runs.Shipped, json.loads(arrival.content(SHIPPED)))
+        return validated(Shipped, json.loads(arrival.content(SHIPPED)))
     except (ValueError, RecursionError) as error:
         raise SeglabError("{file} cannot be read: {reason}", file=SHIPPED, reason=error) from None
 
@@ -223,12 +147,12 @@ def manifest(arrival: Arrival) -> runs.Shipped:
 def refuse_unloadable(directory: Path) -> None:
     """Raises SeglabError for a run whose best model cannot be had."""
     try:
-        runs.load(directory)
+        best_model(directory)
     except SafetensorError as error:  # for what only its own reader refuses
         raise SeglabError("{file} cannot be read: {reason}", file="weights.safetensors", reason=error) from None
 
 
-def refuse_unfit(content: bytes, settings: RunConfig, num_classes: int) -> None:
+def refuse_unfit(content: bytes, settings: RunConfig, num_classes: int, of: str) -> None:
     """Raises SeglabError for weights that are not exactly those of the configuration's network.
 
     A network that needs far more memory than the weights is given up while it is built, before it has that.
@@ -245,7 +169,7 @@ def refuse_unfit(content: bytes, settings: RunConfig, num_classes: int) -> None:
     if odd:
         raise SeglabError(
             "the weights of {run} do not fit its model: {names}",
-            run="the zip",
+            run=of,
             names=printable(", ".join(odd[:3]))[:300],
         )
 
@@ -301,13 +225,13 @@ def layout(content: bytes) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
 def write_maps(arrival: Arrival, known: dict[str, Any], target: Path) -> bool:
     """Writes the label maps anew, of every kind all or none; gives whether there are predictions."""
     count = len(known["images"]["val"])
-    folders = sorted({name.rpartition("/")[0] for name in arrival.entries if name.endswith(".png")})
+    folders = sorted({name.rpartition("/")[0] for name in arrival.files if name.endswith(".png")})
     room = MOST_MEGAPIXELS * 2**20
     shapes: dict[str, list[tuple[int, ...]]] = {}
     for folder in folders:
         places = range(len(known["samples"]) if folder.startswith("samples/") else count)
         names = [f"{folder}/{place:04}.png" for place in places]
-        present = sum(name.startswith(f"{folder}/") for name in arrival.entries)
+        present = sum(name.startswith(f"{folder}/") for name in arrival.files)
         if missing := [name for name in names if name not in arrival] or ([folder] if present != len(names) else []):
             raise SeglabError("{file}: its maps are not complete: {missing}", file=folder, missing=missing[0])
         shapes[folder] = write_folder(arrival, names, known, target / folder, room)
@@ -332,7 +256,9 @@ def write_folder(
         content = arrival.content(name)
         room -= math.prod(header(content, name).shape[:2])
         if room < 0:
-            raise SeglabError("the maps in the zip have more than {most} megapixels in total", most=MOST_MEGAPIXELS)
+            raise SeglabError(
+                "the maps of {run} have more than {most} megapixels in total", run=arrival.of, most=MOST_MEGAPIXELS
+            )
         labels = read_mask(content, name)[0]
         if ((labels >= most) & (labels != VOID)).any():
             raise SeglabError("{file}: has classes that the run does not have", file=name)
@@ -351,13 +277,13 @@ def write_arrays(arrival: Arrival, known: dict[str, Any], target: Path) -> None:
             wanted = (counts[name] or len(array), num_classes, num_classes) if array.ndim == 3 else None
             if array.shape != wanted or array.min(initial=0) < 0 or array.max(initial=0) > 2**40:
                 raise SeglabError("{file}: has no confusion matrix for each image: {name}", file=file, name=name)
-        runs.write(target / file, packed(**found))
+        write(target / file, packed(**found))
     if (file := "probabilities.npz") in arrival:
         found = arrays(arrival.content(file), file, [str(n) for n in known["samples"]], np.dtype(np.float16))
         for name, array in found.items():
             if array.ndim != 3 or len(array) != num_classes or not np.isfinite(array).all():
                 raise SeglabError("{file}: has no probabilities of each class: {name}", file=file, name=name)
-        runs.write(target / file, packed(**found))
+        write(target / file, packed(**found))
 
 
 def arrays(content: bytes, file: str, allowed: Sequence[str], kind: np.dtype) -> dict[str, np.ndarray]:

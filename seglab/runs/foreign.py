@@ -120,9 +120,13 @@ def fits(event: Event, known: dict[str, Any]) -> bool:
         return whole and set(event.dataset) == set(PARTS) and all(map(sayable, event.notes))
     if isinstance(event, Evaluated):
         scores = event.scores.values()
-        return set(event.scores) == set(PARTS) and all(
-            len(score.iou) == len(known["classes"]) and within(score.miou, score.pixel_accuracy, *score.iou)
-            for score in scores
+        return (
+            set(event.scores) == set(PARTS)
+            and all(map(sayable, event.notes))
+            and all(
+                len(score.iou) == len(known["classes"]) and within(score.miou, score.pixel_accuracy, *score.iou)
+                for score in scores
+            )
         )
     if isinstance(event, Finished):
         return within(event.search_miou, event.val_miou) and (event.why is None or sayable(event.why))

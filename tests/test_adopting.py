@@ -1,0 +1,263 @@
+"""Networks of others: that they give here what their own code gives, and what becomes of their classes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+
+from seglab import adopting, export, runs
+from seglab.adopting.names import KNOWN
+from seglab.architectures.adopted import Adopted
+from seglab.config import configured
+from seglab.data.base import VOID
+from seglab.errors import SeglabError
+from seglab.model import Segmenter
+from seglab.torchvision_guard import torchvision
+from tests.networks import KINDS, THEIRS
+
+torchvision()
+IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+
+def adopted(network, ours, **options):
+    """The model that a network of others is here, for data of these classes."""
+    mapped = adopting.brought(network.classes, ours)
+    entry = Adopted(
+        kind=network.kind, origin=network.origin, settings=json.dumps(network.settings), classes=network.classes,
+        table=mapped.table, pixel_mean=network.mean, pixel_std=network.std, flipped=network.flipped, size=network.size,
+        **options,
+    )  # fmt: skip
+    model = Segmenter(entry, len(ours)).eval()
+    model.net.net.load_state_dict(network.weights)
+    return model
+
+
+def seen(model, image=IMAGE):
+    """Probabilities float32 (K + 1, H, W)."""
+    with torch.no_grad():
+        return model(torch.from_numpy(image).permute(2, 0, 1)[None] / 255).logits[0].softmax(0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_transformers_labels_as_its_own_code_does(saved, kind):
+    from transformers import AutoImageProcessor
+
+    folder = saved(kind)
+    processor = AutoImageProcessor.from_pretrained(folder)
+    model = KINDS[kind]()[0].__class__.from_pretrained(folder).eval()
+    with torch.no_grad():
+        outputs = model(pixel_values=processor(images=IMAGE, return_tensors="pt", do_resize=False)["pixel_values"])
+    (expected,) = processor.post_process_semantic_segmentation(
+        outputs, target_sizes=[IMAGE.shape[:2]], return_segmentation_scores=True
+    )
+    scores = expected.segmentation_scores
+    assert scores.flatten(1).std(1).max() > 1e-2  # it says different things of different pixels
+    found = seen(adopted(adopting.network(str(folder)), THEIRS))
+    shares = scores / scores.sum(0) if hasattr(outputs, "class_queries_logits") else scores.softmax(0)
+    assert torch.allclose(found[:-1], shares, atol=1e-5)
+    first, second = shares.topk(2, 0).values
+    clear = first - second > 1e-4  # others are as good as ties
+    assert clear.float().mean() > 0.9
+    assert torch.equal(found.argmax(0)[clear], expected.segmentation.long()[clear])
+    assert torch.all(found[-1] < 1e-6)  # no class of it is void here
+
+
+def test_the_probabilities_of_classes_that_mean_one_are_added_up_and_those_of_no_class_are_void(saved):
+    from transformers import SegformerForSemanticSegmentation
+
+    ours = ("street", "plant life", "house")  # by another name, not at all, by none
+    network = adopting.network(str(saved("segformer")))
+    mapped = adopting.brought(network.classes, ours, {"street": ["road", "sidewalk"], "house": "building"})
+    assert mapped.table == (0, 0, 2, VOID, VOID, VOID, VOID)
+    model = adopted(network, THEIRS)
+    model.net.places = torch.tensor([3 if place == VOID else place for place in mapped.table])
+    model.net.channels = 4
+    images = (torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255 - model.mean) / model.std
+    with torch.no_grad():
+        own = SegformerForSemanticSegmentation.from_pretrained(saved("segformer")).eval()
+        logits = F.interpolate(own(pixel_values=images).logits, IMAGE.shape[:2], mode="bilinear")
+    shares = logits[0].softmax(0)
+    expected = torch.stack([shares[0] + shares[1], torch.zeros(64, 64), shares[2], shares[3:].sum(0)])
+    assert torch.allclose(seen(model), expected, atol=1e-5)
+
+
+def test_an_smp_model_gives_what_smp_gives(tmp_path):
+    import segmentation_models_pytorch as smp
+
+    torch.manual_seed(0)
+    model = smp.Unet("resnet18", encoder_weights=None, decoder_channels=(32, 16, 16, 8, 8), classes=19).eval()
+    model.save_pretrained(tmp_path)
+    steps = {"__class_fullname__": "Normalize", "mean": [0.2] * 3, "std": [0.5] * 3, "max_pixel_value": 255.0}
+    whole = {"transform": {"__class_fullname__": "Compose", "transforms": [steps]}}
+    (tmp_path / "albumentations_config_eval.json").write_text(json.dumps(whole))
+    with pytest.raises(SeglabError, match=r"does not say what its 19 classes are.*cityscapes \(19\)"):
+        adopting.network(str(tmp_path))
+    network = adopting.network(str(tmp_path), "cityscapes")
+    assert network.classes[:2] == ("road", "sidewalk") and network.mean == (0.2,) * 3
+    with torch.no_grad():
+        expected = model((torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255 - 0.2) / 0.5)[0].softmax(0)
+    assert torch.allclose(seen(adopted(network, KNOWN["cityscapes"]))[:-1], expected, atol=1e-5)
+
+
+def test_a_torchvision_model_gives_what_torchvision_gives(tmp_path, monkeypatch):
+    from torchvision.models import segmentation
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(0)
+    model = segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=21).eval()
+    with pytest.raises(SeglabError, match="could not be fetched"):
+        monkeypatch.setattr("seglab.download.opened", unreachable)
+        adopting.network("torchvision:lraspp_mobilenet_v3_large")
+    file = tmp_path / "hub/checkpoints/lraspp_mobilenet_v3_large-d234d4ea.pth"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(model.state_dict(), file)
+    network = adopting.network("torchvision:lraspp_mobilenet_v3_large")
+    assert network.classes[:2] == ("__background__", "aeroplane") and network.side == 520
+    found = adopted(network, ("background", "person"))
+    with torch.no_grad():
+        images = (torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255 - found.mean) / found.std
+        expected = model(images)["out"][0].softmax(0)
+    assert torch.allclose(seen(found)[1], expected[15], atol=1e-5)
+
+
+def unreachable(*_):
+    raise OSError("nobody answers")
+
+
+def test_an_onnx_file_gives_what_onnxruntime_gives(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    file = tmp_path / "unet.onnx"
+    export.export("unet", file, (64, 64))
+    network = adopting.network(str(file))
+    classes = tuple(runs.description(runs.find("unet"))["classes"])
+    assert network.classes == classes and network.size == (64, 64)
+    running = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+    (logits,) = running.run(None, {"image": IMAGE.transpose(2, 0, 1)[None].astype(np.float32) / 255})
+    expected = torch.from_numpy(logits)[0].softmax(0)
+    assert torch.allclose(seen(adopted(network, classes))[:-1], expected, atol=1e-5)
+
+
+def test_an_onnx_file_of_probabilities_is_not_taken_for_logits(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    shares = np.array([0.7, 0.2, 0.1], np.float32).reshape(1, 3, 1, 1)
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["gray"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["gray", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "shares"], ["out"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "h", "w"])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 3, "h", "w"])],
+        [onnx.numpy_helper.from_array(shares, "shares"), onnx.numpy_helper.from_array(np.float32([0]), "zero")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    file = tmp_path / "shares.onnx"
+    onnx.save(model, file)
+    with pytest.raises(SeglabError, match="does not say what its 3 classes are"):
+        adopting.network(str(file))
+    with pytest.raises(SeglabError, match="does not say how its images are normalized"):
+        adopting.network(str(file), ["a", "b", "c"])
+    network = adopting.network(str(file), ["a", "b", "c"], "0,0,0", [1, 1, 1])
+    found = seen(adopted(network, ("b", "a")))
+    assert torch.allclose(found[:, 0, 0], torch.tensor([0.2, 0.7, 0.1]), atol=1e-6)
+
+
+def test_a_model_of_the_hub_is_fetched_at_a_commit(saved, hub):
+    files = {path.name: path.read_bytes() for path in saved("segformer").iterdir()}
+    card = b"---\nlicense: other\nlibrary_name: transformers\n---\n# A model"
+    repository = hub.add("nvidia/tiny", files | {"README.md": card, "pytorch_model.bin": b"never fetched"})
+    network = adopting.network("nvidia/tiny")
+    assert (network.origin, network.revision) == ("hf:nvidia/tiny", repository.branches["main"])
+    assert network.license == "other" and network.classes == THEIRS
+    assert not any("pytorch_model.bin" in path for _, path in hub.asked)
+    hub.add("nvidia/pickled", {"config.json": files["config.json"], "pytorch_model.bin": b"code"})
+    with pytest.raises(SeglabError, match=r"has no model\.safetensors; weights in other files are not opened"):
+        adopting.network("hf:nvidia/pickled")
+
+
+# --- what is refused
+
+
+def test_weights_that_do_not_segment_are_refused(saved, tmp_path):
+    folder = shutil.copytree(saved("segformer"), tmp_path / "half")
+    state = load_file(folder / "model.safetensors")
+    kept = {name: value for name, value in state.items() if not name.startswith("decode_head")}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(SeglabError, match=r"no weights for \d+ parts of a network that segments, such as decode_head"):
+        adopting.network(str(folder))
+
+
+def test_a_configuration_fetches_nothing_and_runs_no_code(saved, tmp_path):
+    folder = shutil.copytree(saved("upernet"), tmp_path / "upernet")
+    settings = json.loads((folder / "config.json").read_text())
+    settings |= {"auto_map": {"AutoConfig": "evil.Config"}, "use_pretrained_backbone": True}
+    (folder / "config.json").write_text(json.dumps(settings))
+    (folder / "evil.py").write_text("raise SystemExit('it ran')")
+    assert adopting.network(str(folder)).classes == THEIRS
+    settings["model_type"] = "llama"
+    (folder / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(SeglabError, match="'llama' is no kind of model that can be adopted; allowed: beit"):
+        adopting.network(str(folder))
+
+
+def test_without_transformers_it_is_said_what_to_install(saved, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "transformers", None)
+    with pytest.raises(SeglabError, match=r'pip install "seglab\[hub\]"'):
+        adopting.network(str(saved("segformer")))
+
+
+@pytest.mark.parametrize("source", ["segformer", "../models", "torchvision:unet", "no.onnx"])
+def test_what_is_no_network_is_refused(source):
+    with pytest.raises(SeglabError, match=r"allowed|no such file|there is no"):
+        adopting.network(source)
+
+
+def test_a_network_of_others_is_not_trained():
+    with pytest.raises(SeglabError, match="a network of others is not trained here"):
+        configured({"model": "adopted"})
+    assert "adopted" not in Adopted.entries
+
+
+# --- classes
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "table"),
+    [
+        (["Road", "SignSymbol"], ["sign_symbol", "road"], [1, 0]),
+        (["cars", "buses", "grasses"], ["grass", "car", "bus"], [1, 2, 0]),
+        (["airplane, aeroplane, plane", "tree-merged"], ["aeroplane", "tree"], [0, 1]),
+        (["sidewalk", "pedestrian", "vegetation"], ["pavement", "person", "tree"], [0, 1, 2]),
+        (["tree", "vegetation"], ["vegetation", "tree"], [1, 0]),  # its own name goes before another one
+        (["route"], ["road", "street"], [VOID]),  # either could be meant
+        (["__background__", "cat", "dog"], ["background", "cat"], [0, 1, VOID]),
+        (["cat", "dog", "road"], ["background", "cat"], [0, 0, 0]),
+    ],
+)  # fmt: skip
+def test_classes_are_matched_by_name(theirs, ours, table):
+    if theirs[0] == "route":
+        with pytest.raises(SeglabError, match="none of the network's classes"):
+            adopting.brought(theirs, ours)
+        return
+    if theirs == ["cat", "dog", "road"]:
+        table = [1, 0, 0]  # the rest is background
+    assert list(adopting.brought(theirs, ours).table) == table
+
+
+def test_a_table_is_text_or_a_file_and_is_given_back(tmp_path):
+    ours, text = ("road", "green", "other"), "road=road,green=tree+grass,other=rest"
+    theirs = ("road", "tree", "grass", "sky", "wall")
+    (tmp_path / "table.yaml").write_text("road: road\ngreen: [tree, grass]\nother: rest\n")
+    found = [adopting.brought(theirs, ours, table) for table in (text, tmp_path / "table.yaml")]
+    assert [each.table for each in found] == [(0, 1, 1, 2, 2)] * 2
+    assert found[0].as_table() == text and not found[0].unmatched and not found[0].unknown
+    with pytest.raises(SeglabError, match=r"there is no 'gras' among the classes of the network; did you mean 'grass'"):
+        adopting.brought(theirs, ours, "green=gras")
+    with pytest.raises(SeglabError, match="is no table"):
+        adopting.brought(theirs, ours, "green")

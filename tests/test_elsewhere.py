@@ -1,0 +1,259 @@
+"""Where runs are worked on: what is said of it, and what is done without a cluster."""
+
+import importlib.util
+import os
+import re
+import socket
+import threading
+
+import pytest
+
+from benchmarks._outcome import weights
+from seglab import cli, jobs, plugins, runs
+from seglab.errors import SeglabError
+from seglab.jobs import dispatcher, elsewhere, node, ray, slurm, worker
+from tests.conftest import finish, tiny
+from tests.test_jobs import state, wait_until
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ray", {"engine": "ray", "address": "", "cpus": 1, "gpus": 0}),
+        ("ray:auto cpus=4", {"engine": "ray", "address": "auto", "cpus": 4, "gpus": 0}),
+        ("ray:10.0.0.1:6379,cpus=2,gpus=0.5", {"engine": "ray", "address": "10.0.0.1:6379", "cpus": 2, "gpus": 0.5}),
+        ("ray:[::1]:6379", {"engine": "ray", "address": "[::1]:6379", "cpus": 1, "gpus": 0}),
+        ("slurm:short", {"engine": "slurm", "address": "short", "cpus": 1, "gpus": 0}),
+    ],
+)
+def test_a_text_says_where_and_how_much_of_a_machine(text, found):
+    assert dict(jobs.on(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "'' is not known; allowed: ray, ray:ADDRESS"),
+        ("raj:10.0.0.1:6379", "'raj' is not known"),
+        ("ray:somewhere", "'somewhere' is no address of a Ray cluster"),
+        ("ray://head:10001", "'//head:10001' is no address of a Ray cluster"),
+        ("ray cores=2", "'cores=2' is not known here; allowed: cpus=N, gpus=N"),
+        ("ray cpus=0", "cpus: '0' is too small; allowed: more than 0"),
+        ("ray cpus=many", "cpus: 'many' is not"),
+    ],
+)
+def test_a_text_that_says_nothing_is_refused(text, told):
+    with pytest.raises(SeglabError, match=re.escape(told)):
+        jobs.on(text)
+
+
+@pytest.mark.parametrize(("engine", "package"), [("ray", "ray"), ("slurm", "submitit")])
+def test_without_its_package_an_engine_says_what_to_install(engine, package, monkeypatch, capsys):
+    whole = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == package else whole(name, *rest)
+    )
+    told = f'needs the package {package}: pip install "seglab[{engine}]"'
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["plan", "seeds", "--on", engine])
+    assert ended.value.code == 2 and told in capsys.readouterr().err and not runs.home().exists()
+    monkeypatch.setenv("SEGLAB_ON", engine)
+    with pytest.raises(SeglabError, match="pip install"):
+        jobs.chosen()
+
+
+def test_the_queue_is_worked_on_where_the_environment_says(monkeypatch):
+    assert type(jobs.queue_worker()) is jobs.Worker
+    monkeypatch.setenv("SEGLAB_ON", "ray:10.0.0.1:6379 cpus=2")
+    assert type(jobs.queue_worker()) is jobs.Elsewhere
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    assert (
+        elsewhere.surroundings()["RAY_AUTH_TOKEN"] == "secret"
+        and elsewhere.surroundings()["RAY_USAGE_STATS_ENABLED"] == "0"
+    )
+
+
+# --- dealing out
+
+
+class Room:
+    """An adapter with room for two runs, each of which ends when it is told to."""
+
+    def __init__(self):
+        self.begun, self.ends, self.most = [], threading.Event(), 0
+        self.waiting = set()
+        self.refused: Exception | None = None
+
+    def connect(self):
+        pass
+
+    def room(self):
+        return 2 - len(self.waiting) - sum(state(each) == "running" for each in self.begun)
+
+    def work(self, directory, unstop=False):
+        if self.refused:
+            raise self.refused
+        with runs.begun(directory, unstop):
+            self.begun.append(directory)
+            self.waiting.discard(directory)
+            self.most = max(self.most, sum(state(each) == "running" for each in self.begun))
+            self.ends.wait(60)
+            runs.append(directory, runs.ending(directory, "completed"))
+
+
+@pytest.fixture
+def deals(monkeypatch):
+    """A dispatcher in this process and its adapter; both end with the test."""
+    monkeypatch.setattr(dispatcher, "TAKE_A_LOOK", 0.02)
+    monkeypatch.setattr(worker, "RETRY", 0.1)
+    there = Room()
+    made = dispatcher.Dispatcher(there)
+    yield made, there
+    made.ended.set()
+    there.ends.set()
+    wait_until(lambda: not made.is_alive())
+
+
+def test_as_many_runs_go_on_as_there_is_room_for_and_everybody_has_their_turn(deals):
+    made, there = deals
+    ours, theirs = runs.Owner(key="a" * 16), runs.Owner(key="b" * 16)
+    mine = jobs.submit([tiny(seed=n) for n in range(3)], ours)
+    (other,) = jobs.submit([tiny()], theirs)
+    made.start()
+    wait_until(lambda: len(there.begun) == 2)
+    assert set(there.begun) == {mine[0], other} and jobs.waiting() == mine[1:]
+    there.ends.set()
+    wait_until(lambda: all(state(each) == "completed" for each in (*mine, other)))
+    assert there.most == 2
+
+
+def test_runs_wait_and_say_why_while_none_can_begin(deals):
+    made, there = deals
+    there.refused = jobs.Unready("the cluster is away")
+    (directory,) = jobs.submit([tiny()])
+    made.start()
+    wait_until(jobs.trouble)
+    assert str(jobs.trouble()) == "the cluster is away" and state(directory) == "queued"
+    there.refused = None
+    there.ends.set()
+    wait_until(lambda: state(directory) == "completed")
+    os.utime(runs.home() / ".trouble", (0, 0))
+    assert jobs.trouble() is None
+
+
+def test_chosen_runs_are_dealt_out_as_they_can_begin_and_no_others(deals, capsys):
+    _, there = deals
+    there.ends.set()
+    base = runs.create(tiny(epochs=1), "base")
+    second = runs.create(tiny(init_from=str(base)), "second")
+    runs.stop(base)
+    (queued,) = jobs.submit([tiny()])
+    dispatcher.Chosen(there, [second, base]).run()
+    assert there.begun == [base, second] and state(queued) == "queued"
+    assert "run 2 of 2: completed" in capsys.readouterr().err
+
+
+# --- what nodes are asked
+
+
+def test_a_run_fails_whose_process_is_lost_again_and_again_without_getting_further(monkeypatch):
+    directory, hands = runs.create(tiny()), iter(range(9))
+    adapter = ray.Ray(jobs.on("ray"))
+
+    def lost(*_):
+        raise ray.Lost("its node has died")
+
+    monkeypatch.setattr(adapter, "hired", lambda _: next(hands) + 1)
+    monkeypatch.setattr(adapter, "follow", lost)
+    monkeypatch.setattr(ray, "engine", lambda: type("Engine", (), {"kill": lambda self, hand: None})())
+    assert "lost 3 times without getting further: its node has died" in str(adapter.work(directory))
+    assert state(directory) == "failed" and next(hands) == 3
+    jobs.resubmit(directory)
+    assert state(directory) == "queued"
+
+
+def test_runs_ask_for_as_many_places_as_are_free_and_one_more_waits(monkeypatch):
+    free = {"CPU": 7.0}
+
+    class Engine:
+        def nodes(self):
+            return [
+                {"Alive": True, "Resources": {"CPU": 4.0}},
+                {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 1.0}},
+            ]
+
+        def available_resources(self):
+            return free
+
+    monkeypatch.setattr(ray, "engine", Engine)
+    adapter = ray.Ray(jobs.on("ray cpus=2"))
+    assert adapter.room() == 3
+    adapter.waiting |= {"a", "b"}
+    assert adapter.room() == 1
+    free.clear()
+    assert adapter.room() == -1
+    adapter.waiting.clear()
+    assert adapter.room() == 1
+    for share in ("cpus=5", "gpus=1"):
+        with pytest.raises(jobs.Unready, match=f"no node of the Ray cluster has .*{share}"):
+            ray.Ray(jobs.on(f"ray {share}")).room()
+
+
+def test_a_node_with_another_seglab_or_none_is_refused(monkeypatch):
+    adapter = ray.Ray(jobs.on("ray"))
+    adapter.refuse_other("node-1", node.edition())
+    with pytest.raises(jobs.Unready, match="seglab is not installed on node-1"):
+        adapter.refuse_other("node-1", "")
+    with pytest.raises(jobs.Unready, match=r"node-1 has seglab 0\.0\.9 \(12345678\), and here it is"):
+        adapter.refuse_other("node-1", "0.0.9 (12345678)")
+
+
+def test_a_node_without_the_images_or_a_plug_in_says_so(tmp_path, monkeypatch):
+    directory = runs.create(tiny(data={"name": "camvid", "root": str(tmp_path / "camvid")}))
+    with pytest.raises(
+        SeglabError, match=f"camvid are not on {socket.gethostname()}: .*/camvid is missing there; share"
+    ):
+        node.refuse_missing(directory, lambda path: path)
+    config = (directory / "config.json").read_text()
+    (directory / "config.json").write_text(config.replace('"camvid"', '"of a plug-in"'))
+    monkeypatch.setattr(plugins, "PROBLEMS", [SeglabError("the plug-in mine.py cannot be used")])
+    with pytest.raises(SeglabError, match=f"on {socket.gethostname()}: the plug-in mine.py"):
+        node.refuse_missing(directory, lambda path: path)
+
+
+def test_a_run_gets_its_share_and_the_limits_of_this_server_everywhere(monkeypatch):
+    monkeypatch.setenv("SEGLAB_SHARED", "1")
+    found = ray.settings(jobs.on("ray cpus=2").threads)
+    assert found["OMP_NUM_THREADS"] == "2" and found["SEGLAB_LIMITS"] == "memory=8.0 disk=0.5"
+    monkeypatch.delenv("SEGLAB_SHARED")
+    assert ray.settings(1)["SEGLAB_LIMITS"] == "memory=none disk=none"
+    monkeypatch.setenv("SEGLAB_DATA", "data")
+    assert ray.otherwise() == {"SEGLAB_DATA": os.path.abspath("data")}
+
+
+# --- Slurm, by submitit's executor for this machine
+
+
+@pytest.mark.slow
+def test_jobs_work_on_runs_in_the_home_and_waiting_ones_are_withdrawn(monkeypatch):
+    pytest.importorskip("submitit")
+    monkeypatch.setattr(slurm, "KIND", "local")
+    monkeypatch.setattr(slurm, "LOOK", 0.02)
+    adapter = slurm.Slurm(jobs.on("slurm"))
+    exact = {"name": "adamw", "precision": "full"}  # whatever the processor is fast at
+    whole, directory = (runs.create(tiny(epochs=2, optimizer=exact)) for _ in range(2))
+    finish(whole)
+    adapter.waiting.add(directory)
+    assert adapter.room() == slurm.MOST_WAITING - 1 and adapter.work(directory) is None
+    assert state(directory) == "completed" and weights(directory) == weights(whole) and not adapter.waiting
+    gone = runs.create(tiny(data={"name": "camvid", "root": "/gone"}))
+    assert "its log is" in str(adapter.work(gone)) and "/gone" in runs.status(gone).finished.text
+    stopped = runs.create(tiny())
+    (stopped / "stop").touch()
+    assert adapter.work(stopped) is None and state(stopped) == "queued"
+
+
+def test_a_machine_that_submits_no_jobs_says_so(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(jobs.Unready, match="no sbatch"):
+        slurm.Slurm(jobs.on("slurm")).connect()

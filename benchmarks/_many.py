@@ -16,12 +16,13 @@ MODELS, DATA, OWNERS = ("unet", "segnet", "encoder_decoder", "fcn"), (400, 800),
 BEGAN = 1_700_000_000  # seconds since 1970: when the first of them was made, each of the others a minute later
 
 
-def many(home: Path, count: int) -> list[Path]:
+def many(home: Path, count: int, steps: int = 1) -> list[Path]:
     """Makes so many runs, as trained for ten epochs each, and gives the newest first; what they have in common is
-    linked."""
+    linked, and of their steps every so-many-eth is in their reports."""
     source = runs.find("unet")
     events = [from_line(line) for line in (source / "events.jsonl").read_bytes().splitlines()]
-    lines = [to_line(event) if isinstance(event, Stepped) else event for event in events]
+    reported = [event for n, event in enumerate(events) if not isinstance(event, Stepped) or n % steps == 0]
+    lines = [to_line(event) if isinstance(event, Stepped) else event for event in reported]
     luck = random.Random(0)
     home.mkdir(parents=True, exist_ok=True)
     (home / COUNTS).write_text(Counts(made=count).model_dump_json())

@@ -41,9 +41,10 @@ class Sentence(BaseModel):
 
 def spelled(values: Any) -> Any:
     """Terms by their names as they are spelled now: older runs have some in the other spelling."""
-    if not isinstance(values, dict) or all(american(name) == name for name in values):
-        return values
-    return {american(name): value for name, value in values.items()}
+    for name in values if isinstance(values, dict) else ():
+        if american(name) != name:
+            return {american(name): value for name, value in values.items()}
+    return values
 
 
 Terms = Annotated[dict[str, float], BeforeValidator(spelled)]

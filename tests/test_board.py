@@ -571,7 +571,7 @@ def test_of_many_new_runs_the_newest_come_first_and_the_others_with_later_looks(
     names = [each.name for each in many(runs_home, 230)]
     page = Page(Board())
     page.ask()
-    assert [name for name in page.rows if name.startswith("run")] == names[:100]
+    assert [name for name in page.rows if name.startswith("run")] == names[:200]
     assert page.board.found(names[0]) == runs_home / names[0]
     page.ask(), page.ask()
     assert [name for name in page.board.rows if name.startswith("run")] == names

@@ -205,8 +205,8 @@ def markers(home: Path) -> tuple[Path, ...]:
     seen = SEEN.setdefault(home, Seen(Watch(home)))
     if seen.watch.changed() or seen.few:
         names = listed(home)
-        paths = (home / name / "queued" for name in names)
-        seen.paths, seen.few = tuple(path for path in paths if path.exists()), len(names) <= FEW
+        there = [name for name in names if os.path.exists(f"{home}{os.sep}{name}{os.sep}queued")]
+        seen.paths, seen.few = tuple(home / name / "queued" for name in there), len(names) <= FEW
     return seen.paths
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
 import secrets
@@ -164,7 +165,10 @@ def config(directory: Path) -> RunConfig:
 
 def uses(directory: Path, other: Path) -> bool:
     """Whether a run needs another one, as its teacher or for the weights that it begins with."""
-    with contextlib.suppress(SeglabError):
+    with contextlib.suppress(SeglabError, OSError):
+        content, name = (directory / "config.json").read_bytes(), other.resolve().name
+        if all(json.dumps(name, ensure_ascii=ascii)[1:-1].encode() not in content for ascii in (False, True)):
+            return False  # as nearly all, which need not be understood
         return other.resolve() in [run.resolve() for run in config(directory).needs]
     return False
 

@@ -163,6 +163,9 @@ class Board:
                 if time.monotonic() - self.looked >= REST:
                     self.take_in()
                     self.looked = time.monotonic()
+            except BaseException:
+                self.looks = None  # what it had seen is not on the board: all is looked at again
+                raise
             finally:
                 self.lock.release()
 

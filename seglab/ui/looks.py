@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from seglab import __version__, plugins
@@ -16,7 +16,7 @@ FORM = "1"  # of the rows; another one where they have changed
 FILES = ("events.jsonl", "label.json", "dataset.json")  # that a row is made of, beside the configuration
 FEW = 100  # directories that are looked at each time
 TURN = 40  # runs whose files are looked at in turn: somebody may have changed one in its place
-NEW = 100  # rows made in one look of runs that were not known: whoever asks for the first ones does not wait for all
+NEW = 200  # rows made in one look of runs that were not known: whoever asks for the first ones does not wait for all
 
 
 class Looks:
@@ -40,16 +40,16 @@ class Looks:
         if self.scanned:
             self.here = listed(index.home)
             suspects |= index.values.keys() - set(self.here)
-            suspects.update(filter(self.has_changed, self.here))
+            suspects.update(() if first else filter(self.has_changed, self.here))
             self.unknown = self.dated(name for name in self.here if name not in index.values)
         suspects.update(self.unknown[:NEW])
         del self.unknown[:NEW]
         changed = index.take(suspects)
         index.save()
         changed |= index.values.keys() if first else set()
-        moved = any(self.made.get(name, 0) != self.date_of(name) for name in changed)
+        moved = any(self.made.get(name, -1) != self.date_of(name) for name in changed)
         if moved:
-            dates = {name: self.date_of(name) for name in self.here if name in index.values}
+            dates = {name: self.date_of(name) for name in chain(self.here, index.values) if name in index.values}
             self.made = dict(sorted(dates.items(), key=lambda each: -each[1]))
         return changed, moved
 
@@ -68,7 +68,7 @@ class Looks:
         return known is not None and known[2:4] != (found.st_mtime_ns, found.st_ctime_ns)
 
     def date_of(self, name: str) -> int:
-        return self.index.stamps.get(name, (0,))[0]
+        return self.index.stamps.get(name, (-1,))[0]
 
     def dated(self, names: Iterable[str]) -> list[str]:
         """Those that are runs, the newest first."""

@@ -128,9 +128,10 @@ def rename(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Reques
 
 
 def delete(name: str, visitor: Visitor, data: dict[str, Any], request: gr.Request) -> None:
-    directory = own(name, visitor)
-    users = [each for each in runs.every() if each.parent == runs.home() and runs.uses(each, directory)]
-    if users := [each for each in users if not runs.status(each).over]:
+    BOARD.hurry()
+    directory, rows, places = own(name, visitor), BOARD.rows, BOARD.places
+    going = [places[other] for other, row in list(rows.items()) if row.told["kind"] == "own" and not row.told["over"]]
+    if users := [each for each in going if runs.uses(each, directory) and not runs.status(each).over]:
         raise SeglabError(
             "{run} cannot be deleted: {users} needs it", run=runs.label(directory).name, users=runs.listed(users)
         )

@@ -232,8 +232,7 @@ def test_no_process_outlives_the_command(tmp_path):
     until(lambda: any(isinstance(event, Started) for event in runs.all_events(directory)), child)
     child.kill()
     child.wait()
-    until(lambda: not ranks(directory))
-    assert runs.status(directory).state == "interrupted"
+    until(lambda: not ranks(directory) and runs.status(directory).state == "interrupted")  # the last lets go of it
 
 
 def test_more_processes_than_are_allowed_are_refused(capsys):

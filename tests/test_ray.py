@@ -153,7 +153,7 @@ def test_a_lost_head_interrupts_runs_and_the_queue_waits_until_it_is_back(cluste
     page.start()
     try:
         (directory,) = jobs.submit([tiny(epochs=400)])
-        wait_until(lambda: events(directory, Evaluated))
+        wait_until(lambda: len(events(directory, Evaluated)) > 1)
         (waiting,) = jobs.submit([tiny(epochs=1, init_from=str(finish(runs.create(tiny(epochs=1)))))])
         cluster.lose_head()
         wait_until(lambda: state(directory) == "interrupted")
@@ -165,7 +165,7 @@ def test_a_lost_head_interrupts_runs_and_the_queue_waits_until_it_is_back(cluste
         cluster.known.shutdown()
         cluster.begin()
         wait_until(lambda: state(waiting) == "completed" and runs.events(directory)[-1].step > step)
-        assert events(directory, Started)[-1].resumed_at  # one evaluation earlier, where its snapshot did not get here
+        assert events(directory, Started)[-1].resumed_at  # perhaps one evaluation earlier, whose snapshot got here
         jobs.stop(directory)
         wait_until(lambda: state(directory) == "stopped")
     finally:

@@ -16,7 +16,7 @@ from seglab.errors import SeglabError
 from seglab.events import FOR_GOOD
 from seglab.jobs import elsewhere
 from seglab.jobs.elsewhere import On
-from seglab.jobs.process import subordinate
+from seglab.jobs.process import ends_with
 from seglab.jobs.queue import awaited, fail, next_run
 from seglab.jobs.worker import TAKE_A_LOOK, Unready, Worker
 
@@ -149,7 +149,7 @@ def adapter(on: On) -> Cluster:
 
 
 def main(parent: str, text: str, *names: str) -> int:
-    subordinate(int(parent))
+    ends_with(int(parent))
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     there = adapter(elsewhere.on(text))
     if not names:

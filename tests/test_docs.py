@@ -19,7 +19,7 @@ from seglab import cli, export, plans, runs
 from seglab.architectures import _encoders, deconvnet, deeplab, unet
 from seglab.architectures._pretrained import LITE0
 from seglab.cli import train
-from seglab.cli.options import dotted
+from seglab.cli.parsing import dotted
 from seglab.config import RunConfig
 from seglab.entry import FAMILIES, validated
 from seglab.errors import SeglabError

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from seglab import cli, plans, uploads
-from seglab.cli.options import dotted
+from seglab.cli.parsing import dotted
 from seglab.cli.train import configuration
 from seglab.config import RunConfig, configured
 from seglab.data.hub import Hub

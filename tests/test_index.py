@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 
@@ -389,3 +390,16 @@ def test_python_and_the_command_line_list_the_same_runs(runs_home, capsys):
             main(["runs", *asked, "--json"])
         assert json.loads(capsys.readouterr().out) == found.rows()
     assert f"{seglab.list_runs('nothing')!r}" == "no runs"
+
+
+@pytest.mark.parametrize("words", [["runs"], ["runs", "u", "--sort", "miou"], ["runs", "--help"], ["--help"]])
+def test_what_needs_no_network_starts_without_torch(runs_home, words):
+    script = f"""
+import sys
+from seglab.cli import main
+try:
+    main({words!r})
+finally:
+    print([name for name in ("torch", "numpy", "gradio", "huggingface_hub") if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "[]"), done.stderr

@@ -1,6 +1,8 @@
 """The floors of the house: imports go one way, typing imports included."""
 
 import ast
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,19 @@ def test_no_files_import_each_other_in_a_loop():
 def test_the_core_knows_no_page():
     users = {name for name, path in FILES.items() if "import gradio" in path.read_text()}
     assert users and all(name.split(".")[0] == "ui" for name in users)
+
+
+def test_what_is_offered_at_first_use_is_what_types_are_told_of():
+    for package in ("seglab", "seglab.runs"):
+        module = importlib.import_module(package)
+        known = ast.parse(Path(module.__file__).read_text())
+        told = [
+            (node.module.removeprefix("seglab.runs."), alias.name)
+            for block in known.body
+            if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+            for node in block.body
+            for alias in node.names
+        ]
+        assert sorted(told) == sorted((file, name) for file, names in module.OFFERED.items() for name in names)
+        assert all(getattr(module, name) is not None for name in module.HOMES)
+        assert not {f"{package}.{name}" for name in module.HOMES} & sys.modules.keys(), "a file would hide what it has"

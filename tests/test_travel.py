@@ -22,7 +22,7 @@ from PIL import Image
 
 from seglab import jobs, locks, plans, runs, travel, zips
 from seglab.cli import main, parser
-from seglab.cli.options import dotted
+from seglab.cli.parsing import dotted
 from seglab.cli.train import configuration
 from seglab.config import configured
 from seglab.entry import FAMILIES

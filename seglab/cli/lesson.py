@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seglab import plans
-from seglab.cli.options import add_help, output_folder, table, up_to
+from seglab.cli.options import output_folder, table, up_to
+from seglab.cli.parsing import add_help
 from seglab.cli.show import counting
 from seglab.comparison.tables import ENCODING
 from seglab.errors import SeglabError

@@ -1,4 +1,4 @@
-"""What commands share: options with dots, types of arguments, help on entries, and a word for what is not known."""
+"""What commands share: options of entries, types of arguments, and a word for what is not known."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
 from seglab import machine, runs
 from seglab.api.following import MOST_PROCESSES
-from seglab.cli.show import counting, entry_help
+from seglab.cli.show import counting
 from seglab.config import RunConfig, chain, family_of, read, several, text_of
 from seglab.entry import FAMILIES, Entry, refusal_of
 from seglab.errors import SeglabError
 from seglab.families import Predictor
-from seglab.spelling import american
 
 DRAWINGS = (".png", ".jpg", ".jpeg", ".webp", ".pdf")  # that pixels are written to
 FIGURES = (*DRAWINGS, ".svg")
@@ -26,31 +24,6 @@ OF_FAMILY = {field: family.family for field in RunConfig.model_fields if (family
 }
 OPTIONS = """Options of an entry are written with dots: --model.width 16, --techniques.color.p 0.5.
 `seglab train --model unet --help` shows those of an entry, `seglab list` all of them."""
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        print(f"seglab: {message} (see {self.prog} --help)", file=sys.stderr)
-        sys.exit(2)
-
-
-class HelpOnEntries(argparse.Action):
-    """Prints the help of a command or, where entries were named before, theirs."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, **more: Any):
-        super().__init__(option_strings, dest=argparse.SUPPRESS, default=argparse.SUPPRESS, nargs=0, help=more["help"])
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> None:
-        named = [(field, entry) for field in OF_FAMILY for entry in entries_named(field, namespace)]
-        if named:
-            print("\n\n".join(entry_help(entry, field, len(named) > 1) for field, entry in named))
-        else:
-            parser.print_help()
-        parser.exit()
-
-
-def add_help(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-h", "--help", action=HelpOnEntries, help="show this, or the options of the entries named")
 
 
 def entries_named(field: str, arguments: argparse.Namespace) -> list[type[Entry]]:
@@ -75,33 +48,6 @@ def suggestion(given: str, arguments: argparse.Namespace) -> SeglabError:
     if near := RunConfig.elsewhere(name, given_for):
         return SeglabError("--{given} is not an option; did you mean --{near}?", given=name, near=near)
     return refusal_of("option", name, arguments.fields, thing="seglab", owner="seglab")
-
-
-def dotted(tokens: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """`--loss.gamma 3` and `--loss.gamma=3`, wherever they stand, as {"loss.gamma": "3"}; and the other words.
-
-    Hyphens in an option's name count as underscores, and either spelling of it will do. A call for help comes last, so
-    that it knows what was named.
-    """
-    options: dict[str, str] = {}
-    others: list[str] = []
-    rest = iter(tokens)
-    for token in rest:
-        if token == "--":
-            others += [token, *rest]
-            break
-        name, equals, value = token.partition("=")
-        if not token.startswith("--") or token.startswith("--print-completion"):
-            others.append(token)
-            continue
-        name = american(name[2:].replace("-", "_"))
-        if "." not in name:
-            others.append(f"--{name}{equals}{value}")
-            continue
-        options[name] = value if equals else next(rest, "--")
-        if options[name].startswith("--"):
-            raise SeglabError("--{place} has no value", place=name)
-    return options, sorted(others, key=lambda token: token in ("-h", "--help"))
 
 
 def refuse_others(options: dict[str, str], allowed: str, *fields: str) -> None:

@@ -11,7 +11,8 @@ from typing import Any, get_origin
 
 from seglab import jobs, plans, runs
 from seglab.api.following import device_for, interruptible
-from seglab.cli.options import OPTIONS, add_device, add_help, add_run
+from seglab.cli.options import OPTIONS, add_device, add_run
+from seglab.cli.parsing import add_help
 from seglab.cli.show import duration, follow, waiting
 from seglab.cli.train import configuration
 from seglab.config import RunConfig

@@ -30,13 +30,13 @@ from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Started, best_of, to_line
 from seglab.model import Segmenter
+from seglab.runs.best import best_model
 from seglab.runs.directory import write
 from seglab.runs.evidence import packed
 from seglab.runs.foreign import described, told
 from seglab.runs.hashes import allowed, hashes_in, hashes_of_shipped, sha256
-from seglab.runs.shipped import SHIPPED, Shipped
+from seglab.runs.shipment import SHIPPED, Shipped
 from seglab.runs.shipping import emptied, folder_options, refuse_adopted, without_folders
-from seglab.runs.weights import best_model
 
 MOST_BYTES = 4 * 2**30  # of a run that is not a visitor's
 LARGEST = {

@@ -22,7 +22,7 @@ from seglab.events import best_of
 from seglab.runs.arrival import MOST_BYTES, Arrival, written
 from seglab.runs.directory import PLAN, checked, events, every, home, refuse_unwritable, refused, taken, write, writing
 from seglab.runs.labels import FILE, LONGEST, Label, readable, stroke_of
-from seglab.runs.shipped import SHIPPED, shipped
+from seglab.runs.shipment import SHIPPED, shipped
 from seglab.runs.shipping import PICTURES, RECORDS
 
 MOST_ENTRIES = 10_000

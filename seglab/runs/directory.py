@@ -15,18 +15,21 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
 from seglab import locks
 from seglab.cache import Files
-from seglab.config import RunConfig
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.events import Event, Finished, Started, from_line, to_line
 from seglab.places import CHECKPOINTS, home, lessons
 from seglab.runs import kept, own
 from seglab.runs.hashes import content_of
+
+if TYPE_CHECKING:
+    from seglab.config import RunConfig
 
 LOCK = ".lock"  # the file in a run's directory that whoever works on it holds
 
@@ -144,6 +147,8 @@ def elsewhere(names: Collection[str]) -> list[Path]:
 
 def config(directory: Path) -> RunConfig:
     """The run's configuration; raises SeglabError when it is damaged, or not what the run was started with."""
+    from seglab.config import RunConfig  # which imports every network: what lists runs does without
+
     try:
         text = content_of(directory, "config.json")
         with own.entries_of(directory, home()):

@@ -19,7 +19,7 @@ from seglab.errors import SeglabError
 from seglab.runs import kept
 from seglab.runs.directory import description
 from seglab.runs.hashes import SHARED
-from seglab.runs.shipped import shipped
+from seglab.runs.shipment import shipped
 
 MAPS = "maps.npz"  # of a run whose label maps are in one file: that of a lesson
 Value = TypeVar("Value")

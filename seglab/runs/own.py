@@ -10,10 +10,13 @@ import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seglab import source
-from seglab.config import RunConfig
 from seglab.entry import along, kinds_in
+
+if TYPE_CHECKING:
+    from seglab.config import RunConfig
 
 FILE, WRITTEN = "entries.py", ".entries"
 

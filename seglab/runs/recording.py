@@ -44,7 +44,7 @@ from seglab.runs.evidence import epoch_text, packed
 from seglab.runs.hashes import announced, sha256
 from seglab.runs.keeping import keep_finished
 from seglab.runs.kept import is_kept
-from seglab.runs.shipped import shipped
+from seglab.runs.shipment import shipped
 from seglab.runs.snapshots import restore, snapshot
 from seglab.runs.trained import learned, load, picture
 

@@ -21,7 +21,7 @@ from seglab.runs.evidence import epoch_text
 from seglab.runs.finding import find
 from seglab.runs.hashes import located
 from seglab.runs.recording import announce_best, announce_start, appearing
-from seglab.runs.shipped import SHIPPED
+from seglab.runs.shipment import SHIPPED
 from seglab.runs.snapshots import DIGEST, STATE, folder_of, keep, snapshots
 
 LOG = "log.txt"

@@ -18,10 +18,10 @@ from seglab.config import RunConfig
 from seglab.entry import FAMILIES, Options, along, kinds_in, validated
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Finished, Sentence, Started
+from seglab.runs.best import weights
 from seglab.runs.directory import append, config, description, events, home, status, write
 from seglab.runs.hashes import hashes_of_shipped, sha256
-from seglab.runs.shipped import SHIPPED, Shipped, shipped
-from seglab.runs.weights import weights
+from seglab.runs.shipment import SHIPPED, Shipped, shipped
 
 RECORDS = ("config.json", "dataset.json", "events.jsonl", "weights.safetensors", "evaluation.npz")
 PICTURES = re.compile(r"probabilities\.npz|(predictions|truth)/\d{4,}\.png|samples/epoch_\d+(\.\d+)?/\d{4,}\.png")

@@ -15,11 +15,11 @@ from seglab.data.base import Data
 from seglab.errors import SeglabError
 from seglab.model import SMALLEST, Trained, bytes_of
 from seglab.runs import kept
+from seglab.runs.best import best_model, weights, weights_version
 from seglab.runs.directory import config, description
 from seglab.runs.finding import find
 from seglab.runs.hashes import located
-from seglab.runs.shipped import shipped
-from seglab.runs.weights import best_model, weights, weights_version
+from seglab.runs.shipment import shipped
 from seglab.training import folded
 
 

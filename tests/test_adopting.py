@@ -236,7 +236,12 @@ def test_a_network_of_others_is_not_trained():
         (["sidewalk", "pedestrian", "vegetation"], ["pavement", "person", "tree"], [0, 1, 2]),
         (["tree", "vegetation"], ["vegetation", "tree"], [1, 0]),  # its own name goes before another one
         (["route"], ["road", "street"], [VOID]),  # either could be meant
-        (["__background__", "cat", "dog"], ["background", "cat"], [0, 1, VOID]),
+        (["__background__", "cat", "dog"], ["background", "cat"], [0, 1, 0]),  # the rest, as well as its own
+        (["horses", "buses", "houses"], ["bus", "house", "horse"], [2, 0, 1]),
+        (["signboard", "street"], ["road", "sign"], [1, 0]),
+        (["road;route", "streetlight;street;lamp", "palm;palm;tree"], ["road", "tree"], [0, VOID, VOID]),
+        (["traffic;light;traffic;signal", "car;auto"], ["car", "traffic light"], [1, 0]),
+        (["step", "stairs"], ["stairs, steps", "step, stair"], [1, 0]),
         (["cat", "dog", "road"], ["background", "cat"], [0, 0, 0]),
     ],
 )  # fmt: skip
@@ -248,6 +253,31 @@ def test_classes_are_matched_by_name(theirs, ours, table):
     if theirs == ["cat", "dog", "road"]:
         table = [1, 0, 0]  # the rest is background
     assert list(adopting.brought(theirs, ours).table) == table
+
+
+LISTED = (  # as objectInfo150 of ADE20K has them
+    "stairs, steps", "door, double door", "screen door, screen", "blind, screen", "screen, silver screen", "step, stair",
+    "earth, ground", "land, ground, soil", "counter", "buffet, counter, sideboard", "pot, flowerpot", "toilet, can, pot",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [*KNOWN.values(), LISTED, tuple(name.replace(", ", ";") for name in LISTED)])
+def test_each_class_of_a_list_is_itself(names):
+    assert adopting.brought(names, names).table == tuple(range(len(names)))
+
+
+def test_a_table_of_names_with_commas_is_given_back():
+    theirs, ours = ("road, route", "windowpane, window", "door", "sky"), ("street, road", "opening", "other")
+    found = adopting.brought(theirs, ours, {"street": theirs[0], "opening": [*theirs[1:3]], "other": "rest"})
+    assert found.table == (0, 1, 1, 2)
+    assert adopting.brought(theirs, ours, found.as_table()) == found
+
+
+def test_a_table_means_the_very_name_and_gives_no_class_away_twice():
+    assert adopting.brought(["desk", "desk-stuff"], ["desk"], "desk=desk").table == (0, VOID)
+    assert adopting.brought(["a", "b"], ["c"], "c=a,c=b").table == (0, 0)
+    with pytest.raises(SeglabError, match="classes: a becomes both c and d; allowed: one class of the data"):
+        adopting.brought(["a", "b"], ["c", "d"], "c=a,d=a+b")
 
 
 def test_a_table_is_text_or_a_file_and_is_given_back(tmp_path):

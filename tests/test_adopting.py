@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from seglab import adopting, export, runs
+from seglab.adopting import sources
 from seglab.adopting.names import KNOWN
 from seglab.architectures.adopted import Adopted
 from seglab.config import configured
@@ -85,7 +86,49 @@ def test_the_probabilities_of_classes_that_mean_one_are_added_up_and_those_of_no
     assert torch.allclose(seen(model), expected, atol=1e-5)
 
 
-def test_an_smp_model_gives_what_smp_gives(tmp_path):
+def rewritten(folder, file, **values):
+    """A folder with other values in one of its JSON files; None takes one away."""
+    known = json.loads((folder / file).read_text()) | values
+    (folder / file).write_text(json.dumps({name: value for name, value in known.items() if value is not None}))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "most", "sides"),
+    [
+        ("mask2former", {"shortest_edge": 512, "longest_edge": 2048}, None, (683, 1024)),
+        ("mask2former", {"shortest_edge": 512, "longest_edge": 600}, None, (600, 600)),
+        ("maskformer", 480, 800, (640, 800)),  # as older files have it
+        ("mobilevit", 288, None, (384, 864)),
+        ("segformer", 512, None, (512, 512)),
+        ("segformer", {"height": 512, "width": 512}, None, (512, 512)),
+    ],
+)
+def test_images_are_as_large_as_the_processor_makes_them(saved, tmp_path, kind, size, most, sides):
+    folder = shutil.copytree(saved(kind), tmp_path / kind)
+    network = adopting.network(rewritten(folder, "preprocessor_config.json", size=size, max_size=most))
+    assert (network.longer(480, 640), network.longer(3000, 1000)) == sides
+    data = {"name": "streets", "train_images": 2, "val_images": 4, "size": 64}
+    height, width = adopting.prepared(str(folder), data).data.val[0].image.shape[:2]
+    assert adopting.prepared(str(folder), data).config.image_size == network.longer(height, width)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"image_mean": None}, "does not say how its images are normalized"),
+        ({"image_std": [0, 0, 0]}, r"image_std: \[0, 0, 0\] is not allowed"),
+        ({"image_mean": 0.5}, "image_mean: 0.5 is not allowed"),
+        ({"rescale_factor": 0}, "division by zero"),
+    ],
+)
+def test_how_images_are_normalized_is_never_guessed(saved, tmp_path, values, reason):
+    folder = shutil.copytree(saved("beit"), tmp_path / "beit")
+    with pytest.raises(SeglabError, match=reason):
+        adopting.network(rewritten(folder, "preprocessor_config.json", **values))
+
+
+def test_an_smp_model_gives_what_smp_gives(tmp_path, monkeypatch):
     import segmentation_models_pytorch as smp
 
     torch.manual_seed(0)
@@ -101,6 +144,12 @@ def test_an_smp_model_gives_what_smp_gives(tmp_path):
     with torch.no_grad():
         expected = model((torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255 - 0.2) / 0.5)[0].softmax(0)
     assert torch.allclose(seen(adopted(network, KNOWN["cityscapes"]))[:-1], expected, atol=1e-5)
+    (tmp_path / "albumentations_config_eval.json").unlink()
+    monkeypatch.setattr("seglab.adopting.sources.preprocessing", lambda settings: {})  # of an encoder of its own
+    with pytest.raises(SeglabError, match="does not say how its images are normalized"):
+        adopting.network(str(tmp_path), "cityscapes")
+    with pytest.raises(SeglabError, match=r"encoder_name: 'tu-hf_hub:a/b' is not described"):
+        adopting.network(rewritten(tmp_path, "config.json", encoder_name="tu-hf_hub:a/b"), "cityscapes")
 
 
 def test_a_torchvision_model_gives_what_torchvision_gives(tmp_path, monkeypatch):
@@ -116,7 +165,8 @@ def test_a_torchvision_model_gives_what_torchvision_gives(tmp_path, monkeypatch)
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.save(model.state_dict(), file)
     network = adopting.network("torchvision:lraspp_mobilenet_v3_large")
-    assert network.classes[:2] == ("__background__", "aeroplane") and network.side == 520
+    assert network.classes[:2] == ("__background__", "aeroplane")
+    assert (network.longer(375, 500), network.longer(500, 375)) == (693, 693)  # 520 is the shorter side
     found = adopted(network, ("background", "person"))
     with torch.no_grad():
         images = (torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255 - found.mean) / found.std
@@ -204,6 +254,44 @@ def test_a_configuration_fetches_nothing_and_runs_no_code(saved, tmp_path):
     (folder / "config.json").write_text(json.dumps(settings))
     with pytest.raises(SeglabError, match="'llama' is no kind of model that can be adopted; allowed: beit"):
         adopting.network(str(folder))
+
+
+def test_a_backbone_that_is_only_named_is_not_asked_for(saved, tmp_path, hub):
+    folder = shutil.copytree(saved("upernet"), tmp_path / "upernet")
+    rewritten(folder, "config.json", backbone_config=None, backbone="a/backbone")
+    with pytest.raises(SeglabError, match="backbone: 'a/backbone' is not described in the configuration but named"):
+        adopting.network(str(folder))
+    backbone = {"model_type": "timm_backbone", "backbone": "hf_hub:a/b"}
+    with pytest.raises(SeglabError, match="backbone: 'hf_hub:a/b' is not described"):
+        adopting.network(rewritten(folder, "config.json", backbone_config=backbone, backbone=None))
+    assert hub.asked == []
+
+
+def test_a_configuration_names_no_code_of_somebody_else_for_its_attention(saved, tmp_path):
+    folder = shutil.copytree(saved("beit"), tmp_path / "beit")
+    network = adopting.network(rewritten(folder, "config.json", attn_implementation="evil/kernels"))
+    assert network.classes == THEIRS
+
+
+@pytest.mark.parametrize("named", [{"0": "road", "2": "sky"}, {"1": "road", "2": "sky"}, ["road", "sky"], {"a": "b"}])
+def test_names_without_a_number_each_are_refused(saved, tmp_path, named):
+    folder = shutil.copytree(saved("segformer"), tmp_path / "segformer")
+    with pytest.raises(SeglabError, match=r"segformer: its id2label is .*; allowed: a name for each of 0, 1, 2"):
+        adopting.network(rewritten(folder, "config.json", id2label=named))
+
+
+def test_what_others_wrote_is_told_within_bounds(saved, tmp_path):
+    assert sources.onnx_names({"classes": "[&a [x, x], *a]"}) == []
+    folder = shutil.copytree(saved("segformer"), tmp_path / "segformer")
+    (folder / "README.md").write_text("---\nlicense: [mit, &a [x, x], *a]\n---\n")
+    assert adopting.network(str(folder)).license == "mit"
+
+
+def test_a_full_disk_is_told(saved, hub, monkeypatch):
+    hub.add("nvidia/tiny", {path.name: path.read_bytes() for path in saved("segformer").iterdir()})
+    monkeypatch.setattr("seglab.hub.os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(SeglabError, match="the disk is full"):
+        adopting.network("nvidia/tiny")
 
 
 def test_without_transformers_it_is_said_what_to_install(saved, monkeypatch):

@@ -62,8 +62,8 @@ class File:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository at one commit, and its files by their paths; of one that is `gated`, only whom its owner lets in gets
-    them."""
+    """A repository at one commit, and its files by their paths; of one that is `gated`, only whom its owner lets in
+    gets them."""
 
     id: str
     kind: Kind

@@ -36,7 +36,8 @@ def adopting(config: RunConfig, model: Adopted, plain: dict[str, str], dotted: d
     given = {"data": plain.get("data", "streets"), "image-size": str(config.image_size)}
     given |= {name: value for name, value in dotted.items() if name.startswith("data.")}
     given |= {"classes": model.by_table} if model.by_table else {}
-    given |= {"names": name for name, names in KNOWN.items() if names == model.classes}
+    known = [name for name, names in KNOWN.items() if names == model.classes]
+    given |= {"names": known[0]} if known else {}
     given |= {"mean": typed(model.pixel_mean), "std": typed(model.pixel_std)}
     options = (word for name, value in given.items() for word in (f"--{name}", value))
     return shlex.join(["seglab", "adopt", f"{model.origin}{commit}", *options])

@@ -286,6 +286,8 @@ def keep(path: Path, chunks: Iterable[bytes], bar: Any) -> None:
             for chunk in chunks:
                 file.write(chunk)
                 bar.update(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())  # only its size is looked at from now on
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

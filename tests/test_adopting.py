@@ -18,6 +18,7 @@ from seglab.data.base import VOID
 from seglab.errors import SeglabError
 from seglab.model import Segmenter
 from seglab.torchvision_guard import torchvision
+from tests.fake_hub import TOKEN
 from tests.networks import KINDS, THEIRS
 
 torchvision()
@@ -229,6 +230,17 @@ def test_a_model_of_the_hub_is_fetched_at_a_commit(saved, hub):
     hub.add("nvidia/pickled", {"config.json": files["config.json"], "pytorch_model.bin": b"code"})
     with pytest.raises(SeglabError, match=r"has no model\.safetensors; weights in other files are not opened"):
         adopting.network("hf:nvidia/pickled")
+
+
+def test_a_gated_model_is_fetched_with_one_s_own_login(saved, hub, monkeypatch):
+    files = {path.name: path.read_bytes() for path in saved("segformer").iterdir()}
+    for name, how in (("nvidia/gated", {"gated": True}), ("nvidia/private", {"private": True})):
+        hub.add(name, files, **how)
+        with pytest.raises(SeglabError, match="is gated: .* log in with hf auth login|or it is private"):
+            adopting.network(name)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        assert adopting.network(name).classes == THEIRS
+        monkeypatch.delenv("HF_TOKEN")
 
 
 # --- what is refused

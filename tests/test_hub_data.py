@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+import yaml
 from PIL import Image
 
 from seglab import runs
@@ -17,7 +18,7 @@ from seglab.data.hub import Hub
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset
-from seglab.travel import take
+from seglab.travel import aimed, push, take
 from seglab.ui.options import of_entry
 from tests.conftest import tiny
 from tests.fake_hub import TOKEN
@@ -254,6 +255,16 @@ def test_a_run_on_a_public_data_set_is_scored_where_that_was_downloaded_too(hub,
         runs.opened(there)
     fetched()
     assert len(runs.opened(there).val) == 2
+
+
+def test_the_card_of_a_run_names_the_data_set(hub, monkeypatch):
+    hub.add("mina/scenes", shards(), kind="dataset")
+    directory = runs.create(tiny(data=fetched(), image_size=32, epochs=1), "scenes")
+    list(runs.work(directory))
+    push(directory, aimed("mina/net", token=TOKEN))
+    files = hub.repositories["model", "mina/net"].files("main")[1]
+    card = yaml.safe_load(files["README.md"].decode().split("---\n")[1])
+    assert card["model-index"][0]["results"][0]["dataset"]["type"] == "mina/scenes"
 
 
 def test_a_run_on_a_private_data_set_comes_without_its_images(hub, tmp_path, monkeypatch):

@@ -34,7 +34,6 @@ from seglab.model import parameters
 
 AS_IT_IS: tuple[Three, Three] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 TORCHVISION = "torchvision:"
-HUB = "hf:"
 MOST_BYTES = 2 * 2**30  # of a network's files
 MOST_TEXT = 2**20  # of a file of settings
 LARGEST_SIDE = 1024  # pixels, as RunConfig has it
@@ -90,14 +89,16 @@ def network(source: str, names: Any = None, mean: Any = None, std: Any = None) -
         return of_torchvision(source, given)
     if path.is_dir():
         return of_folder(path, path.resolve().name, "", given)
-    name, _, revision = source.removeprefix(HUB).partition("@")
+    name = source.removeprefix(hub.PREFIX).partition("@")[0]
     if "/" not in name.strip("/") or name.startswith((".", "/", "~")):
         raise SeglabError(
             "{source} is no network that can be adopted; allowed: OWNER/NAME of the Hugging Face hub, "
             "torchvision:NAME, a file that ends in .onnx, or a folder with config.json and model.safetensors",
             source=shown(source),
         )
-    repository = hub.look_up(name, revision or None)
+    name, revision = hub.parsed(source)
+    token = hub.login()
+    repository = hub.look_up(name, revision, token=token)
     if "events.jsonl" in repository.files:
         raise SeglabError("{id} is a run of seglab: it is a run here by the name hf:{id}", id=name)
     weights = repository.named(WEIGHTS, "model-*-of-*.safetensors")
@@ -108,8 +109,8 @@ def network(source: str, names: Any = None, mean: Any = None, std: Any = None) -
             file=WEIGHTS,
         )
     with runs.writing(runs.home()):
-        folder = hub.fetch(repository, [*repository.named(*WANTED), *weights], most_bytes=MOST_BYTES)
-    return of_folder(folder, f"{HUB}{name}", repository.commit, given)
+        folder = hub.fetch(repository, [*repository.named(*WANTED), *weights], None, MOST_BYTES, token)
+    return of_folder(folder, f"{hub.PREFIX}{name}", repository.commit, given)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import yaml
 
 from seglab import hub, runs
 from seglab.comparison.scores import Row
+from seglab.data.hub import Hub
 from seglab.entry import along, kinds_in
 from seglab.errors import SeglabError
 from seglab.places import shared
@@ -135,7 +136,8 @@ def repack(target: Path) -> None:
 def card(directory: Path, target: Path, what: runs.Shipped, row: Row, name: str, license: str | None) -> str:
     """The card of a run on the hub: what the hub reads of it, and what a person does."""
     settings = runs.config(target)
-    data = PRIVATE if what.private else settings.data.name
+    named = settings.data.id if isinstance(settings.data, Hub) else settings.data.name
+    data = PRIVATE if what.private else named
     scores = {("mean_iou", "mIoU"): row.miou, ("accuracy", "pixel accuracy"): row.pixel_accuracy}
     known = [
         {"type": kind, "name": title, "value": value} for (kind, title), value in scores.items() if value is not None

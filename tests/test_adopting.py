@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from seglab import adopting, export, runs
 from seglab.adopting import sources
 from seglab.adopting.names import KNOWN
+from seglab.architectures import _foreign
 from seglab.architectures.adopted import Adopted
 from seglab.config import configured
 from seglab.data.base import VOID
@@ -112,6 +113,16 @@ def test_images_are_as_large_as_the_processor_makes_them(saved, tmp_path, kind, 
     data = {"name": "streets", "train_images": 2, "val_images": 4, "size": 64}
     height, width = adopting.prepared(str(folder), data).data.val[0].image.shape[:2]
     assert adopting.prepared(str(folder), data).config.image_size == network.longer(height, width)
+
+
+def test_the_only_size_of_a_model_is_known_where_its_file_leaves_it_to_the_default():
+    backbone = {"model_type": "beit", "image_size": 96}
+    for settings, size in (
+        ({"model_type": "beit"}, (224, 224)),
+        ({"model_type": "upernet", "backbone_config": backbone}, (96, 96)),
+        ({"model_type": "segformer"}, None),
+    ):
+        assert _foreign.size_of(_foreign.configuration(settings | {"num_labels": 2})) == size
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def of_transformers(folder: Path, source: str, settings: dict[str, Any], given: 
     with telling(source):
         wanted = processing(folder, source, config.model_type, given)
     return Network(
-        "transformers", source, kept, names, whole.state_dict(), parameters(model), size=_foreign.size_of(settings),
+        "transformers", source, kept, names, whole.state_dict(), parameters(model), size=_foreign.size_of(config),
         **wanted,
     )  # fmt: skip
 

@@ -166,10 +166,10 @@ def of_transformers(settings: dict[str, Any], num_classes: int) -> nn.Module:
     return Transformers(model.float().eval(), config.model_type)
 
 
-def size_of(settings: dict[str, Any]) -> Size | None:
-    """The only size of images that a model of transformers takes; None where it takes any."""
-    parts = [settings, settings.get("backbone_config") or {}]
-    side = next((each.get("image_size") for each in parts if each.get("model_type") in OF_ONE_SIZE), None)
+def size_of(config: Any) -> Size | None:
+    """The only size of images that a model of transformers with this configuration takes; None where it takes any."""
+    parts = filter(None, (config, getattr(config, "backbone_config", None)))
+    side = next((each.image_size for each in parts if each.model_type in OF_ONE_SIZE), None)
     if side is None:
         return None
     height, width = side if isinstance(side, list | tuple) else (side, side)

@@ -233,7 +233,8 @@ def test_what_leaves_is_said_before_it_leaves(mina, capsys):
     said = capsys.readouterr()
     assert "these leave this machine" in said.err and f"only {USER}, and whom they let in" in said.err
     assert said.out == "" and ("model", "mina/net") not in mina.repositories
-    ends(["push", "first", "mina/net", "--license", "no license"], 2)
+    for more in ([], ["--dry-run"]):
+        ends(["push", "first", "mina/net", "--license", "no license", *more], 2)
     assert ("model", "mina/net") not in mina.repositories
     assert seglab.load("first").push("mina/net", license="mit").startswith("hf:mina/net@")
     assert b"\nlicense: mit\n" in files_at(mina)["README.md"]

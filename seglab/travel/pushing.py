@@ -89,7 +89,9 @@ def refuse_others(known: hub.Repository) -> None:
 
 
 def outlook(aim: Aim, license: str | None = None) -> list[SeglabError]:
-    """Who sees a run at its place on the hub, and what becomes of what is there, in sentences."""
+    """Who sees a run at its place on the hub, and what becomes of what is there, in sentences; raises SeglabError for
+    what is no license."""
+    refuse_odd_license(license)
     told = {"address": aim.address, "owner": aim.id.partition("/")[0]}
     if aim.private:
         found = [SeglabError("it is private: only {owner}, and whom they let in, see it at {address}", **told)]
@@ -102,11 +104,15 @@ def outlook(aim: Aim, license: str | None = None) -> list[SeglabError]:
     return found
 
 
+def refuse_odd_license(license: str | None) -> None:
+    if license is not None and not LICENSE.fullmatch(license):
+        raise SeglabError("license: {license} is not one, such as mit, apache-2.0 or cc-by-4.0", license=repr(license))
+
+
 def push(directory: Path, aim: Aim, names: bool = False, pictures: bool = False, license: str | None = None) -> str:
     """Puts a finished run on the hub and gives what it is called from now on, hf:OWNER/NAME@COMMIT; names and pictures
     as in `take`."""
-    if license is not None and not LICENSE.fullmatch(license):
-        raise SeglabError("license: {license} is not one, such as mit, apache-2.0 or cc-by-4.0", license=repr(license))
+    refuse_odd_license(license)
     with tempfile.TemporaryDirectory(prefix="seglab-") as beside:
         target = Path(beside) / directory.name
         what = runs.ship(directory, target, names, pictures)

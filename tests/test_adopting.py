@@ -247,7 +247,7 @@ def test_a_gated_model_is_fetched_with_one_s_own_login(saved, hub, monkeypatch):
     files = {path.name: path.read_bytes() for path in saved("segformer").iterdir()}
     for name, how in (("nvidia/gated", {"gated": True}), ("nvidia/private", {"private": True})):
         hub.add(name, files, **how)
-        with pytest.raises(SeglabError, match="is gated: .* log in with hf auth login|or it is private"):
+        with pytest.raises(SeglabError, match=r"is gated: .* log in with hf auth login|or it is private"):
             adopting.network(name)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         assert adopting.network(name).classes == THEIRS

@@ -33,9 +33,7 @@ def test_it_is_made_when_it_is_asked_for_and_only_then():
 def test_one_thread_does_not_wait_for_another_that_makes_the_same_of_something_else(monkeypatch):
     """Before Python 3.12, functools.cached_property holds one lock for all instances of a class."""
     both = threading.Barrier(2, timeout=PATIENCE)
-    monkeypatch.setattr(
-        pairs, "agreement", lambda images, count: both.wait()
-    )  # each waits until the other is in it, too
+    monkeypatch.setattr(pairs, "agreement", lambda *given: both.wait())  # each waits until the other is in it, too
     side = pairs.Side("unet", (pairs.Reading(runs.find("unet")),))
     sides = [pairs.Pair(side, side) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:

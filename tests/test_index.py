@@ -257,12 +257,25 @@ def spoiled(path, luck):
 def test_a_damaged_index_changes_no_list_and_is_made_anew(runs_home, later, made):
     many(runs_home, 30)
     whole, luck = listing.listing(), random.Random(0)
-    for _ in range(40):
+    for _ in range(200):
         spoiled(the_file(), luck)
         assert listing.listing() == whole
         listing.listing()  # what was deleted is there again
         made.clear()
         assert listing.listing() == whole and made == []
+
+
+def test_a_header_that_says_read_only_stays_no_longer_than_one_list(later, made):
+    done("one")
+    whole = listing.listing()
+    content = bytearray(the_file().read_bytes())
+    content[18] = 3  # the version of the format from which on SQLite writes nothing
+    the_file().write_bytes(content)
+    done("two", seed=1)
+    assert listing.listing() == plain() != whole
+    listing.listing()
+    made.clear()
+    assert listing.listing() == plain() and made == []
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"SQLite format 3\0", b"SQLite format 3\0" + b"\0" * 5000])

@@ -32,7 +32,8 @@ def page():
         def answer(route):
             name = route.request.url.removeprefix(PAGE)
             if not name:
-                route.fulfill(body='<script type="application/json" id="texts">{}</script>', content_type="text/html")
+                texts = '<script type="application/json" id="texts">{}</script>'
+                route.fulfill(body=f"{texts}<script>seglab = {{lines: []}}</script>", content_type="text/html")
             else:
                 route.fulfill(body=(SCRIPTS / name).read_bytes(), content_type="text/javascript")
 
@@ -301,3 +302,11 @@ def test_runs_come_by_age_whenever_the_page_hears_of_them(page):
     news = [[told("c", 3), told("unet", 0)], [told("a", 1), told("b", 2)], [told("d", 4), told("kept", 0)]]
     body = "news.forEach((rows, n) => m.store.take({ v: n, rows, all: n === 0 })); return [...m.store.rows.keys()]"
     assert run(page, "store", f"const news = g[0]; {body}", news) == ["d", "c", "b", "a", "unet", "kept"]
+
+
+def test_a_link_that_is_followed_while_the_page_writes_its_address_is_read(page):
+    body = """m.address.begin(); m.address.set({ lesson: "a" });
+        const before = location.hash; location.hash = "#learn?lesson=b"; m.address.write();
+        await new Promise((done) => setTimeout(done, 50)); const own = { ...m.address.own };
+        m.address.set({ step: 2 }); return [before, own, location.hash];"""
+    assert run(page, "address", body) == ["#start?lesson=a", {"lesson": "b"}, "#learn?lesson=b&step=2"]

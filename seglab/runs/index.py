@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(".index") / "runs.sqlite"  # in a folder of its own, whose changes are none of the home's
-VERSION = 1  # of the table below
+VERSION = 2  # of the table below
 SETTLED = 2.0  # seconds after a change from which on the next one is sure to give another date
 BUSY = 0.2  # seconds that a process waits for another one that writes the file
-FOR_NOW = ("locked", "readonly", "unable to open", "full", "disk I/O")  # in errors that say nothing against the file
+LOCKED = "locked"  # in the error that says nothing against the file
 COLUMNS = "kind TEXT, name BLOB, form TEXT, stamp TEXT, value BLOB, crc INTEGER, PRIMARY KEY (kind, name)"
 
 Stamp = tuple[int, ...]
@@ -125,13 +125,14 @@ class Index:
         if not self.path.exists():
             return
         with excused(self.path), database(self.path) as file:
-            query = "SELECT name, stamp, value, crc FROM made WHERE kind = ? AND form = ?"
-            for row in file.execute(query, (self.kind, self.form)):
-                if row[-1] != checksum(*row[:-1]):
-                    continue
-                name = os.fsdecode(row[0])
-                self.values[name] = json.loads(row[2])
-                self.stamps[name] = self.resting[name] = tuple(map(int, row[1].split()))
+            for row in file.execute("SELECT * FROM made"):  # by a key damaged rows may go unseen, and others with them
+                kind, name, form, found, value, crc = row
+                if crc != checksum(*row[:-1]):
+                    raise sqlite3.DatabaseError("a row is damaged")
+                if (kind, form) == (self.kind, self.form):
+                    name = os.fsdecode(name)
+                    self.values[name] = json.loads(value)
+                    self.stamps[name] = self.resting[name] = tuple(map(int, found.split()))
 
     def save(self) -> None:
         """Writes what is new to the file, where that can be written."""
@@ -148,9 +149,9 @@ class Index:
             self.unsaved.clear()
 
     def row(self, name: str) -> tuple[Any, ...]:
-        text = " ".join(map(str, self.resting[name]))
-        known = os.fsencode(name), text, json.dumps(self.values[name], separators=(",", ":")).encode()
-        return self.kind, known[0], self.form, *known[1:], checksum(*known)
+        found, value = " ".join(map(str, self.resting[name])), json.dumps(self.values[name], separators=(",", ":"))
+        row = self.kind, os.fsencode(name), self.form, found, value.encode()
+        return *row, checksum(*row)
 
 
 def checksum(*row: Any) -> int:
@@ -223,8 +224,8 @@ def excused(path: Path) -> Iterator[None]:
     """Whatever is wrong with the file ends what is done with it, and nothing else; a damaged one is deleted."""
     try:
         yield
-    except sqlite3.Error as error:
-        if not any(words in str(error) for words in FOR_NOW):
+    except (sqlite3.Error, ValueError) as error:  # names of tables and columns may be no text any more
+        if LOCKED not in str(error):  # a damaged file may also pass for a full disk, or for one that is read-only
             with contextlib.suppress(OSError):
                 path.unlink()
     except OSError:  # there can be no folder

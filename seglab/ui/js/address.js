@@ -53,6 +53,7 @@ class Address extends EventTarget {
 
   // Takes over what the address says.
   read() {
+    this.written = location.hash;
     const [, tab, query = ""] = location.hash.match(/^#?([^?]*)\??(.*)$/s);
     const given = new URLSearchParams(query);
     this.unknown = [];
@@ -129,12 +130,13 @@ class Address extends EventTarget {
   }
 
   write() {
-    this.written = `#${this.query()}`;
+    if (location.hash !== this.written) return; // a link was followed that is not read yet
     history.replaceState(
       history.state,
       "",
-      location.pathname + location.search + this.written,
+      `${location.pathname}${location.search}#${this.query()}`,
     );
+    this.written = location.hash;
     for (const link of document.querySelectorAll("a[data-language]")) {
       const query = new URLSearchParams(location.search);
       query.set("lang", link.dataset.language);

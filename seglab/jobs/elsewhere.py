@@ -64,12 +64,7 @@ def on(text: str) -> On:
         raise SeglabError(
             "on: {engine} is not known; allowed: ray, ray:ADDRESS, slurm, slurm:PARTITION", engine=repr(engine)
         )
-    if (
-        engine == "ray"
-        and address
-        and address != "auto"
-        and not re.fullmatch(r"[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+", address)
-    ):
+    if engine == "ray" and not ADDRESS.fullmatch(address):
         raise SeglabError(
             "on: {address} is no address of a Ray cluster; allowed: HOST:PORT of its head, or auto for the one that "
             "this machine belongs to",
@@ -82,6 +77,8 @@ def on(text: str) -> On:
             package=PACKAGES[engine],
         )
     found: On = validated(On, given)
+    if found.gpus > 1 and found.gpus % 1:
+        raise SeglabError("gpus: {value} is not allowed; allowed: a part of one, or whole ones", value=f"{found.gpus:g}")
     return found
 
 

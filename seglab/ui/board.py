@@ -395,7 +395,8 @@ class Board:
         names: Iterable[str] = rows
         if recent and version >= recent[0][0]:  # all that has changed since is among the latest
             latest = {name for when, name in recent if when > version and name in rows}
-            names = sorted(latest, key=self.rank.__getitem__)
+            rank = self.rank  # which may be of later rows by now
+            names = sorted(latest, key=lambda name: rank.get(name, 0))
         listed = {name: rows[name] for name in names if rows[name].version > version}
         changed = [row.json(lang) for name, row in listed.items() if name in positions or self.is_told(name, row)]
         gone = [name for name, when in list(self.gone.items()) if when > version and name not in rows]

@@ -20,7 +20,7 @@ from seglab.predictors import Flips
 from seglab.travel import take
 from seglab.travel.commands import command
 from seglab.ui.board import BOARD
-from seglab.ui.parts import findings, lab, scores, viewer
+from seglab.ui.parts import findings, lab, scores, travel, viewer
 from tests.conftest import finish
 from tests.page import Request, heard, latest
 
@@ -162,6 +162,7 @@ def test_the_page_marks_it_and_says_what_is_left_out(network_run):
     BOARD.look()
     row = BOARD.rows["other"].told
     assert (row["origin"], row["model"], row["state"], row["what"]) == ("segformer", "segformer", "completed", "")
+    assert mine in travel.finished() and network_run.directory not in travel.finished()
     answer = heard(viewer.predict(latest(number=1, runs=["other", mine.name]), Request("en")))
     other, unet = answer["results"]
     assert other["without"] == unet["without"] == ["marking", "fence", "person", "pole", "sign"]

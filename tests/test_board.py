@@ -111,8 +111,9 @@ def test_a_row_says_what_a_run_is_and_how_far_it_has_come(page):
     assert row["miou"] == float(f"{last.val_miou:.4g}") and row["epoch"] == 2 and row["done"] == 1
     assert row["images"] == 2 * 8 and row["budget"] == 600 and row["parameters"] == last.parameters
     assert "width 4" in row["what"].replace("model.", "") and "seed" not in row["what"]
+    assert row["made"] == (directory / "config.json").stat().st_mtime_ns // 10**6
     shipped = page.rows["unet"]
-    assert shipped["kind"] == "shipped" and shipped["stroke"] >= 5 and shipped["over"]
+    assert shipped["kind"] == "shipped" and shipped["stroke"] >= 5 and shipped["over"] and shipped["made"] == 0
 
 
 def test_only_what_changed_is_told_again(page):

@@ -523,6 +523,14 @@ def test_a_run_that_has_no_score_yet_is_left_out_of_the_mean():
     assert (group.count, group.deviation) == (1, None) and group.mean == runs.status(directories[1]).finished.val_miou
 
 
+def test_a_run_that_was_brought_back_is_no_further_seed(tmp_path):
+    directories = [finish(each) for each in made({"name": "seeds", "count": 2})]
+    runs.ship(directories[0], tmp_path / "back")
+    (group,), (again,) = (compare(each).groups for each in (directories, [*directories, tmp_path / "back"]))
+    assert again.places == (0, 1, 2)
+    assert (again.count, again.mean, again.deviation) == (group.count, group.mean, group.deviation)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -292,3 +292,12 @@ def test_a_sheet_of_a_lesson_on_other_data_is_one_and_an_answer_of_another_kind_
     assert run(page, "handed", body, *({**sheet, "lesson": name} for name in names)) == ["a", "a.camvid", *[None] * 3]
     body = "return g.map((value) => m.right({answer: 'several'}, value, {right: ['a', 'b']}));"
     assert run(page, "handed", body, ["b", "a"], ["a"], "ab", 2, None) == [True, False, False, False, None]
+
+
+def test_runs_come_by_age_whenever_the_page_hears_of_them(page):
+    def told(name, made):
+        return {"run": name, "made": made, "state": "completed", "kind": "own" if made else "shipped"}
+
+    news = [[told("c", 3), told("unet", 0)], [told("a", 1), told("b", 2)], [told("d", 4), told("kept", 0)]]
+    body = "news.forEach((rows, n) => m.store.take({ v: n, rows, all: n === 0 })); return [...m.store.rows.keys()]"
+    assert run(page, "store", f"const news = g[0]; {body}", news) == ["d", "c", "b", "a", "unet", "kept"]

@@ -359,7 +359,13 @@ def grouped(configs: Sequence[RunConfig], groups: Sequence[list[int]], rows: Seq
     labels = told_apart([config.model.name for config in firsts], differing([chosen(each) for each in settings]))
     found = []
     for label, places in zip(labels, groups, strict=True):
-        scores = [miou for place in places if (miou := rows[place].miou) is not None]
+        # the same training twice, as of a run that was brought back, is one
+        known = {
+            (configs[place].seed, configs[place].fold, miou): miou
+            for place in places
+            if (miou := rows[place].miou) is not None
+        }
+        scores = [*known.values()]
         mean = statistics.mean(scores) if scores else None
         deviation = statistics.stdev(scores) if len(scores) > 1 else None
         leaking = any(rows[place].leak for place in places)

@@ -257,7 +257,7 @@ class Board:
         if (dataset := directory / "dataset.json").exists():
             refuse_damage(directory, dataset.stat().st_mtime_ns, runs.size_of(dataset))
         over = state in get_args(Reason)
-        own = directory.parent == runs.home()
+        own = is_own(directory)
         foreign = runs.shipped(directory) or runs.is_kept(directory)
         row = Row(
             {
@@ -426,7 +426,7 @@ def broken(directory: Path, error: Exception) -> Row:
         )
     )
     nothing = dict.fromkeys(("place", "starts", "plan", "left", "miou", "best", "parameters", "images", "budget"))
-    kind = "own" if directory.parent == runs.home() else "kept"
+    kind = "own" if is_own(directory) else "kept"
     return Row(
         {
             **called(directory, runs.label(directory)), "kind": kind, "foreign": True,
@@ -438,11 +438,16 @@ def broken(directory: Path, error: Exception) -> Row:
     )  # fmt: skip
 
 
+def is_own(directory: Path) -> bool:
+    return directory.parent == runs.home()
+
+
 def called(directory: Path, label: runs.Label) -> dict[str, Any]:
-    """What a run is called, and whose it is."""
+    """What a run is called, whose it is, and when one of the home was made, in milliseconds since 1970."""
     owner = label.owner
     return {
         "run": directory.name,
+        "made": (directory / "config.json").stat().st_mtime_ns // 10**6 if is_own(directory) else 0,
         "name": label.name,
         "stroke": label.stroke,
         "owner": owner.nickname if owner else "",

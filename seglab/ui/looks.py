@@ -12,7 +12,7 @@ from pathlib import Path
 from seglab import __version__, plugins
 from seglab.runs.index import Index, Make, Watch, listed
 
-FORM = "1"  # of the rows; another one where they have changed
+FORM = "2"  # of the rows; another one where they have changed
 FILES = ("events.jsonl", "label.json", "dataset.json")  # that a row is made of, beside the configuration
 FEW = 100  # directories that are looked at each time
 TURN = 40  # runs whose files are looked at in turn: somebody may have changed one in its place

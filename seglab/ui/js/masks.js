@@ -180,10 +180,13 @@ class Masks {
             ),
           );
         }
+        const known = set.runs.some((run) => store.rows.get(run.run)?.origin)
+          ? [...set.classes, ["#000", t("no class")]]
+          : set.classes;
         const classes = el(
           "div.legend",
           {},
-          set.classes.map(([color, name]) =>
+          known.map(([color, name]) =>
             el(
               "span.chip",
               {},

@@ -168,10 +168,7 @@ class Store extends EventTarget {
       this.say("shown");
     }
     if (fresh.length && !all)
-      this.rows = new Map([
-        ...fresh.map((row) => [row.run, row]),
-        ...this.rows,
-      ]);
+      this.rows = new Map([...this.rows].sort(([, a], [, b]) => age(a, b)));
     for (const [name, added] of Object.entries(points)) {
       const known = this.points.get(name);
       this.points.set(
@@ -218,6 +215,9 @@ class Store extends EventTarget {
 }
 
 export const store = new Store();
+
+// The order of the list: the newest first, then those that were not made here.
+const age = (a, b) => b.made - a.made;
 
 // How a run's line looks, whatever its company.
 export function stroke(row) {

@@ -1,4 +1,4 @@
-"""The part of the Train tab by which runs leave this machine and come back."""
+"""The part of the page, under every tab, by which runs leave this machine and come back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Any
 import gradio as gr
 
 from seglab import runs, travel, zips
+from seglab.architectures.adopted import Adopted
 from seglab.errors import SeglabError
+from seglab.runs import listing
 from seglab.ui import views
 from seglab.ui.parts.runlist import trained
 from seglab.ui.text import language, render, say, told
@@ -30,8 +32,9 @@ def hint(request: gr.Request) -> str:
 
 
 def finished() -> list[Path]:
-    """The runs that can be taken away."""
-    return [directory for directory in trained() if runs.status(directory).over]
+    """The runs that can be taken away: those that are over, without networks of others, whose weights stay."""
+    over = [directory for directory in trained() if runs.status(directory).over]
+    return [directory for directory, row in zip(over, listing.rows(over), strict=True) if row["model"] != Adopted.name]
 
 
 def offered(name: str | None) -> Any:

@@ -442,12 +442,19 @@ def is_own(directory: Path) -> bool:
     return directory.parent == runs.home()
 
 
+def made_at(directory: Path) -> int:
+    try:
+        return (directory / "config.json").stat().st_mtime_ns // 10**6
+    except OSError:  # deleted just now
+        return 0
+
+
 def called(directory: Path, label: runs.Label) -> dict[str, Any]:
     """What a run is called, whose it is, and when one of the home was made, in milliseconds since 1970."""
     owner = label.owner
     return {
         "run": directory.name,
-        "made": (directory / "config.json").stat().st_mtime_ns // 10**6 if is_own(directory) else 0,
+        "made": made_at(directory) if is_own(directory) else 0,
         "name": label.name,
         "stroke": label.stroke,
         "owner": owner.nickname if owner else "",

@@ -262,7 +262,9 @@ class Run(Feed):
         count = -int(self.group.highest(torch.tensor(-len(parts))))
         if count < len(parts):  # an image more than others have: where batch norm waits for them, it would for good
             places = range(len(batch.index))
-            parts = [batch.take([*places[n * len(places) // count : (n + 1) * len(places) // count]]) for n in range(count)]
+            parts = [
+                batch.take([*places[n * len(places) // count : (n + 1) * len(places) // count]]) for n in range(count)
+            ]
         return parts
 
     def anywhere(self, here: bool) -> bool:

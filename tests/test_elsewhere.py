@@ -76,6 +76,27 @@ def test_the_queue_is_worked_on_where_the_environment_says(monkeypatch):
     )
 
 
+def test_runs_elsewhere_are_not_bound_to_the_first_cores_of_their_machine(monkeypatch):
+    monkeypatch.setattr(machine, "whole", lambda: True)
+    assert jobs.environment()["OMP_PROC_BIND"] == "true" and "OMP_PROC_BIND" not in elsewhere.surroundings()
+
+
+def test_the_process_that_deals_out_is_begun_again_also_where_it_cannot_begin(monkeypatch):
+    tried = []
+
+    def short(*_, **__):
+        tried.append(1)
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(elsewhere, "RETRY", 0.01)
+    monkeypatch.setattr(elsewhere.subprocess, "Popen", short)
+    page = jobs.Elsewhere("ray")
+    page.start()
+    wait_until(lambda: len(tried) > 2)
+    page.end()
+    assert not page.is_alive()
+
+
 # --- dealing out
 
 
@@ -301,7 +322,8 @@ def test_a_run_on_a_node_has_its_share_of_the_memory_for_images(monkeypatch):
 
 
 def test_a_node_s_folder_of_somebody_else_is_not_used(monkeypatch, tmp_path):
-    monkeypatch.setattr(os, "getuid", lambda uid=os.getuid(): uid + 1)
+    another = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: another)
     with pytest.raises(SeglabError, match=f"{tmp_path} on {socket.gethostname()} belongs to somebody else"):
         node.refuse_others(tmp_path)
 

@@ -249,7 +249,7 @@ def test_who_waits_for_several_processes_reads_each_event_once(monkeypatch):
         found += new
     assert found == events and runs.events_after(directory, place) == ([], len(content))
     path.write_bytes(b"nonsense\n")
-    with pytest.raises(SeglabError, match="events.jsonl is damaged: a line of it cannot be read"):
+    with pytest.raises(SeglabError, match=r"events\.jsonl is damaged: a line of it cannot be read"):
         runs.events_after(directory)
     path.unlink()
     assert runs.events_after(directory) == ([], 0)

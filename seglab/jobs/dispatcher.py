@@ -3,6 +3,7 @@ ON [RUN...]`, those of the queue or these alone."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import sys
@@ -104,9 +105,10 @@ class Chosen(Dispatcher):
     def over(self) -> bool:
         if self.stopping:
             self.left.clear()
-            for directory in self.dealt:
-                (directory / "stop").touch()
-                runs.stop(directory)
+            for directory in [directory for directory, thread in self.dealt.items() if thread.is_alive()]:
+                with contextlib.suppress(OSError, SeglabError):  # deleted by hand, or the disk is full
+                    (directory / "stop").touch()  # which one that goes on has no other sign of
+                    runs.stop(directory)
         return not self.left and not self.dealt
 
     def next(self) -> Path | None:

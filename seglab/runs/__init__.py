@@ -15,8 +15,9 @@ OFFERED = {  # by the file that has it
     "creating": ("create",),
     "directory": (
         "CHECKPOINTS", "MADE_NAME", "PLAN", "Status", "all_events", "append", "checked", "config", "description",
-        "events", "events_after", "every", "home", "last_word", "listed", "locked", "made_now", "of_lesson", "refuse_unwritable",
-        "refused", "replace", "short_name", "size_of", "status", "taken", "uses", "write", "writing",
+        "events", "events_after", "every", "home", "last_word", "listed", "locked", "made_now", "of_lesson",
+        "refuse_unwritable", "refused", "replace", "short_name", "size_of", "status", "taken", "uses", "write",
+        "writing",
     ),
     "evidence": ("Evidence", "epoch_text", "unknown_of"),
     "finding": ("find",),

@@ -22,7 +22,7 @@ from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Started
 from seglab.group import ALONE, Group, Several
-from tests.conftest import free_port, tiny
+from tests.conftest import ROOT, free_port, tiny
 
 PLAIN = {"name": "unet_vgg16", "width": 4, "batch_norm": False}
 DESCENT = {"name": "sgd", "lr": 0.02, "clip": 1.0, "precision": "full"}
@@ -253,6 +253,13 @@ def test_who_waits_for_several_processes_reads_each_event_once(monkeypatch):
         runs.events_after(directory)
     path.unlink()
     assert runs.events_after(directory) == ([], 0)
+
+
+def test_processes_meet_on_a_machine_whose_name_leads_nowhere(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("import socket; socket.getfqdn = lambda *_: 'nowhere.invalid'")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", str(ROOT))]))
+    (*_, last) = jobs.several.work(runs.create(tiny(**WHOLE | {"epochs": 1})), 2)
+    assert last.reason == "completed"
 
 
 def test_an_interrupt_before_the_processes_have_begun_stops_the_run():

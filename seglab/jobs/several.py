@@ -120,6 +120,7 @@ def launch(arguments: list[str]) -> None:
         nproc_per_node=int(rest[1]),
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
+        local_addr="localhost",  # by the machine's name, which not all know of themselves, they would wait for minutes
         monitor_interval=LOOK,
         max_restarts=0,
         logs_specs=DefaultLogsSpecs(os.devnull),  # it would leave a folder behind

@@ -62,13 +62,15 @@ class File:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository at one commit, and its files by their paths."""
+    """A repository at one commit, and its files by their paths; of one that is `gated`, only whom its owner lets in
+    gets them."""
 
     id: str
     kind: Kind
     commit: str
     private: bool
     files: dict[str, File]
+    gated: bool = False
 
     def named(self, *patterns: str) -> list[str]:
         """The files whose paths match one of these patterns, as in `["config.json", "*.safetensors"]`."""
@@ -224,7 +226,7 @@ def asked(name: str, revision: str, kind: Kind, token: Token) -> Repository:
         commit = str(info.sha)
         if not COMMIT.fullmatch(commit):
             raise ValueError("no commit")
-    return Repository(name, kind, commit, bool(info.private), files)
+    return Repository(name, kind, commit, bool(info.private), files, bool(getattr(info, "gated", False)))
 
 
 def announced(sibling: Any) -> File:
@@ -284,6 +286,8 @@ def keep(path: Path, chunks: Iterable[bytes], bar: Any) -> None:
             for chunk in chunks:
                 file.write(chunk)
                 bar.update(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())  # only its size is looked at from now on
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

@@ -2,12 +2,14 @@
 
 import json
 import re
+import shlex
 import shutil
 
 import numpy as np
 import pytest
 
 from seglab import adopting, api, cli, prediction, runs
+from seglab.adopting.names import KNOWN
 from seglab.comparison import cautions, compare, speed
 from seglab.comparison.grids import grid
 from seglab.comparison.pairs import pair_of
@@ -113,7 +115,7 @@ def test_it_does_not_leave_this_machine_nor_come_from_another(network_run, tmp_p
     monkeypatch.setattr("seglab.runs.shipping.refuse_adopted", lambda *_: None)  # of another program, say
     runs.ship(network_run.directory, tmp_path / "other")
     shutil.make_archive(str(tmp_path / "other"), "zip", tmp_path, "other")
-    with pytest.raises(SeglabError, match="do not leave this machine"):
+    with pytest.raises(SeglabError, match=r"the weights of other\.zip are those of segformer and do not leave"):
         runs.bring(tmp_path / "other.zip")
 
 
@@ -172,7 +174,8 @@ def test_the_page_marks_it_and_says_what_is_left_out(network_run):
     assert "no class" in why and not re.search(r'scope="row">.{0,80}marking', why)
     assert "was not trained here: there are no other seeds of it" in findings.real(both, "en")
     classes = len(both.pair.classes)
-    assert sum(findings.in_cell(both, 1, classes)) >= 0
+    cells = [(truth == 1) & ((a == VOID) ^ (b == VOID)) for truth, a, b in both.pair.images()]
+    assert findings.in_cell(both, 1, classes) == [int(each.sum()) for each in cells] and any(map(np.any, cells))
     with pytest.raises(SeglabError, match=f"there is no class {classes + 1}"):
         findings.in_cell(both, 1, classes + 1)
 
@@ -192,6 +195,18 @@ def test_the_command_shows_what_becomes_of_classes_before_it_computes(saved, tmp
     with pytest.raises(SystemExit) as ended:
         cli.main([*given, "--name", "by_table"])
     assert ended.value.code == 2 and "already exists" in capsys.readouterr().err
+
+
+def test_the_command_in_a_report_makes_the_same_run(saved, monkeypatch):
+    monkeypatch.chdir(saved("segformer").parent)
+    given = {"mean": "0.1,0.2,0.3", "std": "0.5,0.5,1", "image_size": RunConfig().image_size}
+    names = ("road", "sidewalk", "building", "sky", "tree", "car, van", "cabinet")
+    adoption = adopting.prepared("segformer", STREETS, {"car": "car, van", "road": "road"}, names, **given)
+    monkeypatch.setitem(KNOWN, "seven", names)
+    words = shlex.split(command(adoption.config))
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([*words[1:], "--name", "again"])
+    assert runs.config(runs.find("again")) == adoption.config
 
 
 def test_python_adopts_too(saved):

@@ -10,13 +10,16 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from seglab import adopting, export, runs
+from seglab.adopting import sources
 from seglab.adopting.names import KNOWN
+from seglab.architectures import _foreign
 from seglab.architectures.adopted import Adopted
 from seglab.config import configured
 from seglab.data.base import VOID
 from seglab.errors import SeglabError
 from seglab.model import Segmenter
 from seglab.torchvision_guard import torchvision
+from tests.fake_hub import TOKEN
 from tests.networks import KINDS, THEIRS
 
 torchvision()
@@ -85,7 +88,59 @@ def test_the_probabilities_of_classes_that_mean_one_are_added_up_and_those_of_no
     assert torch.allclose(seen(model), expected, atol=1e-5)
 
 
-def test_an_smp_model_gives_what_smp_gives(tmp_path):
+def rewritten(folder, file, **values):
+    """A folder with other values in one of its JSON files; None takes one away."""
+    known = json.loads((folder / file).read_text()) | values
+    (folder / file).write_text(json.dumps({name: value for name, value in known.items() if value is not None}))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "most", "sides"),
+    [
+        ("mask2former", {"shortest_edge": 512, "longest_edge": 2048}, None, (683, 1024)),
+        ("mask2former", {"shortest_edge": 512, "longest_edge": 600}, None, (600, 600)),
+        ("maskformer", 480, 800, (640, 800)),  # as older files have it
+        ("mobilevit", 288, None, (384, 864)),
+        ("segformer", 512, None, (512, 512)),
+        ("segformer", {"height": 512, "width": 512}, None, (512, 512)),
+    ],
+)
+def test_images_are_as_large_as_the_processor_makes_them(saved, tmp_path, kind, size, most, sides):
+    folder = shutil.copytree(saved(kind), tmp_path / kind)
+    network = adopting.network(rewritten(folder, "preprocessor_config.json", size=size, max_size=most))
+    assert (network.longer(480, 640), network.longer(3000, 1000)) == sides
+    data = {"name": "streets", "train_images": 2, "val_images": 4, "size": 64}
+    height, width = adopting.prepared(str(folder), data).data.val[0].image.shape[:2]
+    assert adopting.prepared(str(folder), data).config.image_size == network.longer(height, width)
+
+
+def test_the_only_size_of_a_model_is_known_where_its_file_leaves_it_to_the_default():
+    backbone = {"model_type": "beit", "image_size": 96}
+    for settings, size in (
+        ({"model_type": "beit"}, (224, 224)),
+        ({"model_type": "upernet", "backbone_config": backbone}, (96, 96)),
+        ({"model_type": "segformer"}, None),
+    ):
+        assert _foreign.size_of(_foreign.configuration(settings | {"num_labels": 2})) == size
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"image_mean": None}, "does not say how its images are normalized"),
+        ({"image_std": [0, 0, 0]}, r"image_std: \[0, 0, 0\] is not allowed"),
+        ({"image_mean": 0.5}, "image_mean: 0.5 is not allowed"),
+        ({"rescale_factor": 0}, "division by zero"),
+    ],
+)
+def test_how_images_are_normalized_is_never_guessed(saved, tmp_path, values, reason):
+    folder = shutil.copytree(saved("beit"), tmp_path / "beit")
+    with pytest.raises(SeglabError, match=reason):
+        adopting.network(rewritten(folder, "preprocessor_config.json", **values))
+
+
+def test_an_smp_model_gives_what_smp_gives(tmp_path, monkeypatch):
     import segmentation_models_pytorch as smp
 
     torch.manual_seed(0)
@@ -101,6 +156,12 @@ def test_an_smp_model_gives_what_smp_gives(tmp_path):
     with torch.no_grad():
         expected = model((torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255 - 0.2) / 0.5)[0].softmax(0)
     assert torch.allclose(seen(adopted(network, KNOWN["cityscapes"]))[:-1], expected, atol=1e-5)
+    (tmp_path / "albumentations_config_eval.json").unlink()
+    monkeypatch.setattr("seglab.adopting.sources.preprocessing", lambda settings: {})  # of an encoder of its own
+    with pytest.raises(SeglabError, match="does not say how its images are normalized"):
+        adopting.network(str(tmp_path), "cityscapes")
+    with pytest.raises(SeglabError, match=r"encoder_name: 'tu-hf_hub:a/b' is not described"):
+        adopting.network(rewritten(tmp_path, "config.json", encoder_name="tu-hf_hub:a/b"), "cityscapes")
 
 
 def test_a_torchvision_model_gives_what_torchvision_gives(tmp_path, monkeypatch):
@@ -116,7 +177,8 @@ def test_a_torchvision_model_gives_what_torchvision_gives(tmp_path, monkeypatch)
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.save(model.state_dict(), file)
     network = adopting.network("torchvision:lraspp_mobilenet_v3_large")
-    assert network.classes[:2] == ("__background__", "aeroplane") and network.side == 520
+    assert network.classes[:2] == ("__background__", "aeroplane")
+    assert (network.longer(375, 500), network.longer(500, 375)) == (693, 693)  # 520 is the shorter side
     found = adopted(network, ("background", "person"))
     with torch.no_grad():
         images = (torch.from_numpy(IMAGE).permute(2, 0, 1)[None] / 255 - found.mean) / found.std
@@ -181,6 +243,17 @@ def test_a_model_of_the_hub_is_fetched_at_a_commit(saved, hub):
         adopting.network("hf:nvidia/pickled")
 
 
+def test_a_gated_model_is_fetched_with_one_s_own_login(saved, hub, monkeypatch):
+    files = {path.name: path.read_bytes() for path in saved("segformer").iterdir()}
+    for name, how in (("nvidia/gated", {"gated": True}), ("nvidia/private", {"private": True})):
+        hub.add(name, files, **how)
+        with pytest.raises(SeglabError, match=r"is gated: .* log in with hf auth login|or it is private"):
+            adopting.network(name)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        assert adopting.network(name).classes == THEIRS
+        monkeypatch.delenv("HF_TOKEN")
+
+
 # --- what is refused
 
 
@@ -204,6 +277,44 @@ def test_a_configuration_fetches_nothing_and_runs_no_code(saved, tmp_path):
     (folder / "config.json").write_text(json.dumps(settings))
     with pytest.raises(SeglabError, match="'llama' is no kind of model that can be adopted; allowed: beit"):
         adopting.network(str(folder))
+
+
+def test_a_backbone_that_is_only_named_is_not_asked_for(saved, tmp_path, hub):
+    folder = shutil.copytree(saved("upernet"), tmp_path / "upernet")
+    rewritten(folder, "config.json", backbone_config=None, backbone="a/backbone")
+    with pytest.raises(SeglabError, match="backbone: 'a/backbone' is not described in the configuration but named"):
+        adopting.network(str(folder))
+    backbone = {"model_type": "timm_backbone", "backbone": "hf_hub:a/b"}
+    with pytest.raises(SeglabError, match="backbone: 'hf_hub:a/b' is not described"):
+        adopting.network(rewritten(folder, "config.json", backbone_config=backbone, backbone=None))
+    assert hub.asked == []
+
+
+def test_a_configuration_names_no_code_of_somebody_else_for_its_attention(saved, tmp_path):
+    folder = shutil.copytree(saved("beit"), tmp_path / "beit")
+    network = adopting.network(rewritten(folder, "config.json", attn_implementation="evil/kernels"))
+    assert network.classes == THEIRS
+
+
+@pytest.mark.parametrize("named", [{"0": "road", "2": "sky"}, {"1": "road", "2": "sky"}, ["road", "sky"], {"a": "b"}])
+def test_names_without_a_number_each_are_refused(saved, tmp_path, named):
+    folder = shutil.copytree(saved("segformer"), tmp_path / "segformer")
+    with pytest.raises(SeglabError, match=r"segformer: its id2label is .*; allowed: a name for each of 0, 1, 2"):
+        adopting.network(rewritten(folder, "config.json", id2label=named))
+
+
+def test_what_others_wrote_is_told_within_bounds(saved, tmp_path):
+    assert sources.onnx_names({"classes": "[&a [x, x], *a]"}) == []
+    folder = shutil.copytree(saved("segformer"), tmp_path / "segformer")
+    (folder / "README.md").write_text("---\nlicense: [mit, &a [x, x], *a]\n---\n")
+    assert adopting.network(str(folder)).license == "mit"
+
+
+def test_a_full_disk_is_told(saved, hub, monkeypatch):
+    hub.add("nvidia/tiny", {path.name: path.read_bytes() for path in saved("segformer").iterdir()})
+    monkeypatch.setattr("seglab.hub.os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(SeglabError, match="the disk is full"):
+        adopting.network("nvidia/tiny")
 
 
 def test_without_transformers_it_is_said_what_to_install(saved, monkeypatch):
@@ -236,7 +347,12 @@ def test_a_network_of_others_is_not_trained():
         (["sidewalk", "pedestrian", "vegetation"], ["pavement", "person", "tree"], [0, 1, 2]),
         (["tree", "vegetation"], ["vegetation", "tree"], [1, 0]),  # its own name goes before another one
         (["route"], ["road", "street"], [VOID]),  # either could be meant
-        (["__background__", "cat", "dog"], ["background", "cat"], [0, 1, VOID]),
+        (["__background__", "cat", "dog"], ["background", "cat"], [0, 1, 0]),  # the rest, as well as its own
+        (["horses", "buses", "houses"], ["bus", "house", "horse"], [2, 0, 1]),
+        (["signboard", "street"], ["road", "sign"], [1, 0]),
+        (["road;route", "streetlight;street;lamp", "palm;palm;tree"], ["road", "tree"], [0, VOID, VOID]),
+        (["traffic;light;traffic;signal", "car;auto"], ["car", "traffic light"], [1, 0]),
+        (["step", "stairs"], ["stairs, steps", "step, stair"], [1, 0]),
         (["cat", "dog", "road"], ["background", "cat"], [0, 0, 0]),
     ],
 )  # fmt: skip
@@ -248,6 +364,32 @@ def test_classes_are_matched_by_name(theirs, ours, table):
     if theirs == ["cat", "dog", "road"]:
         table = [1, 0, 0]  # the rest is background
     assert list(adopting.brought(theirs, ours).table) == table
+
+
+LISTED = (  # as objectInfo150 of ADE20K has them
+    "stairs, steps", "door, double door", "screen door, screen", "blind, screen", "screen, silver screen",
+    "step, stair", "earth, ground", "land, ground, soil", "counter", "buffet, counter, sideboard", "pot, flowerpot",
+    "toilet, can, pot",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [*KNOWN.values(), LISTED, tuple(name.replace(", ", ";") for name in LISTED)])
+def test_each_class_of_a_list_is_itself(names):
+    assert adopting.brought(names, names).table == tuple(range(len(names)))
+
+
+def test_a_table_of_names_with_commas_is_given_back():
+    theirs, ours = ("road, route", "windowpane, window", "door", "sky"), ("street, road", "opening", "other")
+    found = adopting.brought(theirs, ours, {"street": theirs[0], "opening": [*theirs[1:3]], "other": "rest"})
+    assert found.table == (0, 1, 1, 2)
+    assert adopting.brought(theirs, ours, found.as_table()) == found
+
+
+def test_a_table_means_the_very_name_and_gives_no_class_away_twice():
+    assert adopting.brought(["desk", "desk-stuff"], ["desk"], "desk=desk").table == (0, VOID)
+    assert adopting.brought(["a", "b"], ["c"], "c=a,c=b").table == (0, 0)
+    with pytest.raises(SeglabError, match="classes: a becomes both c and d; allowed: one class of the data"):
+        adopting.brought(["a", "b"], ["c", "d"], "c=a,d=a+b")
 
 
 def test_a_table_is_text_or_a_file_and_is_given_back(tmp_path):

@@ -19,6 +19,17 @@ def test_only_the_files_that_are_asked_for_are_fetched(hub, tmp_path):
     assert set(hub.authorized) == {None}
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name(hub, tmp_path, monkeypatch):
+    hub.add("mina/net", FILES)
+    done, replace = [], hubs.os.replace
+    monkeypatch.setattr(hubs.os, "fsync", lambda number: done.append("synced"))
+    monkeypatch.setattr(hubs.os, "replace", lambda a, b: done.append("named") or replace(a, b))
+    known = hubs.look_up("mina/net")
+    done.clear()
+    hubs.fetch(known, ["config.json"], tmp_path / "here")
+    assert done == ["synced", "named"]
+
+
 def test_a_data_set_is_looked_up_among_data_sets(hub, tmp_path):
     hub.add("streets", {"data/train.parquet": b"PAR1"}, kind="dataset")
     known = hubs.look_up("streets", kind="dataset")

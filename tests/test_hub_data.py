@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+import yaml
 from PIL import Image
 
 from seglab import runs
@@ -17,6 +18,7 @@ from seglab.data.hub import Hub
 from seglab.entry import validated
 from seglab.errors import SeglabError
 from seglab.families import Dataset
+from seglab.travel import aimed, push, take
 from seglab.ui.options import of_entry
 from tests.conftest import tiny
 from tests.fake_hub import TOKEN
@@ -231,6 +233,71 @@ def test_a_private_data_set_stays_private_and_off_a_server_of_many(hub, monkeypa
     assert not data().here
     with pytest.raises(SeglabError, match=r"is not here"):
         data().open()
+
+
+def test_a_gated_data_set_is_nobody_else_s(hub, monkeypatch):
+    hub.add("mina/scenes", shards(), kind="dataset", gated=True)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert fetched().private and data().here
+    monkeypatch.setenv("SEGLAB_SHARED", "1")
+    assert not data().here
+
+
+def test_a_run_on_a_public_data_set_is_scored_where_that_was_downloaded_too(hub, tmp_path, monkeypatch):
+    hub.add("mina/scenes", shards(), kind="dataset")
+    directory = runs.create(tiny(data=fetched(), image_size=32, epochs=1), "scenes")
+    list(runs.work(directory))
+    take(directory, tmp_path / "scenes.zip")
+    monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("SEGLAB_DATA", str(tmp_path / "no data"))
+    there, _ = runs.bring(tmp_path / "scenes.zip")
+    with pytest.raises(SeglabError, match=r"mina/scenes is not here: `python -m seglab data "):
+        runs.opened(there)
+    fetched()
+    assert len(runs.opened(there).val) == 2
+
+
+def test_the_card_of_a_run_names_the_data_set(hub, monkeypatch):
+    hub.add("mina/scenes", shards(), kind="dataset")
+    directory = runs.create(tiny(data=fetched(), image_size=32, epochs=1), "scenes")
+    list(runs.work(directory))
+    push(directory, aimed("mina/net", token=TOKEN))
+    files = hub.repositories["model", "mina/net"].files("main")[1]
+    card = yaml.safe_load(files["README.md"].decode().split("---\n")[1])
+    assert card["model-index"][0]["results"][0]["dataset"]["type"] == "mina/scenes"
+
+
+def test_a_run_on_a_private_data_set_comes_without_its_images(hub, tmp_path, monkeypatch):
+    hub.add("mina/scenes", shards(), kind="dataset", private=True)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    directory = runs.create(tiny(data=fetched(), image_size=32, epochs=1), "scenes")
+    list(runs.work(directory))
+    take(directory, tmp_path / "scenes.zip")
+    monkeypatch.setenv("SEGLAB_HOME", str(tmp_path / "elsewhere"))
+    there, _ = runs.bring(tmp_path / "scenes.zip")
+    with pytest.raises(SeglabError, match="came without its images: they are private"):
+        runs.opened(there)
+
+
+def test_what_another_process_fetched_meanwhile_stays(hub, monkeypatch):
+    hub.add("mina/scenes", shards(), kind="dataset")
+    looking = source.refuse_full
+
+    def slowly(folder, size):
+        monkeypatch.setattr(source, "refuse_full", looking)
+        data().download()  # all of it, by another
+        hub.asked.clear()
+
+    monkeypatch.setattr(source, "refuse_full", slowly)
+    assert len(fetched().open().train) == 7
+    assert not any(path.endswith(".parquet") for _, path in hub.asked)
+
+
+def test_a_license_of_many_lists_is_left_out(hub, capsys):
+    card = b"---\nlicense: [mit, &a [x, x], *a]\n---\n"
+    hub.add("mina/scenes", shards() | {"README.md": card}, kind="dataset")
+    data().download()
+    assert "license: mit\n" in capsys.readouterr().err
 
 
 def test_a_folder_with_other_files_is_left_alone(hub, tmp_path):

@@ -168,6 +168,18 @@ def test_it_is_fetched_once_and_found_without_the_hub(pushed, elsewhere, hub, ca
         runs.find("hf:mina/other")
 
 
+def test_nothing_is_fetched_to_be_deleted_or_gone_on_with(pushed, elsewhere, hub, capsys):
+    for command in (["rm", "--yes"], ["resume"]):
+        ends([*command, "hf:mina/net"], 2)
+        assert "there is no run 'hf:mina/net'" in capsys.readouterr().err
+    assert hub.asked == [] and nothing_there()
+    directory = runs.find("hf:mina/net")
+    asked = len(hub.asked)
+    ends(["rm", "--yes", "hf:mina/net@v2"], 2)
+    ends(["rm", "--yes", "hf:mina/net"])
+    assert not directory.exists() and len(hub.asked) == asked
+
+
 def test_a_second_push_takes_the_place_of_the_first_and_both_are_kept(pushed, elsewhere, mina, monkeypatch):
     first = runs.find("hf:mina/net")
     before = runs.shipped(first).hub.partition("@")[2]
@@ -221,7 +233,8 @@ def test_what_leaves_is_said_before_it_leaves(mina, capsys):
     said = capsys.readouterr()
     assert "these leave this machine" in said.err and f"only {USER}, and whom they let in" in said.err
     assert said.out == "" and ("model", "mina/net") not in mina.repositories
-    ends(["push", "first", "mina/net", "--license", "no license"], 2)
+    for more in ([], ["--dry-run"]):
+        ends(["push", "first", "mina/net", "--license", "no license", *more], 2)
     assert ("model", "mina/net") not in mina.repositories
     assert seglab.load("first").push("mina/net", license="mit").startswith("hf:mina/net@")
     assert b"\nlicense: mit\n" in files_at(mina)["README.md"]

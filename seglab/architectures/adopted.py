@@ -12,7 +12,7 @@ from seglab.entry import mistake
 from seglab.families import Architecture
 
 Three = tuple[float, float, float]
-MOST_SETTINGS = 2**18  # characters
+MOST_SETTINGS = 2**20  # characters
 
 
 class Adopted(Architecture, offered=False):

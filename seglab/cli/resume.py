@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    directory = runs.find(arguments.run)
+    directory = runs.find(arguments.run, fetch=False)
     runs.refuse_unwritable(directory)
     device = device_for(arguments.device)
     return follow(directory, device, arguments.threads, unstop=True, processes=arguments.processes)

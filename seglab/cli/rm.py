@@ -16,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> int:
-    directories = plans.expanded(arguments.runs)
+    directories = plans.expanded(arguments.runs, fetch=False)
     files = [plans.find(name) for name in arguments.runs if plans.is_plan(name)]
     for directory in directories:
         runs.refuse_removal(directory)

@@ -191,7 +191,9 @@ class Hub(Folder):
         print(f"seglab: license: {license or 'not told'}", file=sys.stderr, flush=True)
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            rows = Rows(folder, Origin(self.choices, found.commit, found.private, license))
+            if self.origin:  # another process has fetched it meanwhile
+                return folder
+            rows = Rows(folder, Origin(self.choices, found.commit, found.private or found.gated, license))
             for part, shards in parts.items():
                 for name in shards:
                     rows.take(found, name, part, self.image, self.mask)
@@ -203,7 +205,7 @@ class Hub(Folder):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a folder's files come from."""
+    """Where a folder's files come from; `private` is what not everybody gets, such as a gated data set."""
 
     choices: dict[str, str]
     commit: str
@@ -274,7 +276,8 @@ def of_card(found: hub.Repository) -> str:
     except (yaml.YAMLError, IndexError):
         return ""
     told = head.get("license") if isinstance(head, dict) else None
-    return printable(", ".join(map(str, told)) if isinstance(told, list) else str(told or ""))[:100]
+    given = told if isinstance(told, list) else [told]
+    return printable(", ".join(each for each in given if isinstance(each, str)))[:100]
 
 
 # --- what is in them

@@ -193,12 +193,12 @@ def remove(directory: Path) -> None:
                     path.unlink(missing_ok=True)
 
 
-def expanded(names: Sequence[str]) -> list[Path]:
-    """The runs of these names; a plan's name stands for its runs."""
+def expanded(names: Sequence[str], fetch: bool = True) -> list[Path]:
+    """The runs of these names; a plan's name stands for its runs. `fetch` as in `runs.find`."""
     found: list[Path] = []
     for name in names:
         if is_plan(name):
             found += [runs.find(directory) for directory, _ in members(find(name))]
         else:
-            found.append(runs.find(name))
+            found.append(runs.find(name, fetch))
     return list(dict.fromkeys(found))

@@ -24,6 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from seglab import zips
 from seglab.config import RunConfig
 from seglab.data.base import PARTS, VOID
+from seglab.data.hub import Hub
 from seglab.data.images import header, printable
 from seglab.data.masks import read_mask, write_mask
 from seglab.entry import validated
@@ -73,7 +74,7 @@ def written(arrival: Arrival, target: Path, hub: str | None = None) -> list[Segl
     """Checks every file and writes it below `target`; gives what a person should know. `hub` is where it is on the
     hub."""
     settings, emptied = configuration(arrival.content("config.json"))
-    refuse_adopted(settings, "the zip")
+    refuse_adopted(settings, arrival.of)
     known = described(arrival.content("dataset.json"), "dataset.json")
     events = told(arrival.content("events.jsonl"), known, "events.jsonl")
     refuse_unannounced(arrival, events)
@@ -93,9 +94,10 @@ def written(arrival: Arrival, target: Path, hub: str | None = None) -> list[Segl
     write(target / "weights.safetensors", content)
     pictures = write_maps(arrival, known, target)
     write_arrays(arrival, known, target)
-    what = manifest(arrival).model_copy(
-        update={"brought": True, "hub": hub, "pictures": pictures, "private": settings.data.private}
-    )
+    what = manifest(arrival)
+    # Of a data set of the hub nobody knows before it is here, and until then it is looked for on the hub alone
+    private = settings.data.private and (what.private or not isinstance(settings.data, Hub))
+    what = what.model_copy(update={"brought": True, "hub": hub, "pictures": pictures, "private": private})
     write(target / SHIPPED, what.model_dump_json(indent=1, exclude_none=True).encode())
     refuse_unloadable(target)
     notes = []

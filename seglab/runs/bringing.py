@@ -92,6 +92,14 @@ def open_hub(
     return directory, [identified(directory), *notes]
 
 
+def opened_before(named: str) -> Path | None:
+    """The run that hf:OWNER/NAME[@REVISION] was when the hub was asked last; None where that is not here."""
+    name, revision = hub.parsed(named)
+    repository = hub.remembered(name, revision or "main", "model")
+    directory = home() / called(repository) if repository else None
+    return directory if repository and directory and is_opened(directory, repository) else None
+
+
 def called(repository: hub.Repository) -> str:
     """The name in the home of a run that is at a commit of a repository; no other repository's is the same."""
     title = repository.id.replace("/", "+")  # which no name on the hub has

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from seglab.adopting.names import KNOWN
 from seglab.architectures.adopted import Adopted
 from seglab.config import RunConfig, configured, text_of
 from seglab.entry import Entry, Options
@@ -19,7 +20,7 @@ def command(config: RunConfig) -> str:
     losses of one name, the one that reads config.json. Of a network of others, the `seglab adopt` command."""
     plain, dotted = words(config)
     if isinstance(config.model, Adopted):
-        return adopting(config.model, plain, dotted)
+        return adopting(config, config.model, plain, dotted)
     try:
         same = configured(plain, dotted) == config
     except SeglabError:
@@ -28,12 +29,16 @@ def command(config: RunConfig) -> str:
     return shlex.join(["seglab", "train", *(word for name, value in given.items() for word in (f"--{name}", value))])
 
 
-def adopting(model: Adopted, plain: dict[str, str], dotted: dict[str, str]) -> str:
-    """The command that makes a run of a network of others; it has the revision, where that is a commit."""
+def adopting(config: RunConfig, model: Adopted, plain: dict[str, str], dotted: dict[str, str]) -> str:
+    """The command that makes a run of a network of others; it has the revision, where that is a commit, and all that a
+    person may have had to say of a network that does not say it."""
     commit = f"@{model.revision}" if model.origin.startswith("hf:") and model.revision else ""
-    given = {"data": "streets"} | {name: plain[name] for name in ("data", "image_size") if name in plain}
+    given = {"data": plain.get("data", "streets"), "image-size": str(config.image_size)}
     given |= {name: value for name, value in dotted.items() if name.startswith("data.")}
     given |= {"classes": model.by_table} if model.by_table else {}
+    known = [name for name, names in KNOWN.items() if names == model.classes]
+    given |= {"names": known[0]} if known else {}
+    given |= {"mean": typed(model.pixel_mean), "std": typed(model.pixel_std)}
     options = (word for name, value in given.items() for word in (f"--{name}", value))
     return shlex.join(["seglab", "adopt", f"{model.origin}{commit}", *options])
 

@@ -13,6 +13,7 @@ import yaml
 
 from seglab import hub, runs
 from seglab.comparison.scores import Row
+from seglab.data.hub import Hub
 from seglab.entry import along, kinds_in
 from seglab.errors import SeglabError
 from seglab.places import shared
@@ -88,7 +89,9 @@ def refuse_others(known: hub.Repository) -> None:
 
 
 def outlook(aim: Aim, license: str | None = None) -> list[SeglabError]:
-    """Who sees a run at its place on the hub, and what becomes of what is there, in sentences."""
+    """Who sees a run at its place on the hub, and what becomes of what is there, in sentences; raises SeglabError for
+    what is no license."""
+    refuse_odd_license(license)
     told = {"address": aim.address, "owner": aim.id.partition("/")[0]}
     if aim.private:
         found = [SeglabError("it is private: only {owner}, and whom they let in, see it at {address}", **told)]
@@ -101,11 +104,15 @@ def outlook(aim: Aim, license: str | None = None) -> list[SeglabError]:
     return found
 
 
+def refuse_odd_license(license: str | None) -> None:
+    if license is not None and not LICENSE.fullmatch(license):
+        raise SeglabError("license: {license} is not one, such as mit, apache-2.0 or cc-by-4.0", license=repr(license))
+
+
 def push(directory: Path, aim: Aim, names: bool = False, pictures: bool = False, license: str | None = None) -> str:
     """Puts a finished run on the hub and gives what it is called from now on, hf:OWNER/NAME@COMMIT; names and pictures
     as in `take`."""
-    if license is not None and not LICENSE.fullmatch(license):
-        raise SeglabError("license: {license} is not one, such as mit, apache-2.0 or cc-by-4.0", license=repr(license))
+    refuse_odd_license(license)
     with tempfile.TemporaryDirectory(prefix="seglab-") as beside:
         target = Path(beside) / directory.name
         what = runs.ship(directory, target, names, pictures)
@@ -135,7 +142,8 @@ def repack(target: Path) -> None:
 def card(directory: Path, target: Path, what: runs.Shipped, row: Row, name: str, license: str | None) -> str:
     """The card of a run on the hub: what the hub reads of it, and what a person does."""
     settings = runs.config(target)
-    data = PRIVATE if what.private else settings.data.name
+    named = settings.data.id if isinstance(settings.data, Hub) else settings.data.name
+    data = PRIVATE if what.private else named
     scores = {("mean_iou", "mIoU"): row.miou, ("accuracy", "pixel accuracy"): row.pixel_accuracy}
     known = [
         {"type": kind, "name": title, "value": value} for (kind, title), value in scores.items() if value is not None

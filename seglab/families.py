@@ -115,6 +115,11 @@ class Run(Feed, Protocol):
 
     def apart(self) -> tuple[list[str], list[str]]: ...
 
+    def anywhere(self, here: bool) -> bool:
+        """Whether this is so in any of the processes that work on the run; each of them has to ask. All of them have
+        to go through the network equally often."""
+        ...
+
     def seed_torch(self, *place: int | str) -> None: ...
 
 

@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 LIMITS = ("memory.limit_in_bytes", "memory.max")  # of a control group of version 1, and of version 2
 UNTOLD = 8 * 2**30  # bytes of memory, where the system does not tell
@@ -61,11 +66,12 @@ def quotas() -> Iterator[float]:
 
 
 def memory() -> int:
-    """The bytes of memory that are ours: the least of what the machine has and what our control groups may use; those
-    of a small machine where nothing tells."""
+    """The bytes of memory that are ours: the least of what the machine has and what our control groups and this
+    process may use; those of a small machine where nothing tells."""
     names = getattr(os, "sysconf_names", {})  # Windows has none
     bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if "SC_PHYS_PAGES" in names else []
     limits = [number(text_of(folder / LIMITS[second])) for folder, second in groups("memory")]
+    limits += [number(str(resource.getrlimit(resource.RLIMIT_DATA)[0]))] if resource else []
     return int(min([*bounds, *filter(None, limits)], default=UNTOLD))
 
 

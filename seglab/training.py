@@ -259,7 +259,16 @@ class Run(Feed):
         parts = [batch]
         for hooks in self.step_hooks.values():
             parts = [smaller for part in parts for smaller in hooks.parts(part)]
+        count = -int(self.group.highest(torch.tensor(-len(parts))))
+        if count < len(parts):  # an image more than others have: where batch norm waits for them, it would for good
+            places = range(len(batch.index))
+            parts = [
+                batch.take([*places[n * len(places) // count : (n + 1) * len(places) // count]]) for n in range(count)
+            ]
         return parts
+
+    def anywhere(self, here: bool) -> bool:
+        return bool(self.group.highest(torch.tensor(float(here))))
 
     def norms(self, batch: Batch) -> dict[str, Tensor]:
         """What the objective's terms that add up over images are divided by."""

@@ -582,3 +582,22 @@ def test_a_page_is_told_how_many_runs_it_is_not_told_of(page, monkeypatch, runs_
     monkeypatch.setattr(board, "MOST_ROWS", 3)
     many(runs_home, 5)
     assert page.ask()["more"] == 2
+
+
+def test_a_run_that_is_deleted_while_it_is_looked_at_keeps_nobody_from_the_others():
+    known, directory = Board(), runs.create(tiny(), "gone")
+    (directory / "config.json").unlink()
+    kept, _ = known.made(directory)
+    assert kept["told"]["state"] == "damaged"
+
+
+def test_a_page_may_ask_while_the_order_of_the_rows_changes():
+    directory = done("one")
+    page = Page(known := Board(), directory.name)
+    page.ask()
+    runs.rename(directory, "other")
+    known.hurry(), known.look()
+    known.rank = {}  # of rows that are put up just now, without a run that was deleted
+    known.looked = float("inf")
+    page.ask()
+    assert page.rows["one"]["name"] == "other"

@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import expect, sync_playwright
 
+from benchmarks._many import many
 from seglab import draw, export, jobs, locks, places, runs
 from seglab.config import configured
 from seglab.events import Evaluated
@@ -59,6 +60,15 @@ def served(tmp_path_factory):
         for name in ("unet", "encoder_decoder"):
             model = {"name": name, "width": 8, "depth": 3}
             finished(server, f"done {name}", model=model, data=data, image_size=96, epochs=4)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory):
+    """A server with many finished runs."""
+    home = tmp_path_factory.mktemp("crowded") / "runs"
+    many(home, 70)
+    with serving(home) as server:
         yield server
 
 
@@ -777,6 +787,29 @@ def test_a_colleague_s_link_opens_the_same(visit):
     assert shown(other) == shown(page) == ["done unet", "unet", "encoder_decoder"]
     expect(other.locator("#scores table.sortable").first.locator("tbody tr")).to_have_count(3)
     expect(other.locator(".charts figure")).to_have_count(5)
+
+
+def test_of_many_runs_some_are_looked_for_and_sixty_are_shown_at_most(visit, crowded):
+    page = visit(at("compare"), server="crowded")
+    find = page.locator(".runs-find")
+    find.locator("input").fill("segnet")
+    expect(page.locator(".runs-list > .hint")).to_have_text("18 of 18 runs")
+    find.locator("input").fill("")
+    state = find.locator("label", has_text="State").locator("select")
+    for value in ("damaged", "stopping"):  # which none is, and one may be
+        state.select_option(value)
+        expect(page.locator(".runs-list > .hint")).to_have_text("No run is like that.")
+    state.select_option("stopped")
+    expect(page.locator(".runs-list > .hint")).to_have_text("4 of 4 runs")
+    state.select_option("")
+    names = [directory.name for directory in sorted(crowded.home.glob("run *"))]
+    page.evaluate("names => seglab.store.show(names)", names[:60])
+    page.wait_for_function("seglab.store.shown.length === 60")
+    told = page.locator(".runs-list .message.note")
+    expect(told).to_have_count(0)
+    page.evaluate("names => seglab.store.show(names)", names)
+    expect(told).to_have_text("60 runs are shown at most. On the command line, seglab compare takes any number.")
+    assert shown(page) == names[:60]
 
 
 def test_what_a_link_has_that_is_not_known_is_told(visit):

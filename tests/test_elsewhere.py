@@ -9,8 +9,10 @@ import threading
 import pytest
 
 from benchmarks._outcome import weights
-from seglab import cli, jobs, plugins, runs
+from seglab import cli, jobs, machine, plugins, runs
+from seglab.data import store
 from seglab.errors import SeglabError
+from seglab.events import Finished, to_line
 from seglab.jobs import dispatcher, elsewhere, node, ray, slurm, worker
 from tests.conftest import finish, tiny
 from tests.test_jobs import state, wait_until
@@ -40,6 +42,7 @@ def test_a_text_says_where_and_how_much_of_a_machine(text, found):
         ("ray cores=2", "'cores=2' is not known here; allowed: cpus=N, gpus=N"),
         ("ray cpus=0", "cpus: '0' is too small; allowed: more than 0"),
         ("ray cpus=many", "cpus: 'many' is not"),
+        ("ray gpus=1.5", "gpus: 1.5 is not allowed; allowed: a part of one, or whole ones"),
     ],
 )
 def test_a_text_that_says_nothing_is_refused(text, told):
@@ -71,6 +74,27 @@ def test_the_queue_is_worked_on_where_the_environment_says(monkeypatch):
         elsewhere.surroundings()["RAY_AUTH_TOKEN"] == "secret"
         and elsewhere.surroundings()["RAY_USAGE_STATS_ENABLED"] == "0"
     )
+
+
+def test_runs_elsewhere_are_not_bound_to_the_first_cores_of_their_machine(monkeypatch):
+    monkeypatch.setattr(machine, "whole", lambda: True)
+    assert jobs.environment()["OMP_PROC_BIND"] == "true" and "OMP_PROC_BIND" not in elsewhere.surroundings()
+
+
+def test_the_process_that_deals_out_is_begun_again_also_where_it_cannot_begin(monkeypatch):
+    tried = []
+
+    def short(*_, **__):
+        tried.append(1)
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(elsewhere, "RETRY", 0.01)
+    monkeypatch.setattr(elsewhere.subprocess, "Popen", short)
+    page = jobs.Elsewhere("ray")
+    page.start()
+    wait_until(lambda: len(tried) > 2)
+    page.end()
+    assert not page.is_alive()
 
 
 # --- dealing out
@@ -153,6 +177,55 @@ def test_chosen_runs_are_dealt_out_as_they_can_begin_and_no_others(deals, capsys
     assert "run 2 of 2: completed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_a_plan_goes_on_while_its_runs_may_find_another_place(deals, capsys, back):
+    """Where the one node that was large enough is lost, the run that was on it waits for it to come back."""
+    _, there = deals
+    first, second = (runs.create(tiny(), name) for name in ("first", "second"))
+    chosen, asked = dispatcher.Chosen(there, [first, second]), []
+
+    def none():
+        if there.begun and (not back or len(asked) < 3):
+            asked.append(1)
+            there.ends.set() if len(asked) == 3 else None
+            raise jobs.Unready("no node is large enough")
+        return 1 - len(there.waiting)
+
+    there.room = none
+    if back:
+        chosen.run()
+        assert there.begun == [first, second]
+    else:
+        with pytest.raises(jobs.Unready, match="no node is large enough"):
+            chosen.run()
+        assert there.begun == [first] and state(first) == "completed"
+    assert capsys.readouterr().err.count("no node is large enough") == 1
+
+
+def test_a_plan_that_is_interrupted_begins_no_run_and_stops_those_at_work(deals, capsys):
+    _, there = deals
+    first, second = (runs.create(tiny(), name) for name in ("first", "second"))
+    chosen = dispatcher.Chosen(there, [first, second])
+    awaits = dispatcher.awaited
+
+    def interrupted(directory):  # just as it is about to begin
+        chosen.stop()
+        return awaits(directory)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatcher, "awaited", interrupted)
+        patch.setattr(there, "work", lambda directory, unstop=False: until_stopped(directory))
+        chosen.run()
+    assert (state(first), state(second)) == ("stopped", "queued")
+    assert "run 1 of 2: stopped" in capsys.readouterr().err
+
+
+def until_stopped(directory):
+    with runs.begun(directory, unstop=True):
+        wait_until((directory / "stop").exists)
+        runs.append(directory, runs.ending(directory, "stopped"))
+
+
 # --- what nodes are asked
 
 
@@ -170,6 +243,91 @@ def test_a_run_fails_whose_process_is_lost_again_and_again_without_getting_furth
     assert state(directory) == "failed" and next(hands) == 3
     jobs.resubmit(directory)
     assert state(directory) == "queued"
+
+
+class Streams:
+    """An engine on whose only actor a run gives these events and is lost; or it raises what is among them."""
+
+    class exceptions:
+        class RayError(Exception):
+            pass
+
+        class RayTaskError(RayError):
+            pass
+
+    def __init__(self, *messages):
+        self.messages, self.begun = iter(messages), 0
+
+    def wait(self, answers, **how):
+        return answers, []
+
+    def get(self, message):
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+    def kill(self, hand):
+        pass
+
+    @property
+    def work(self):
+        return self
+
+    def options(self, **how):
+        return self
+
+    def remote(self, *what):
+        self.begun += 1
+        assert self.begun == 1, "it goes on elsewhere"
+        return self.messages
+
+
+def followed(directory, monkeypatch, *messages):
+    """What the adapter says of a run that gives these messages."""
+    streams = Streams(*messages)
+    adapter = ray.Ray(jobs.on("ray"))
+    monkeypatch.setattr(ray, "engine", lambda: streams)
+    monkeypatch.setattr(adapter, "hired", lambda _: streams)
+    monkeypatch.setattr(adapter, "refuse_cut_off", lambda: None)
+    return adapter.work(directory)
+
+
+@pytest.mark.parametrize("reason", ["completed", "stopped", "diverged"])
+def test_a_run_that_has_ended_stays_so_where_its_process_is_lost_then(monkeypatch, reason):
+    directory = runs.create(tiny())
+    end = to_line(Finished(step=3, seconds=1.0, reason=reason)), {}
+    assert followed(directory, monkeypatch, end, Streams.exceptions.RayError("its node has died")) is None
+    assert state(directory) == reason and len(runs.all_events(directory)) == 1
+
+
+def test_what_goes_wrong_with_one_run_is_no_end_of_the_others(monkeypatch):
+    directory = runs.create(tiny())
+    assert "KeyError: 'dataset.json'" in str(followed(directory, monkeypatch, KeyError("dataset.json")))
+    assert state(directory) == "failed"
+
+
+def test_a_run_on_a_node_has_its_share_of_the_memory_for_images(monkeypatch):
+    node_has = {"CPU": 8.0, "GPU": 2.0, "memory": 1e11}
+    assert node.share({"CPU": 2.0}, node_has) == 0.25
+    assert node.share({"CPU": 1.0, "GPU": 1.0}, node_has) == 0.5  # two at most
+    assert node.share({"CPU": 4.0}, {"CPU": 4.0}) == 1
+    monkeypatch.setattr(machine, "memory", lambda: 2**35)
+    monkeypatch.setattr(node, "resources", lambda: ({"CPU": 2.0}, node_has))
+    for name in ("SEGLAB_HOME", "SEGLAB_CACHE_GB"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # as it is afterward
+    del os.environ["SEGLAB_CACHE_GB"]
+    luggage = runs.packed(runs.create(tiny()))
+    stream = node.Node({}, {}).work(luggage, False, 1)
+    next(stream)
+    stream.close()
+    assert store.room() == 2**31
+
+
+def test_a_node_s_folder_of_somebody_else_is_not_used(monkeypatch, tmp_path):
+    another = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: another)
+    with pytest.raises(SeglabError, match=f"{tmp_path} on {socket.gethostname()} belongs to somebody else"):
+        node.refuse_others(tmp_path)
 
 
 def test_runs_ask_for_as_many_places_as_are_free_and_one_more_waits(monkeypatch):
@@ -229,6 +387,8 @@ def test_a_run_gets_its_share_and_the_limits_of_this_server_everywhere(monkeypat
     assert ray.settings(1)["SEGLAB_LIMITS"] == "memory=none disk=none"
     monkeypatch.setenv("SEGLAB_DATA", "data")
     assert ray.otherwise() == {"SEGLAB_DATA": os.path.abspath("data")}
+    monkeypatch.setenv("SEGLAB_CACHE_GB", "2")
+    assert ray.otherwise()["SEGLAB_CACHE_GB"] == "2"
 
 
 # --- Slurm, by submitit's executor for this machine
@@ -251,6 +411,18 @@ def test_jobs_work_on_runs_in_the_home_and_waiting_ones_are_withdrawn(monkeypatc
     stopped = runs.create(tiny())
     (stopped / "stop").touch()
     assert adapter.work(stopped) is None and state(stopped) == "queued"
+
+
+def test_jobs_that_slurm_does_not_take_wait_and_say_so(monkeypatch):
+    submitit = pytest.importorskip("submitit")
+
+    def refused(*_):
+        raise submitit.core.utils.FailedJobError("sbatch: error: invalid partition specified: shrt")
+
+    monkeypatch.setattr(slurm, "KIND", "local")
+    monkeypatch.setattr(submitit.AutoExecutor, "submit", refused)
+    with pytest.raises(jobs.Unready, match="Slurm takes no job: sbatch: error: invalid partition specified: shrt"):
+        slurm.Slurm(jobs.on("slurm")).work(runs.create(tiny()))
 
 
 def test_a_machine_that_submits_no_jobs_says_so(monkeypatch):

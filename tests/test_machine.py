@@ -38,6 +38,16 @@ def counted(tmp_path, monkeypatch):
     return cores
 
 
+@pytest.mark.skipif(machine.resource is None, reason="processes have no such limits here")
+@pytest.mark.parametrize(("most", "expected"), [(2**20, 2**20), (-1, 2**26)])
+def test_memory_is_no_more_than_this_process_may_use(most, expected, tmp_path, monkeypatch):
+    """As a run on a shared server, whose images would not fit into it else."""
+    monkeypatch.setattr(machine, "OWN_CGROUPS", tmp_path / "none")
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 2**26}.__getitem__)
+    monkeypatch.setattr(machine.resource, "getrlimit", lambda kind: (most, -1))
+    assert machine.memory() == expected
+
+
 @pytest.mark.parametrize(
     ("own", "files", "expected"),
     [

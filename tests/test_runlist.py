@@ -263,6 +263,7 @@ def test_runs_are_found_among_all_however_few_a_page_is_told_of(twenty, monkeypa
     assert looked_for(whose="mine", first="3") == (20, twenty[:3])
     assert looked_for(text="segnet 13", whose="mine") == (1, ["run 00013"])
     assert looked_for(state="stopped", whose="mine") == (1, ["run 00000"])
+    assert looked_for(state="stopping", whose="mine") == looked_for(state="damaged", whose="mine") == (0, [])
     assert looked_for(text="train_images 400", whose="mine")[0] == 0  # the default is not told in a line
 
 

@@ -89,6 +89,13 @@ def test_a_run_that_is_kept_at_a_url_is_read_only_and_can_be_begun_with(first):
     assert config.init_from == copy and runs.status(finish(runs.create(config))).state == "completed"
 
 
+def test_a_run_takes_the_weights_that_it_begins_with_along_to_another_machine(first):
+    before, copy = first
+    directory = runs.create(tiny(epochs=1, init_from=str(copy)))
+    files = runs.packed(directory).files
+    assert files[".needed/0/first/weights.safetensors"] == (before / "weights.safetensors").read_bytes()
+
+
 def test_what_was_begun_and_is_not_whole_counts_for_nothing(first, bucket):
     before, _ = first
     kept.forget()

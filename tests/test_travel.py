@@ -25,9 +25,10 @@ from seglab.cli import main, parser
 from seglab.cli.parsing import dotted
 from seglab.cli.train import configuration
 from seglab.config import configured
+from seglab.data.store import Store
 from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
-from seglab.events import Sentence, Started, to_line
+from seglab.events import Evaluated, Sentence, Started, to_line
 from seglab.families import Architecture
 from seglab.losses.pixel import CrossEntropy
 from seglab.metrics import miou
@@ -113,6 +114,16 @@ def test_no_folder_and_no_name_of_a_private_file_leaves_this_machine(own, tmp_pa
     assert [note.template for note in told] == [note.template for note in notes]
     assert any(note.values.get("first") == "…" and note.values["count"].isdecimal() for note in told)
     assert "numbers instead of names" in capsys.readouterr().err
+
+
+def test_what_went_wrong_on_the_way_leaves_without_its_folder(own, tmp_path, monkeypatch):
+    full = "{folder}: the disk has no more room for decoded images"
+    monkeypatch.setattr(Store, "problems", lambda self: [SeglabError(full, folder=str(own))])
+    private(own)
+    main_ends(["ship", "mine", "--out", str(tmp_path / "out" / "mine")])
+    assert holding(tmp_path / "out", *PEOPLE, *places(tmp_path, own)) == set()
+    told = [event.notes for event in runs.events(tmp_path / "out" / "mine") if isinstance(event, Evaluated)]
+    assert told and all(note.template == full and note.values == {"folder": "…"} for (note,) in told)
 
 
 def test_names_and_pictures_of_private_data_leave_when_asked_for_and_folders_still_do_not(own, tmp_path, capsys):

@@ -3,6 +3,7 @@ ON [RUN...]`, those of the queue or these alone."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import sys
@@ -90,11 +91,24 @@ class Chosen(Dispatcher):
         super().__init__(adapter)
         self.left = [directory for directory in directories if runs.status(directory).state not in FOR_GOOD]
         self.numbers = {directory: f"run {n} of {len(directories)}" for n, directory in enumerate(directories, 1)}
+        self.stopping = False  # all runs are to end in good order, and none is to begin
 
     def run(self) -> None:
-        self.look_on()
+        while not self.over():
+            try:
+                self.look_on()
+            except Unready as error:  # as where nodes were lost: those at work may find another place
+                if not any(thread.is_alive() for thread in self.dealt.values()):
+                    raise
+                self.say(error)
 
     def over(self) -> bool:
+        if self.stopping:
+            self.left.clear()
+            for directory in [directory for directory, thread in self.dealt.items() if thread.is_alive()]:
+                with contextlib.suppress(OSError, SeglabError):  # deleted by hand, or the disk is full
+                    (directory / "stop").touch()  # which one that goes on has no other sign of
+                    runs.stop(directory)
         return not self.left and not self.dealt
 
     def next(self) -> Path | None:
@@ -132,12 +146,16 @@ class Chosen(Dispatcher):
     def tell(self, directory: Path, what: str) -> None:
         print(f"seglab: {self.numbers[directory]}: {what}", file=sys.stderr, flush=True)
 
+    def say(self, why: Unready) -> None:
+        """Tells once what is in the way, and waits a moment."""
+        if str(why) != self.told:
+            self.told = str(why)
+            print(f"seglab: {why}", file=sys.stderr, flush=True)
+        self.ended.wait(TAKE_A_LOOK)
+
     def stop(self) -> None:
-        """Ends all runs in good order; none begins any more."""
-        self.left.clear()
-        for directory in list(self.dealt):
-            (directory / "stop").touch()
-            runs.stop(directory)
+        """Has all runs end in good order."""
+        self.stopping = True
 
 
 def adapter(on: On) -> Cluster:
@@ -156,7 +174,7 @@ def main(parent: str, text: str, *names: str) -> int:
         Dispatcher(there).run()
         return 0
     chosen = Chosen(there, [Path(name) for name in names])
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=chosen.stop).start())
+    signal.signal(signal.SIGTERM, lambda *_: chosen.stop())
     try:
         chosen.run()
     except SeglabError as error:

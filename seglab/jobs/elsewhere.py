@@ -64,12 +64,7 @@ def on(text: str) -> On:
         raise SeglabError(
             "on: {engine} is not known; allowed: ray, ray:ADDRESS, slurm, slurm:PARTITION", engine=repr(engine)
         )
-    if (
-        engine == "ray"
-        and address
-        and address != "auto"
-        and not re.fullmatch(r"[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+", address)
-    ):
+    if engine == "ray" and not ADDRESS.fullmatch(address):
         raise SeglabError(
             "on: {address} is no address of a Ray cluster; allowed: HOST:PORT of its head, or auto for the one that "
             "this machine belongs to",
@@ -82,6 +77,10 @@ def on(text: str) -> On:
             package=PACKAGES[engine],
         )
     found: On = validated(On, given)
+    if found.gpus > 1 and found.gpus % 1:
+        raise SeglabError(
+            "gpus: {value} is not allowed; allowed: a part of one, or whole ones", value=f"{found.gpus:g}"
+        )
     return found
 
 
@@ -97,8 +96,10 @@ def command(text: str, directories: Sequence[Path] = ()) -> list[str]:
 
 
 def surroundings() -> dict[str, str]:
-    """What that process is to know: all that this one does, secrets of the cluster's among it."""
-    return os.environ | environment() | {"RAY_USAGE_STATS_ENABLED": "0"}
+    """What that process is to know: all that this one does, secrets of the cluster's among it. Its runs are not bound
+    to cores: of several on a machine each would take the first ones."""
+    found = os.environ | environment() | {"RAY_USAGE_STATS_ENABLED": "0"}
+    return {name: value for name, value in found.items() if name != "OMP_PROC_BIND"}
 
 
 def deal(text: str, directories: Sequence[Path], interrupted: Callable[[], bool] = lambda: False) -> bool:
@@ -135,16 +136,22 @@ class Elsewhere(threading.Thread):
     def end(self) -> None:
         """Ends the process and this thread."""
         self.ended.set()
-        if self.child:
-            self.child.kill()
-        self.join()
+        while self.is_alive():  # another one may begin just now
+            if self.child:
+                self.child.kill()
+            self.join(LOOK)
 
     def run(self) -> None:
         while not self.ended.is_set():
-            self.child = subprocess.Popen(command(self.text), stdin=subprocess.DEVNULL, env=surroundings(), cwd=ROOT)
-            code = self.child.wait()
+            try:
+                self.child = subprocess.Popen(
+                    command(self.text), stdin=subprocess.DEVNULL, env=surroundings(), cwd=ROOT
+                )
+                how = f"status {self.child.wait()}"
+            except OSError as error:  # short of memory or files
+                how = str(error)
             if not self.ended.wait(RETRY):
-                log.warning("the process that deals out the queue ended with status %s; it is begun again", code)
+                log.warning("the process that deals out the queue ended with %s; it is begun again", how)
 
 
 def queue_worker() -> threading.Thread:

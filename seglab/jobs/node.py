@@ -4,6 +4,7 @@ it is known that the node has the same."""
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import os
 import socket
@@ -11,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seglab.runs import Luggage
@@ -50,18 +51,47 @@ class Node:
 
     def work(self, luggage: Luggage, gpu: bool, threads: int) -> Iterator[tuple[str, dict[str, bytes]]]:
         """Works on a run in a home of its own; gives each event with the files that it announces."""
-        from seglab import jobs, locks, runs
+        from seglab import jobs, locks, machine, runs
+        from seglab.data import store
 
+        memory = machine.memory() * share(*resources())  # of which others here, too, keep images in a part
+        jobs.bind()
+        os.environ.setdefault(store.VARIABLE, f"{min(memory, machine.memory()) / store.SHARE / 2**30:.4f}")
         beside = Path(tempfile.gettempdir()) / f"seglab-{os.getuid()}"
         beside.mkdir(mode=0o700, exist_ok=True)
+        refuse_others(beside)
         locks.sweep(beside)  # what processes that were killed have left
         with locks.new_folder(beside) as home:
             os.environ["SEGLAB_HOME"] = str(home)
             directory, here = runs.unpacked(luggage, home)
             refuse_missing(directory, here)
-            jobs.bind()
             device = jobs.device() if gpu else "cpu"
             yield from runs.relayed(runs.work(directory, device, threads, self.stopped.is_set, here=here), directory)
+
+
+def resources() -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """What this actor has of its node, processors and GPUs among it, and what the node has."""
+    ray: Any = importlib.import_module("ray")
+    here = ray.get_runtime_context()
+    node = next(each["Resources"] for each in ray.nodes() if each["NodeID"] == here.get_node_id())
+    return here.get_assigned_resources(), node
+
+
+def share(own: Mapping[str, float], node: Mapping[str, float]) -> float:
+    """The part of the node that is one of its runs', where all have as much of it: the largest of its parts."""
+    return min(1.0, max(own.get(kind, 0) / node[kind] for kind in ("CPU", "GPU") if node.get(kind)))
+
+
+def refuse_others(folder: Path) -> None:
+    """Raises SeglabError where a folder for one's own files is another user's."""
+    from seglab.errors import SeglabError
+
+    if folder.lstat().st_uid != os.getuid():
+        raise SeglabError(
+            "{folder} on {node} belongs to somebody else; name another folder by TMPDIR there",
+            folder=str(folder),
+            node=socket.gethostname(),
+        )
 
 
 def refuse_missing(directory: Path, here: Callable[[Path], Path]) -> None:

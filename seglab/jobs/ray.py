@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from seglab import machine, plugins, runs
+from seglab.data.store import VARIABLE
 from seglab.errors import SeglabError
+from seglab.events import Finished
 from seglab.jobs import node
 from seglab.jobs.elsewhere import On
 from seglab.jobs.limits import limits
@@ -92,8 +94,8 @@ class Ray:
         try:
             with runs.begun(directory, unstop):
                 self.finish(directory, hand)
-        except SeglabError as error:
-            return error
+        except Exception as error:  # of this run alone: the others go on
+            return SeglabError.of(error)
         finally:
             engine().kill(hand)
         runs.keep_finished()
@@ -153,7 +155,7 @@ class Ray:
 
     def follow(self, directory: Path, hand: Any) -> None:
         """Records what comes from the actor until the run has ended; raises Lost where nothing more comes."""
-        ray, told = engine(), False
+        ray, told, event = engine(), False, None
         ahead = {"num_returns": "streaming", "_generator_backpressure_num_objects": AHEAD}
         stream = hand.work.options(**ahead).remote(runs.packed(directory), self.on.gpus > 0, self.on.threads)
         while True:
@@ -163,13 +165,15 @@ class Ray:
             try:
                 if ray.wait([stream], timeout=LOOK, fetch_local=False)[0]:
                     line, files = ray.get(next(stream))
-                    runs.take_in(directory, line, files)
+                    event = runs.take_in(directory, line, files)
             except StopIteration:
                 return
             except ray.exceptions.RayTaskError as error:
                 raise SeglabError.of(error.cause) from None
             except ray.exceptions.RayError as error:
                 self.refuse_cut_off()
+                if isinstance(event, Finished):  # it was lost on its way out
+                    return
                 raise Lost(brief(error)) from None
 
     def refuse_other(self, name: str, edition: str) -> None:
@@ -223,4 +227,4 @@ def settings(threads: int) -> dict[str, str]:
 
 def otherwise() -> dict[str, str]:
     """What it has on nodes that do not say otherwise."""
-    return {name: value for name, value in environment().items() if name == "SEGLAB_DATA"}
+    return {name: value for name, value in environment().items() if name in ("SEGLAB_DATA", VARIABLE)}

@@ -38,7 +38,7 @@ def work(
     the run is interrupted. Raises SeglabError then, as for what `runs.work` refuses, and for more processes than GPUs.
     """
     refuse(directory, processes, device)
-    told = len(runs.all_events(directory))
+    _, told = runs.events_after(directory)
     arguments = [str(os.getpid()), str(directory.resolve()), str(processes), device, str(threads)]
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
@@ -55,15 +55,14 @@ def work(
             ended = False
             while not ended:
                 ended = child.poll() is not None
-                known = runs.all_events(directory)
-                yield from known[told:]
-                told = len(known)
+                known, told = runs.events_after(directory, told)
+                yield from known
                 if interrupted() and not ended:
                     runs.stop(directory)
                 time.sleep(0 if ended else LOOK)
         finally:
             end(child)
-        if child.returncode:
+        if child.returncode and not (interrupted() and runs.status(directory).state == "stopped"):
             log.seek(0)
             raise problem(directory, log.read())
 
@@ -109,6 +108,7 @@ def problem(directory: Path, log: bytes) -> SeglabError:
 
 def launch(arguments: list[str]) -> None:
     """Starts the processes and watches them, until all have ended or one is lost."""
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -120,8 +120,10 @@ def launch(arguments: list[str]) -> None:
         nproc_per_node=int(rest[1]),
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
+        local_addr="localhost",  # by the machine's name, which not all know of themselves, they would wait for minutes
         monitor_interval=LOOK,
         max_restarts=0,
+        logs_specs=DefaultLogsSpecs(os.devnull),  # it would leave a folder behind
     )
     try:
         elastic_launch(settings, sys.executable)("-m", __spec__.name, str(os.getpid()), *rest)

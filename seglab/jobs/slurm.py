@@ -41,7 +41,10 @@ class Slurm:
         how = {"slurm_partition": self.on.address} if self.on.address else {}
         gpus, begun = math.ceil(self.on.gpus), False
         executor.update_parameters(cpus_per_task=self.on.threads, gpus_per_node=gpus, timeout_min=MINUTES, **how)
-        job = executor.submit(worked, directory, self.on.threads, gpus > 0, unstop)
+        try:
+            job = executor.submit(worked, directory, self.on.threads, gpus > 0, unstop)
+        except RuntimeError as error:  # by what sbatch says, as of a partition that is not there
+            raise Unready("Slurm takes no job: {reason}", reason=" ".join(str(error).split())[:300]) from None
         while not job.done():
             if begun := begun or runs.status(directory).state == "running":
                 self.waiting.discard(directory)

@@ -225,6 +225,22 @@ def all_events(directory: Path) -> list[Event]:
         return []
 
 
+def events_after(directory: Path, place: int = 0) -> tuple[list[Event], int]:
+    """The whole lines of events.jsonl from this place in it on, and the place after them, where the next will be."""
+    try:
+        with open(directory / "events.jsonl", "rb") as file:
+            file.seek(place)
+            lines = file.read()
+    except FileNotFoundError:
+        return [], place
+    *whole, torn = lines.split(b"\n")
+    try:
+        return list(map(from_line, whole)), place + len(lines) - len(torn)
+    except ValueError:
+        name = f"{directory.name}/events.jsonl"
+        raise SeglabError("{file} is damaged: a line of it cannot be read", file=name) from None
+
+
 def events_in(path: Path) -> tuple[Event, ...]:
     *lines, _torn = path.read_bytes().split(b"\n")
     found: list[Event] = []

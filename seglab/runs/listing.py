@@ -106,14 +106,16 @@ def chosen(
     rows: Sequence[Row],
     text: str = "",
     sort: str = "made",
+    states: Sequence[str] = STATES,
     **wanted: Sequence[str],
 ) -> list[Row]:
     """The rows that have every word of the text somewhere and, as `wanted`, one of these states, models and data sets,
-    sorted; those without what they are sorted by come last. Raises SeglabError for what no row can have."""
+    sorted; those without what they are sorted by come last. Raises SeglabError for what no row can have; `states` are
+    those that one may be in."""
     refuse_unknown("sort", [sort], SORTS)
     for name, values in wanted.items():
         known = sorted({each[name] for each in rows} - {""}) if values else []
-        refuse_unknown(name, values, [*dict.fromkeys([*STATES, *known])] if name == "state" else known)
+        refuse_unknown(name, values, [*dict.fromkeys([*states, *known])] if name == "state" else known)
     found = [each for each in rows if all(each[name] in values for name, values in wanted.items() if values)]
     for word in text.casefold().split():
         found = [each for each in found if any(word in str(each.get(name)).casefold() for name in SEARCHED)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Event, Started, from_line, to_line
 from seglab.places import home
-from seglab.runs import own
+from seglab.runs import kept, own
 from seglab.runs.directory import append, config, last_word, write
 from seglab.runs.evidence import epoch_text
 from seglab.runs.finding import find
@@ -59,6 +59,7 @@ def packed(directory: Path) -> Luggage:
     for n, run in enumerate(settings.needs):
         with contextlib.suppress(SeglabError):  # deleted, and perhaps not needed any more: the run itself will say
             needed = find(run)
+            kept.fetch(needed)
             luggage.places[str(run)] = place = f".needed/{n}/{needed.name}"
             luggage.add(needed, place, OF_NEEDED)
     root = getattr(settings.data, "root", None)

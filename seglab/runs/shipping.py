@@ -183,7 +183,7 @@ Harmless = Callable[[str, str], bool]  # whether a sentence may have this value 
 
 def without(event: Event, harmless: Harmless) -> Event:
     """The event with values in its sentences withheld that are not harmless."""
-    if isinstance(event, Started):
+    if isinstance(event, Started | Evaluated):
         return event.model_copy(update={"notes": [withheld(note, harmless) for note in event.notes]})
     if isinstance(event, Finished) and event.why:
         return event.model_copy(update={"why": withheld(event.why, harmless)})

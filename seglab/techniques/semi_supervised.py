@@ -186,8 +186,10 @@ class Consistent(StepHooks):
         """How far what the network sees in the strong views is from what it is sure to see in the weak ones."""
         there = unlabeled(batch)
         places = there.flatten(1).any(1).nonzero()[:, 0]
-        if not len(places):
+        if not self.run.anywhere(len(places) > 0):
             return (weak * 0).sum()
+        if not len(places):
+            places = places.new_zeros(1)  # an image without a pixel to learn from
         there = there[places]
         images = batch.targets.get("strong", batch.images)[places]  # none where progressive_size spares the batch
         before = [images, pseudo_labels(weak[places], there, self.options.confidence), there]

@@ -395,7 +395,8 @@ class Board:
         names: Iterable[str] = rows
         if recent and version >= recent[0][0]:  # all that has changed since is among the latest
             latest = {name for when, name in recent if when > version and name in rows}
-            names = sorted(latest, key=self.rank.__getitem__)
+            rank = self.rank  # which may be of later rows by now
+            names = sorted(latest, key=lambda name: rank.get(name, 0))
         listed = {name: rows[name] for name in names if rows[name].version > version}
         changed = [row.json(lang) for name, row in listed.items() if name in positions or self.is_told(name, row)]
         gone = [name for name, when in list(self.gone.items()) if when > version and name not in rows]
@@ -441,12 +442,19 @@ def is_own(directory: Path) -> bool:
     return directory.parent == runs.home()
 
 
+def made_at(directory: Path) -> int:
+    try:
+        return (directory / "config.json").stat().st_mtime_ns // 10**6
+    except OSError:  # deleted just now
+        return 0
+
+
 def called(directory: Path, label: runs.Label) -> dict[str, Any]:
     """What a run is called, whose it is, and when one of the home was made, in milliseconds since 1970."""
     owner = label.owner
     return {
         "run": directory.name,
-        "made": (directory / "config.json").stat().st_mtime_ns // 10**6 if is_own(directory) else 0,
+        "made": made_at(directory) if is_own(directory) else 0,
         "name": label.name,
         "stroke": label.stroke,
         "owner": owner.nickname if owner else "",

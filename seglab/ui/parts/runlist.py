@@ -20,6 +20,7 @@ from seglab.ui.visitors import Visitor
 from seglab.ui.wires import fenced, sent
 
 LONGEST = 200  # characters of what is looked for
+STATES = (*listing.STATES, "stopping", "damaged")  # of the rows of a page
 FIRST, MOST = 50, 1000  # runs that are found: so many at first, and at most
 
 
@@ -80,7 +81,7 @@ def found(asked: Mapping[str, str], lang: str) -> str:
     if asked.get("trained"):
         told = [each for each in told if each["trained"]]
     wanted = {"state": [asked["state"]]} if asked.get("state") else {}
-    chosen = listing.chosen(told, asked.get("text", "")[:LONGEST], asked.get("sort") or "made", **wanted)
+    chosen = listing.chosen(told, asked.get("text", "")[:LONGEST], asked.get("sort") or "made", STATES, **wanted)
     number = asked.get("first", "")
     first = min(int(number[:6]), MOST) if number.isdecimal() else FIRST
     written = ",".join(rows[each["run"]].json(lang) for each in chosen[:first])

@@ -616,7 +616,7 @@ class Viewer {
       lines.push(
         t("Counted without {classes}", { classes: result.without.join(", ") }),
       );
-    if (result.void)
+    if (result.void?.some(Boolean))
       lines.push(
         t("No class in {before} of the pixels, after the CRF {after}", {
           before: percent(result.void[0]),

@@ -22,7 +22,7 @@ from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
 from seglab.events import Evaluated, Started
 from seglab.group import ALONE, Group, Several
-from tests.conftest import ROOT, free_port, tiny
+from tests.conftest import ROOT, finish, free_port, tiny
 
 PLAIN = {"name": "unet_vgg16", "width": 4, "batch_norm": False}
 DESCENT = {"name": "sgd", "lr": 0.02, "clip": 1.0, "precision": "full"}
@@ -268,6 +268,18 @@ def test_an_interrupt_before_the_processes_have_begun_stops_the_run():
     directory = runs.create(tiny(**WHOLE))
     (*_, last) = jobs.several.work(directory, 2, interrupted=lambda: True)
     assert last.reason == "stopped" and runs.status(directory).state == "stopped"
+
+
+def test_a_run_that_is_recorded_whole_is_complete_however_its_processes_end(monkeypatch):
+    directory, popen = runs.create(tiny()), subprocess.Popen
+
+    def aborts(*_, **__):
+        finish(directory)
+        return popen([sys.executable, "-c", "import os; os.abort()"])
+
+    monkeypatch.setattr(jobs.several.subprocess, "Popen", aborts)
+    (*_, last) = jobs.several.work(directory, 2)
+    assert last.reason == "completed" and runs.status(directory).state == "completed"
 
 
 def test_no_process_outlives_the_command(tmp_path):

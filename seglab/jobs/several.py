@@ -16,7 +16,7 @@ from pathlib import Path
 
 from seglab import plugins, runs
 from seglab.errors import SeglabError
-from seglab.events import Event
+from seglab.events import FOR_GOOD, Event
 from seglab.group import LOST
 from seglab.jobs.process import ends_with
 
@@ -62,7 +62,8 @@ def work(
                 time.sleep(0 if ended else LOOK)
         finally:
             end(child)
-        if child.returncode and not (interrupted() and runs.status(directory).state == "stopped"):
+        state = runs.status(directory).state
+        if child.returncode and state not in FOR_GOOD and not (interrupted() and state == "stopped"):
             log.seek(0)
             raise problem(directory, log.read())
 
@@ -136,7 +137,6 @@ def launch(arguments: list[str]) -> None:
 def take_part(arguments: list[str]) -> None:
     """Works on the run as one of the processes."""
     import torch
-    import torch.distributed as dist
 
     from seglab.group import Several
 
@@ -153,7 +153,9 @@ def take_part(arguments: list[str]) -> None:
             runs.join(Path(directory), device, int(threads), group)
     except SeglabError as error:
         raise SystemExit(f"seglab: {error}") from None
-    dist.destroy_process_group()
+    group.first(None)  # nobody leaves before all is recorded
+    sys.stdout.flush(), sys.stderr.flush()
+    os._exit(0)  # a thread of gloo's or torch's that is still there may abort a process that takes itself apart
 
 
 if __name__ == "__main__":

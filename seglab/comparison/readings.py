@@ -59,6 +59,11 @@ class Reading:
         """What the run itself stored."""
         return Evidence(self.directory)
 
+    @once
+    def unknown(self) -> tuple[int, ...] | None:
+        """The classes that its network does not know, where it may label pixels void; None of any other."""
+        return self.evidence.unknown
+
     @property
     def file(self) -> Path:
         """Where it is kept: by the weights, the images and the chain, whatever the run is called."""
@@ -263,7 +268,7 @@ class Side:
 
 def unknown_of(these: Sequence[Side]) -> tuple[int, ...] | None:
     """The classes that a reading of these sides does not know; None where none may label pixels void."""
-    found = [each.evidence.unknown for side in these for each in side.readings]
+    found = [each.unknown for side in these for each in side.readings]
     if all(unknown is None for unknown in found):
         return None
     return tuple(sorted({place for unknown in found for place in unknown or ()}))

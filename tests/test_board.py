@@ -301,6 +301,18 @@ def test_of_very_many_runs_a_page_is_told_of_the_newest_and_of_those_that_it_fol
 # --- the queue
 
 
+def test_the_first_that_waits_says_why_the_queue_does_not_go_on(page, monkeypatch):
+    jobs.submit([tiny(seed=n) for n in range(2)])
+    texts = []
+    for trouble in (SeglabError("the cluster is away"), None):
+        monkeypatch.setattr(jobs, "trouble", lambda trouble=trouble: trouble)
+        page.board.hurry()
+        page.ask()
+        waiting = sorted((row for row in page.rows.values() if row["place"]), key=lambda row: row["place"])
+        texts.append([row["texts"] for row in waiting])
+    assert texts == [[["No run can begin for now; it is tried again: the cluster is away"], []], [[], []]]
+
+
 def test_waiting_runs_have_a_place_and_a_start_where_the_pace_is_known(page):
     seconds = runs.last_word(done("first", epochs=2)).seconds
     one, two = jobs.submit([tiny(epochs=2, seed=n) for n in (1, 2)])

@@ -216,7 +216,10 @@ class Board:
         """A run's row as it is now."""
         now = {key: of[name] for key, of in (("place", self.waiting), ("plan", self.members)) if name in of}
         values = self.looks.index.values if self.looks else {}
-        return Row.of(values[name] if name in values else self.far[name].kept, **now)
+        row = Row.of(values[name] if name in values else self.far[name].kept, **now)
+        if row.told["place"] == 1 and (trouble := jobs.trouble()):
+            row.texts.append(SeglabError("No run can begin for now; it is tried again: {reason}", reason=trouble))
+        return row
 
     def put_up(self, new: dict[str, Row], moved: bool) -> None:
         """Has the rows as pages are told of them, each with the version in which it last changed."""
@@ -322,8 +325,6 @@ class Board:
         row.texts = [track.problem] if track.problem else []
         row.texts += [note.error() for note in track.notes]
         row.texts += reasons(track.finished, started)  # an end says why it waits again, as for a GPU
-        if row.told["place"] == 1 and (trouble := jobs.trouble()):
-            row.texts.append(SeglabError("No run can begin for now; it is tried again: {reason}", reason=trouble))
         if started is None and state == "running" and (fetched := last_shown(directory / "log.txt")):
             row.texts.append(
                 SeglabError("Downloading weights from {host}: {percent}%", host=fetched[0], percent=fetched[1])

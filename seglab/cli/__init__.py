@@ -18,7 +18,7 @@ from pathlib import Path
 import shtab
 
 from seglab import __version__, plugins
-from seglab.cli.parsing import Parser, add_help, dotted
+from seglab.cli.parsing import COMPLETION, Parser, add_help, dotted
 from seglab.entry import FAMILIES
 from seglab.errors import SeglabError
 
@@ -26,7 +26,6 @@ COMMANDS = (
     "app", "train", "resume", "plan", "evaluate", "predict", "compare", "export", "track", "runs", "rm", "ship",
     "push", "bring", "adopt", "data", "list", "describe", "lesson",
 )  # fmt: skip
-COMPLETION = "--print-completion"
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 from seglab.errors import SeglabError
 from seglab.spelling import american
 
+COMPLETION = "--print-completion"
+
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -58,7 +60,7 @@ def dotted(tokens: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             others += [token, *rest]
             break
         name, equals, value = token.partition("=")
-        if not token.startswith("--") or token.startswith("--print-completion"):
+        if not token.startswith("--") or token.startswith(COMPLETION):
             others.append(token)
             continue
         name = american(name[2:].replace("-", "_"))

@@ -19,11 +19,10 @@ from seglab.config import RunConfig
 from seglab.errors import SeglabError
 from seglab.jobs.limits import limited, limits, refuse_full_disk
 from seglab.runs import Counts, Owner
-from seglab.runs.index import Watch, listed
+from seglab.runs.index import FEW, Watch, listed
 
 T = TypeVar("T")
 
-FEW = 100  # directories of a home that are looked through each time
 MOST_WAITING = 500  # runs of all people together, so that a home stays quick to look through
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 FILE = Path(".index") / "runs.sqlite"  # in a folder of its own, whose changes are none of the home's
 VERSION = 2  # of the table below
+FEW = 100  # folders of a home that are looked through each time, whether it has changed or not
 SETTLED = 2.0  # seconds after a change from which on the next one is sure to give another date
 BUSY = 0.2  # seconds that a process waits for another one that writes the file
 LOCKED = "locked"  # in the error that says nothing against the file

@@ -56,6 +56,11 @@ def read(path: Path) -> Any:
         return None
 
 
+def model_of(directory: Path) -> str:
+    """The name of a run's model, which nobody has checked; empty where that cannot be told."""
+    return name_in(read(directory / "config.json"), "model")
+
+
 def name_in(config: Any, field: str) -> str:
     """The name of an entry in a configuration that nobody has checked."""
     found = config.get(field) if isinstance(config, dict) else None

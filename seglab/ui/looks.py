@@ -10,11 +10,10 @@ from itertools import chain, islice
 from pathlib import Path
 
 from seglab import __version__, plugins
-from seglab.runs.index import Index, Make, Watch, listed
+from seglab.runs.index import FEW, Index, Make, Watch, listed
 
 FORM = "2"  # of the rows; another one where they have changed
 FILES = ("events.jsonl", "label.json", "dataset.json")  # that a row is made of, beside the configuration
-FEW = 100  # directories that are looked at each time
 TURN = 40  # runs whose files are looked at in turn: somebody may have changed one in its place
 NEW = 200  # rows made in one look of runs that were not known: whoever asks for the first ones does not wait for all
 

@@ -34,7 +34,7 @@ def hint(request: gr.Request) -> str:
 def finished() -> list[Path]:
     """The runs that can be taken away: those that are over, without networks of others, whose weights stay."""
     over = [directory for directory in trained() if runs.status(directory).over]
-    return [directory for directory, row in zip(over, listing.rows(over), strict=True) if row["model"] != Adopted.name]
+    return [directory for directory in over if listing.model_of(directory) != Adopted.name]
 
 
 def offered(name: str | None) -> Any:
